@@ -1,0 +1,31 @@
+//! Randomness for secrets and ids, and the hash under which secrets are kept.
+
+use aws_lc_rs::{
+    digest::{self, SHA256},
+    rand,
+};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use kernel::{Error, Result};
+
+/// Random bytes from the cryptographic generator.
+pub(crate) fn bytes<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes).map_err(Error::internal)?;
+    Ok(bytes)
+}
+
+/// A random positive id below 2^52, which JavaScript reads exactly.
+pub(crate) fn id() -> Result<i64> {
+    let word = u64::from_be_bytes(bytes()?) >> 12;
+    i64::try_from(word.max(1)).map_err(Error::internal)
+}
+
+/// SHA-256 in hexadecimal: fit for random secrets, which cannot be guessed; passwords need more.
+pub(crate) fn sha256(text: &str) -> String {
+    digest::digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A secret of 256 random bits, as text.
+pub fn random_secret() -> Result<String> {
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes::<32>()?))
+}

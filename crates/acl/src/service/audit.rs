@@ -1,0 +1,155 @@
+//! Reading and verifying the audit trail, and what is recorded without a change.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use kernel::{
+    Context, Page, Paging, Result,
+    audit::{Actor, Entry},
+    db::{Conn, Db},
+    page::{KeyKind, ListSpec, OrderField},
+};
+
+use crate::{
+    grant::{Caller, Granted},
+    input::AuditFilter,
+    model::{AuditRow, Breach, Verification},
+    permission::{Permission, perm},
+    store,
+    store::audit::StoredLink,
+};
+
+/// Rows read at a time while the chain is walked.
+const VERIFY_BATCH: i64 = 2_000;
+/// Characters of a path that are kept.
+const PATH_LENGTH: usize = 500;
+/// Reads that wait to be written; whoever comes then waits for the writing.
+const MOST_WAITING: usize = 10_000;
+/// Reads written in one transaction.
+const FLUSH_BATCH: usize = 1_000;
+
+/// How the audit trail is listed.
+pub const LIST: ListSpec = ListSpec {
+    order_fields: &[
+        OrderField { name: "seq", column: "audit.seq", kind: KeyKind::Int },
+        OrderField { name: "at", column: "audit.at", kind: KeyKind::Time },
+    ],
+    default_order: "-seq",
+    id: "audit.seq",
+    id_name: "seq",
+};
+
+/// A page of the trail.
+pub async fn list(conn: &mut Conn, _granted: &Granted<perm::AuditRead>, filter: &AuditFilter, paging: &Paging) -> Result<Page<AuditRow>> {
+    store::audit::list(conn, filter, paging).await
+}
+
+/// Walks the chain from its first row to the last that the head remembered when the walk began.
+pub async fn verify(db: &Db, _granted: &Granted<perm::AuditRead>) -> Result<Verification> {
+    let (last, head_hash) = db.read(async |conn| store::audit::head(conn).await).await?;
+    let mut walk = Walk::default();
+    while walk.breach.is_none() && walk.seq < last {
+        let batch = db.read(async |conn| store::audit::links_after(conn, walk.seq, last, VERIFY_BATCH).await).await?;
+        if batch.is_empty() {
+            walk.breach = Some((walk.seq + 1, Breach::Missing));
+        }
+        // other requests run on this thread too
+        tokio::task::yield_now().await;
+        batch.iter().for_each(|row| walk.step(row));
+    }
+    if walk.breach.is_none() && walk.hash != head_hash {
+        walk.breach = Some((last, Breach::Head));
+    }
+    Ok(Verification {
+        rows: walk.seq,
+        intact: walk.breach.is_none(),
+        first_broken: walk.breach.map(|(seq, _)| seq),
+        reason: walk.breach.map(|(_, breach)| breach),
+    })
+}
+
+/// How far the chain was found to be in order.
+#[derive(Default)]
+struct Walk {
+    seq: i64,
+    hash: String,
+    breach: Option<(i64, Breach)>,
+}
+
+impl Walk {
+    fn step(&mut self, row: &StoredLink) {
+        if self.breach.is_some() {
+            return;
+        }
+        let expected = self.seq + 1;
+        if row.seq != expected {
+            self.breach = Some((expected, Breach::Missing));
+        } else if row.link().hash(&self.hash) != row.hash {
+            self.breach = Some((expected, Breach::Altered));
+        } else {
+            self.seq = expected;
+            self.hash.clone_from(&row.hash);
+        }
+    }
+}
+
+/// Records that somebody was refused for lack of a permission.
+pub async fn record_denied(db: &Db, context: &Context, caller: &Caller, permission: Permission, path: &str) -> Result<()> {
+    let path: String = path.chars().take(PATH_LENGTH).collect();
+    let entry = Entry::new(&caller.actor(), "access.denied", "permission", permission).note("path", path);
+    db.transaction(context, async |tx| {
+        tx.record(entry.clone());
+        Ok(())
+    })
+    .await
+}
+
+/// Reads of unmasked personal data, which are recorded a moment later, many in one transaction: reading stays cheap.
+#[derive(Default)]
+pub struct ReadLog {
+    waiting: Mutex<Vec<Entry>>,
+    writing: tokio::sync::Mutex<()>,
+}
+
+impl ReadLog {
+    /// Nothing waits yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Notes that `actor` saw the personal data of these; waits for the writing when too much is waiting already.
+    pub async fn note(&self, db: &Db, context: &Context, actor: &Actor, entity: &'static str, ids: &[i64]) -> Result<()> {
+        let entry = match ids {
+            [] => return Ok(()),
+            [id] => Entry::new(actor, "personal_data.read", entity, id),
+            _ => Entry::new(actor, "personal_data.read", entity, "*").note("ids", ids),
+        };
+        let full = {
+            let mut waiting = self.waiting();
+            waiting.push(entry.happened(context));
+            waiting.len() >= MOST_WAITING
+        };
+        if full { self.flush(db, context).await } else { Ok(()) }
+    }
+
+    /// Writes what waits: for a job every second or so, and once more before stopping.
+    pub async fn flush(&self, db: &Db, context: &Context) -> Result<()> {
+        let _one_at_a_time = self.writing.lock().await;
+        loop {
+            let batch: Vec<Entry> = self.waiting().iter().take(FLUSH_BATCH).cloned().collect();
+            if batch.is_empty() {
+                return Ok(());
+            }
+            db.transaction(context, async |tx| {
+                batch.iter().cloned().for_each(|entry| tx.record(entry));
+                Ok(())
+            })
+            .await?;
+            // only now: if the transaction fails, or this call is given up, the entries are still there
+            self.waiting().drain(..batch.len());
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,311 @@
+//! Staff users: their accounts, rights, blocks and passwords.
+//!
+//! Every change first takes one lock (`lock_administrators`): it makes the rule of the last administrator hold between
+//! two requests at once, and staff changes are rare enough to wait for each other.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use kernel::{
+    Context, Edit, Error, Expected, Page, Paging, Result,
+    audit::Entry,
+    db::{Conn, Tx},
+    error::{common, field},
+    id::{RoleId, UserId},
+    page::{KeyKind, ListSpec, OrderField},
+};
+
+use super::roles::require_held;
+use crate::{
+    access::combined,
+    grant::Granted,
+    input::{BlockInput, NewUser, ResetPasswordInput, UserFilter, UserInput, UserPermissionsInput},
+    model::{User, refusal},
+    password::{HashedPassword, weakness},
+    permission::{BuiltinRole, Permission, PermissionSet, perm},
+    store,
+    store::{permissions::Singles, users::UserRow},
+};
+
+/// How users are listed.
+pub const LIST: ListSpec = ListSpec {
+    order_fields: &[
+        OrderField { name: "username", column: "users.username", kind: KeyKind::Text },
+        OrderField { name: "full_name", column: "users.full_name", kind: KeyKind::Text },
+        OrderField { name: "created_at", column: "users.created_at", kind: KeyKind::Time },
+    ],
+    default_order: "username",
+    id: "users.id",
+    id_name: "id",
+};
+
+type Managing = Granted<perm::UsersManage>;
+
+/// A user with all that decides what they may do.
+struct Account {
+    row: UserRow,
+    singles: Singles,
+    of_role: PermissionSet,
+}
+
+impl Account {
+    async fn load(conn: &mut Conn, id: UserId) -> Result<Self> {
+        let row = store::users::by_id(conn, id).await?.ok_or_else(|| Error::new(refusal::USER_NOT_FOUND))?;
+        let singles = store::permissions::of_user(conn, id).await?;
+        let of_role = store::permissions::of_role(conn, row.role_id).await?;
+        Ok(Self { row, singles, of_role })
+    }
+
+    /// Waits for other changes of users, then loads; nobody manages their own account, where `but_own` forbids it.
+    async fn to_change(tx: &mut Tx, granted: &Managing, id: UserId, but_own: bool) -> Result<Self> {
+        store::users::lock_administrators(tx).await?;
+        let account = Self::load(tx, id).await?;
+        if but_own { account.not_own(granted).map(|()| account) } else { Ok(account) }
+    }
+
+    fn not_own(&self, granted: &Managing) -> Result<()> {
+        if granted.actor().user_id == Some(self.row.id) { Err(Error::new(refusal::OWN_ACCOUNT)) } else { Ok(()) }
+    }
+
+    fn permissions(&self) -> PermissionSet {
+        combined(&self.row.role, self.of_role, self.singles)
+    }
+
+    fn shown(&self, now: DateTime<Utc>) -> User {
+        shown(self.row.clone(), self.singles, now)
+    }
+
+    /// Whether this is an administrator who can act as one now.
+    fn administers(&self, now: DateTime<Utc>) -> bool {
+        let permissions = self.permissions();
+        self.row.role == BuiltinRole::Admin.as_str()
+            && self.row.standing.obstacle(now).is_none()
+            && permissions.has(Permission::UsersManage)
+            && permissions.has(Permission::RolesManage)
+    }
+}
+
+fn shown(row: UserRow, singles: Singles, now: DateTime<Utc>) -> User {
+    let is_blocked = row.standing.is_blocked(now);
+    User {
+        id: row.id,
+        username: row.username,
+        full_name: row.full_name,
+        email: row.email,
+        phone: row.phone,
+        role: row.role,
+        is_active: row.standing.is_active,
+        valid_from: row.standing.valid_from,
+        valid_until: row.standing.valid_until,
+        is_blocked,
+        // of a block that has run out nothing is shown
+        blocked_until: row.standing.blocked_until.filter(|_| is_blocked),
+        block_reason: row.block_reason.filter(|_| is_blocked),
+        is_locked: row.locked_until.is_some_and(|until| now < until),
+        last_login_at: row.last_login_at,
+        granted: singles.granted.iter().collect(),
+        denied: singles.denied.iter().collect(),
+        version: row.version,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    }
+}
+
+/// A page of users.
+pub async fn list(
+    conn: &mut Conn,
+    context: &Context,
+    _granted: &Granted<perm::UsersRead>,
+    filter: &UserFilter,
+    paging: &Paging,
+) -> Result<Page<User>> {
+    let rows = store::users::list(conn, filter, paging).await?;
+    let ids: Vec<UserId> = rows.results.iter().map(|row| row.id).collect();
+    let mut singles = store::permissions::of_users(conn, &ids).await?;
+    Ok(rows.map(|row| {
+        let of_user = singles.remove(&row.id.get()).unwrap_or_default();
+        shown(row, of_user, context.now)
+    }))
+}
+
+/// One user. Errors: `user_not_found`.
+pub async fn get(conn: &mut Conn, context: &Context, _granted: &Granted<perm::UsersRead>, id: UserId) -> Result<User> {
+    Ok(Account::load(conn, id).await?.shown(context.now))
+}
+
+/// Makes a user; hash the password before the transaction.
+///
+/// Errors: `invalid` for an unknown role, `username_taken`, `grant_not_held` when the role holds more than the caller.
+pub async fn create(tx: &mut Tx, context: &Context, granted: &Managing, input: &NewUser, password: &HashedPassword) -> Result<User> {
+    store::users::lock_administrators(tx).await?;
+    let profile = to_the_microsecond(input.profile());
+    let role = role_named(tx, &profile.role).await?;
+    let id = insert(tx, &profile, role, password, context.now).await?;
+    let account = Account::load(tx, id).await?;
+    require_held(granted, account.permissions())?;
+    store::raise_epoch(tx).await?;
+    let user = account.shown(context.now);
+    tx.record(Entry::new(granted.actor(), "user.created", "user", id).created(&user));
+    Ok(user)
+}
+
+/// Inserts a user. Errors: `username_taken`.
+pub(super) async fn insert(tx: &mut Tx, input: &UserInput, role: RoleId, password: &HashedPassword, now: DateTime<Utc>) -> Result<UserId> {
+    store::users::insert(tx, input, role, password.as_str(), now).await.map_err(|error| username_taken(error, input))
+}
+
+fn username_taken(error: Error, input: &UserInput) -> Error {
+    if error.code() == common::DUPLICATE { Error::new(refusal::USERNAME_TAKEN).with("username", &input.username) } else { error }
+}
+
+async fn role_named(conn: &mut Conn, name: &str) -> Result<RoleId> {
+    store::roles::keep_by_name(conn, name).await?.ok_or_else(|| Error::of_field("role", field::NOT_FOUND))
+}
+
+fn to_the_microsecond(input: UserInput) -> UserInput {
+    let cut = |moment: Option<DateTime<Utc>>| moment.map(|moment| moment.trunc_subsecs(6));
+    UserInput { valid_from: cut(input.valid_from), valid_until: cut(input.valid_until), ..input }
+}
+
+/// Changes a user.
+///
+/// Errors: `user_not_found`, `stale_version`, `invalid`, `own_account` for one's own role and validity, `username_taken`,
+/// `grant_not_held`, `last_administrator`.
+pub async fn edit(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Managing,
+    id: UserId,
+    edit: &Edit<UserInput>,
+    expected: &Expected,
+) -> Result<User> {
+    let before = Account::to_change(tx, granted, id, false).await?;
+    expected.check(before.row.version)?;
+    let present = editable(&before.row);
+    let input = to_the_microsecond(edit.apply(&before.shown(context.now), &present, context)?);
+    if input == present {
+        return Ok(before.shown(context.now));
+    }
+    let standing = |input: &UserInput| (input.role.clone(), input.is_active, input.valid_from, input.valid_until);
+    if standing(&input) != standing(&present) {
+        before.not_own(granted)?;
+    }
+    let role = role_named(tx, &input.role).await?;
+    store::users::update(tx, &before.row, &input, role, context.now).await.map_err(|error| username_taken(error, &input))?;
+    finish(tx, context, granted, &before, "user.updated").await
+}
+
+fn editable(row: &UserRow) -> UserInput {
+    UserInput {
+        username: row.username.clone(),
+        full_name: row.full_name.clone(),
+        email: row.email.clone(),
+        phone: row.phone.clone(),
+        role: row.role.clone(),
+        is_active: row.standing.is_active,
+        valid_from: row.standing.valid_from,
+        valid_until: row.standing.valid_until,
+    }
+}
+
+/// What every change ends with: the rules that look at its outcome, the epoch, the trail.
+async fn finish(tx: &mut Tx, context: &Context, granted: &Managing, before: &Account, action: &'static str) -> Result<User> {
+    let after = Account::load(tx, before.row.id).await?;
+    require_held(granted, after.permissions().without(before.permissions()))?;
+    keep_an_administrator(tx, context, before).await?;
+    store::raise_epoch(tx).await?;
+    let (before, after) = (before.shown(context.now), after.shown(context.now));
+    tx.record(Entry::new(granted.actor(), action, "user", after.id).change(&before, &after));
+    Ok(after)
+}
+
+/// Errors: `last_administrator` when the change took away the last one.
+async fn keep_an_administrator(tx: &mut Tx, context: &Context, before: &Account) -> Result<()> {
+    if before.administers(context.now) && store::users::administrators(tx, context.now).await? == 0 {
+        return Err(Error::new(refusal::LAST_ADMINISTRATOR));
+    }
+    Ok(())
+}
+
+/// Deletes a user whom no other record names. Errors: `user_not_found`, `stale_version`, `own_account`, `user_in_use`,
+/// `last_administrator`.
+pub async fn delete(tx: &mut Tx, context: &Context, granted: &Managing, id: UserId, expected: &Expected) -> Result<()> {
+    let before = Account::to_change(tx, granted, id, true).await?;
+    expected.check(before.row.version)?;
+    let in_use = |error: Error| if error.code() == common::IN_USE { Error::new(refusal::USER_IN_USE) } else { error };
+    store::users::delete(tx, &before.row).await.map_err(in_use)?;
+    keep_an_administrator(tx, context, &before).await?;
+    store::raise_epoch(tx).await?;
+    tx.record(Entry::new(granted.actor(), "user.deleted", "user", id).deleted(&before.shown(context.now)));
+    Ok(())
+}
+
+/// Replaces a user's single grants and denials.
+///
+/// Errors: `user_not_found`, `stale_version`, `own_account`, `grant_not_held` for whatever the user may do anew and the
+/// caller may not, `last_administrator`.
+pub async fn set_permissions(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Managing,
+    id: UserId,
+    input: &UserPermissionsInput,
+    expected: &Expected,
+) -> Result<User> {
+    let before = Account::to_change(tx, granted, id, true).await?;
+    expected.check(before.row.version)?;
+    let singles = Singles { granted: input.granted.iter().copied().collect(), denied: input.denied.iter().copied().collect() };
+    if singles == before.singles {
+        return Ok(before.shown(context.now));
+    }
+    // also what the role gives today: a grant would outlast a change of role
+    require_held(granted, singles.granted.without(before.singles.granted))?;
+    store::permissions::replace_of_user(tx, id, singles).await?;
+    store::users::touch(tx, &before.row, context.now).await?;
+    finish(tx, context, granted, &before, "user.permissions_changed").await
+}
+
+/// Blocks a user from now on, and ends their sessions.
+///
+/// Errors: `user_not_found`, `own_account`, `already_blocked`, `last_administrator`.
+pub async fn block(tx: &mut Tx, context: &Context, granted: &Managing, id: UserId, input: &BlockInput) -> Result<User> {
+    let before = Account::to_change(tx, granted, id, true).await?;
+    if before.row.standing.is_blocked(context.now) {
+        return Err(Error::new(refusal::ALREADY_BLOCKED));
+    }
+    let until = input.until.map(|until| until.trunc_subsecs(6));
+    store::users::block(tx, &before.row, until, &input.reason, context.now).await?;
+    store::sessions::revoke_all(tx, id, None, "blocked", context.now).await?;
+    finish(tx, context, granted, &before, "user.blocked").await
+}
+
+/// Lifts a user's block, and the lock that wrong passwords put on. Errors: `user_not_found`, `own_account`, `not_blocked`.
+pub async fn unblock(tx: &mut Tx, context: &Context, granted: &Managing, id: UserId) -> Result<User> {
+    let before = Account::to_change(tx, granted, id, true).await?;
+    let shown = before.shown(context.now);
+    if !shown.is_blocked && !shown.is_locked {
+        return Err(Error::new(refusal::NOT_BLOCKED));
+    }
+    store::users::unblock(tx, &before.row, context.now).await?;
+    finish(tx, context, granted, &before, "user.unblocked").await
+}
+
+/// Gives a user a new password and ends their sessions; hash it before the transaction.
+///
+/// Errors: `user_not_found`, `own_account`, `invalid` when it is the user's name, `grant_not_held` when the user may do
+/// what the caller may not: whoever sets a password can use the account.
+pub async fn reset_password(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Managing,
+    id: UserId,
+    input: &ResetPasswordInput,
+    password: &HashedPassword,
+) -> Result<User> {
+    let before = Account::to_change(tx, granted, id, true).await?;
+    require_held(granted, before.permissions())?;
+    if let Some(code) = weakness(&input.password, Some(&before.row.username)) {
+        return Err(Error::of_field("password", code));
+    }
+    store::users::set_password(tx, id, None, password.as_str(), context.now).await?;
+    store::sessions::revoke_all(tx, id, None, "password_reset", context.now).await?;
+    finish(tx, context, granted, &before, "user.password_reset").await
+}

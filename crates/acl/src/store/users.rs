@@ -1,0 +1,241 @@
+use chrono::{DateTime, Utc};
+use kernel::{
+    Page, Paging, Result,
+    db::{Conn, Filter, Sql},
+    id::{RoleId, UserId},
+    text::search_text,
+};
+use serde::Serialize;
+
+use crate::{
+    input::{UserFilter, UserInput},
+    model::Standing,
+};
+
+const FROM: &str = "users JOIN roles ON roles.id = users.role_id";
+const SELECT: &str = "SELECT users.id, users.username, users.full_name, users.email, users.phone, users.role_id, roles.name AS role, \
+     roles.title AS role_title, users.is_active, users.valid_from, users.valid_until, users.blocked_at, users.blocked_until, \
+     users.block_reason, users.locked_until, users.last_login_at, users.version, users.created_at, users.updated_at \
+     FROM users JOIN roles ON roles.id = users.role_id";
+
+/// A user as stored, without the password's hash.
+#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+pub(crate) struct UserRow {
+    pub(crate) id: UserId,
+    pub(crate) username: String,
+    pub(crate) full_name: String,
+    pub(crate) email: Option<String>,
+    pub(crate) phone: Option<String>,
+    pub(crate) role_id: RoleId,
+    pub(crate) role: String,
+    pub(crate) role_title: String,
+    #[serde(skip)]
+    #[sqlx(flatten)]
+    pub(crate) standing: Standing,
+    pub(crate) block_reason: Option<String>,
+    pub(crate) locked_until: Option<DateTime<Utc>>,
+    pub(crate) last_login_at: Option<DateTime<Utc>>,
+    pub(crate) version: i64,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) updated_at: DateTime<Utc>,
+}
+
+/// What signing in looks at.
+#[derive(sqlx::FromRow)]
+pub(crate) struct CredentialRow {
+    pub(crate) id: UserId,
+    pub(crate) username: String,
+    pub(crate) password_hash: String,
+    pub(crate) locked_until: Option<DateTime<Utc>>,
+    #[sqlx(flatten)]
+    pub(crate) standing: Standing,
+}
+
+/// The form in which user names are unique; they are ASCII.
+pub(crate) fn username_key(username: &str) -> String {
+    username.to_lowercase()
+}
+
+fn search_text_of(input: &UserInput) -> String {
+    search_text([Some(input.username.as_str()), Some(&input.full_name), input.email.as_deref(), input.phone.as_deref()])
+}
+
+pub(crate) async fn by_id(conn: &mut Conn, id: UserId) -> Result<Option<UserRow>> {
+    Sql::owned(format!("{SELECT} WHERE users.id = $1")).bind(id).optional(conn).await
+}
+
+pub(crate) async fn list(conn: &mut Conn, filter: &UserFilter, paging: &Paging) -> Result<Page<UserRow>> {
+    let mut conditions = Filter::new(conn.engine());
+    conditions.value("users.role_id = (SELECT id FROM roles AS wanted WHERE wanted.name = ?)", filter.role.clone());
+    conditions.equal("users.is_active", filter.is_active);
+    conditions.at_least("users.created_at", filter.created_at_after);
+    conditions.at_most("users.created_at", filter.created_at_before);
+    conditions.contains("users.search_text", filter.search.as_deref());
+    paging.fetch(conn, SELECT, FROM, conditions).await
+}
+
+pub(crate) async fn count(conn: &mut Conn) -> Result<i64> {
+    Sql::new("SELECT CAST(COUNT(*) AS BIGINT) FROM users").scalar(conn).await
+}
+
+pub(crate) async fn insert(conn: &mut Conn, input: &UserInput, role: RoleId, password_hash: &str, now: DateTime<Utc>) -> Result<UserId> {
+    Sql::new(
+        "INSERT INTO users (username, username_key, full_name, email, phone, role_id, password_hash, is_active, valid_from, valid_until, \
+         password_changed_at, search_text, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $11, $11) RETURNING id",
+    )
+    .bind(&input.username)
+    .bind(username_key(&input.username))
+    .bind(&input.full_name)
+    .bind(&input.email)
+    .bind(&input.phone)
+    .bind(role)
+    .bind(password_hash.to_owned())
+    .bind(input.is_active)
+    .bind(input.valid_from)
+    .bind(input.valid_until)
+    .bind(now)
+    .bind(search_text_of(input))
+    .scalar(conn)
+    .await
+}
+
+pub(crate) async fn update(conn: &mut Conn, before: &UserRow, input: &UserInput, role: RoleId, now: DateTime<Utc>) -> Result<()> {
+    Sql::new(
+        "UPDATE users SET username = $3, username_key = $4, full_name = $5, email = $6, phone = $7, role_id = $8, is_active = $9, \
+         valid_from = $10, valid_until = $11, search_text = $12, updated_at = $13, version = version + 1 WHERE id = $1 AND version = $2",
+    )
+    .bind(before.id)
+    .bind(before.version)
+    .bind(&input.username)
+    .bind(username_key(&input.username))
+    .bind(&input.full_name)
+    .bind(&input.email)
+    .bind(&input.phone)
+    .bind(role)
+    .bind(input.is_active)
+    .bind(input.valid_from)
+    .bind(input.valid_until)
+    .bind(search_text_of(input))
+    .bind(now)
+    .expect_one(conn)
+    .await
+}
+
+/// Counts a change that is kept in another table.
+pub(crate) async fn touch(conn: &mut Conn, before: &UserRow, now: DateTime<Utc>) -> Result<()> {
+    Sql::new("UPDATE users SET updated_at = $3, version = version + 1 WHERE id = $1 AND version = $2")
+        .bind(before.id)
+        .bind(before.version)
+        .bind(now)
+        .expect_one(conn)
+        .await
+}
+
+pub(crate) async fn delete(conn: &mut Conn, before: &UserRow) -> Result<()> {
+    Sql::new("DELETE FROM users WHERE id = $1 AND version = $2").bind(before.id).bind(before.version).expect_one(conn).await
+}
+
+pub(crate) async fn block(conn: &mut Conn, before: &UserRow, until: Option<DateTime<Utc>>, reason: &str, now: DateTime<Utc>) -> Result<()> {
+    Sql::new(
+        "UPDATE users SET blocked_at = $3, blocked_until = $4, block_reason = $5, updated_at = $3, version = version + 1 \
+         WHERE id = $1 AND version = $2",
+    )
+    .bind(before.id)
+    .bind(before.version)
+    .bind(now)
+    .bind(until)
+    .bind(reason.to_owned())
+    .expect_one(conn)
+    .await
+}
+
+/// Lifts the block, and the lock that wrong passwords put on.
+pub(crate) async fn unblock(conn: &mut Conn, before: &UserRow, now: DateTime<Utc>) -> Result<()> {
+    Sql::new(
+        "UPDATE users SET blocked_at = NULL, blocked_until = NULL, block_reason = NULL, failed_sign_ins = 0, locked_until = NULL, \
+         updated_at = $3, version = version + 1 WHERE id = $1 AND version = $2",
+    )
+    .bind(before.id)
+    .bind(before.version)
+    .bind(now)
+    .expect_one(conn)
+    .await
+}
+
+/// Sets a new password, where the stored one is still the one that was looked at (if one was).
+pub(crate) async fn set_password(conn: &mut Conn, id: UserId, seen: Option<&str>, new: &str, now: DateTime<Utc>) -> Result<u64> {
+    Sql::new(
+        "UPDATE users SET password_hash = $2, password_changed_at = $3, failed_sign_ins = 0, locked_until = NULL, updated_at = $3, \
+         version = version + 1 WHERE id = $1 AND password_hash = COALESCE($4, password_hash)",
+    )
+    .bind(id)
+    .bind(new.to_owned())
+    .bind(now)
+    .bind(seen.map(str::to_owned))
+    .execute(conn)
+    .await
+}
+
+pub(crate) async fn credentials(conn: &mut Conn, username_key: &str) -> Result<Option<CredentialRow>> {
+    Sql::new(
+        "SELECT id, username, password_hash, locked_until, is_active, valid_from, valid_until, blocked_at, blocked_until \
+         FROM users WHERE username_key = $1",
+    )
+    .bind(username_key.to_owned())
+    .optional(conn)
+    .await
+}
+
+/// Counts a wrong password, unless sign-in is locked already; answers the user and the failures in a row.
+pub(crate) async fn count_failure(conn: &mut Conn, username_key: &str, now: DateTime<Utc>) -> Result<Option<(UserId, i64)>> {
+    Sql::new(
+        "UPDATE users SET failed_sign_ins = failed_sign_ins + 1 WHERE username_key = $1 AND (locked_until IS NULL OR locked_until <= $2) \
+         RETURNING id, failed_sign_ins",
+    )
+    .bind(username_key.to_owned())
+    .bind(now)
+    .optional(conn)
+    .await
+}
+
+pub(crate) async fn lock_until(conn: &mut Conn, id: UserId, until: DateTime<Utc>) -> Result<()> {
+    Sql::new("UPDATE users SET locked_until = $2 WHERE id = $1").bind(id).bind(until).execute(conn).await?;
+    Ok(())
+}
+
+/// Notes a sign-in, where the password is still the one that was checked and no lock came in between.
+pub(crate) async fn note_sign_in(conn: &mut Conn, id: UserId, seen: &str, renewed: &str, now: DateTime<Utc>) -> Result<u64> {
+    Sql::new(
+        "UPDATE users SET failed_sign_ins = 0, locked_until = NULL, last_login_at = $4, password_hash = $3 \
+         WHERE id = $1 AND password_hash = $2 AND (locked_until IS NULL OR locked_until <= $4)",
+    )
+    .bind(id)
+    .bind(seen.to_owned())
+    .bind(renewed.to_owned())
+    .bind(now)
+    .execute(conn)
+    .await
+}
+
+/// Lets one transaction at a time change users, so that no two take away the last administrators together.
+pub(crate) async fn lock_administrators(conn: &mut Conn) -> Result<()> {
+    let text = format!("SELECT id FROM roles WHERE name = 'admin'{}", conn.for_update());
+    Sql::owned(text).optional::<(i64,)>(conn).await?;
+    Ok(())
+}
+
+/// How many administrators can sign in now and manage users and roles.
+pub(crate) async fn administrators(conn: &mut Conn, now: DateTime<Utc>) -> Result<i64> {
+    Sql::new(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM users JOIN roles ON roles.id = users.role_id \
+         WHERE roles.name = 'admin' AND users.is_active \
+         AND (users.valid_from IS NULL OR users.valid_from <= $1) AND (users.valid_until IS NULL OR users.valid_until > $1) \
+         AND (users.blocked_at IS NULL OR users.blocked_until <= $1) \
+         AND NOT EXISTS (SELECT 1 FROM user_permissions AS denial WHERE denial.user_id = users.id AND NOT denial.granted \
+         AND denial.permission IN ('users:manage', 'roles:manage'))",
+    )
+    .bind(now)
+    .scalar(conn)
+    .await
+}

@@ -1,0 +1,206 @@
+//! Putting the server together: one way for the program and for its tests.
+
+use std::{fs, io::Write, net::TcpListener, path::Path, sync::Arc, time::Duration};
+
+use acl::{
+    Access, AccessSettings, PasswordCost, Secret,
+    bootstrap::{self, FirstAdmin},
+};
+use actix_cors::Cors;
+use actix_web::{
+    App, HttpRequest, HttpResponse, HttpServer,
+    dev::{ResourceDef, Server},
+    http::{Method, header},
+    middleware::{Condition, from_fn},
+    web::{self, Data},
+};
+use kernel::{
+    Clock, Error, Origin, Result,
+    db::{ConnectOptions, Db},
+    error::common,
+};
+use serde_json::Value;
+use utoipa::OpenApi;
+use utoipa_actix_web::AppExt;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::{edge, idempotency, openapi, problem::Refused, routes, settings::Settings, state::State};
+
+/// Longest wait for a request's head.
+const HEAD_WAIT: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// A database that is open and migrated, and what was made on the way.
+pub struct Opened {
+    /// The program's parts.
+    pub state: Arc<State>,
+    /// The first administrator, when it was made just now.
+    pub first_admin: Option<FirstAdmin>,
+}
+
+/// Opens the database, migrates it, sees to the built-in roles and the first administrator.
+pub async fn open(settings: Settings, clock: Clock, cost: PasswordCost) -> Result<Opened> {
+    let db = connect(&settings).await?;
+    db.migrate(&settings.database_url).await?;
+    let secret = match &settings.jwt_secret {
+        Some(secret) => secret.clone(),
+        None => kept_secret(&settings.database_url.folder())?,
+    };
+    let access_settings = AccessSettings {
+        secret: secret.clone(),
+        previous_secret: settings.jwt_secret_previous.clone(),
+        access_lifetime: settings.access_token_life,
+        refresh_lifetime: settings.refresh_token_life,
+        password_cost: cost,
+    };
+    let access = Access::new(db.clone(), &access_settings)?;
+    let seals = [Some(secret), settings.jwt_secret_previous.clone()].into_iter().flatten().collect();
+    let state = State::new(db, access, clock, settings, seals);
+    let context = state.context(Origin { request_id: "start".into(), address: None });
+    let (name, password) = (&state.settings.admin_username, state.settings.admin_password.as_ref());
+    // a start is not given up for a slow disk or for somebody who starts at the same time; nor is a password that was made lost
+    let first_admin = bootstrap::bootstrap(&state.db.patient(), &context, state.access.passwords(), name, password).await?;
+    Ok(Opened { state, first_admin })
+}
+
+/// Opens the database without touching it.
+pub async fn connect(settings: &Settings) -> Result<Db> {
+    Db::connect(&ConnectOptions { url: settings.database_url.clone(), pool_size: settings.database_pool_size }).await
+}
+
+/// The secret kept beside the database; made when there is none. Two instances that start at once agree on one.
+fn kept_secret(folder: &Path) -> Result<Secret> {
+    let path = folder.join("jwt.secret");
+    if !path.exists() {
+        fs::create_dir_all(folder).map_err(Error::internal)?;
+        let mut draft = tempfile::NamedTempFile::new_in(folder).map_err(Error::internal)?;
+        draft.write_all(acl::random_secret()?.as_bytes()).map_err(Error::internal)?;
+        draft.as_file().sync_all().map_err(Error::internal)?;
+        // readable by its owner alone, and never in place of one that is there already
+        if let Err(failed) = draft.persist_noclobber(&path)
+            && !path.exists()
+        {
+            return Err(Error::internal(failed.error));
+        }
+    }
+    fs::read_to_string(&path).map(|text| Secret::new(text.trim().to_owned())).map_err(Error::internal)
+}
+
+/// The documented routes and the documentation's own, by path, for telling a wrong method from a wrong path.
+struct KnownPaths(Vec<(ResourceDef, Vec<Method>)>);
+
+impl KnownPaths {
+    fn of(document: &Value) -> Self {
+        let pages = ["/", "/swagger-ui", "/swagger-ui/{_:.*}", openapi::PATH].map(|path| (ResourceDef::new(path), vec![Method::GET]));
+        let routes = document["paths"].as_object().into_iter().flatten().map(|(path, item)| {
+            let methods = item.as_object().into_iter().flatten();
+            let methods = methods.filter_map(|(method, _)| Method::from_bytes(method.to_uppercase().as_bytes()).ok());
+            (ResourceDef::new(path.as_str()), methods.collect())
+        });
+        Self(routes.chain(pages).collect())
+    }
+
+    fn methods(&self, path: &str) -> Vec<&str> {
+        let mut methods: Vec<&str> = self
+            .0
+            .iter()
+            .filter(|(definition, _)| definition.is_match(path))
+            .flat_map(|(_, methods)| methods.iter().map(Method::as_str))
+            .collect();
+        methods.sort_unstable();
+        methods.dedup();
+        methods
+    }
+}
+
+async fn nothing_here(request: HttpRequest, known: Data<KnownPaths>) -> std::result::Result<HttpResponse, Refused> {
+    Err(match known.methods(request.path()) {
+        methods if methods.is_empty() => common::NO_SUCH_PATH.into(),
+        methods => Error::new(common::METHOD_NOT_ALLOWED).with("allow", methods.join(", ")).into(),
+    })
+}
+
+/// The OpenAPI document.
+pub fn document() -> Value {
+    let (_, document) = App::new().into_utoipa_app().openapi(routes::Shared::openapi()).configure(routes::configure).split_for_parts();
+    openapi::complete(document)
+}
+
+/// Serves on a listener until the program is told to stop.
+pub fn serve(state: Arc<State>, listener: TcpListener) -> std::io::Result<Server> {
+    let (workers, shutdown) = (state.settings.workers, state.settings.shutdown_seconds);
+    let document = document();
+    let known = Data::new(KnownPaths::of(&document));
+    let state = Data::from(state);
+    let server = HttpServer::new(move || {
+        let swagger = SwaggerUi::new("/swagger-ui/{_:.*}")
+            .external_url_unchecked(openapi::PATH, document.clone())
+            .config(Config::new([openapi::PATH]).try_it_out_enabled(true).persist_authorization(true).doc_expansion("none").filter(true));
+        // before the routes: their scope answers for everything under it, the document's address too
+        let (app, _) = App::new().service(swagger).into_utoipa_app().configure(routes::configure).split_for_parts();
+        app.app_data(state.clone())
+            .app_data(known.clone())
+            .route("/", web::get().to(to_swagger))
+            .route("/swagger-ui", web::get().to(to_swagger))
+            .default_service(web::to(nothing_here))
+            // without origins there is nothing for it to do
+            .wrap(Condition::new(!state.settings.cors_allowed_origins.is_empty(), cors(&state.settings)))
+            .wrap(from_fn(edge::around))
+    });
+    let server =
+        server.workers(workers).client_request_timeout(HEAD_WAIT).keep_alive(KEEP_ALIVE).shutdown_timeout(shutdown).listen(listener)?;
+    Ok(server.run())
+}
+
+async fn to_swagger() -> HttpResponse {
+    HttpResponse::TemporaryRedirect().insert_header((header::LOCATION, "/swagger-ui/")).finish()
+}
+
+fn cors(settings: &Settings) -> Cors {
+    let methods = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    let cors = Cors::default()
+        .allowed_methods(methods)
+        .allowed_headers([
+            "authorization",
+            "content-type",
+            "accept-language",
+            "if-match",
+            "if-none-match",
+            "idempotency-key",
+            "x-request-id",
+        ])
+        .expose_headers(["etag", "location", "retry-after", "x-request-id", "idempotent-replayed", "content-disposition"])
+        .max_age(3600);
+    settings.cors_allowed_origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
+}
+
+/// Chores between requests: the log of personal data read, last uses of tokens, keys past their life.
+pub async fn chores(state: Arc<State>) {
+    let mut seconds: u64 = 0;
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        seconds += 1;
+        flush(&state, seconds.is_multiple_of(30)).await;
+        if seconds.is_multiple_of(600) {
+            state.forget_old_sign_ins();
+            let context = state.context(Origin { request_id: "chores".into(), address: None });
+            if let Err(error) = idempotency::forget_old(&state.db, &context).await {
+                log::warn!("old idempotency keys stay for now: {error}");
+            }
+        }
+    }
+}
+
+/// Writes down what is still in memory.
+pub async fn flush(state: &State, last_uses: bool) {
+    let context = state.context(Origin { request_id: "chores".into(), address: None });
+    if let Err(error) = state.reads.flush(&state.db, &context).await {
+        log::error!("reads of personal data could not be recorded yet: {error}");
+    }
+    if last_uses && let Err(error) = state.access.flush_last_used(&context).await {
+        log::warn!("last uses of tokens could not be written yet: {error}");
+    }
+}

@@ -1,0 +1,45 @@
+//! `telecom-crm health`: for containers, whose image has no other client.
+
+use std::{process::ExitCode, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::settings::Settings;
+
+/// Longest wait for the answer.
+const WAIT: Duration = Duration::from_secs(3);
+
+/// Success when the server on `BIND` says it is ready.
+pub async fn run(settings: &Settings) -> ExitCode {
+    match timeout(WAIT, status_line(settings)).await {
+        Ok(Ok(line)) if line.starts_with("HTTP/1.1 200") => ExitCode::SUCCESS,
+        Ok(Ok(line)) => {
+            eprintln!("not ready: {line}");
+            ExitCode::FAILURE
+        }
+        Ok(Err(error)) => {
+            eprintln!("not reached: {error}");
+            ExitCode::FAILURE
+        }
+        Err(_) => {
+            eprintln!("no answer");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn status_line(settings: &Settings) -> std::io::Result<String> {
+    let mut address = settings.bind;
+    if address.ip().is_unspecified() {
+        address.set_ip([127, 0, 0, 1].into());
+    }
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+    let mut answer = String::new();
+    stream.take(4096).read_to_string(&mut answer).await?;
+    Ok(answer.lines().next().unwrap_or_default().to_owned())
+}

@@ -1,0 +1,43 @@
+//! How far it has come: a bar on a terminal, a line for every tenth elsewhere.
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Shows on standard error how far it has come.
+pub struct Progress {
+    total: u64,
+    tenths: u64,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// Nothing of `total` yet.
+    pub fn new(total: u64) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} customers, {eta} left");
+            ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        Self { total, tenths: 0, bar }
+    }
+
+    /// So much of it.
+    pub fn reach(&mut self, done: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+            return;
+        }
+        let tenths = done * 10 / self.total.max(1);
+        if tenths > self.tenths {
+            self.tenths = tenths;
+            eprintln!("{}%: {done} of {} customers", tenths * 10, self.total);
+        }
+    }
+
+    /// All of it.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

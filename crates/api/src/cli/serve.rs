@@ -1,0 +1,41 @@
+//! `telecom-crm serve`.
+
+use std::net::TcpListener;
+
+use acl::PasswordCost;
+use kernel::{Clock, Error, Result};
+
+use crate::{app, settings::Settings};
+
+/// Serves until SIGTERM or Ctrl-C; then finishes what runs and writes down what is in memory.
+pub async fn run(settings: Settings) -> Result<()> {
+    let bind = settings.bind;
+    // first of all, so that a port that is taken shows before anything is made
+    let listener = TcpListener::bind(bind).map_err(|error| Error::internal(format!("BIND {bind}: {error}")))?;
+    let opened = app::open(settings, Clock::System, PasswordCost::default()).await?;
+    announce(&opened);
+    let state = opened.state;
+    let server = app::serve(state.clone(), listener).map_err(Error::internal)?;
+    log::info!("serving on http://{bind}, documentation at http://{bind}/swagger-ui/");
+    let chores = actix_web::rt::spawn(app::chores(state.clone()));
+    server.await.map_err(Error::internal)?;
+    chores.abort();
+    app::flush(&state, true).await;
+    state.db.close().await;
+    log::info!("stopped");
+    Ok(())
+}
+
+/// Shows the password of an administrator that was made just now; it is shown this once.
+pub fn announce(opened: &app::Opened) {
+    if let Some(admin) = &opened.first_admin
+        && let Some(password) = &admin.generated_password
+    {
+        // to the terminal and never to the log
+        println!(
+            "The first administrator was made. Keep this, it is not shown again:\n  user name: {}\n  password:  {}",
+            admin.username,
+            password.reveal()
+        );
+    }
+}

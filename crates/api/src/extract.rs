@@ -1,0 +1,342 @@
+//! Reading requests: bodies, paths and list parameters, each with its bounds and its own refusals.
+
+use std::{ops::Deref, str::FromStr, time::Duration};
+
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest,
+    dev::Payload,
+    http::{Method, header},
+    web::{Bytes, BytesMut},
+};
+use aws_lc_rs::digest::{SHA256, digest};
+use chrono::{DateTime, NaiveDate, NaiveTime};
+use futures_util::{StreamExt, future::LocalBoxFuture};
+use kernel::{
+    Edit, Error, FieldErrors, Input, Kind, Paging, Result, error::common, error::field, input, page::ListSpec, page::PagingParameters,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use utoipa::{
+    IntoParams,
+    openapi::{
+        KnownFormat, Object, ObjectBuilder, RefOr, Required, Schema, SchemaFormat,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::{SchemaType, Type},
+    },
+};
+
+use crate::{call, guard, problem::Refused};
+
+/// Largest JSON body (SPEC 2.9).
+pub const BODY_LIMIT: usize = 1024 * 1024;
+
+/// SHA-256 of the body, by which a repeated request is known to be the same.
+#[derive(Clone, Debug, Default)]
+pub struct BodyDigest(pub String);
+
+async fn read_body(request: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
+    guard::let_in(request).await?;
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > BODY_LIMIT) {
+        return Err(Error::new(common::BODY_TOO_LARGE).with("limit", BODY_LIMIT));
+    }
+    let read = async {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk =
+                chunk.map_err(|error| Error::new(common::MALFORMED).with("reason", "the body broke off").cause(error.to_string()))?;
+            if body.len() + chunk.len() > BODY_LIMIT {
+                return Err(Error::new(common::BODY_TOO_LARGE).with("limit", BODY_LIMIT));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    };
+    let wait = Duration::from_secs(guard::state(request).settings.body_seconds);
+    let body = tokio::time::timeout(wait, read).await.map_err(|_| Error::new(common::BODY_TIMEOUT))??;
+    let hash = digest(&SHA256, &body).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    request.extensions_mut().insert(BodyDigest(hash));
+    Ok(body)
+}
+
+fn expect_type(request: &HttpRequest, body: &Bytes, accepted: &[&str]) -> Result<()> {
+    let given = request.headers().get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+    let essence = given.map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    match essence {
+        None if body.is_empty() => Ok(()),
+        Some(essence) if accepted.contains(&essence.as_str()) => Ok(()),
+        _ => Err(Error::new(common::UNSUPPORTED_MEDIA_TYPE).with("accepted", accepted.join(", "))),
+    }
+}
+
+/// A JSON body, read and checked.
+pub struct Body<I>(pub I);
+
+impl<I> Deref for Body<I> {
+    type Target = I;
+
+    fn deref(&self) -> &I {
+        &self.0
+    }
+}
+
+impl<I: Input + 'static> FromRequest for Body<I> {
+    type Error = Refused;
+    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let body = read_body(&request, payload).await?;
+            expect_type(&request, &body, &["application/json"])?;
+            Ok(Self(input::parse(&body, &call::context(&request))?))
+        })
+    }
+}
+
+/// A form, as OAuth 2 clients send it.
+pub struct Form<I>(pub I);
+
+impl<I: DeserializeOwned + 'static> FromRequest for Form<I> {
+    type Error = Refused;
+    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let body = read_body(&request, payload).await?;
+            expect_type(&request, &body, &["application/x-www-form-urlencoded"])?;
+            let form = serde_urlencoded::from_bytes(&body)
+                .map_err(|error| Error::new(common::MALFORMED).with("reason", "the form").cause(error))?;
+            Ok(Self(form))
+        })
+    }
+}
+
+/// A PUT or a JSON Merge Patch, to be applied to what is there.
+pub struct Change<I>(pub Edit<I>);
+
+impl<I: Input + Serialize + 'static> FromRequest for Change<I> {
+    type Error = Refused;
+    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let body = read_body(&request, payload).await?;
+            let patch = request.method() == Method::PATCH;
+            expect_type(
+                &request,
+                &body,
+                if patch { &["application/merge-patch+json", "application/json"] } else { &["application/json"] },
+            )?;
+            let fields = input::object(&body)?;
+            Ok(Self(if patch { Edit::merge(fields) } else { Edit::replace(fields) }))
+        })
+    }
+}
+
+/// A part of the path; what cannot be one names nothing, so it is 404.
+pub struct PathPart<T>(pub T);
+
+impl<T: FromStr + 'static> FromRequest for PathPart<T> {
+    type Error = Refused;
+    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            guard::let_in(&request).await?;
+            let part = request.match_info().iter().next().and_then(|(_, text)| text.parse().ok());
+            part.map(Self).ok_or_else(|| common::NO_SUCH_PATH.into())
+        })
+    }
+}
+
+/// Characters a parameter may have, where its filter says nothing of it.
+const LONGEST_PARAMETER: usize = 200;
+
+fn is_plain_text(schema: &Object) -> bool {
+    let text = match &schema.schema_type {
+        SchemaType::Type(kind) => *kind == Type::String,
+        SchemaType::Array(kinds) => kinds.contains(&Type::String),
+        SchemaType::AnyValue => false,
+    };
+    text && schema.format.is_none() && schema.pattern.is_none() && schema.enum_values.is_none()
+}
+
+/// A list's filters, and how it may be ordered.
+pub trait ListQuery: DeserializeOwned + IntoParams {
+    /// How the list is ordered and paged.
+    const SPEC: ListSpec;
+}
+
+/// The parameters of a list: its filters, and how it is paged and ordered.
+pub struct Listing<F> {
+    /// The filters.
+    pub filter: F,
+    /// The page.
+    pub paging: Paging,
+}
+
+impl<F: ListQuery + 'static> FromRequest for Listing<F> {
+    type Error = Refused;
+    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            guard::let_in(&request).await?;
+            Ok(Self::parse(request.query_string())?)
+        })
+    }
+}
+
+impl<F: ListQuery> Listing<F> {
+    fn parse(query: &str) -> Result<Self> {
+        let known = Self::into_params(|| None);
+        let mut paging = PagingParameters::default();
+        let (pairs, mut wrong) = parameters(query, &known)?;
+        let mut filters: Vec<(String, String)> = Vec::new();
+        for (name, value) in pairs {
+            match name.as_str() {
+                "page" => paging.page = Some(value),
+                "page_size" => paging.page_size = Some(value),
+                "cursor" => paging.cursor = Some(value),
+                "ordering" => paging.ordering = Some(value),
+                _ => filters.push((name, value)),
+            }
+        }
+        let filter = read_filters(filters, &mut wrong);
+        let paging = match Paging::parse(F::SPEC, &paging) {
+            Err(error) if error.kind() == Kind::Malformed && !error.wrong_fields().is_empty() => {
+                wrong.0.extend(error.wrong_fields().iter().cloned());
+                None
+            }
+            outcome => Some(outcome?),
+        };
+        wrong.into_error(common::INVALID_PARAMETER)?;
+        match (filter, paging) {
+            (Some(filter), Some(paging)) => Ok(Self { filter, paging }),
+            _ => Err(Error::new(common::MALFORMED)),
+        }
+    }
+}
+
+/// Splits a query string, by what the document says of each parameter. Errors: `unknown_parameter`, naming the known ones.
+fn parameters(query: &str, known: &[Parameter]) -> Result<(Vec<(String, String)>, FieldErrors)> {
+    let pairs: Vec<(String, String)> =
+        serde_urlencoded::from_str(query).map_err(|error| Error::new(common::MALFORMED).with("reason", "the query string").cause(error))?;
+    let mut wrong = FieldErrors::default();
+    let mut kept: Vec<(String, String)> = Vec::new();
+    for (name, value) in pairs {
+        let Some(parameter) = known.iter().find(|parameter| parameter.name == name) else {
+            let names: Vec<&str> = known.iter().map(|parameter| parameter.name.as_str()).collect();
+            return Err(Error::new(common::UNKNOWN_PARAMETER).with("name", name.escape_debug()).with("known", names.join(", ")));
+        };
+        let schema = match &parameter.schema {
+            Some(RefOr::T(Schema::Object(schema))) => Some(schema),
+            _ => None,
+        };
+        let longest = schema.and_then(|schema| schema.max_length).unwrap_or(LONGEST_PARAMETER);
+        let is_moment = schema.is_some_and(|schema| schema.format == Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+        if value.chars().any(char::is_control) {
+            wrong.add_at(name, field::CONTROL_CHARACTER);
+        } else if value.chars().count() > longest {
+            wrong.add_at(name, field::LENGTH).with("min", 0).with("max", longest);
+        } else if kept.iter().any(|(other, _)| *other == name) {
+            wrong.add_at(name, field::DUPLICATE);
+        } else if is_moment {
+            match moment(&value) {
+                Some(value) => kept.push((name, value)),
+                None => drop(wrong.add_at(name, field::FORMAT)),
+            }
+        } else {
+            kept.push((name, value));
+        }
+    }
+    Ok((kept, wrong))
+}
+
+/// A moment by RFC 3339 alone, drawn into the years of four digits: both engines order those, and nothing lies beyond.
+fn moment(text: &str) -> Option<String> {
+    let years = NaiveDate::from_ymd_opt(1, 1, 1)?.and_time(NaiveTime::MIN).and_utc()
+        ..=NaiveDate::from_ymd_opt(9999, 12, 31)?.and_time(NaiveTime::MIN).and_utc();
+    let moment = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+    Some(moment.clamp(*years.start(), *years.end()).to_rfc3339())
+}
+
+/// Reads filters; each that cannot be read is noted and left out, so that all wrong ones are named at once.
+fn read_filters<F: DeserializeOwned>(mut filters: Vec<(String, String)>, wrong: &mut FieldErrors) -> Option<F> {
+    loop {
+        let query = serde_urlencoded::to_string(&filters).ok()?;
+        match serde_urlencoded::from_str(&query) {
+            Ok(filter) => return Some(filter),
+            Err(_) => {
+                let alone = |pair: &(String, String)| {
+                    serde_urlencoded::to_string([pair]).is_ok_and(|query| serde_urlencoded::from_str::<F>(&query).is_ok())
+                };
+                let at = filters.iter().position(|pair| !alone(pair))?;
+                wrong.add_at(filters.remove(at).0, field::FORMAT);
+            }
+        }
+    }
+}
+
+impl<F: ListQuery> IntoParams for Listing<F> {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let integer = |maximum: i64| ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(maximum));
+        let parameter = |name: &str, description: String, schema: ObjectBuilder| {
+            ParameterBuilder::new()
+                .name(name)
+                .parameter_in(ParameterIn::Query)
+                .required(Required::False)
+                .description(Some(description))
+                .schema(Some(schema))
+                .build()
+        };
+        let names: Vec<&str> = F::SPEC.order_fields.iter().map(|field| field.name).collect();
+        let term = format!("-?({})", names.join("|"));
+        let mut all = F::into_params(|| Some(ParameterIn::Query));
+        for parameter in &mut all {
+            if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
+                && is_plain_text(schema)
+            {
+                schema.max_length.get_or_insert(LONGEST_PARAMETER);
+            }
+        }
+        all.extend([
+            parameter("page", "Page number, from 1; pages reach the first 100000 rows.".into(), integer(kernel::page::REACH)),
+            parameter("page_size", "Rows a page holds; 100 unless told otherwise.".into(), integer(kernel::page::MAX_PAGE_SIZE)),
+            parameter(
+                "cursor",
+                "Pages by key instead of by number, without a count: empty to begin, then as `next` gives it.".into(),
+                ObjectBuilder::new().schema_type(Type::String).max_length(Some(1000)).pattern(Some("^[A-Za-z0-9_-]*$")),
+            ),
+            parameter(
+                "ordering",
+                format!(
+                    "Fields to order by, separated by commas, `-` for descending: {}. `{}` unless told otherwise.",
+                    names.join(", "),
+                    F::SPEC.default_order
+                ),
+                ObjectBuilder::new().schema_type(Type::String).pattern(Some(format!("^({term}(,{term}){{0,7}})?$"))),
+            ),
+        ]);
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_drawn_into_the_years_that_both_engines_order() {
+        assert_eq!(moment("2026-01-15T12:30:00+03:00").as_deref(), Some("2026-01-15T09:30:00+00:00"));
+        assert_eq!(moment("0000-01-01T00:00:00Z").as_deref(), Some("0001-01-01T00:00:00+00:00"));
+        assert_eq!(moment("9999-12-31T23:59:59-23:59").as_deref(), Some("9999-12-31T00:00:00+00:00"));
+        for wrong in ["2026-01-15", "+10000-01-01T00:00:00Z", "-0001-01-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-15T09:30:00", ""] {
+            assert_eq!(moment(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The door: checks the token and the permission before a handler runs (SPEC 3.2, 3.5).
+
+use std::{ops::Deref, sync::Arc};
+
+use acl::{Caller, Granted, PermissionType, SignedIn, refusal};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header, web::Data};
+use futures_util::future::LocalBoxFuture;
+use kernel::Result;
+use tokio::sync::watch;
+
+use crate::{problem::Refused, state::State};
+
+/// A caller who holds permission `P`; dereferences to the proof that services ask for.
+pub struct Guard<P>(Granted<P>);
+
+impl<P> Deref for Guard<P> {
+    type Target = Granted<P>;
+
+    fn deref(&self) -> &Granted<P> {
+        &self.0
+    }
+}
+
+impl<P: PermissionType> FromRequest for Guard<P> {
+    type Error = Refused;
+    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let door = shut(&request);
+        Box::pin(async move {
+            let caller = caller(&request).await?;
+            let granted = Granted::check(&caller)?;
+            door.send_replace(true);
+            Ok(Self(granted))
+        })
+    }
+}
+
+/// Somebody signed in, whatever they may do.
+pub struct AnyCaller(pub SignedIn);
+
+impl Deref for AnyCaller {
+    type Target = SignedIn;
+
+    fn deref(&self) -> &SignedIn {
+        &self.0
+    }
+}
+
+impl FromRequest for AnyCaller {
+    type Error = Refused;
+    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let door = shut(&request);
+        Box::pin(async move {
+            let caller = caller(&request).await?;
+            door.send_replace(true);
+            Ok(Self(SignedIn(caller)))
+        })
+    }
+}
+
+/// Whether the handler's guard has let the caller in.
+#[derive(Clone)]
+struct Door(watch::Receiver<bool>);
+
+fn shut(request: &HttpRequest) -> watch::Sender<bool> {
+    let (door, seen) = watch::channel(false);
+    request.extensions_mut().insert(Door(seen));
+    door
+}
+
+/// Waits for the guard, where the handler has one. A handler's arguments are read side by side and the first error is the
+/// answer: without this, who may not come in would learn what is wrong with a path or a body, and have it read.
+pub(crate) async fn let_in(request: &HttpRequest) -> Result<()> {
+    let door = request.extensions().get::<Door>().cloned();
+    let Some(Door(mut door)) = door else { return Ok(()) };
+    // a door that is gone unopened: the guard's own refusal has been answered already
+    door.wait_for(|open| *open).await.map(drop).map_err(|_| refusal::NOT_SIGNED_IN.into())
+}
+
+#[allow(clippy::expect_used, reason = "the app is built with its state, or not at all")]
+pub(crate) fn state(request: &HttpRequest) -> &Data<State> {
+    request.app_data::<Data<State>>().expect("the app has its state")
+}
+
+async fn caller(request: &HttpRequest) -> Result<Arc<Caller>> {
+    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let (_, token) = bearer.ok_or(refusal::NOT_SIGNED_IN)?;
+    let state = state(request);
+    let caller = state.access.authenticate(token.trim(), state.clock.now()).await?;
+    request.extensions_mut().insert(caller.clone());
+    Ok(caller)
+}

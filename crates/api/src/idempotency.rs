@@ -1,0 +1,196 @@
+//! Idempotency keys: the key, the work and the answer in one transaction (SPEC 2.7).
+//!
+//! Answers are sealed with a key derived from the JWT secret, since some of them hold tokens and personal data.
+
+use acl::Secret;
+use actix_web::http::StatusCode;
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey},
+    hmac,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use kernel::{
+    Context, Error, Kind, Result,
+    db::{Conn, Db, Sql, Tx},
+    error::common,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::call::Answer;
+
+/// How long a key is remembered.
+const LIFE: TimeDelta = TimeDelta::hours(48);
+const NONCE_LENGTH: usize = 12;
+
+/// A key as one caller used it for one request.
+pub struct Key {
+    /// The caller.
+    pub scope: String,
+    /// The key itself.
+    pub text: String,
+    /// Method, address and body digest.
+    pub request: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Headers {
+    location: Option<String>,
+    etag: Option<String>,
+    secret: bool,
+}
+
+#[derive(sqlx::FromRow)]
+struct Stored {
+    request: String,
+    status: Option<i64>,
+    headers: Option<String>,
+    body: Option<Vec<u8>>,
+    created_at: DateTime<Utc>,
+}
+
+/// Takes the key for this transaction, or answers what is stored under it.
+///
+/// Errors: `idempotency_key_reused` for another request under the same key; `idempotency_key_in_use` while the first runs.
+pub async fn claim(tx: &mut Tx, context: &Context, key: &Key, seals: &[Secret]) -> Result<Option<Answer>> {
+    let request = sealed_digest(&key.request, seals);
+    // on PostgreSQL this waits for a transaction that holds the same key, up to the lock time-out
+    let claimed = Sql::new(
+        "INSERT INTO idempotency_keys (scope, key, request, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (scope, key) DO NOTHING",
+    )
+    .bind(&key.scope)
+    .bind(&key.text)
+    .bind(request.clone())
+    .bind(context.now)
+    .execute(tx)
+    .await
+    .map_err(|error| {
+        if error.kind() == Kind::Unavailable && error.is_transient().is_none() {
+            Error::new(common::IDEMPOTENCY_KEY_IN_USE).cause(error)
+        } else {
+            error
+        }
+    })?;
+    if claimed == 1 {
+        return Ok(None);
+    }
+    let stored: Stored = select(key).one(tx).await?;
+    if stored.created_at < context.now - LIFE {
+        let renewed = Sql::new(
+            "UPDATE idempotency_keys SET request = $1, created_at = $2, status = NULL WHERE scope = $3 AND key = $4 AND created_at = $5",
+        )
+        .bind(request)
+        .bind(context.now)
+        .bind(&key.scope)
+        .bind(&key.text)
+        .bind(stored.created_at)
+        .execute(tx)
+        .await?;
+        return if renewed == 1 { Ok(None) } else { Err(Error::new(common::IDEMPOTENCY_KEY_IN_USE)) };
+    }
+    stored.answer(key, seals).map(Some)
+}
+
+/// What is stored under the key, for work that is done before the transaction and cannot be done twice.
+///
+/// Errors: `idempotency_key_reused` for another request under the same key.
+pub async fn recall(conn: &mut Conn, context: &Context, key: &Key, seals: &[Secret]) -> Result<Option<Answer>> {
+    let stored: Option<Stored> = select(key).optional(conn).await?;
+    stored.filter(|stored| stored.created_at >= context.now - LIFE).map(|stored| stored.answer(key, seals)).transpose()
+}
+
+fn select(key: &Key) -> Sql {
+    Sql::new("SELECT request, status, headers, body, created_at FROM idempotency_keys WHERE scope = $1 AND key = $2")
+        .bind(&key.scope)
+        .bind(&key.text)
+}
+
+/// Stores the answer beside its key.
+pub async fn store(tx: &mut Tx, key: &Key, answer: &Answer, seals: &[Secret]) -> Result<()> {
+    let headers = Headers { location: answer.location.clone(), etag: answer.etag.clone(), secret: answer.secret };
+    Sql::new("UPDATE idempotency_keys SET status = $1, headers = $2, body = $3 WHERE scope = $4 AND key = $5")
+        .bind(i64::from(answer.status.as_u16()))
+        .bind(serde_json::to_string(&headers).map_err(Error::internal)?)
+        .bind(seal(&answer.body, seals)?)
+        .bind(&key.scope)
+        .bind(&key.text)
+        .execute(tx)
+        .await
+        .map(drop)
+}
+
+/// Forgets keys past their life, a bounded number at a time.
+pub async fn forget_old(db: &Db, context: &Context) -> Result<u64> {
+    db.transaction(context, async |tx| {
+        Sql::new(
+            "DELETE FROM idempotency_keys WHERE (scope, key) IN \
+             (SELECT scope, key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT 1000)",
+        )
+        .bind(context.now - LIFE)
+        .execute(tx)
+        .await
+    })
+    .await
+}
+
+impl Stored {
+    fn answer(self, key: &Key, seals: &[Secret]) -> Result<Answer> {
+        let gone = || Error::new(common::IDEMPOTENCY_KEY_REUSED);
+        if !seals.iter().any(|seal| sealed_digest(&key.request, std::slice::from_ref(seal)) == self.request) {
+            return Err(gone());
+        }
+        let (Some(status), Some(headers), Some(body)) = (self.status, self.headers, self.body) else { return Err(gone()) };
+        let headers: Headers = serde_json::from_str(&headers).map_err(Error::internal)?;
+        Ok(Answer {
+            status: u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok()).ok_or_else(gone)?,
+            location: headers.location,
+            etag: headers.etag,
+            secret: headers.secret,
+            body: seals.iter().find_map(|secret| open(&body, secret)).ok_or_else(gone)?,
+            replayed: true,
+        })
+    }
+}
+
+fn derived(secret: &Secret, purpose: &str) -> hmac::Tag {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.reveal().as_bytes()), purpose.as_bytes())
+}
+
+/// Keyed, because a body may hold a password.
+fn sealed_digest(request: &str, seals: &[Secret]) -> String {
+    let secret = seals.first().map(|secret| derived(secret, "idempotency request"));
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_ref().map_or(&[], AsRef::as_ref));
+    hmac::sign(&key, request.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn cipher(secret: &Secret) -> Result<RandomizedNonceKey> {
+    RandomizedNonceKey::new(&AES_256_GCM, derived(secret, "idempotency answer").as_ref()).map_err(Error::internal)
+}
+
+fn seal(body: &[u8], seals: &[Secret]) -> Result<Vec<u8>> {
+    let secret = seals.first().ok_or_else(|| Error::internal("no key to seal stored answers with"))?;
+    let mut sealed = body.to_vec();
+    let nonce = cipher(secret)?.seal_in_place_append_tag(Aad::empty(), &mut sealed).map_err(Error::internal)?;
+    Ok([nonce.as_ref().as_slice(), &sealed].concat())
+}
+
+fn open(sealed: &[u8], secret: &Secret) -> Option<Vec<u8>> {
+    let (nonce, body) = sealed.split_at_checked(NONCE_LENGTH)?;
+    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+    let mut body = body.to_vec();
+    let opened = cipher(secret).ok()?.open_in_place(nonce, Aad::empty(), &mut body).ok()?;
+    Some(opened.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_opens_with_its_own_key_only() {
+        let (present, previous) = (Secret::new("a".repeat(32)), Secret::new("b".repeat(32)));
+        let sealed = seal(b"{\"access\":\"token\"}", std::slice::from_ref(&previous)).unwrap();
+        assert!(!String::from_utf8_lossy(&sealed).contains("token"));
+        assert_eq!(open(&sealed, &present), None);
+        assert_eq!(open(&sealed, &previous).unwrap(), b"{\"access\":\"token\"}");
+    }
+}

@@ -1,0 +1,342 @@
+//! The OpenAPI document: what handlers declare, completed by what holds for every operation of its kind, so that no
+//! handler has to repeat it: errors, conditional headers, idempotency keys, merge patches, the ways to sign in.
+
+use std::collections::BTreeSet;
+
+use acl::Permission;
+use serde_json::{Map, Value, json};
+use utoipa::openapi::OpenApi;
+
+use crate::problem::MEDIA_TYPE;
+
+/// Where the document is served.
+pub const PATH: &str = "/api/v1/openapi.json";
+
+const DESCRIPTION: &str = "The back office of a mobile operator: subscribers, SIM cards, tariffs, contracts, balances, payments, tickets, staff.
+
+**Signing in.** *Authorize* with user name and password, or send `Authorization: Bearer …` with an access token from `POST /api/v1/auth/login` or a token for scripts from `POST /api/v1/auth/api-tokens`.
+
+**Money** is text with two decimals. **Times** are RFC 3339 in UTC, dates are the operator's. **Lists** are paged by `page` and `page_size`, or by `cursor`. **Errors** are `application/problem+json` with a stable `code`; `Accept-Language` chooses Russian or English words. **Changes** take `If-Match`, **POST**s take `Idempotency-Key`. Every answer carries `X-Request-Id`.";
+
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+/// Completes the document that the routes made.
+pub fn complete(document: OpenApi) -> Value {
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    document["info"] = json!({
+        "title": "Telecom CRM", "version": env!("CARGO_PKG_VERSION"), "description": DESCRIPTION,
+        "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"}
+    });
+    document["components"]["securitySchemes"] = json!({
+        "bearer": {"type": "http", "scheme": "bearer", "description": "An access token, or a token for scripts."},
+        "password": {
+            "type": "oauth2", "description": "User name and password; leave the client fields empty.",
+            "flows": {"password": {"tokenUrl": "/api/v1/auth/token", "scopes": {}}}
+        }
+    });
+    let optional_bodies = inputs_without_required(&document);
+    let mut patches = Vec::new();
+    if let Some(paths) = document["paths"].as_object_mut() {
+        paths.sort_keys();
+        for (path, item) in paths.iter_mut() {
+            let can_be_read = item.get("get").is_some();
+            for method in METHODS {
+                if let Some(operation) = item.get_mut(method) {
+                    complete_operation(path, method, can_be_read, operation);
+                    complete_body(method, &optional_bodies, operation);
+                    if method == "patch" {
+                        patches.extend(patch_body(operation));
+                    }
+                }
+            }
+        }
+    }
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        for name in patches {
+            let Some(mut schema) = schemas.get(&name).cloned() else { continue };
+            let required = schema.as_object_mut().and_then(|schema| schema.remove("required")).unwrap_or_default();
+            schema["description"] = json!(format!("A JSON Merge Patch of `{name}`: absent keeps, null clears."));
+            for (field, property) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+                let clears = !required.as_array().is_some_and(|required| required.iter().any(|name| name == field));
+                if let Some(kind) = property.get("type").and_then(Value::as_str).filter(|_| clears) {
+                    property["type"] = json!([kind, "null"]);
+                }
+            }
+            schemas.insert(format!("{name}Patch"), schema);
+        }
+        complete_lists(schemas);
+        schemas.sort_keys();
+    }
+    let (asked, answered) = (reached(&document, "requestBody"), reached(&document, "responses"));
+    for (name, schema) in document["components"]["schemas"].as_object_mut().into_iter().flatten() {
+        if asked.contains(name) {
+            forbid_control_characters(schema, BODY_TEXT);
+        }
+        if answered.contains(name) && !asked.contains(name) {
+            require_what_is_always_there(schema);
+        }
+    }
+    for parameter in operations(&mut document).filter_map(|operation| operation.get_mut("parameters")?.as_array_mut()).flatten() {
+        if parameter["in"] == "query" {
+            forbid_control_characters(&mut parameter["schema"], QUERY_TEXT);
+        }
+    }
+    document
+}
+
+/// Text that bodies may hold: no control characters but line breaks and tabs.
+const BODY_TEXT: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$";
+/// The same, and at least one character that is not blank.
+const BODY_WORDS: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff][^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$";
+/// Text that query parameters may hold: no control characters at all.
+const QUERY_TEXT: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
+
+fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
+    document["paths"]
+        .as_object_mut()
+        .into_iter()
+        .flatten()
+        .flat_map(|(_, item)| item.as_object_mut().into_iter().flatten())
+        .map(|(_, operation)| operation)
+}
+
+/// Inputs of which nothing must be given, so that the body itself may be left out.
+fn inputs_without_required(document: &Value) -> Vec<String> {
+    let schemas = document["components"]["schemas"].as_object().into_iter().flatten();
+    schemas.filter(|(_, schema)| schema.get("required").is_none()).map(|(name, _)| format!("#/components/schemas/{name}")).collect()
+}
+
+/// The names of all schemas that this part of the operations leads to.
+fn reached(document: &Value, part: &str) -> BTreeSet<String> {
+    fn walk(document: &Value, node: &Value, names: &mut BTreeSet<String>) {
+        if let Some(name) = node["$ref"].as_str().and_then(|link| link.strip_prefix("#/components/schemas/"))
+            && names.insert(name.to_owned())
+        {
+            walk(document, &document["components"]["schemas"][name], names);
+        }
+        match node {
+            Value::Array(items) => items.iter().for_each(|item| walk(document, item, names)),
+            Value::Object(fields) => fields.values().for_each(|item| walk(document, item, names)),
+            _ => {}
+        }
+    }
+    let mut names = BTreeSet::new();
+    for item in document["paths"].as_object().into_iter().flatten().map(|(_, item)| item) {
+        item.as_object().into_iter().flatten().for_each(|(_, operation)| walk(document, &operation[part], &mut names));
+    }
+    names
+}
+
+/// Says of every text without a form of its own what it may not hold.
+fn forbid_control_characters(schema: &mut Value, form: &str) {
+    let is_text = match &schema["type"] {
+        Value::String(kind) => kind == "string",
+        Value::Array(kinds) => kinds.iter().any(|kind| kind == "string"),
+        _ => false,
+    };
+    if is_text && schema.get("enum").is_none() && schema["format"].as_str().is_none_or(|format| format == "password") {
+        match schema["pattern"].as_str() {
+            None => schema["pattern"] = json!(form),
+            Some(r"\S") => schema["pattern"] = json!(BODY_WORDS),
+            Some(_) => {}
+        }
+    }
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    properties.into_iter().flatten().for_each(|(_, property)| forbid_control_characters(property, form));
+}
+
+/// A field that may be null is there all the same; one that may be absent is never null.
+fn require_what_is_always_there(schema: &mut Value) {
+    let nullable = |property: &Value| {
+        let null = |kind: &Value| kind == "null" || kind["type"] == "null";
+        ["type", "oneOf"].iter().any(|key| property[key].as_array().is_some_and(|kinds| kinds.iter().any(null)))
+    };
+    let required = schema["required"].as_array().cloned().unwrap_or_default();
+    let Some(properties) = schema["properties"].as_object() else { return };
+    let always = |name: &String, property: &Value| required.iter().any(|required| required == name) || nullable(property);
+    let names: Vec<&String> = properties.iter().filter(|(name, property)| always(name, property)).map(|(name, _)| name).collect();
+    schema["required"] = json!(names);
+}
+
+/// The rows of a list are the very schema of one, and its example is a page with one of them.
+fn complete_lists(schemas: &mut Map<String, Value>) {
+    let examples: Map<String, Value> = schemas.iter().map(|(name, schema)| (name.clone(), schema["example"].clone())).collect();
+    for (name, schema) in schemas.iter_mut() {
+        let Some(row) = name.strip_prefix("List_") else { continue };
+        if let Some(example) = examples.get(row) {
+            schema["properties"]["results"]["items"] = json!({"$ref": format!("#/components/schemas/{row}")});
+            schema["example"] = json!({"count": 1, "count_exact": true, "next": null, "previous": null, "results": [example]});
+        }
+    }
+}
+
+/// Whether a body must be sent: an empty one stands for `{}`, but not for a patch.
+fn complete_body(method: &str, optional: &[String], operation: &mut Value) {
+    let Some(body) = operation.get_mut("requestBody") else { return };
+    let link = body["content"]["application/json"]["schema"]["$ref"].as_str();
+    let may_be_left_out = method == "post" && link.is_some_and(|link| optional.iter().any(|name| name == link));
+    body["required"] = json!(!may_be_left_out);
+}
+
+fn complete_operation(path: &str, method: &str, can_be_read: bool, operation: &mut Value) {
+    let permissions: Vec<String> = operation["security"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|scheme| scheme.get("bearer"))
+        .flat_map(|scopes| scopes.as_array().cloned().unwrap_or_default())
+        .filter_map(|scope| scope.as_str().map(str::to_owned))
+        .collect();
+    let signed_in = operation.get("security").is_some();
+    if signed_in {
+        operation["security"] = json!([{"bearer": permissions}, {"password": []}]);
+    } else {
+        // said aloud, so that no tool takes it for forgotten
+        operation["security"] = json!([]);
+    }
+    let sentences: Vec<String> = permissions
+        .iter()
+        .filter_map(|name| name.parse::<Permission>().ok())
+        .map(|permission| format!("Needs permission `{permission}`: {}", permission.sentence()))
+        .collect();
+    if !sentences.is_empty() {
+        let described = operation["description"].as_str().map(|text| format!("{text}\n\n")).unwrap_or_default();
+        operation["description"] = json!(format!("{described}{}", sentences.join("\n")));
+    }
+
+    let has_body = operation.get("requestBody").is_some();
+    let in_path = path.contains('{');
+    let in_query =
+        operation["parameters"].as_array().is_some_and(|parameters| parameters.iter().any(|parameter| parameter["in"] == "query"));
+    let tagged = operation["responses"].as_object().is_some_and(|responses| {
+        responses.iter().any(|(status, response)| status.starts_with('2') && !response["content"].is_null() && shows_version(response))
+    });
+
+    let mut headers = Vec::new();
+    match method {
+        "post" => headers.push(header_parameter(
+            "Idempotency-Key",
+            "Makes a repeat safe: the same key with the same request gives the stored answer.",
+            json!({"minLength": 1, "pattern": IDEMPOTENCY_KEY, "examples": ["0193f0a2-6a5e-7c3b-9f64-2f6f0c1d2e3f"]}),
+        )),
+        "put" | "patch" | "delete" if in_path && (tagged || can_be_read) => {
+            headers.push(header_parameter(
+                "If-Match",
+                "The `ETag` that was read; 412 when somebody else was first, or when it names no version.",
+                json!({"examples": ["*", TAG]}),
+            ));
+        }
+        "get" if in_path && tagged => headers.push(header_parameter(
+            "If-None-Match",
+            "The `ETag` that was read; 304 when nothing changed.",
+            json!({"examples": [TAG]}),
+        )),
+        _ => {}
+    }
+    let conditional = headers.first().map(|header| header["name"].clone());
+    if !headers.is_empty() {
+        let parameters = operation.as_object_mut().map(|operation| operation.entry("parameters").or_insert_with(|| json!([])));
+        if let Some(Value::Array(parameters)) = parameters {
+            parameters.extend(headers);
+        }
+    }
+
+    let mut expected: Vec<(u16, &str)> = vec![
+        (500, "A fault of ours; the log has more under the request id."),
+        (503, "The database is away; try again after `Retry-After`."),
+    ];
+    if signed_in {
+        expected.push((401, "Not signed in, or the token is no longer good."));
+    }
+    if !permissions.is_empty() {
+        expected.push((403, "The permission is missing; the problem names it."));
+    }
+    if in_path {
+        expected.push((404, "There is no such thing."));
+    }
+    if in_query || has_body || conditional.is_some() {
+        expected.push((400, "The request cannot be understood."));
+    }
+    if has_body {
+        expected.extend([
+            (408, "The body did not arrive in time."),
+            (413, "The body is over 1 MiB."),
+            (415, "The body's type is not read here."),
+            (422, "Well-formed but invalid; every wrong field is listed."),
+        ]);
+    }
+    if method != "get" {
+        expected.push((409, "A duplicate, or impossible in the present state."));
+    }
+    if method == "post" {
+        expected.push((422, "Invalid, or the idempotency key was used with another request."));
+    }
+    if conditional == Some(json!("If-Match")) {
+        expected.push((412, "`If-Match` names a version that is gone."));
+    }
+    if let Some(responses) = operation["responses"].as_object_mut() {
+        if conditional == Some(json!("If-None-Match")) {
+            responses.entry("304").or_insert_with(|| json!({"description": "Nothing changed."}));
+        }
+        for (status, description) in expected {
+            responses.entry(status.to_string()).or_insert_with(|| json!({"description": description}));
+        }
+        for (status, response) in responses.iter_mut() {
+            complete_response(status, response);
+        }
+        responses.sort_keys();
+    }
+}
+
+/// Whether a response shows one resource, rather than a list or tokens.
+fn shows_version(response: &Value) -> bool {
+    let name = response["content"]["application/json"]["schema"]["$ref"].as_str().unwrap_or_default();
+    !name.contains("List_") && !name.is_empty()
+}
+
+fn complete_response(status: &str, response: &mut Value) {
+    let text = || json!({"schema": {"type": "string"}});
+    let mut headers = Map::new();
+    match status {
+        "201" => {
+            headers.insert("Location".into(), json!({"description": "Where the new resource is.", "schema": {"type": "string"}}));
+        }
+        "401" => {
+            headers.insert("WWW-Authenticate".into(), text());
+        }
+        "429" | "503" => {
+            headers.insert("Retry-After".into(), json!({"description": "Seconds.", "schema": {"type": "string"}}));
+        }
+        _ => {}
+    }
+    if !headers.is_empty() {
+        response["headers"] = Value::Object(headers);
+    }
+    if status.starts_with('4') || status.starts_with('5') {
+        response["content"] = json!({MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}});
+    }
+}
+
+/// At most 255 visible characters, blanks between them.
+const IDEMPOTENCY_KEY: &str = "^[!-~]([ -~]{0,253}[!-~])?$";
+/// What an `ETag` looks like.
+const TAG: &str = "\"3-9f86d081884c7d65\"";
+
+fn header_parameter(name: &str, description: &str, mut schema: Value) -> Value {
+    schema["type"] = json!("string");
+    json!({"name": name, "in": "header", "required": false, "description": description, "schema": schema})
+}
+
+/// Points a PATCH at the patch form of its input and answers the input's name.
+fn patch_body(operation: &mut Value) -> Option<String> {
+    let content = operation.get_mut("requestBody")?.get_mut("content")?.as_object_mut()?;
+    let mut body = content.get("application/json")?.clone();
+    let name = body["schema"]["$ref"].as_str()?.rsplit('/').next()?.to_owned();
+    if name.ends_with("Patch") {
+        return None;
+    }
+    body["schema"]["$ref"] = json!(format!("#/components/schemas/{name}Patch"));
+    content.insert("application/json".into(), body.clone());
+    content.insert("application/merge-patch+json".into(), body);
+    Some(name)
+}

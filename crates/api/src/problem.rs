@@ -1,0 +1,155 @@
+//! Errors as RFC 9457 problems; the only place that knows status codes (SPEC 2.5).
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder, ResponseError,
+    http::{StatusCode, header},
+};
+use kernel::{Error, Kind, locale::Locale};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The media type of every error.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Wrong fields that a problem names: more than any request has fields, and far fewer than a body of mistakes could have.
+const MOST_FIELDS: usize = 500;
+
+/// An error on its way out of a handler; the edge gives it words, an instance and a request id.
+#[derive(Debug)]
+pub struct Refused(pub Error);
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl From<kernel::Code> for Refused {
+    fn from(code: kernel::Code) -> Self {
+        Self(code.into())
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl ResponseError for Refused {
+    fn status_code(&self) -> StatusCode {
+        status(self.0.kind())
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}
+
+/// The status of a kind of refusal.
+pub fn status(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::Malformed => StatusCode::BAD_REQUEST,
+        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+        Kind::Slow => StatusCode::REQUEST_TIMEOUT,
+        Kind::Conflict => StatusCode::CONFLICT,
+        Kind::Stale => StatusCode::PRECONDITION_FAILED,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::WrongMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// An error, as every endpoint gives it (RFC 9457).
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "type": "urn:telecom-crm:problem:invalid", "title": "Unprocessable Entity", "status": 422, "detail": "Some fields are wrong; each is listed in errors.",
+    "code": "invalid", "instance": "/api/v1/customers", "request_id": "0193f0a2-6a5e-7c3b-9f64-2f6f0c1d2e3f",
+    "errors": [{"pointer": "/phone", "code": "invalid_phone", "message": "A phone number is +7 and 10 digits."}]
+}))]
+pub struct Problem {
+    /// A URI that names the kind of problem.
+    pub r#type: String,
+    /// The status in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened and what to do, in the caller's language.
+    pub detail: String,
+    /// The stable name of the problem; never changes with the language.
+    pub code: String,
+    /// The path that was asked for.
+    pub instance: String,
+    /// The request's id, under which the log has more.
+    pub request_id: String,
+    /// Every wrong field.
+    pub errors: Vec<ProblemField>,
+}
+
+/// One wrong field.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(example = json!({"pointer": "/phone", "code": "invalid_phone", "message": "A phone number is +7 and 10 digits."}))]
+pub struct ProblemField {
+    /// JSON pointer into the body, or the parameter's name.
+    pub pointer: String,
+    /// The stable name of what is wrong.
+    pub code: String,
+    /// What is wrong, in the caller's language.
+    pub message: String,
+    /// The record that has the value already, for those who may see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub existing_id: Option<i64>,
+}
+
+/// What a problem needs to know of its request.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The path as it came.
+    pub path: &'a str,
+    /// The request's id.
+    pub request_id: &'a str,
+    /// The `Accept-Language` header.
+    pub accept_language: Option<&'a str>,
+}
+
+/// The answer for an error.
+pub fn answer(error: &Error, asked: Asked<'_>) -> HttpResponse {
+    let locale = Locale::negotiate(asked.accept_language);
+    let status = status(error.kind());
+    let code = error.code().name;
+    let errors = error.wrong_fields().iter().take(MOST_FIELDS).map(|wrong| ProblemField {
+        pointer: wrong.pointer.clone(),
+        code: wrong.code.to_owned(),
+        message: locale.text(wrong.code, &wrong.args),
+        existing_id: wrong.existing_id,
+    });
+    let problem = Problem {
+        r#type: format!("urn:telecom-crm:problem:{code}"),
+        title: status.canonical_reason().unwrap_or_default().to_owned(),
+        status: status.as_u16(),
+        detail: locale.text(code, error.args()),
+        code: code.to_owned(),
+        instance: asked.path.to_owned(),
+        request_id: asked.request_id.to_owned(),
+        errors: errors.collect(),
+    };
+    let mut response = HttpResponseBuilder::new(status);
+    response.insert_header((header::CONTENT_TYPE, MEDIA_TYPE)).insert_header((header::CONTENT_LANGUAGE, locale.tag()));
+    if let Some(seconds) = error.seconds_to_wait() {
+        response.insert_header((header::RETRY_AFTER, seconds));
+    }
+    if error.kind() == Kind::Unauthenticated {
+        response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"telecom-crm\""));
+    }
+    if let Some((_, methods)) = error.args().iter().find(|(name, _)| *name == "allow") {
+        response.insert_header((header::ALLOW, methods.as_str()));
+    }
+    response.json(problem)
+}

@@ -1,0 +1,49 @@
+//! The audit trail (SPEC 3.7).
+
+use acl::{
+    audit,
+    input::AuditFilter,
+    model::{AuditRow, Verification},
+    perm,
+};
+use actix_web::get;
+use kernel::page::ListSpec;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::{
+    call::{Answer, Call, List, Reply},
+    extract::{ListQuery, Listing},
+    guard::Guard,
+};
+
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(list_audit).service(verify_audit);
+}
+
+impl ListQuery for AuditFilter {
+    const SPEC: ListSpec = audit::LIST;
+}
+
+/// A page of the audit trail.
+#[utoipa::path(
+    tag = "audit",
+    params(Listing<AuditFilter>),
+    responses((status = 200, description = "A page of the trail.", body = List<AuditRow>)),
+    security(("bearer" = ["audit:read"]))
+)]
+#[get("/audit")]
+async fn list_audit(call: Call, granted: Guard<perm::AuditRead>, query: Listing<AuditFilter>) -> Reply {
+    let page = call.read(async |conn| audit::list(conn, &granted, &query.filter, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}
+
+/// Walks the hash chain and finds the first row that was altered or removed.
+#[utoipa::path(
+    tag = "audit",
+    responses((status = 200, description = "What was found.", body = Verification)),
+    security(("bearer" = ["audit:read"]))
+)]
+#[get("/audit/verify")]
+async fn verify_audit(call: Call, granted: Guard<perm::AuditRead>) -> Reply {
+    Ok(Answer::ok(&audit::verify(&call.state.db, &granted).await?)?)
+}

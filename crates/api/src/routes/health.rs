@@ -1,0 +1,38 @@
+//! Whether the program runs, and whether it can serve (SPEC 13.1).
+
+use actix_web::get;
+use kernel::{Error, error::common};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::call::{Answer, Call, Reply};
+
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(live).service(ready);
+}
+
+/// How it stands.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"status": "ok"}))]
+struct Health {
+    /// `ok`.
+    status: &'static str,
+}
+
+/// Whether the program runs.
+#[utoipa::path(tag = "health", operation_id = "health_live", responses((status = 200, description = "It runs.", body = Health)))]
+#[get("/health/live")]
+async fn live() -> Reply {
+    Ok(Answer::ok(&Health { status: "ok" })?)
+}
+
+/// Whether the program can serve: the database answers and its schema is the right one.
+#[utoipa::path(tag = "health", operation_id = "health_ready", responses((status = 200, description = "It can serve.", body = Health)))]
+#[get("/health/ready")]
+async fn ready(call: Call) -> Reply {
+    if !call.state.db.is_migrated().await? {
+        return Err(Error::new(common::DATABASE_AWAY).retry_after(5).into());
+    }
+    Ok(Answer::ok(&Health { status: "ok" })?)
+}

@@ -1,0 +1,43 @@
+//! The endpoints. Each handler is a few lines: parse, hand the use case to [`Call`](crate::call::Call), answer.
+//!
+//! Mounting a handler documents it: there is no list of operations beside this one.
+
+mod audit;
+mod auth;
+mod contracts;
+mod customers;
+mod health;
+mod payments;
+mod roles;
+mod sims;
+mod tariffs;
+mod tickets;
+mod users;
+
+use ::contracts::HoldReason;
+use utoipa::OpenApi;
+use utoipa_actix_web::{scope, service_config::ServiceConfig};
+
+use crate::problem::Problem;
+
+/// What the document has besides its operations: the problem, and words that only filters name.
+#[derive(OpenApi)]
+#[openapi(components(schemas(Problem, HoldReason)))]
+pub struct Shared;
+
+/// Mounts every endpoint.
+pub fn configure(config: &mut ServiceConfig) {
+    config.configure(health::configure).service(
+        scope("/api/v1")
+            .configure(customers::configure)
+            .configure(sims::configure)
+            .configure(tariffs::configure)
+            .configure(contracts::configure)
+            .configure(payments::configure)
+            .configure(tickets::configure)
+            .configure(auth::configure)
+            .configure(users::configure)
+            .configure(roles::configure)
+            .configure(audit::configure),
+    );
+}

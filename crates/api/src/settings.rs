@@ -1,0 +1,300 @@
+//! Settings from the environment and `.env` (SPEC 1.4): each has a type, a default, and a clear error of its own.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fmt,
+    io::ErrorKind,
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
+    path::Path,
+    str::FromStr,
+    sync::Arc,
+};
+
+use acl::Secret;
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+use ipnet::IpNet;
+use kernel::{Policy, country::Country, db::DatabaseUrl};
+
+/// Everything that can be set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Address to serve on.
+    pub bind: SocketAddr,
+    /// Where the database is.
+    pub database_url: DatabaseUrl,
+    /// Most connections to PostgreSQL.
+    pub database_pool_size: u32,
+    /// Key that signs tokens; `None` makes one beside the database, on a loopback bind only.
+    pub jwt_secret: Option<Secret>,
+    /// The key before, which still verifies.
+    pub jwt_secret_previous: Option<Secret>,
+    /// Life of an access token.
+    pub access_token_life: TimeDelta,
+    /// Life of a refresh token.
+    pub refresh_token_life: TimeDelta,
+    /// Name of the first administrator of an empty database.
+    pub admin_username: String,
+    /// Password of the first administrator; `None` makes one up and prints it once.
+    pub admin_password: Option<Secret>,
+    /// What rules depend on.
+    pub policy: Arc<Policy>,
+    /// The address clients know the server by; `None` takes it from each request.
+    pub public_url: Option<String>,
+    /// Proxies whose forwarded-for headers count.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Origins that browsers may call from.
+    pub cors_allowed_origins: Vec<String>,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// What is logged, in `env_logger`'s words.
+    pub log_filter: String,
+    /// Threads that serve requests.
+    pub workers: usize,
+    /// Sign-ins an address may try in a minute.
+    pub sign_ins_per_minute: NonZeroU32,
+    /// Longest wait for a request's body, in seconds.
+    pub body_seconds: u64,
+    /// Longest wait for running requests when stopping, in seconds.
+    pub shutdown_seconds: u64,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        match word {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(()),
+        }
+    }
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+pub struct WrongSetting {
+    /// The variable.
+    pub name: &'static str,
+    /// What it should have been.
+    pub expected: &'static str,
+}
+
+impl fmt::Display for WrongSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // without the value: it may be a secret
+        write!(f, "{}: expected {}", self.name, self.expected)
+    }
+}
+
+/// Reads variables and gathers what is wrong with them.
+struct Reader<'a> {
+    variables: &'a BTreeMap<String, String>,
+    wrong: Vec<WrongSetting>,
+}
+
+impl Reader<'_> {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    fn parsed<T>(&mut self, name: &'static str, expected: &'static str, parse: impl Fn(&str) -> Option<T>, default: T) -> T {
+        match self.text(name).map(|text| parse(text).filter(|_| !text.contains(char::REPLACEMENT_CHARACTER))) {
+            None => default,
+            Some(Some(value)) => value,
+            Some(None) => {
+                self.wrong.push(WrongSetting { name, expected });
+                default
+            }
+        }
+    }
+
+    fn number(&mut self, name: &'static str, expected: &'static str, range: std::ops::RangeInclusive<i64>, default: i64) -> i64 {
+        self.parsed(name, expected, |text| text.parse().ok().filter(|value| range.contains(value)), default)
+    }
+
+    fn listed<T>(&mut self, name: &'static str, expected: &'static str, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
+        let items = |text: &str| text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(&parse).collect();
+        self.parsed(name, expected, items, Vec::new())
+    }
+
+    fn secret(&mut self, name: &'static str, expected: &'static str, shortest: usize) -> Option<Secret> {
+        self.parsed(name, expected, |text| (text.len() >= shortest).then(|| Some(Secret::new(text.to_owned()))), None)
+    }
+}
+
+impl Settings {
+    /// Reads `.env`, if there is one, and the environment, which goes first.
+    pub fn from_environment() -> Result<Self, Vec<WrongSetting>> {
+        let mut variables = from_file(Path::new(".env")).map_err(|wrong| vec![wrong])?;
+        // what is no UTF-8 keeps a mark that no value may have
+        let lossy = |text: OsString| text.to_string_lossy().into_owned();
+        variables.extend(std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))));
+        Self::read(&variables)
+    }
+
+    /// Reads variables. Errors: every one that cannot be used.
+    pub fn read(variables: &BTreeMap<String, String>) -> Result<Self, Vec<WrongSetting>> {
+        let mut from = Reader { variables, wrong: Vec::new() };
+        let parse = |text: &str| text.parse().ok();
+        let bind = from.parsed("BIND", "an address and a port, such as 127.0.0.1:8000", parse, SocketAddr::from(([127, 0, 0, 1], 8000)));
+        let url = "sqlite://path/to/file or postgres://user:password@host/database";
+        let database_url = from.parsed("DATABASE_URL", url, |text| text.parse().ok(), DatabaseUrl::Sqlite("./data/crm.db".into()));
+        let country = from.parsed("COUNTRY", "ru, kg or kz", |text| text.parse().ok(), Country::Ru);
+        let time_zone =
+            from.parsed("TIMEZONE", "an IANA time zone, such as Europe/Moscow", |text| text.parse::<Tz>().ok(), country.time_zone());
+        let hours = "a number of hours from 1 to 10000";
+        let policy = Policy {
+            country,
+            time_zone,
+            number_quarantine_days: from.number("NUMBER_QUARANTINE_DAYS", "a number of days from 0 to 3650", 0..=3650, 90),
+            ticket_hours: [
+                from.number("TICKET_HOURS_CRITICAL", hours, 1..=10_000, 4),
+                from.number("TICKET_HOURS_HIGH", hours, 1..=10_000, 8),
+                from.number("TICKET_HOURS_MEDIUM", hours, 1..=10_000, 24),
+                from.number("TICKET_HOURS_LOW", hours, 1..=10_000, 72),
+            ],
+        };
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let settings = Self {
+            bind,
+            database_url,
+            database_pool_size: u32::try_from(from.number("DATABASE_POOL_SIZE", "a number from 2 to 500", 2..=500, 16)).unwrap_or(16),
+            jwt_secret: from.secret("JWT_SECRET", "at least 32 bytes", 32),
+            jwt_secret_previous: from.secret("JWT_SECRET_PREVIOUS", "at least 32 bytes", 32),
+            access_token_life: TimeDelta::minutes(from.number("ACCESS_TOKEN_MINUTES", "a number of minutes from 1 to 1440", 1..=1440, 15)),
+            refresh_token_life: TimeDelta::days(from.number("REFRESH_TOKEN_DAYS", "a number of days from 1 to 365", 1..=365, 7)),
+            admin_username: from.text("ADMIN_USERNAME").unwrap_or("admin").to_owned(),
+            admin_password: from.secret("ADMIN_PASSWORD", "at least 10 characters", 10),
+            policy: Arc::new(policy),
+            public_url: from.parsed("PUBLIC_URL", "a URL, such as https://crm.example.com", |text| web_origin(text).map(Some), None),
+            trusted_proxies: from.listed("TRUSTED_PROXIES", "addresses or networks, such as 10.0.0.0/8, separated by commas", network),
+            cors_allowed_origins: from.listed(
+                "CORS_ALLOWED_ORIGINS",
+                "origins, such as https://crm.example.com, separated by commas",
+                web_origin,
+            ),
+            log_format: from.parsed("LOG_FORMAT", "text or json", |text| text.parse().ok(), LogFormat::Text),
+            log_filter: from.parsed(
+                "LOG_LEVEL",
+                "error, warn, info, debug, trace or off, also by part, such as warn,access=info",
+                log_filter,
+                "info".to_owned(),
+            ),
+            workers: usize::try_from(from.number("WORKERS", "a number from 1 to 256", 1..=256, i64::try_from(cores).unwrap_or(2)))
+                .unwrap_or(2),
+            sign_ins_per_minute: from.parsed(
+                "SIGN_INS_PER_MINUTE",
+                "a number from 1",
+                |text| text.parse().ok(),
+                NonZeroU32::MIN.saturating_add(29),
+            ),
+            body_seconds: from.number("BODY_SECONDS", "a number of seconds from 1 to 300", 1..=300, 15).unsigned_abs(),
+            shutdown_seconds: from.number("SHUTDOWN_SECONDS", "a number of seconds from 0 to 300", 0..=300, 30).unsigned_abs(),
+        };
+        if settings.jwt_secret.is_none() && !settings.bind.ip().is_loopback() && !from.wrong.iter().any(|wrong| wrong.name == "JWT_SECRET")
+        {
+            from.wrong.push(WrongSetting { name: "JWT_SECRET", expected: "at least 32 bytes, because BIND is not a loopback address" });
+        }
+        if from.wrong.is_empty() { Ok(settings) } else { Err(from.wrong) }
+    }
+}
+
+/// The variables of a file; none where there is no file.
+fn from_file(path: &Path) -> Result<BTreeMap<String, String>, WrongSetting> {
+    let wrong = |_| WrongSetting { name: ".env", expected: "a file of lines NAME=value" };
+    match dotenvy::from_path_iter(path) {
+        Ok(lines) => lines.collect::<Result<_, _>>().map_err(wrong),
+        Err(dotenvy::Error::Io(error)) if error.kind() == ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Err(error) => Err(wrong(error)),
+    }
+}
+
+/// Checked here, because the logger takes a level that it does not know for a part of the program, and falls silent.
+fn log_filter(text: &str) -> Option<String> {
+    let level = |word: &str| word.parse::<log::LevelFilter>().is_ok();
+    let right = |item: &str| item.split_once('=').map_or_else(|| level(item), |(part, word)| !part.is_empty() && level(word));
+    text.split(',').all(|item| right(item.trim())).then(|| text.to_owned())
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+/// A scheme and a host, without a path.
+fn web_origin(text: &str) -> Option<String> {
+    let text = text.trim_end_matches('/');
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | ':' | '[' | ']');
+    (!host.is_empty() && host.chars().all(plain)).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Settings, Vec<WrongSetting>> {
+        Settings::read(&pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    #[test]
+    fn nothing_needs_to_be_set() {
+        let settings = read(&[]).unwrap();
+        assert_eq!(settings.bind.to_string(), "127.0.0.1:8000");
+        assert_eq!(settings.policy.time_zone, Tz::Europe__Moscow);
+    }
+
+    #[test]
+    fn every_wrong_variable_is_named_and_no_value_shown() {
+        let wrong = read(&[
+            ("BIND", "nonsense"),
+            ("COUNTRY", "us"),
+            ("JWT_SECRET", "short-secret"),
+            ("DATABASE_URL", "mysql://x"),
+            ("TIMEZONE", "Mars"),
+        ])
+        .unwrap_err();
+        let names: Vec<&str> = wrong.iter().map(|wrong| wrong.name).collect();
+        assert_eq!(names, ["BIND", "DATABASE_URL", "COUNTRY", "TIMEZONE", "JWT_SECRET"]);
+        assert!(wrong.iter().all(|wrong| !wrong.to_string().contains("short-secret")));
+    }
+
+    #[test]
+    fn a_public_bind_needs_a_secret() {
+        assert_eq!(read(&[("BIND", "0.0.0.0:8000")]).unwrap_err()[0].name, "JWT_SECRET");
+        assert!(read(&[("BIND", "0.0.0.0:8000"), ("JWT_SECRET", &"x".repeat(32))]).is_ok());
+    }
+
+    #[test]
+    fn a_log_level_is_a_word_the_logger_knows() {
+        assert!(["info", "OFF", "warn,access=info", "warn, sqlx=off"].iter().all(|level| read(&[("LOG_LEVEL", level)]).is_ok()));
+        assert!(
+            ["verbose", "warn,", "access=loud", "=info", "info=access=warn"].iter().all(|level| read(&[("LOG_LEVEL", level)]).is_err())
+        );
+    }
+
+    #[test]
+    fn secrets_are_not_debugged() {
+        let settings =
+            read(&[("JWT_SECRET", &"visible-secret".repeat(4)), ("DATABASE_URL", "postgres://user:hunter2@localhost/crm")]).unwrap();
+        let text = format!("{settings:?}");
+        assert!(!text.contains("visible-secret") && !text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
+    fn the_country_decides_the_time_zone_unless_it_is_set() {
+        assert_eq!(read(&[("COUNTRY", "kg")]).unwrap().policy.time_zone, Tz::Asia__Bishkek);
+        assert_eq!(read(&[("COUNTRY", "kg"), ("TIMEZONE", "Asia/Almaty")]).unwrap().policy.time_zone, Tz::Asia__Almaty);
+    }
+}

@@ -1,0 +1,59 @@
+//! What every request shares. Nothing in it may differ between instances for longer than a request (SPEC 15).
+
+use std::{net::IpAddr, sync::Arc};
+
+use acl::{Access, Secret, audit::ReadLog};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use kernel::{Clock, Context, Error, Origin, Result, db::Db};
+
+use crate::settings::Settings;
+
+/// The program's parts, made once.
+pub struct State {
+    /// The database.
+    pub db: Db,
+    /// Who may do what.
+    pub access: Access,
+    /// Reads of unmasked personal data, on their way to the audit trail.
+    pub reads: ReadLog,
+    /// The time.
+    pub clock: Clock,
+    /// What was set.
+    pub settings: Settings,
+    /// Keys that seal stored answers: the present one, and the one before.
+    pub seals: Vec<Secret>,
+    sign_ins: DefaultKeyedRateLimiter<IpAddr>,
+}
+
+impl State {
+    /// Puts the parts together.
+    pub fn new(db: Db, access: Access, clock: Clock, settings: Settings, seals: Vec<Secret>) -> Arc<Self> {
+        let sign_ins = RateLimiter::keyed(Quota::per_minute(settings.sign_ins_per_minute));
+        Arc::new(Self { db, access, reads: ReadLog::default(), clock, settings, seals, sign_ins })
+    }
+
+    /// The surroundings of a use case that begins now.
+    pub fn context(&self, origin: Origin) -> Context {
+        Context { now: self.clock.now(), policy: self.settings.policy.clone(), origin }
+    }
+
+    /// Whether forwarded-for headers from this address count.
+    pub fn is_trusted_proxy(&self, address: IpAddr) -> bool {
+        self.settings.trusted_proxies.iter().any(|network| network.contains(&address))
+    }
+
+    /// Counts a try to sign in. Errors: `sign_in_rate_limited` when the address has tried too often.
+    pub fn count_sign_in(&self, address: Option<IpAddr>) -> Result<()> {
+        let Some(address) = address else { return Ok(()) };
+        self.sign_ins.check_key(&address).map_err(|until| {
+            let wait = until.wait_time_from(governor::clock::Clock::now(&governor::clock::DefaultClock::default()));
+            Error::new(acl::refusal::SIGN_IN_RATE_LIMITED).retry_after(wait.as_secs() + 1)
+        })
+    }
+
+    /// Forgets addresses that have not tried for a while.
+    pub fn forget_old_sign_ins(&self) {
+        self.sign_ins.retain_recent();
+        self.sign_ins.shrink_to_fit();
+    }
+}

@@ -1,0 +1,62 @@
+//! Bodies in chunks that nobody reads to their end, because the answer is there before (SPEC 2.9).
+//!
+//! When such a body is let go before the answer has been sent, actix-web waits for the rest of it without end, to use the
+//! connection again. While somebody holds it, the connection is closed soon after the answer.
+
+use std::{
+    cell::RefCell,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use actix_web::{
+    HttpResponse,
+    body::{BodySize, BoxBody, MessageBody},
+    dev::{Payload, ServiceRequest},
+    http::header,
+    web::Bytes,
+};
+use futures_util::{StreamExt, stream};
+
+/// The body of a request in chunks, shared with whoever reads it.
+pub struct Held(Rc<RefCell<Payload>>);
+
+impl Held {
+    /// Takes hold of the body, if it comes in chunks.
+    pub fn of(request: &mut ServiceRequest) -> Option<Self> {
+        if !request.headers().contains_key(header::TRANSFER_ENCODING) {
+            return None;
+        }
+        let held = Rc::new(RefCell::new(request.parts_mut().1.take()));
+        let shared = held.clone();
+        let read = stream::poll_fn(move |context| shared.borrow_mut().poll_next_unpin(context));
+        request.set_payload(Payload::Stream { payload: Box::pin(read) });
+        Some(Self(held))
+    }
+
+    /// Holds the body, if there is one to hold, until this answer has been sent.
+    pub fn until_sent(held: Option<Self>, response: HttpResponse) -> HttpResponse {
+        match held {
+            Some(held) => response.map_body(|_, body| BoxBody::new(Answer { body, _held: held.0 })),
+            None => response,
+        }
+    }
+}
+
+struct Answer {
+    body: BoxBody,
+    _held: Rc<RefCell<Payload>>,
+}
+
+impl MessageBody for Answer {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_next(context)
+    }
+}

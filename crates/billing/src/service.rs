@@ -1,0 +1,107 @@
+//! The use cases that join the life cycle of a contract with its money. Each is one transaction, whole or not at all.
+
+use acl::{Granted, perm};
+use contracts::{ActivateInput, Contract, ResumeInput, SuspendInput, TerminateInput};
+use kernel::{
+    Context, Error, Kind, Result,
+    db::{Conn, Tx},
+    error::field,
+    id::ContractId,
+};
+use payments::{
+    Payment, PaymentInput, TransactionType,
+    ledger::{self, Posting},
+};
+
+use crate::{
+    charge::{self, Service},
+    store,
+};
+
+/// Activates a draft and begins its first period; where the balance does not cover a prepaid fee, hold `debt` goes on.
+///
+/// Errors: those of [`contracts::load`] and [`contracts::activate`].
+pub async fn activate(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::ContractsActivate>,
+    id: ContractId,
+    input: &ActivateInput,
+) -> Result<Contract> {
+    let mut contract = contracts::load(tx, id).await?;
+    contracts::activate(tx, context, granted, &mut contract, input.sim_id).await?;
+    charge::settle(tx, context, granted.actor(), &mut contract, Service::FromToday).await?;
+    Ok(contract)
+}
+
+/// Takes a payment whose money is there, and settles what the new balance covers: a top-up lifts `debt` and nothing else.
+///
+/// Errors: `not_found` in the field `contract_id`, `contract_terminated`, `payment_duplicate`, `amount_out_of_range`.
+pub async fn take_payment(tx: &mut Tx, context: &Context, granted: &Granted<perm::PaymentsTake>, input: &PaymentInput) -> Result<Payment> {
+    let mut contract = contracts::load(tx, input.contract_id)
+        .await
+        .map_err(|error| if error.kind() == Kind::NotFound { Error::of_field("contract_id", field::NOT_FOUND) } else { error })?;
+    let posting = Posting {
+        transaction_type: TransactionType::Payment,
+        amount: input.amount,
+        method: input.payment_method.into(),
+        transaction_id: input.transaction_id.clone(),
+        description: input.description.clone(),
+        period: None,
+    };
+    let payment = ledger::post(tx, context, granted.actor(), &mut contract, posting).await?;
+    charge::settle(tx, context, granted.actor(), &mut contract, Service::Unbroken).await?;
+    Ok(payment)
+}
+
+/// Places a hold by hand. Errors: `contract_not_running`, `hold_present`.
+pub async fn suspend(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::ContractsHold>,
+    id: ContractId,
+    input: &SuspendInput,
+) -> Result<Contract> {
+    let mut contract = contracts::load(tx, id).await?;
+    contracts::place_hold(tx, context, granted.actor(), &mut contract, input.reason.into(), input.note.as_deref()).await?;
+    Ok(contract)
+}
+
+/// Lifts a hold that was placed by hand; when it was the last, begins the period that is due.
+///
+/// Errors: `contract_not_running`, `hold_absent`.
+pub async fn resume(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::ContractsHold>,
+    id: ContractId,
+    input: &ResumeInput,
+) -> Result<Contract> {
+    let mut contract = contracts::load(tx, id).await?;
+    contracts::lift_hold(tx, context, granted.actor(), &mut contract, input.reason.into()).await?;
+    charge::settle(tx, context, granted.actor(), &mut contract, Service::FromToday).await?;
+    Ok(contract)
+}
+
+/// Ends a contract and its running period; what is left on the balance is to be refunded, or is owed.
+///
+/// Errors: `contract_terminated`.
+pub async fn terminate(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::ContractsTerminate>,
+    id: ContractId,
+    input: &TerminateInput,
+) -> Result<Contract> {
+    let mut contract = contracts::load(tx, id).await?;
+    contract.not_over()?;
+    charge::end_period(tx, context, granted.actor(), &mut contract).await?;
+    contracts::terminate(tx, context, granted, &mut contract, &input.reason).await?;
+    Ok(contract)
+}
+
+/// What breaks the invariants of periods (SPEC 14.2), in words for the operator's engineers.
+pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
+    let periods = store::wrong_periods(conn).await?.into_iter();
+    Ok(periods.map(|(id, what)| format!("contract {id} {what}")).collect())
+}

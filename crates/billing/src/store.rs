@@ -1,0 +1,98 @@
+//! SQL of billing periods.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use kernel::{
+    Money, Result,
+    db::{Arg, Bulk, Conn, Sql, Tx},
+    id::{ContractId, PaymentId, TariffVersionId},
+};
+
+/// A billing period of a contract.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct PeriodRow {
+    /// The contract.
+    pub contract_id: ContractId,
+    /// Its first day.
+    pub period_start: NaiveDate,
+    /// The day after its last.
+    pub period_end: NaiveDate,
+    /// The prices it is charged by.
+    pub tariff_version_id: TariffVersionId,
+    /// What was charged; nothing yet while a postpaid period runs.
+    pub fee: Option<Money>,
+    /// The charge, where there was something to charge.
+    pub payment_id: Option<PaymentId>,
+    /// When it was charged.
+    pub charged_at: Option<DateTime<Utc>>,
+}
+
+/// The contract's newest period that has not been ended before its time.
+pub async fn newest(tx: &mut Tx, contract_id: ContractId) -> Result<Option<PeriodRow>> {
+    Sql::new(
+        "SELECT contract_id, period_start, period_end, tariff_version_id, fee, payment_id, charged_at FROM contract_periods \
+         WHERE contract_id = $1 AND ended_on IS NULL ORDER BY period_start DESC LIMIT 1",
+    )
+    .bind(contract_id)
+    .optional(tx)
+    .await
+}
+
+const COLUMNS: [&str; 7] = ["contract_id", "period_start", "period_end", "tariff_version_id", "fee", "payment_id", "charged_at"];
+
+/// Writes periods.
+pub async fn insert_periods(tx: &mut Tx, periods: &[PeriodRow]) -> Result<()> {
+    let mut rows = Bulk::into_table("contract_periods", &COLUMNS);
+    for period in periods {
+        rows.row(vec![
+            period.contract_id.into(),
+            period.period_start.into(),
+            period.period_end.into(),
+            period.tariff_version_id.into(),
+            period.fee.into(),
+            period.payment_id.into(),
+            Arg::from(period.charged_at),
+        ]);
+    }
+    rows.execute(tx).await
+}
+
+/// Notes what was charged for a period.
+pub async fn set_charged(tx: &mut Tx, period: &PeriodRow) -> Result<()> {
+    Sql::new("UPDATE contract_periods SET fee = $1, payment_id = $2, charged_at = $3 WHERE contract_id = $4 AND period_start = $5 AND charged_at IS NULL")
+        .bind(period.fee)
+        .bind(period.payment_id)
+        .bind(period.charged_at)
+        .bind(period.contract_id)
+        .bind(period.period_start)
+        .expect_one(tx)
+        .await
+}
+
+/// Ends a period before its time.
+pub async fn end(tx: &mut Tx, period: &PeriodRow, ended_on: NaiveDate) -> Result<()> {
+    Sql::new("UPDATE contract_periods SET ended_on = $1 WHERE contract_id = $2 AND period_start = $3")
+        .bind(ended_on)
+        .bind(period.contract_id)
+        .bind(period.period_start)
+        .expect_one(tx)
+        .await
+}
+
+/// Contracts whose periods overlap, or whose charges and periods do not belong together (SPEC 14.2).
+pub async fn wrong_periods(conn: &mut Conn) -> Result<Vec<(ContractId, String)>> {
+    Sql::new(
+        "SELECT a.contract_id, 'has periods that overlap' FROM contract_periods a JOIN contract_periods b \
+         ON b.contract_id = a.contract_id AND b.period_start > a.period_start AND b.period_start < COALESCE(a.ended_on, a.period_end) \
+         UNION ALL SELECT p.contract_id, 'has a charge that is not the one of its period' FROM payments p \
+         LEFT JOIN contract_periods t ON t.payment_id = p.id \
+         WHERE p.transaction_type = 'charge' AND p.status = 'success' AND p.period_start IS NOT NULL \
+         AND (t.id IS NULL OR t.contract_id <> p.contract_id OR t.period_start <> p.period_start OR t.fee IS NULL OR t.fee <> p.amount) \
+         UNION ALL SELECT t.contract_id, 'has a period with a fee and no charge' FROM contract_periods t \
+         WHERE t.fee > 0 AND t.payment_id IS NULL \
+         UNION ALL SELECT a.contract_id, 'has a period that was never charged, and a later one' FROM contract_periods a \
+         WHERE a.charged_at IS NULL AND EXISTS \
+         (SELECT 1 FROM contract_periods b WHERE b.contract_id = a.contract_id AND b.period_start > a.period_start)",
+    )
+    .all(conn)
+    .await
+}

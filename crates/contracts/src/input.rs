@@ -1,0 +1,141 @@
+//! What a client may say of a contract.
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use kernel::{
+    Context, FieldErrors, Input, Money,
+    error::field,
+    id::{CustomerId, SimId, TariffId},
+    money::{FeeInput, Percent, PercentInput},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::Validate;
+
+use crate::model::{ContractStatus, HoldReason};
+
+/// A contract to be drawn up.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"customer_id": 7, "tariff_id": 3, "sim_id": 41, "credit_limit": "0.00", "discount_percent": "0"}))]
+pub struct ContractInput {
+    /// The subscriber, who must be active.
+    pub customer_id: CustomerId,
+    /// The tariff, which must be active.
+    pub tariff_id: TariffId,
+    /// A free SIM; may be left to the activation.
+    pub sim_id: Option<SimId>,
+    /// How far below zero the balance may go; nothing unless told otherwise.
+    #[schema(value_type = Option<FeeInput>)]
+    pub credit_limit: Option<Money>,
+    /// Discount on every fee, 0 to 100; nothing unless told otherwise.
+    #[schema(value_type = Option<PercentInput>)]
+    pub discount_percent: Option<Percent>,
+    /// When it was signed; today unless told otherwise.
+    pub signed_date: Option<NaiveDate>,
+    /// Free notes.
+    #[validate(length(max = 2000))]
+    #[schema(max_length = 2000)]
+    pub notes: Option<String>,
+}
+
+impl Input for ContractInput {
+    fn check(&self, _: &Context, wrong: &mut FieldErrors) {
+        if self.credit_limit.is_some_and(|limit| limit < Money::ZERO) {
+            wrong.add("credit_limit", field::RANGE).with("min", "0.00").with("max", Money::MAX);
+        }
+        if self.signed_date.is_some_and(|date| !(2000..=2100).contains(&date.year())) {
+            wrong.add("signed_date", field::RANGE).with("min", "2000-01-01").with("max", "2100-12-31");
+        }
+    }
+}
+
+/// How to activate a contract.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"sim_id": 41}))]
+pub struct ActivateInput {
+    /// A free SIM with a number; the draft's own unless told otherwise.
+    pub sim_id: Option<SimId>,
+}
+
+impl Input for ActivateInput {}
+
+kernel::text_enum! {
+    /// The holds that staff place and lift by hand.
+    pub enum StaffHold {
+        /// The subscriber asked for it.
+        Request = "request",
+        /// Fraud is suspected.
+        Fraud = "fraud",
+    }
+}
+
+impl From<StaffHold> for HoldReason {
+    fn from(hold: StaffHold) -> Self {
+        match hold {
+            StaffHold::Request => Self::Request,
+            StaffHold::Fraud => Self::Fraud,
+        }
+    }
+}
+
+/// Why to suspend.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "request", "note": "на время отпуска"}))]
+pub struct SuspendInput {
+    /// The hold to place.
+    pub reason: StaffHold,
+    /// What to remember about it.
+    #[validate(length(max = 500))]
+    #[schema(max_length = 500)]
+    pub note: Option<String>,
+}
+
+impl Input for SuspendInput {}
+
+/// Which hold to lift.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "request"}))]
+pub struct ResumeInput {
+    /// The hold to lift.
+    pub reason: StaffHold,
+}
+
+impl Input for ResumeInput {}
+
+/// Why to terminate.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "по заявлению абонента"}))]
+pub struct TerminateInput {
+    /// The reason, in words.
+    #[validate(length(min = 1, max = 500))]
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+}
+
+impl Input for TerminateInput {}
+
+/// Which contracts to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ContractFilter {
+    /// Only with this status.
+    pub status: Option<ContractStatus>,
+    /// Only of this subscriber.
+    pub customer: Option<CustomerId>,
+    /// Only with this tariff.
+    pub tariff: Option<TariffId>,
+    /// Only with this hold on.
+    pub hold: Option<HoldReason>,
+    /// Drawn up at this moment or later.
+    pub created_at_after: Option<DateTime<Utc>>,
+    /// Drawn up at this moment or earlier.
+    pub created_at_before: Option<DateTime<Utc>>,
+    /// Part of the number, the subscriber's name, the MSISDN or the ICCID.
+    #[param(max_length = 200)]
+    pub search: Option<String>,
+}

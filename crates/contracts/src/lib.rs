@@ -1,0 +1,15 @@
+//! Contracts: the life cycle and the holds (SPEC 7). Money is above, in `payments` and `billing`.
+//!
+//! [`Contract`] tells its transitions as pure functions; the use cases here lock the row ([`load`]), change it and save it
+//! under its version. What joins the life cycle with money, such as activation with its first charge, is a use case of
+//! `billing`, which calls [`activate`], [`place_hold`], [`lift_hold`], [`terminate`] and [`post`].
+
+mod input;
+mod model;
+mod service;
+mod store;
+
+pub use input::{ActivateInput, ContractFilter, ContractInput, ResumeInput, StaffHold, SuspendInput, TerminateInput};
+pub use model::{Contract, ContractStatus, HoldReason, Holds, refusal};
+pub use service::{activate, create, get, lift_hold, list, load, number, place_hold, post, set_period, terminate, violations};
+pub use store::{LIST, insert_all, insert_holds};

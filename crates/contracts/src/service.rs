@@ -1,0 +1,211 @@
+//! The use cases of contracts; none of them moves money.
+
+use acl::{Granted, perm};
+use chrono::{Datelike, NaiveDate};
+use kernel::{
+    Context, Error, Money, Page, Paging, Result,
+    audit::{Actor, Entry},
+    db::{Conn, Tx},
+    id::{ContractId, SimId},
+    text::search_text,
+};
+use rand::RngExt;
+
+use crate::{
+    input::{ContractFilter, ContractInput},
+    model::{Contract, ContractStatus, HoldReason, Holds, refusal},
+    store,
+};
+
+/// Crockford's base 32: no letter that is mistaken for another.
+const NUMBER_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const NUMBER_LENGTH: usize = 8;
+
+/// One contract. Errors: `contract_not_found`.
+pub async fn get(conn: &mut Conn, _: &Granted<perm::ContractsRead>, id: ContractId) -> Result<Contract> {
+    store::get(conn, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
+}
+
+/// A page of contracts.
+pub async fn list(conn: &mut Conn, _: &Granted<perm::ContractsRead>, filter: &ContractFilter, paging: &Paging) -> Result<Page<Contract>> {
+    store::list(conn, filter, paging).await
+}
+
+/// The contract, locked until the transaction ends. Errors: `contract_not_found`.
+pub async fn load(tx: &mut Tx, id: ContractId) -> Result<Contract> {
+    store::lock(tx, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
+}
+
+/// Draws up a draft. Errors: those of the subscriber, the tariff and the SIM, by field.
+pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::ContractsWrite>, input: &ContractInput) -> Result<Contract> {
+    let customer = customers::find_active(tx, input.customer_id).await?;
+    let tariff = tariffs::find_active(tx, context, input.tariff_id).await?;
+    let sim = match input.sim_id {
+        Some(sim_id) => Some(sims::find(tx, sim_id).await?.free()?),
+        None => None,
+    };
+    let mut contract = Contract {
+        id: ContractId::new(0),
+        number: new_number(tx, context).await?,
+        customer_id: customer.id,
+        tariff_id: tariff.id,
+        sim_id: input.sim_id,
+        status: ContractStatus::Draft,
+        signed_date: input.signed_date.unwrap_or_else(|| context.today()),
+        activation_date: None,
+        termination_date: None,
+        balance: Money::ZERO,
+        credit_limit: input.credit_limit.unwrap_or_default(),
+        total_charged: Money::ZERO,
+        discount_percent: input.discount_percent.unwrap_or_default(),
+        next_billing_date: None,
+        billing_day: None,
+        holds: Holds::default(),
+        notes: input.notes.clone(),
+        created_at: context.now,
+        updated_at: context.now,
+        version: 1,
+    };
+    let search = search_text([
+        Some(contract.number.as_str()),
+        Some(&customer.full_name),
+        sim.as_ref().and_then(|sim| sim.msisdn.as_deref()),
+        sim.as_ref().map(|sim| sim.iccid.as_str()),
+    ]);
+    contract.id = store::insert(tx, &contract, search).await?;
+    tx.record(Entry::new(granted.actor(), "contract.created", "contract", contract.id).created(&contract));
+    Ok(contract)
+}
+
+async fn new_number(tx: &mut Tx, context: &Context) -> Result<String> {
+    let today = context.today();
+    // 32^8 numbers a month: a second try is a curiosity, a tenth a fault
+    for _ in 0..10 {
+        let number = number(today, &mut rand::rng());
+        if !store::number_exists(tx, &number).await? {
+            return Ok(number);
+        }
+    }
+    Err(Error::internal("no free contract number was found in ten tries"))
+}
+
+/// A contract number of the month of `date`.
+pub fn number(date: NaiveDate, random: &mut impl rand::Rng) -> String {
+    let random: String = (0..NUMBER_LENGTH).map(|_| char::from(NUMBER_ALPHABET[random.random_range(0..NUMBER_ALPHABET.len())])).collect();
+    format!("{:04}{:02}-{random}", date.year(), date.month())
+}
+
+/// Activates a draft: subscriber and tariff must be active, the SIM free and with a number. Binds the SIM.
+///
+/// Errors: `contract_not_draft`, `contract_without_sim`, and those of the subscriber, the tariff and the SIM.
+pub async fn activate(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::ContractsActivate>,
+    contract: &mut Contract,
+    sim_id: Option<SimId>,
+) -> Result<()> {
+    let before = contract.clone();
+    let mut after = contract.activated(context.today())?;
+    let customer = customers::find_active(tx, contract.customer_id).await?;
+    tariffs::find_active(tx, context, contract.tariff_id).await?;
+    let sim_id = sim_id.or(contract.sim_id).ok_or(refusal::SIM_MISSING)?;
+    let sim = sims::bind(tx, context, granted.actor(), sim_id, contract.id, contract.customer_id).await?;
+    after.sim_id = Some(sim_id);
+    store::save(tx, &mut after, context.now).await?;
+    let search = [Some(after.number.as_str()), Some(&customer.full_name), sim.msisdn.as_deref(), Some(&sim.iccid)];
+    store::set_search_text(tx, after.id, search_text(search)).await?;
+    tariffs::count_contracts(tx, after.tariff_id, 1).await?;
+    tx.record(Entry::new(granted.actor(), "contract.activated", "contract", after.id).change(&before, &after));
+    *contract = after;
+    Ok(())
+}
+
+/// Places a hold; the SIM follows. Errors: `contract_not_running`, `hold_present`.
+pub async fn place_hold(
+    tx: &mut Tx,
+    context: &Context,
+    actor: &Actor,
+    contract: &mut Contract,
+    reason: HoldReason,
+    note: Option<&str>,
+) -> Result<()> {
+    let before = contract.clone();
+    let mut after = contract.held(reason)?;
+    store::save(tx, &mut after, context.now).await?;
+    store::place_hold(tx, after.id, reason, note, actor, context.now).await?;
+    if before.status == ContractStatus::Active {
+        sims::suspend(tx, context, actor, after.id).await?;
+    }
+    tx.record(Entry::new(actor, "contract.suspended", "contract", after.id).change(&before, &after).note("reason", reason.as_str()));
+    *contract = after;
+    Ok(())
+}
+
+/// Lifts a hold; the SIM follows when it was the last. Errors: `contract_not_running`, `hold_absent`.
+pub async fn lift_hold(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract, reason: HoldReason) -> Result<()> {
+    let before = contract.clone();
+    let mut after = contract.released(reason)?;
+    store::save(tx, &mut after, context.now).await?;
+    store::lift_holds(tx, after.id, Some(reason), actor, context.now).await?;
+    if after.status == ContractStatus::Active {
+        sims::resume(tx, context, actor, after.id).await?;
+    }
+    tx.record(Entry::new(actor, "contract.resumed", "contract", after.id).change(&before, &after).note("reason", reason.as_str()));
+    *contract = after;
+    Ok(())
+}
+
+/// Ends a contract: lifts its holds, unbinds and closes its SIM, lets its number rest. Errors: `contract_terminated`.
+pub async fn terminate(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::ContractsTerminate>,
+    contract: &mut Contract,
+    reason: &str,
+) -> Result<()> {
+    let actor = granted.actor();
+    let before = contract.clone();
+    let mut after = contract.terminated(context.today())?;
+    store::lift_holds(tx, after.id, None, actor, context.now).await?;
+    if before.status != ContractStatus::Draft {
+        // tariff before SIM, as in activation: two that meet on both wait in one order
+        tariffs::count_contracts(tx, after.tariff_id, -1).await?;
+        sims::release(tx, context, actor, after.id, reason).await?;
+    }
+    after.sim_id = None;
+    store::save(tx, &mut after, context.now).await?;
+    tx.record(Entry::new(actor, "contract.terminated", "contract", after.id).change(&before, &after).note("reason", reason));
+    *contract = after;
+    Ok(())
+}
+
+/// Moves the balance by `change`, and the sum of charges by `charged`. Only the ledger calls this.
+///
+/// Errors: `amount_out_of_range`.
+pub async fn post(tx: &mut Tx, context: &Context, contract: &mut Contract, change: Money, charged: Money) -> Result<()> {
+    contract.balance = contract.balance.add(change)?;
+    contract.total_charged = contract.total_charged.add(charged)?;
+    store::save(tx, contract, context.now).await
+}
+
+/// Sets when the next period begins, and on which day of the month periods do.
+pub async fn set_period(
+    tx: &mut Tx,
+    context: &Context,
+    contract: &mut Contract,
+    next_billing_date: NaiveDate,
+    billing_day: u32,
+) -> Result<()> {
+    contract.next_billing_date = Some(next_billing_date);
+    contract.billing_day = Some(i64::from(billing_day));
+    store::save(tx, contract, context.now).await
+}
+
+/// What breaks the invariants of contracts (SPEC 14.3, 14.4), in words for the operator's engineers.
+pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
+    let contracts = store::violations(conn).await?.into_iter().map(|(id, what)| format!("contract {id} {what}"));
+    let mut all: Vec<String> = contracts.collect();
+    all.extend(store::wrong_counts(conn).await?.into_iter().map(|(id,)| format!("tariff {id} counts its living contracts wrongly")));
+    Ok(all)
+}

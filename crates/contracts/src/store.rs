@@ -1,0 +1,236 @@
+//! SQL of contracts and their holds.
+
+use chrono::{DateTime, Utc};
+use kernel::{
+    Page, Paging, Result,
+    audit::Actor,
+    db::{Arg, Bulk, Conn, Engine, Filter, Sql, Tx},
+    id::ContractId,
+    page::{KeyKind, ListSpec, OrderField},
+};
+
+use crate::{
+    input::ContractFilter,
+    model::{Contract, HoldReason},
+};
+
+/// How lists of contracts are ordered.
+pub const LIST: ListSpec = ListSpec {
+    order_fields: &[
+        OrderField { name: "created_at", column: "contracts.created_at", kind: KeyKind::Time },
+        OrderField { name: "signed_date", column: "contracts.signed_date", kind: KeyKind::Date },
+        OrderField { name: "balance", column: "contracts.balance", kind: KeyKind::Money },
+        OrderField { name: "number", column: "contracts.number", kind: KeyKind::Text },
+    ],
+    default_order: "-created_at",
+    id: "contracts.id",
+    id_name: "id",
+};
+
+macro_rules! select {
+    ($tail:literal) => {
+        concat!(
+            "SELECT id, number, customer_id, tariff_id, sim_id, status, signed_date, activation_date, termination_date, balance, ",
+            "credit_limit, total_charged, discount_percent, next_billing_date, billing_day, notes, created_at, updated_at, version, ",
+            "COALESCE((SELECT string_agg(reason, ',' ORDER BY reason) FROM contract_holds ",
+            "WHERE contract_id = contracts.id AND lifted_at IS NULL), '') AS holds ",
+            "FROM contracts",
+            $tail
+        )
+    };
+}
+
+pub async fn get(conn: &mut Conn, id: ContractId) -> Result<Option<Contract>> {
+    Sql::new(select!(" WHERE id = $1")).bind(id).optional(conn).await
+}
+
+/// The contract, locked until the transaction ends.
+pub async fn lock(tx: &mut Tx, id: ContractId) -> Result<Option<Contract>> {
+    // in a statement of its own: only what is read after the lock is had is what the one before left
+    if tx.engine() == Engine::Postgres {
+        Sql::new("SELECT id FROM contracts WHERE id = $1 FOR UPDATE").bind(id).optional::<(ContractId,)>(tx).await?;
+    }
+    get(tx, id).await
+}
+
+pub async fn list(conn: &mut Conn, filter: &ContractFilter, paging: &Paging) -> Result<Page<Contract>> {
+    let mut conditions = Filter::new(conn.engine());
+    conditions.equal("contracts.status", filter.status);
+    conditions.equal("contracts.customer_id", filter.customer);
+    conditions.equal("contracts.tariff_id", filter.tariff);
+    conditions.value("contracts.id IN (SELECT contract_id FROM contract_holds WHERE reason = ? AND lifted_at IS NULL)", filter.hold);
+    conditions.at_least("contracts.created_at", filter.created_at_after);
+    conditions.at_most("contracts.created_at", filter.created_at_before);
+    conditions.search("contracts", filter.search.as_deref());
+    paging.fetch(conn, select!(""), "contracts", conditions).await
+}
+
+pub async fn number_exists(tx: &mut Tx, number: &str) -> Result<bool> {
+    let found: Option<(ContractId,)> = Sql::new("SELECT id FROM contracts WHERE number = $1").bind(number.to_owned()).optional(tx).await?;
+    Ok(found.is_some())
+}
+
+const COLUMNS: [&str; 19] = [
+    "number",
+    "customer_id",
+    "tariff_id",
+    "sim_id",
+    "status",
+    "signed_date",
+    "activation_date",
+    "termination_date",
+    "balance",
+    "credit_limit",
+    "total_charged",
+    "discount_percent",
+    "next_billing_date",
+    "billing_day",
+    "notes",
+    "search_text",
+    "created_at",
+    "updated_at",
+    "version",
+];
+
+fn values(contract: &Contract, search_text: String) -> Vec<Arg> {
+    vec![
+        (&contract.number).into(),
+        contract.customer_id.into(),
+        contract.tariff_id.into(),
+        contract.sim_id.into(),
+        contract.status.into(),
+        contract.signed_date.into(),
+        contract.activation_date.into(),
+        contract.termination_date.into(),
+        contract.balance.into(),
+        contract.credit_limit.into(),
+        contract.total_charged.into(),
+        contract.discount_percent.into(),
+        contract.next_billing_date.into(),
+        contract.billing_day.into(),
+        (&contract.notes).into(),
+        search_text.into(),
+        contract.created_at.into(),
+        contract.updated_at.into(),
+        contract.version.into(),
+    ]
+}
+
+/// Writes a new contract; the id in it is not used. Answers the id it was given.
+pub async fn insert(tx: &mut Tx, contract: &Contract, search_text: String) -> Result<ContractId> {
+    let mut rows = Bulk::into_table("contracts", &COLUMNS);
+    rows.row(values(contract, search_text));
+    rows.insert_one(tx).await
+}
+
+/// Saves what can change of a contract and moves its version on. Errors: `stale_version` when somebody else was first.
+pub async fn save(tx: &mut Tx, contract: &mut Contract, now: DateTime<Utc>) -> Result<()> {
+    Sql::new(
+        "UPDATE contracts SET sim_id = $1, status = $2, activation_date = $3, termination_date = $4, balance = $5, total_charged = $6, \
+         next_billing_date = $7, billing_day = $8, updated_at = $9, version = version + 1 WHERE id = $10 AND version = $11",
+    )
+    .bind(contract.sim_id)
+    .bind(contract.status)
+    .bind(contract.activation_date)
+    .bind(contract.termination_date)
+    .bind(contract.balance)
+    .bind(contract.total_charged)
+    .bind(contract.next_billing_date)
+    .bind(contract.billing_day)
+    .bind(now)
+    .bind(contract.id)
+    .bind(contract.version)
+    .expect_one(tx)
+    .await?;
+    contract.version += 1;
+    contract.updated_at = now;
+    Ok(())
+}
+
+pub async fn set_search_text(tx: &mut Tx, id: ContractId, search_text: String) -> Result<()> {
+    Sql::new("UPDATE contracts SET search_text = $1 WHERE id = $2").bind(search_text).bind(id).execute(tx).await.map(drop)
+}
+
+pub async fn place_hold(
+    tx: &mut Tx,
+    id: ContractId,
+    reason: HoldReason,
+    note: Option<&str>,
+    actor: &Actor,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    Sql::new("INSERT INTO contract_holds (contract_id, reason, note, placed_at, placed_by) VALUES ($1, $2, $3, $4, $5)")
+        .bind(id)
+        .bind(reason)
+        .bind(note.map(str::to_owned))
+        .bind(now)
+        .bind(&actor.name)
+        .execute(tx)
+        .await
+        .map(drop)
+}
+
+/// Lifts one hold, or all of them.
+pub async fn lift_holds(tx: &mut Tx, id: ContractId, reason: Option<HoldReason>, actor: &Actor, now: DateTime<Utc>) -> Result<()> {
+    Sql::new(
+        "UPDATE contract_holds SET lifted_at = $1, lifted_by = $2 \
+         WHERE contract_id = $3 AND lifted_at IS NULL AND reason = COALESCE($4, reason)",
+    )
+    .bind(now)
+    .bind(&actor.name)
+    .bind(id)
+    .bind(reason)
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+/// Writes many contracts under the ids they carry, each with its search text.
+pub async fn insert_all(tx: &mut Tx, contracts: &[(Contract, String)]) -> Result<()> {
+    let columns: Vec<&str> = ["id"].into_iter().chain(COLUMNS).collect();
+    let mut rows = Bulk::into_table("contracts", &columns);
+    for (contract, search_text) in contracts {
+        rows.row([Arg::from(contract.id)].into_iter().chain(values(contract, search_text.clone())).collect());
+    }
+    rows.execute(tx).await
+}
+
+/// Writes the present holds of many contracts, as placed by `actor`.
+pub async fn insert_holds<'a>(tx: &mut Tx, contracts: impl IntoIterator<Item = &'a Contract>, actor: &Actor) -> Result<()> {
+    let mut rows = Bulk::into_table("contract_holds", &["contract_id", "reason", "placed_at", "placed_by"]);
+    for contract in contracts {
+        for reason in &contract.holds.0 {
+            rows.row(vec![contract.id.into(), (*reason).into(), contract.updated_at.into(), (&actor.name).into()]);
+        }
+    }
+    rows.execute(tx).await
+}
+
+/// Contracts that break an invariant of SPEC 14.3 or 14.4, with what is wrong.
+pub async fn violations(conn: &mut Conn) -> Result<Vec<(ContractId, String)>> {
+    Sql::new(
+        "SELECT c.id, 'is active or suspended without exactly one SIM of its own in that state with an assigned number' FROM contracts c \
+         LEFT JOIN sims s ON s.id = c.sim_id LEFT JOIN numbers n ON n.id = s.number_id \
+         WHERE c.status IN ('active', 'suspended') \
+         AND NOT EXISTS (SELECT 1 FROM contract_holds h WHERE h.contract_id = c.id AND h.reason = 'no_sim' AND h.lifted_at IS NULL) \
+         AND (s.id IS NULL OR s.contract_id IS NULL OR s.contract_id <> c.id OR n.status IS NULL OR n.status <> 'assigned' \
+              OR (s.status <> c.status AND s.status <> 'blocked')) \
+         UNION ALL SELECT c.id, 'is suspended without a hold, or held without being suspended' FROM contracts c \
+         WHERE (c.status = 'suspended') <> EXISTS (SELECT 1 FROM contract_holds h WHERE h.contract_id = c.id AND h.lifted_at IS NULL) \
+         UNION ALL SELECT c.id, 'is terminated or a draft and still has a SIM bound' FROM contracts c JOIN sims s ON s.contract_id = c.id \
+         WHERE c.status IN ('terminated', 'draft')",
+    )
+    .all(conn)
+    .await
+}
+
+/// Tariffs whose count of living contracts is wrong.
+pub async fn wrong_counts(conn: &mut Conn) -> Result<Vec<(i64,)>> {
+    Sql::new(
+        "SELECT t.id FROM tariffs t LEFT JOIN \
+         (SELECT tariff_id, COUNT(*) AS living FROM contracts WHERE status IN ('active', 'suspended') GROUP BY tariff_id) c ON c.tariff_id = t.id \
+         WHERE t.contracts_count <> COALESCE(c.living, 0)",
+    )
+    .all(conn)
+    .await
+}

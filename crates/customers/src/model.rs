@@ -1,0 +1,248 @@
+//! The subscriber, and what of it may be seen by whom.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use kernel::{id::CustomerId, text::masked, text_enum};
+use serde::{Serialize, Serializer};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
+
+/// Refusals about subscribers.
+pub mod refusal {
+    kernel::codes! {
+        /// No such subscriber.
+        NOT_FOUND = NotFound "customer_not_found";
+        /// A unique value belongs to another subscriber.
+        DUPLICATE = Conflict "customer_duplicate";
+        /// Only an active subscriber may do this.
+        NOT_ACTIVE = Conflict "customer_not_active";
+    }
+}
+
+text_enum! {
+    /// What sort of subscriber it is.
+    pub enum CustomerType {
+        /// A person.
+        Individual = "individual",
+        /// A legal entity.
+        Organization = "organization",
+    }
+}
+
+text_enum! {
+    /// Where a subscriber stands.
+    pub enum CustomerStatus {
+        /// Served.
+        Active = "active",
+        /// Paused.
+        Suspended = "suspended",
+        /// Barred.
+        Blocked = "blocked",
+        /// Gone; the history stays.
+        Archived = "archived",
+    }
+}
+
+text_enum! {
+    /// The kind of identity document.
+    pub enum DocumentType {
+        /// Domestic passport.
+        Passport = "passport",
+        /// Identity card.
+        IdCard = "id_card",
+        /// Passport of another country.
+        ForeignPassport = "foreign_passport",
+        /// Driver's licence.
+        DriverLicense = "driver_license",
+    }
+}
+
+/// A birth date, or stars for those who may not see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BirthDate {
+    /// The date.
+    Shown(NaiveDate),
+    /// Hidden.
+    Masked,
+}
+
+impl Serialize for BirthDate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Shown(date) => date.serialize(serializer),
+            Self::Masked => serializer.serialize_str("****-**-**"),
+        }
+    }
+}
+
+impl PartialSchema for BirthDate {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some(r"^(\d{4}-\d{2}-\d{2}|\*{4}-\*{2}-\*{2})$")).into()
+    }
+}
+
+impl ToSchema for BirthDate {
+    fn name() -> Cow<'static, str> {
+        "BirthDate".into()
+    }
+}
+
+impl From<NaiveDate> for BirthDate {
+    fn from(date: NaiveDate) -> Self {
+        Self::Shown(date)
+    }
+}
+
+/// A subscriber.
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[schema(example = json!({
+    "id": 7, "customer_type": "individual", "status": "active", "last_name": "Иванов", "first_name": "Пётр", "patronymic": "Сергеевич",
+    "birth_date": "1990-05-17", "document_type": "passport", "passport_series": "4510", "passport_number": "123456", "inn": "500100732259",
+    "organization_name": null, "organization_code": null, "address": "Москва, ул. Лесная, 5, кв. 12", "phone": "+79161234567",
+    "email": "ivanov@example.com", "notes": null, "full_name": "Иванов Пётр Сергеевич", "short_name": "Иванов П. С.",
+    "created_at": "2026-01-15T09:30:00Z", "updated_at": "2026-01-15T09:30:00Z", "version": 1
+}))]
+pub struct Customer {
+    /// The id.
+    pub id: CustomerId,
+    /// Person or organization.
+    pub customer_type: CustomerType,
+    /// Changes only through its actions.
+    pub status: CustomerStatus,
+    /// Family name; empty for an organization without a contact person.
+    pub last_name: String,
+    /// Given name; empty for an organization without a contact person.
+    pub first_name: String,
+    /// Patronymic.
+    pub patronymic: Option<String>,
+    /// Birth date; masked without `customers:pii`.
+    #[sqlx(try_from = "OptionalDate")]
+    pub birth_date: Option<BirthDate>,
+    /// Kind of identity document.
+    pub document_type: Option<DocumentType>,
+    /// Series of the document; masked without `customers:pii`.
+    pub passport_series: Option<String>,
+    /// Number of the document; masked without `customers:pii`.
+    pub passport_number: Option<String>,
+    /// Tax number; masked without `customers:pii`.
+    pub inn: Option<String>,
+    /// Name of the organization.
+    pub organization_name: Option<String>,
+    /// Registration code of the organization.
+    pub organization_code: Option<String>,
+    /// Address; masked without `customers:pii`.
+    pub address: Option<String>,
+    /// Contact phone, in the country's form.
+    pub phone: String,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Free notes.
+    pub notes: Option<String>,
+    /// The organization's name, or family name, given name and patronymic.
+    #[sqlx(skip)]
+    pub full_name: String,
+    /// The organization's name, or family name and initials.
+    #[sqlx(skip)]
+    pub short_name: String,
+    /// When it was registered.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+    /// Grows with every change.
+    pub version: i64,
+}
+
+/// A nullable DATE on its way to a [`BirthDate`].
+#[derive(sqlx::Type)]
+#[sqlx(transparent)]
+struct OptionalDate(Option<NaiveDate>);
+
+impl From<OptionalDate> for Option<BirthDate> {
+    fn from(date: OptionalDate) -> Self {
+        date.0.map(BirthDate::Shown)
+    }
+}
+
+impl Customer {
+    /// The form that is shown: computed names filled in, personal data masked unless `unmasked`.
+    #[must_use]
+    pub fn shown(mut self, unmasked: bool) -> Self {
+        self.full_name = self.named(str::to_owned);
+        self.short_name = self.named(|name| name.chars().next().map(|initial| format!("{initial}.")).unwrap_or_default());
+        if !unmasked {
+            self.birth_date = self.birth_date.map(|_| BirthDate::Masked);
+            // together they read «45** ****56»
+            self.passport_series = self.passport_series.map(|series| starred(&series, |at, _| at >= 2));
+            self.passport_number = self.passport_number.map(|number| starred(&number, |at, length| at + 2 < length));
+            self.inn = self.inn.as_deref().map(masked);
+            self.address = self.address.as_deref().map(masked);
+        }
+        self
+    }
+
+    /// The organization's name; or the family name, and what `further` makes of the other names.
+    fn named(&self, further: impl Fn(&str) -> String) -> String {
+        if let (CustomerType::Organization, Some(name)) = (self.customer_type, &self.organization_name) {
+            return name.clone();
+        }
+        let others = [self.first_name.as_str(), self.patronymic.as_deref().unwrap_or_default()];
+        let parts = [self.last_name.clone()].into_iter().chain(others.into_iter().map(further));
+        parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Stars for the characters that `hidden` names by place and length.
+fn starred(text: &str, hidden: impl Fn(usize, usize) -> bool) -> String {
+    let length = text.chars().count();
+    text.chars().enumerate().map(|(at, letter)| if hidden(at, length) { '*' } else { letter }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person() -> Customer {
+        Customer {
+            id: CustomerId::new(1),
+            customer_type: CustomerType::Individual,
+            status: CustomerStatus::Active,
+            last_name: "Иванов".into(),
+            first_name: "Пётр".into(),
+            patronymic: Some("Сергеевич".into()),
+            birth_date: NaiveDate::from_ymd_opt(1990, 5, 17).map(BirthDate::Shown),
+            document_type: Some(DocumentType::Passport),
+            passport_series: Some("4510".into()),
+            passport_number: Some("123456".into()),
+            inn: Some("500100732259".into()),
+            organization_name: None,
+            organization_code: None,
+            address: Some("Москва, Лесная, 5".into()),
+            phone: "+79161234567".into(),
+            email: None,
+            notes: None,
+            full_name: String::new(),
+            short_name: String::new(),
+            created_at: DateTime::UNIX_EPOCH,
+            updated_at: DateTime::UNIX_EPOCH,
+            version: 1,
+        }
+    }
+
+    #[test]
+    fn without_the_permission_personal_data_are_masked() {
+        let json = serde_json::to_value(person().shown(false)).unwrap();
+        assert_eq!((json["passport_series"].as_str(), json["passport_number"].as_str()), (Some("45**"), Some("****56")));
+        assert_eq!((json["inn"].as_str(), json["birth_date"].as_str()), (Some("50********59"), Some("****-**-**")));
+        assert_eq!(json["phone"], "+79161234567");
+    }
+
+    #[test]
+    fn names_are_put_together() {
+        let shown = person().shown(true);
+        assert_eq!((shown.full_name.as_str(), shown.short_name.as_str()), ("Иванов Пётр Сергеевич", "Иванов П. С."));
+        assert_eq!(shown.birth_date, NaiveDate::from_ymd_opt(1990, 5, 17).map(BirthDate::Shown));
+    }
+}

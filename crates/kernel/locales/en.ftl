@@ -1,0 +1,239 @@
+# Messages in English. A message's name is the error code in the answer; every file in this folder has the same names.
+
+## Any request
+
+malformed = The request could not be read. Check that it was sent whole and that its body and parameters are well-formed JSON or form data, then send it again.
+invalid_parameter = Some query parameters are wrong. Correct those listed in errors and try again.
+unknown_parameter = There is no parameter “{ $name }” here. Correct the name or leave it out; these can be used: { $known }.
+page_too_far = Pages reach only the first { $reach } records. To read on, use the cursor parameter (begin with an empty one), or narrow the filters.
+no_such_path = There is nothing at this address. Check the path in the documentation at /swagger-ui/.
+method_not_allowed = The address is right, but it does not take this method. Use one of the methods named in the Allow header and in the documentation at /swagger-ui/.
+stale_version = The record was changed after you read it. Read it again and repeat your change with the new ETag.
+body_timeout = The request body did not arrive in time. Check the connection and send the request again.
+body_too_large = The request body is too large. Make it smaller or split it: JSON may be up to 1 MiB.
+unsupported_media_type = A body of this type is not accepted here. Set Content-Type to the type named in the documentation, usually application/json.
+invalid = Some fields are wrong. Correct those listed in errors and send the request again.
+amount_out_of_range = The amount would exceed the limit (99,999,999,999.99). Make it smaller or post it in parts.
+idempotency_key_reused = This Idempotency-Key was already used with another request. Take a new key for a new request.
+idempotency_key_in_use = The first request with this Idempotency-Key is still running. Wait a moment and repeat it with the same key.
+duplicate = There is such a record already. Look it up, or change the value that repeats.
+in_use = Other records refer to this one, so it cannot be deleted. Remove those references first.
+too_many_requests = Too many requests in a row. Try again after the time in the Retry-After header.
+database_not_empty = The database holds data already. Only an empty one can be filled: name another in DATABASE_URL.
+database_away = The data cannot be reached right now. Try again after the time in the Retry-After header.
+internal = Something went wrong on our side. Try again later; if it happens again, give support the request_id from this answer.
+
+## Single fields
+
+required = A value is required. Please fill it in.
+unknown_field = There is no such field here. Check its name or leave it out.
+read_only = This field can only be read. Leave it out or keep its present value.
+invalid_type = The value has the wrong type. See the documentation for the right one, such as a number, a string or an object.
+invalid_format = The value is not in the expected form. See the example in the documentation and correct it.
+invalid_choice = This is not one of the choices. Choose from: { $choices }.
+invalid_length = The length does not fit: from { $min } to { $max } characters or list items are allowed. Change the value.
+out_of_range = The value is outside its bounds. Give one from { $min } to { $max }.
+invalid_id = An id is a whole number above zero. Give it without quotes or a fraction.
+control_character = The text has control characters that are not allowed. Remove them; line breaks and tabs may stay.
+invalid_amount = This is not an amount. Give a number with at most two decimals, such as "1000.00", not beyond ±99,999,999,999.99.
+invalid_percent = This is not a percentage. Give a number from 0 to 100 with at most two decimals, such as "10.00".
+invalid_quantity = This is not a quantity. Give a number that is not negative, with at most two decimals, such as "20.00".
+invalid_email = This does not look like an e-mail address. Check it; an example is ivanov@example.com.
+invalid_phone = The phone number is not in the right form. Give { $prefix } followed by { $digits } digits, without blanks.
+invalid_inn = The tax number does not follow the country's rules. Check that it has digits only and that none is missing.
+invalid_document = The document's series or number do not follow the country's rules. Compare them with the document and correct them.
+invalid_age = This birth date gives an age that is not between 14 and 120. Check the date.
+invalid_iccid = This is not an ICCID. Copy the 19 or 20 digits from the SIM card, without blanks.
+in_the_past = This moment has passed. Give a time in the future.
+ends_before_begin = The end is before the beginning. Correct one of the dates.
+not_found = There is no such record. Check the id and choose one that exists.
+duplicate_value = This value is there already, and it must be the only one. Give another or remove the repetition.
+unknown_permission = There is no such permission. Choose from GET /api/v1/permissions.
+granted_and_denied = Permission { $permission } is both granted and denied. Keep one of the two.
+weak_password = This password is easy to guess. Make it longer and avoid names, dates and common words.
+password_is_username = The password is the same as the user name. Choose another.
+wrong_password = The current password is not right. Enter it again.
+mismatch = This value belongs to a different record than the rest of the request. Check that they go together.
+
+## Subscribers
+
+customer_not_found = There is no such subscriber. Check the id, or find the subscriber in the list.
+customer_duplicate = There is a subscriber with these details already. Check the fields listed in errors, or open the existing record.
+customer_not_active = The subscriber is { $status ->
+        [suspended] suspended
+        [blocked] blocked
+        [archived] archived
+       *[other] not active
+    }, so this cannot be done. Make the subscriber active first, or choose another.
+
+## Contracts
+
+contract_not_found = There is no such contract. Check the id, or find the contract in the list.
+contract_not_draft = Only a draft can be activated, and this contract is { $status ->
+        [active] active already
+        [suspended] suspended
+        [terminated] terminated
+       *[other] not a draft
+    }. Read the contract again, or draw up a new one.
+contract_not_running = The contract is { $status ->
+        [draft] still a draft
+        [terminated] terminated
+       *[other] not in force
+    }, so it can be neither suspended nor resumed. Choose an active or suspended contract.
+contract_terminated = Contract { $number } is terminated and can no longer be changed. Draw up a new contract.
+hold_present = The contract is suspended for this reason already: { $reason ->
+        [debt] debt
+        [request] the subscriber's request
+        [fraud] suspected fraud
+        [customer] the subscriber's status
+        [no_sim] no working SIM card
+       *[other] { $reason }
+    }. Nothing more is needed; if you meant another reason, name it.
+hold_absent = The contract is not suspended for this reason: { $reason ->
+        [debt] debt
+        [request] the subscriber's request
+        [fraud] suspected fraud
+        [customer] the subscriber's status
+        [no_sim] no working SIM card
+       *[other] { $reason }
+    }. See in the field holds which reasons are in force, and name one of them.
+contract_without_sim = The contract has no SIM card, so it cannot be activated. Send sim_id with the request, or put it on the contract first.
+
+## Payments
+
+payment_not_found = There is no such payment. Check the id, or find the payment in the list.
+payment_duplicate = There is a payment with this transaction_id already, and it differs. Look it up, or give the new payment another transaction_id.
+
+## Tariffs
+
+tariff_not_found = There is no such tariff, or it was not yet in force on that day. Check the id against the list of tariffs.
+tariff_name_taken = Another tariff has this name. Choose a different name or change the existing tariff.
+tariff_retired = The tariff “{ $name }” is retired and closed to new contracts. Choose an active tariff or put this one back on sale.
+
+## SIM cards and numbers
+
+sim_not_found = There is no such SIM card. Check the id against the list of SIM cards.
+sim_duplicate = There is a SIM card with these details already. Check the fields listed in errors, or open the existing card.
+sim_not_free = Only a free SIM card can be bound, and this one is { $status ->
+        [active] active
+        [suspended] suspended
+        [blocked] blocked
+        [closed] closed
+       *[other] not free
+    }. Choose a free card.
+sim_not_active = Only an active SIM card can be suspended, and this one is { $status ->
+        [free] still free
+        [suspended] suspended already
+        [blocked] blocked
+        [closed] closed
+       *[other] not active
+    }. Refresh and check the state of the contract.
+sim_not_suspended = Only a suspended SIM card can be resumed, and this one is { $status ->
+        [free] still free
+        [active] active already
+        [blocked] blocked
+        [closed] closed
+       *[other] not suspended
+    }. Refresh and check the state of the contract.
+sim_not_bound = The SIM card is not bound to a contract: it is { $status ->
+        [free] free
+        [blocked] blocked
+        [closed] closed
+       *[other] nobody's
+    }. Choose the card that serves the contract.
+sim_without_number = SIM card { $iccid } carries no phone number. Give it a number, or choose a card that has one.
+number_not_found = There is no such phone number. Check it against the list of numbers, or add it first.
+number_not_available = Number { $msisdn } cannot be taken: it is { $status ->
+        [reserved] reserved
+        [assigned] assigned already
+        [quarantined] in quarantine
+        [ported_out] ported to another operator
+       *[other] not available
+    }. Choose an available number.
+number_taken = Number { $msisdn } is on another SIM card already. Choose another number, or use that card.
+number_duplicate = These numbers are there already: { $numbers }. Nothing was added; leave them out of the range and try again.
+
+## Tickets
+
+ticket_not_found = There is no such ticket. Check the id, or find the ticket in the list.
+ticket_wrong_state = The ticket is in state { $status }, and the action is possible only from: { $from }. Bring the ticket into one of these states first.
+customer_archived = The subscriber is archived, and no new tickets are filed for archived subscribers. Name a subscriber who is not.
+
+## Sign-in, users and roles
+
+not_signed_in = Nobody is signed in. Send an access token in the Authorization header: "Bearer …"; POST /api/v1/auth/login gives one.
+token_invalid = The token is not valid here. Sign in again with POST /api/v1/auth/login, and send the access token, not the refresh token, with requests.
+token_expired = The token's time is over. Get a new pair with POST /api/v1/auth/refresh, or sign in again.
+session_ended = The session was ended. Sign in again.
+token_revoked = The token was revoked. Make a new one with POST /api/v1/auth/api-tokens.
+account_disabled = The account is blocked, not active, or outside the time it is valid. Ask an administrator to restore it.
+sign_in_failed = User name or password are wrong, or the account may not sign in now. Check both; after several failures wait up to an hour or ask an administrator.
+sign_in_rate_limited = Too many sign-ins from your address. Try again after the time in Retry-After.
+refresh_reused = The refresh token had been used before, so the session was ended for safety. Sign in again; if you used it once only, change your password.
+permission_missing = Permission { $permission } is needed. Ask an administrator for a role that holds it.
+grant_not_held = You cannot give permission { $permission }, because you do not hold it. Leave it out, or ask an administrator who holds it.
+user_not_found = There is no such user. Look it up in GET /api/v1/users.
+role_not_found = There is no such role. Look it up in GET /api/v1/roles.
+session_not_found = You have no such open session. Look it up in GET /api/v1/auth/sessions.
+api_token_not_found = You have no such token. Look it up in GET /api/v1/auth/api-tokens.
+last_administrator = No active administrator would remain. Make another user an administrator first.
+own_account = You cannot do this to your own account. Ask another administrator; your password is changed with POST /api/v1/auth/change-password.
+builtin_role = Role { $role } is built in: it keeps its name and stays, and admin cannot be edited at all. Make a role of your own with POST /api/v1/roles.
+role_in_use = The role is still held by users: { $users } at least. Give them another role first.
+role_name_taken = There is a role named { $name } already. Choose another name, or edit that role.
+username_taken = There is a user named { $username } already (case does not matter). Choose another name.
+user_in_use = Other records name this user, so it cannot be deleted. Set is_active to false instead.
+already_blocked = The user is blocked already. To change the end or the reason, unblock first.
+not_blocked = The user is neither blocked nor locked, so there is nothing to lift. Read the user again.
+not_a_session = A script token cannot do this. Sign in with user name and password, and use that access token.
+too_many_api_tokens = You have { $most } tokens already. Revoke one that is no longer used.
+
+## Permissions
+
+permission-customers-read = See subscribers.
+permission-customers-write = Create and change subscribers and their status.
+permission-customers-delete = Archive subscribers.
+permission-customers-merge = Merge duplicate subscribers.
+permission-customers-pii = See personal data unmasked.
+permission-customers-import = Import subscribers from files.
+permission-customers-export = Export subscribers to files.
+permission-sims-read = See SIM cards and numbers.
+permission-sims-write = Create and change SIM cards and numbers.
+permission-sims-status = Block, unblock, close and deactivate SIM cards.
+permission-sims-delete = Delete SIM cards that never were bound.
+permission-sims-puk = See PUK codes.
+permission-sims-import = Import SIM cards from files.
+permission-sims-export = Export SIM cards to files.
+permission-tariffs-read = See tariffs and options.
+permission-tariffs-write = Create, change and retire tariffs and options.
+permission-tariffs-delete = Delete tariffs that no contract used.
+permission-tariffs-export = Export tariffs to files.
+permission-contracts-read = See contracts.
+permission-contracts-write = Draw up and change contracts, swap SIM cards.
+permission-contracts-activate = Activate contracts.
+permission-contracts-hold = Suspend and resume contracts.
+permission-contracts-terminate = Terminate contracts.
+permission-contracts-export = Export contracts to files.
+permission-payments-read = See payments and charges.
+permission-payments-take = Take, process, fail and cancel payments.
+permission-payments-refund = Refund payments.
+permission-payments-correct = Correct balances.
+permission-payments-reconcile = Reconcile settlement files.
+permission-payments-export = Export payments to files.
+permission-billing-read = See billing runs and previews.
+permission-billing-run = Start billing runs.
+permission-tickets-read = See tickets.
+permission-tickets-write = Create and change tickets, comment and attach files.
+permission-tickets-work = Work on tickets and solve them.
+permission-tickets-assign = Assign tickets.
+permission-tickets-delete = Delete tickets.
+permission-tickets-export = Export tickets to files.
+permission-reports-read = See reports, the dashboard and statistics.
+permission-notifications-read = See notifications.
+permission-notifications-manage = Retry notifications and edit their templates.
+permission-webhooks-manage = Manage outgoing webhooks.
+permission-users-read = See staff users and roles.
+permission-users-manage = Create, change, block and delete staff users.
+permission-roles-manage = Edit what roles may do.
+permission-audit-read = See and verify the audit trail.
+permission-system-manage = Manage the system itself.

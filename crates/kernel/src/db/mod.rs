@@ -1,0 +1,317 @@
+//! One SQL text, two engines: [`Db`] opens either, [`Sql`] runs the same statement on both.
+//!
+//! Reads go through [`Db::read`], which tries once more when a connection breaks. Changes go through
+//! [`Db::transaction`], which commits whole or not at all, writes the audit trail as its last act, and tries again
+//! when two transactions collide. The engines are told apart only in this folder and, where SQL truly differs, by
+//! `match conn.engine()` in plain sight.
+
+mod connect;
+mod error;
+mod filter;
+mod lease;
+mod sql;
+
+use std::{
+    ops::{Deref, DerefMut},
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use lease::Lease;
+use sqlx::{PgConnection, PgPool, Sqlite, SqliteConnection, SqlitePool, Transaction, pool::PoolConnection};
+use tokio::time::timeout;
+
+pub use connect::{ConnectOptions, DatabaseUrl};
+pub use filter::Filter;
+pub use sql::{Arg, Bulk, Row, Sql};
+
+use crate::{
+    audit::Entry,
+    context::Context,
+    error::{Error, Result, Transient, common},
+};
+
+/// Longest wait for the database before the caller is told to come back (SPEC 2.9).
+pub const LONGEST_WAIT: Duration = Duration::from_secs(3);
+/// How often a transaction that collided with another is tried before the caller hears of it.
+const WRITE_TRIES: u32 = 4;
+/// How often a read is tried when its connection breaks.
+const READ_TRIES: u32 = 2;
+
+/// The engine beneath.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The embedded engine.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// The database: a pool on one engine or the other.
+#[derive(Clone)]
+pub struct Db {
+    pools: Pools,
+    patience: Option<Duration>,
+    statements: Arc<AtomicU64>,
+}
+
+#[derive(Clone)]
+enum Pools {
+    // one writing connection, because SQLite has one writer; several reading ones beside it
+    Sqlite { read: SqlitePool, write: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// A connection that can read.
+pub struct Conn {
+    link: Link,
+    statements: Arc<AtomicU64>,
+}
+
+enum Link {
+    SqliteRead(PoolConnection<Sqlite>),
+    SqliteWrite(Transaction<'static, Sqlite>),
+    Postgres(Lease),
+}
+
+/// A connection by engine, for the one macro that runs statements.
+enum EngineConn<'a> {
+    Sqlite(&'a mut SqliteConnection),
+    Postgres(&'a mut PgConnection),
+}
+
+/// A transaction: whole or not at all. It can do all that a [`Conn`] can.
+pub struct Tx {
+    conn: Conn,
+    context: Context,
+    trail: Vec<Entry>,
+}
+
+impl Deref for Tx {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        &self.conn
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+}
+
+impl Conn {
+    /// The engine beneath.
+    pub fn engine(&self) -> Engine {
+        match self.link {
+            Link::SqliteRead(_) | Link::SqliteWrite(_) => Engine::Sqlite,
+            Link::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    fn by_engine(&mut self) -> EngineConn<'_> {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        match &mut self.link {
+            Link::SqliteRead(conn) => EngineConn::Sqlite(conn),
+            Link::SqliteWrite(tx) => EngineConn::Sqlite(tx),
+            Link::Postgres(conn) => EngineConn::Postgres(conn),
+        }
+    }
+
+    /// Nothing runs on it any more.
+    fn done(&mut self) {
+        if let Link::Postgres(conn) = &mut self.link {
+            conn.done();
+        }
+    }
+
+    /// `FOR UPDATE` where the engine locks rows; SQLite's one writer needs none.
+    pub fn for_update(&self) -> &'static str {
+        match self.engine() {
+            Engine::Sqlite => "",
+            Engine::Postgres => " FOR UPDATE",
+        }
+    }
+
+    /// Reserves `count` consecutive ids of a table for a bulk load and answers the first.
+    ///
+    /// `table` is never input.
+    pub async fn reserve_ids(&mut self, table: &'static str, count: i64) -> Result<i64> {
+        match self.engine() {
+            Engine::Sqlite => {
+                Sql::owned(format!("SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = '{table}'), 0) + 1")).scalar(self).await
+            }
+            // one setval under the table's lock: nobody can take an id in between
+            Engine::Postgres => {
+                Sql::owned(format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")).execute(self).await?;
+                let sequence = format!("pg_get_serial_sequence('{table}', 'id')");
+                let first: i64 = Sql::owned(format!("SELECT nextval({sequence})")).scalar(self).await?;
+                Sql::owned(format!("SELECT setval({sequence}, $1)")).bind(first + count - 1).execute(self).await?;
+                Ok(first)
+            }
+        }
+    }
+}
+
+impl Tx {
+    /// Adds an entry to the audit trail; it is chained and written when the transaction commits.
+    pub fn record(&mut self, entry: Entry) {
+        self.trail.push(entry);
+    }
+
+    /// Undoes everything. On SQLite that happens when the transaction goes.
+    async fn roll_back(mut self) {
+        if let Link::Postgres(tx) = &mut self.conn.link {
+            tx.roll_back().await;
+        }
+    }
+
+    async fn commit(mut self) -> Result<()> {
+        let trail = std::mem::take(&mut self.trail);
+        // the last thing before the commit, because the head of the chain is one lock for all
+        crate::audit::append(&mut self.conn, &self.context, trail).await?;
+        match self.conn.link {
+            Link::SqliteWrite(tx) => tx.commit().await?,
+            Link::Postgres(mut tx) => tx.commit().await?,
+            Link::SqliteRead(_) => {}
+        }
+        Ok(())
+    }
+}
+
+impl Db {
+    /// The engine beneath.
+    pub fn engine(&self) -> Engine {
+        match self.pools {
+            Pools::Sqlite { .. } => Engine::Sqlite,
+            Pools::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// How many statements have been run, for tests and metrics.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// The same database for long work: no bound on how long one transaction may take.
+    #[must_use]
+    pub fn patient(&self) -> Self {
+        Self { patience: None, ..self.clone() }
+    }
+
+    /// Closes every connection once its work is done.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    async fn connection(&self) -> Result<Conn> {
+        let link = match &self.pools {
+            Pools::Sqlite { read, .. } => Link::SqliteRead(read.acquire().await?),
+            Pools::Postgres(pool) => Link::Postgres(Lease::new(pool).await?),
+        };
+        Ok(Conn { link, statements: self.statements.clone() })
+    }
+
+    async fn begin(&self, context: &Context) -> Result<Tx> {
+        let link = match &self.pools {
+            // IMMEDIATE: a deferred transaction fails when its read turns into a write
+            Pools::Sqlite { write, .. } => Link::SqliteWrite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres(pool) => Link::Postgres(Lease::begin(pool).await?),
+        };
+        let conn = Conn { link, statements: self.statements.clone() };
+        Ok(Tx { conn, context: context.clone(), trail: Vec::new() })
+    }
+
+    /// Closes the connections that nobody uses: where one is broken, those beside it are too.
+    fn drop_idle(&self) {
+        if let Pools::Postgres(pool) = &self.pools {
+            while let Some(mut conn) = pool.try_acquire() {
+                conn.close_on_drop();
+            }
+        }
+    }
+
+    /// Runs reads on one connection; once more on a fresh one when the connection turns out to be broken.
+    ///
+    /// Errors: `database_away` when the database does not answer within [`LONGEST_WAIT`], and what `work` says.
+    pub async fn read<T>(&self, work: impl AsyncFn(&mut Conn) -> Result<T>) -> Result<T> {
+        let mut tries = 1;
+        loop {
+            let attempt = pin!(async {
+                let mut conn = self.connection().await?;
+                let outcome = work(&mut conn).await;
+                conn.done();
+                outcome
+            });
+            match self.bounded(attempt).await {
+                Err(error) if error.is_transient() == Some(Transient::Connection) && tries < READ_TRIES => {
+                    tries += 1;
+                    self.drop_idle();
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// One number by one statement, as [`Db::read`] would; its future may move between threads, for tasks of their own.
+    pub async fn number(&self, statement: &Sql) -> Result<i64> {
+        let mut tries = 1;
+        loop {
+            let attempt = pin!(async {
+                let mut conn = self.connection().await?;
+                let outcome = statement.clone().scalar(&mut conn).await;
+                conn.done();
+                outcome
+            });
+            match self.bounded(attempt).await {
+                Err(error) if error.is_transient() == Some(Transient::Connection) && tries < READ_TRIES => {
+                    tries += 1;
+                    self.drop_idle();
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Runs `work` in a transaction and commits it with its audit trail; on an error nothing has happened.
+    ///
+    /// Errors: `database_away` when the database does not answer in time, and what `work` says.
+    pub async fn transaction<T>(&self, context: &Context, work: impl AsyncFn(&mut Tx) -> Result<T>) -> Result<T> {
+        let mut tries = 1;
+        loop {
+            let attempt = pin!(async {
+                let mut tx = self.begin(context).await?;
+                match work(&mut tx).await {
+                    Ok(outcome) => tx.commit().await.map(|()| outcome),
+                    Err(error) => {
+                        tx.roll_back().await;
+                        Err(error)
+                    }
+                }
+            });
+            match self.bounded(attempt).await {
+                Err(error) if error.is_transient() == Some(Transient::Collision) && tries < WRITE_TRIES => tries += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    // pinned where it was made: these futures are large, and moving them shows in a profile
+    async fn bounded<T>(&self, work: Pin<&mut impl Future<Output = Result<T>>>) -> Result<T> {
+        match self.patience {
+            None => work.await,
+            Some(patience) => timeout(patience, work).await.unwrap_or_else(|_| Err(Error::new(common::DATABASE_AWAY).retry_after(1))),
+        }
+    }
+}

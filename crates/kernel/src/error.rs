@@ -1,0 +1,414 @@
+//! One error type: a stable code with its kind, what was wrong in which field, and a cause that stays in the log.
+
+use std::{error::Error as StdError, fmt};
+
+/// Success, or an [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What sort of refusal it is; `api/problem.rs` gives each its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The request cannot be understood.
+    Malformed,
+    /// Nobody is signed in.
+    Unauthenticated,
+    /// The caller lacks a permission.
+    Forbidden,
+    /// There is no such thing.
+    NotFound,
+    /// The path exists, but not with this method.
+    WrongMethod,
+    /// A duplicate, or impossible in the present state.
+    Conflict,
+    /// `If-Match` names a version that is gone.
+    Stale,
+    /// The request took too long to arrive.
+    Slow,
+    /// The body is over its limit.
+    TooLarge,
+    /// The body is of a type that is not read here.
+    WrongMediaType,
+    /// Well-formed, but a rule is broken.
+    Invalid,
+    /// Too many requests.
+    TooMany,
+    /// The database, or another need, is away.
+    Unavailable,
+    /// Our own fault.
+    Internal,
+}
+
+/// A stable, machine-readable name of a refusal; its words are in the locale files under the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// What sort of refusal it is.
+    pub kind: Kind,
+    /// The name in `code`, and of the message.
+    pub name: &'static str,
+}
+
+/// Declares a module's codes and lists them in `ALL`, so that a test can find each in every language.
+#[macro_export]
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $kind:ident $wire:literal;)+) => {
+        $($(#[$doc])* pub const $name: $crate::error::Code = $crate::error::Code { kind: $crate::error::Kind::$kind, name: $wire };)+
+        /// Every code of this module.
+        pub const ALL: &[$crate::error::Code] = &[$($name),+];
+    };
+}
+
+/// Codes that any request may meet.
+pub mod common {
+    crate::codes! {
+        /// The request cannot be understood.
+        MALFORMED = Malformed "malformed";
+        /// A query parameter has a value it cannot have.
+        INVALID_PARAMETER = Malformed "invalid_parameter";
+        /// A query parameter that is not known here; the known ones are named.
+        UNKNOWN_PARAMETER = Malformed "unknown_parameter";
+        /// A page beyond the first 100 000 rows.
+        PAGE_TOO_FAR = Malformed "page_too_far";
+        /// No such path.
+        NO_SUCH_PATH = NotFound "no_such_path";
+        /// The path exists, with other methods.
+        METHOD_NOT_ALLOWED = WrongMethod "method_not_allowed";
+        /// The row was changed since the caller read it.
+        STALE = Stale "stale_version";
+        /// The body did not arrive in time.
+        BODY_TIMEOUT = Slow "body_timeout";
+        /// The body is over its limit.
+        BODY_TOO_LARGE = TooLarge "body_too_large";
+        /// The body's type is not read here.
+        UNSUPPORTED_MEDIA_TYPE = WrongMediaType "unsupported_media_type";
+        /// One or more fields are wrong.
+        INVALID = Invalid "invalid";
+        /// A sum passed the largest amount.
+        AMOUNT_OUT_OF_RANGE = Invalid "amount_out_of_range";
+        /// The idempotency key was used with another request.
+        IDEMPOTENCY_KEY_REUSED = Invalid "idempotency_key_reused";
+        /// The idempotency key's first request still runs.
+        IDEMPOTENCY_KEY_IN_USE = Conflict "idempotency_key_in_use";
+        /// A unique value is taken.
+        DUPLICATE = Conflict "duplicate";
+        /// Another row still needs this one.
+        IN_USE = Conflict "in_use";
+        /// Too many requests.
+        TOO_MANY_REQUESTS = TooMany "too_many_requests";
+        /// The database did not answer in time.
+        DATABASE_AWAY = Unavailable "database_away";
+        /// Only an empty database can be filled.
+        DATABASE_NOT_EMPTY = Conflict "database_not_empty";
+        /// Our own fault; the log has the cause under the request id.
+        INTERNAL = Internal "internal";
+    }
+}
+
+/// Codes of single fields.
+pub mod field {
+    macro_rules! field_codes {
+        ($($(#[$doc:meta])* $name:ident = $wire:literal;)+) => {
+            $($(#[$doc])* pub const $name: &str = $wire;)+
+            /// Every field code.
+            pub const ALL: &[&str] = &[$($name),+];
+        };
+    }
+    field_codes! {
+        /// The field must be given.
+        REQUIRED = "required";
+        /// The field is not known here.
+        UNKNOWN = "unknown_field";
+        /// The field can be read, not written, and differs from its present value.
+        READ_ONLY = "read_only";
+        /// A value of the wrong JSON type.
+        TYPE = "invalid_type";
+        /// Text that is not of the field's form.
+        FORMAT = "invalid_format";
+        /// Not among the field's choices.
+        CHOICE = "invalid_choice";
+        /// Too short or too long.
+        LENGTH = "invalid_length";
+        /// Too small or too large.
+        RANGE = "out_of_range";
+        /// Not a positive id.
+        RANGE_ID = "invalid_id";
+        /// A control character in text.
+        CONTROL_CHARACTER = "control_character";
+        /// Not an amount of money.
+        AMOUNT = "invalid_amount";
+        /// Not a percentage from 0 to 100.
+        PERCENT = "invalid_percent";
+        /// Not a quantity.
+        QUANTITY = "invalid_quantity";
+        /// Not an e-mail address.
+        EMAIL = "invalid_email";
+        /// Not a phone number of the country's form.
+        PHONE = "invalid_phone";
+        /// Not a tax number of the country's form.
+        INN = "invalid_inn";
+        /// Not a document number of the country's form.
+        DOCUMENT = "invalid_document";
+        /// Not a person of an age that can hold a contract.
+        AGE = "invalid_age";
+        /// Not an ICCID.
+        ICCID = "invalid_iccid";
+        /// A moment that has passed.
+        IN_THE_PAST = "in_the_past";
+        /// The end comes before the beginning.
+        ENDS_BEFORE_BEGIN = "ends_before_begin";
+        /// Names something that does not exist.
+        NOT_FOUND = "not_found";
+        /// Another row has this value.
+        DUPLICATE = "duplicate_value";
+        /// A permission that does not exist.
+        UNKNOWN_PERMISSION = "unknown_permission";
+        /// Both granted and denied.
+        GRANTED_AND_DENIED = "granted_and_denied";
+        /// The password is too easy to guess.
+        WEAK_PASSWORD = "weak_password";
+        /// The password is the user's name.
+        PASSWORD_IS_USERNAME = "password_is_username";
+        /// The present password does not match.
+        WRONG_PASSWORD = "wrong_password";
+        /// Belongs to something else than the rest of the request.
+        MISMATCH = "mismatch";
+    }
+}
+
+/// One wrong field.
+#[derive(Clone, Debug)]
+pub struct FieldError {
+    /// JSON pointer into the body, or the parameter's name.
+    pub pointer: String,
+    /// One of [`field::ALL`].
+    pub code: &'static str,
+    /// Values for the message.
+    pub args: Vec<(&'static str, String)>,
+    /// The row that has the value already, for those who may see it.
+    pub existing_id: Option<i64>,
+}
+
+/// All that is wrong with one request.
+#[derive(Clone, Debug, Default)]
+pub struct FieldErrors(pub Vec<FieldError>);
+
+impl FieldErrors {
+    /// Adds a wrong top-level field.
+    pub fn add(&mut self, name: &str, code: &'static str) -> &mut FieldError {
+        self.add_at(format!("/{name}"), code)
+    }
+
+    /// Adds a wrong value at a JSON pointer.
+    pub fn add_at(&mut self, pointer: String, code: &'static str) -> &mut FieldError {
+        self.0.push(FieldError { pointer, code, args: Vec::new(), existing_id: None });
+        let last = self.0.len() - 1;
+        &mut self.0[last]
+    }
+
+    /// Whether this top-level field is already known to be wrong.
+    pub fn names(&self, field: &str) -> bool {
+        self.0.iter().any(|wrong| wrong.pointer.strip_prefix('/').is_some_and(|path| path.split('/').next() == Some(field)))
+    }
+
+    /// Success when nothing is wrong. Errors: `invalid` with every field.
+    pub fn into_result(self) -> Result<()> {
+        self.into_error(common::INVALID)
+    }
+
+    /// Success when nothing is wrong, else an error with this code and every field.
+    pub fn into_error(self, code: Code) -> Result<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::new(code).fields(self)) }
+    }
+}
+
+impl FieldError {
+    /// Adds a value for the message.
+    pub fn with(&mut self, name: &'static str, value: impl fmt::Display) -> &mut Self {
+        self.args.push((name, value.to_string()));
+        self
+    }
+}
+
+/// A refusal or a fault, on its way to the edge.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    code: Code,
+    args: Vec<(&'static str, String)>,
+    fields: FieldErrors,
+    retry_after: Option<u64>,
+    transient: Option<Transient>,
+    cause: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// Why trying the same again may succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transient {
+    /// Two transactions met; nothing was done.
+    Collision,
+    /// The connection broke.
+    Connection,
+}
+
+impl Error {
+    /// A refusal with this code.
+    pub fn new(code: Code) -> Self {
+        Self(Box::new(Inner { code, args: Vec::new(), fields: FieldErrors::default(), retry_after: None, transient: None, cause: None }))
+    }
+
+    /// A refusal because of one wrong field.
+    pub fn of_field(name: &str, code: &'static str) -> Self {
+        let mut wrong = FieldErrors::default();
+        wrong.add(name, code);
+        Self::new(common::INVALID).fields(wrong)
+    }
+
+    /// Our own fault: the cause goes to the log and nowhere else.
+    pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(common::INTERNAL).cause(cause)
+    }
+
+    /// Adds a value for the message.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.0.args.push((name, value.to_string()));
+        self
+    }
+
+    /// Adds the wrong fields.
+    #[must_use]
+    pub fn fields(mut self, fields: FieldErrors) -> Self {
+        self.0.fields = fields;
+        self
+    }
+
+    /// Says when to try again, in seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
+    }
+
+    /// Keeps what lies beneath, for the log.
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.cause = Some(cause.into());
+        self
+    }
+
+    /// Marks that trying again may succeed.
+    #[must_use]
+    pub fn transient(mut self, why: Transient) -> Self {
+        self.0.transient = Some(why);
+        self
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// What sort of refusal it is.
+    pub fn kind(&self) -> Kind {
+        self.0.code.kind
+    }
+
+    /// Values for the message.
+    pub fn args(&self) -> &[(&'static str, String)] {
+        &self.0.args
+    }
+
+    /// The wrong fields.
+    pub fn wrong_fields(&self) -> &[FieldError] {
+        &self.0.fields.0
+    }
+
+    /// Seconds after which to try again, where that is known.
+    pub fn seconds_to_wait(&self) -> Option<u64> {
+        self.0.retry_after
+    }
+
+    /// Why trying again may succeed, if it may.
+    pub fn is_transient(&self) -> Option<Transient> {
+        self.0.transient
+    }
+}
+
+impl From<Code> for Error {
+    fn from(code: Code) -> Self {
+        Self::new(code)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.code.name)?;
+        for (name, value) in &self.0.args {
+            write!(f, " {name}={value}")?;
+        }
+        for wrong in &self.0.fields.0 {
+            write!(f, " {}:{}", wrong.pointer, wrong.code)?;
+        }
+        if let Some(cause) = &self.0.cause {
+            write!(f, ": {cause}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_plain() {
+        let names: Vec<&str> = common::ALL.iter().map(|code| code.name).chain(field::ALL.iter().copied()).collect();
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+        assert!(names.iter().all(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')), "{names:?}");
+    }
+
+    #[test]
+    fn a_field_is_known_to_be_wrong_by_anything_within_it_and_nothing_beside_it() {
+        let mut wrong = FieldErrors::default();
+        wrong.add_at("/permissions/1".to_owned(), field::UNKNOWN_PERMISSION);
+        wrong.add("name", field::REQUIRED);
+        assert!(wrong.names("permissions") && wrong.names("name"));
+        assert!(!wrong.names("perm") && !wrong.names("1") && !wrong.names("permissions/1") && !wrong.names(""));
+    }
+
+    #[test]
+    fn nothing_wrong_is_no_error_and_anything_is_one_with_every_field() {
+        assert!(FieldErrors::default().into_result().is_ok());
+        let mut wrong = FieldErrors::default();
+        wrong.add("a", field::REQUIRED);
+        wrong.add("b", field::LENGTH).with("min", 1).with("max", 2);
+        let error = wrong.into_error(common::INVALID_PARAMETER).unwrap_err();
+        assert_eq!((error.code(), error.kind(), error.wrong_fields().len()), (common::INVALID_PARAMETER, Kind::Malformed, 2));
+        assert_eq!(error.wrong_fields()[1].args, [("min", "1".to_owned()), ("max", "2".to_owned())]);
+    }
+
+    #[test]
+    fn the_log_has_the_cause_and_the_caller_s_part_does_not() {
+        let error = Error::internal("disk on fire").with("name", "x").retry_after(3).transient(Transient::Collision);
+        assert_eq!(error.to_string(), "internal name=x: disk on fire");
+        assert_eq!(error.source().unwrap().to_string(), "disk on fire");
+        assert_eq!(
+            (error.args(), error.seconds_to_wait(), error.is_transient()),
+            (&[("name", "x".to_owned())][..], Some(3), Some(Transient::Collision))
+        );
+        assert!(error.wrong_fields().is_empty());
+    }
+}

@@ -1,0 +1,736 @@
+//! From a request body to a checked value, with every wrong field named at once (SPEC 2.5, 2.6).
+//!
+//! A body that is right is read once. One that is not is gone through field by field: a value that cannot be read is
+//! noted and replaced by the schema's own example, so that the rules of the other fields are still checked. Which fields
+//! there are and which must be given is read from the schema in the OpenAPI document, so that it and the behaviour agree.
+
+use std::{collections::BTreeSet, fmt, marker::PhantomData};
+
+use chrono::NaiveDate;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Map, Value};
+use utoipa::{
+    ToSchema,
+    openapi::{KnownFormat, RefOr, Schema, SchemaFormat, schema::Object},
+};
+use validator::{Validate, ValidationErrors, ValidationErrorsKind};
+
+use crate::{
+    context::Context,
+    error::{Error, FieldErrors, Result, common, field},
+};
+
+/// What a client may send to make or change a thing.
+///
+/// Field rules are `#[validate]` attributes; put `#[serde(deny_unknown_fields)]` and `#[schema(example = json!({…}))]` on the type.
+pub trait Input: DeserializeOwned + ToSchema + Validate {
+    /// Rules between fields, of the country and of the day.
+    fn check(&self, _context: &Context, _wrong: &mut FieldErrors) {}
+}
+
+/// Nothing: the body of an action that needs none. `{}` and an empty body are both taken.
+#[derive(Clone, Copy, Debug, Default, serde::Deserialize, Serialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({}))]
+pub struct NoInput {}
+
+impl Input for NoInput {}
+
+/// Reads a body. Errors: `malformed`, or `invalid` with every wrong field.
+pub fn parse<I: Input>(body: &[u8], context: &Context) -> Result<I> {
+    from_fields(object(if body.is_empty() { b"{}" } else { body })?, context)
+}
+
+/// Reads a body's fields. Errors: `malformed`, also for a name that is given twice; `invalid` for what is no object.
+pub fn object(body: &[u8]) -> Result<Map<String, Value>> {
+    let malformed = |error: serde_json::Error| {
+        let position = format!("line {} column {}", error.line(), error.column());
+        Error::new(common::MALFORMED).with("reason", position)
+    };
+    serde_json::from_slice::<Unrepeated>(body).map_err(malformed)?;
+    match serde_json::from_slice(body).map_err(malformed)? {
+        Value::Object(fields) => Ok(fields),
+        _ => {
+            let mut wrong = FieldErrors::default();
+            wrong.add_at(String::new(), field::TYPE);
+            Err(Error::new(common::INVALID).fields(wrong))
+        }
+    }
+}
+
+/// Any JSON in which no object has a name twice: of two values one would be dropped, and not everybody drops the same.
+struct Unrepeated;
+
+impl<'de> Deserialize<'de> for Unrepeated {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Unrepeated {
+    type Value = Self;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self, A::Error> {
+        let mut names = BTreeSet::new();
+        while let Some(name) = fields.next_key::<String>()? {
+            fields.next_value::<Self>()?;
+            if !names.insert(name) {
+                return Err(A::Error::custom("a name is given twice"));
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// Reads an object's fields. Errors: `invalid` with every wrong field.
+pub fn from_fields<I: Input>(fields: Map<String, Value>, context: &Context) -> Result<I> {
+    let mut wrong = FieldErrors::default();
+    control_characters("", &Value::Object(fields.clone()), &mut wrong);
+    loose_dates::<I>(&fields, &mut wrong);
+    if wrong.0.is_empty()
+        && let Ok(input) = serde_json::from_value::<I>(Value::Object(fields.clone()))
+    {
+        check(&input, context, &mut wrong);
+        return wrong.into_result().map(|()| input);
+    }
+    if let Some(stand_in) = repaired::<I>(fields, &mut wrong) {
+        let mut others = FieldErrors::default();
+        check(&stand_in, context, &mut others);
+        others.0.retain(|error| !wrong.names(error.pointer.trim_start_matches('/').split('/').next().unwrap_or_default()));
+        wrong.0.extend(others.0);
+    }
+    wrong.into_result()?;
+    Err(Error::new(common::MALFORMED))
+}
+
+fn check<I: Input>(input: &I, context: &Context, wrong: &mut FieldErrors) {
+    if let Err(errors) = input.validate() {
+        collect("", &errors, wrong);
+    }
+    input.check(context, wrong);
+}
+
+/// Goes through the fields one wrong one at a time; answers a value in which examples stand for the wrong ones.
+fn repaired<I: Input>(mut fields: Map<String, Value>, wrong: &mut FieldErrors) -> Option<I> {
+    let schema = object_schema::<I>()?;
+    let example = schema.example.clone().or_else(|| schema.examples.first().cloned()).unwrap_or_default();
+    let stand_in = |fields: &mut Map<String, Value>, name: &str| {
+        match example.get(name).filter(|_| schema.required.iter().any(|required| required == name)) {
+            Some(value) => fields.insert(name.to_owned(), value.clone()),
+            None => fields.remove(name),
+        };
+    };
+    for name in fields.keys().cloned().collect::<Vec<_>>() {
+        if !schema.properties.contains_key(&name) {
+            fields.remove(&name);
+            wrong.add(&name, field::UNKNOWN);
+        } else if wrong.names(&name) {
+            stand_in(&mut fields, &name);
+        }
+    }
+    for name in &schema.required {
+        if !fields.contains_key(name) {
+            wrong.add(name, field::REQUIRED);
+            stand_in(&mut fields, name);
+        }
+    }
+    // each round removes one wrong field, so there are no more rounds than fields
+    for _ in 0..=schema.properties.len() {
+        match serde_path_to_error::deserialize::<_, I>(Value::Object(fields.clone())) {
+            Ok(input) => return Some(input),
+            Err(error) => {
+                let path = error.path().to_string();
+                let name = path.split(['.', '[']).next().unwrap_or_default().to_owned();
+                if !fields.contains_key(&name) || wrong.names(&name) {
+                    return None;
+                }
+                let null = fields[&name].is_null();
+                describe(wrong, &path, &error.into_inner().to_string(), null);
+                stand_in(&mut fields, &name);
+            }
+        }
+    }
+    None
+}
+
+/// Turns what serde says of one value into a field error.
+fn describe(wrong: &mut FieldErrors, path: &str, message: &str, null: bool) {
+    let pointer = format!("/{}", path.replace('[', "/").replace(['.', ']'], "/").replace("//", "/").trim_end_matches('/'));
+    let code = if null {
+        field::REQUIRED
+    } else if let Some(known) = field::ALL.iter().find(|known| message == **known) {
+        known
+    } else if message.starts_with("unknown variant") {
+        field::CHOICE
+    } else if message.starts_with("unknown field") {
+        field::UNKNOWN
+    } else if message.starts_with("missing field") {
+        field::REQUIRED
+    } else if message.starts_with("invalid type") {
+        field::TYPE
+    } else {
+        field::FORMAT
+    };
+    let error = wrong.add_at(pointer, code);
+    if code == field::CHOICE
+        && let Some((_, choices)) = message.split_once("expected ")
+    {
+        // serde writes «one of `a`, `b`», or «`a` or `b`» of two
+        let choices: Vec<&str> = choices.split('`').skip(1).step_by(2).collect();
+        error.with("choices", choices.join(", "));
+    }
+}
+
+/// A date is YYYY-MM-DD and nothing like it; chrono also reads `2026-1-1`.
+fn loose_dates<I: Input>(fields: &Map<String, Value>, wrong: &mut FieldErrors) {
+    let is_exact = |text: &str| {
+        text.len() == 10
+            && text.bytes().enumerate().all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() })
+    };
+    let loose = |value: &Value| value.as_str().is_some_and(|text| !is_exact(text) && text.parse::<NaiveDate>().is_ok());
+    let suspects: Vec<&String> = fields.iter().filter(|(_, value)| loose(value)).map(|(name, _)| name).collect();
+    if suspects.is_empty() {
+        return;
+    }
+    let properties = object_schema::<I>().map(|schema| schema.properties).unwrap_or_default();
+    let date = Some(SchemaFormat::KnownFormat(KnownFormat::Date));
+    for name in suspects {
+        if matches!(properties.get(name), Some(RefOr::T(Schema::Object(property))) if property.format == date) && !wrong.names(name) {
+            wrong.add(name, field::FORMAT);
+        }
+    }
+}
+
+/// Text may hold line breaks and tabs, and no other control character (PostgreSQL cannot even keep NUL).
+fn control_characters(pointer: &str, value: &Value, wrong: &mut FieldErrors) {
+    let forbidden = |text: &str| text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'));
+    match value {
+        Value::String(text) if forbidden(text) => {
+            wrong.add_at(pointer.to_owned(), field::CONTROL_CHARACTER);
+        }
+        Value::Array(items) => items.iter().enumerate().for_each(|(at, item)| control_characters(&format!("{pointer}/{at}"), item, wrong)),
+        Value::Object(fields) => {
+            for (name, item) in fields {
+                if forbidden(name) {
+                    wrong.add_at(pointer.to_owned(), field::CONTROL_CHARACTER);
+                }
+                control_characters(&format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1")), item, wrong);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn collect(prefix: &str, errors: &ValidationErrors, wrong: &mut FieldErrors) {
+    for (name, kind) in errors.errors() {
+        let pointer = format!("{prefix}/{name}");
+        match kind {
+            ValidationErrorsKind::Field(errors) => {
+                for error in errors {
+                    let code = match error.code.as_ref() {
+                        "length" => field::LENGTH,
+                        "range" => field::RANGE,
+                        "email" => field::EMAIL,
+                        "required" => field::REQUIRED,
+                        other => field::ALL.iter().find(|known| **known == other).copied().unwrap_or(field::FORMAT),
+                    };
+                    let bound = |name| error.params.get(name).map(ToString::to_string);
+                    let (minimum, maximum) = (bound("min"), bound("max"));
+                    let described = wrong.add_at(pointer.clone(), code);
+                    if matches!(code, field::LENGTH | field::RANGE) {
+                        described
+                            .with("min", minimum.unwrap_or_else(|| "0".to_owned()))
+                            .with("max", maximum.unwrap_or_else(|| "∞".to_owned()));
+                    }
+                }
+            }
+            ValidationErrorsKind::Struct(errors) => collect(&pointer, errors, wrong),
+            ValidationErrorsKind::List(items) => items.iter().for_each(|(at, errors)| collect(&format!("{pointer}/{at}"), errors, wrong)),
+        }
+    }
+}
+
+fn object_schema<I: ToSchema>() -> Option<Object> {
+    match I::schema() {
+        RefOr::T(Schema::Object(object)) => Some(object),
+        _ => None,
+    }
+}
+
+/// `If-Match`, and `If-None-Match` for reads: which versions the caller has in mind.
+#[derive(Clone, Debug, Default)]
+pub enum Expected {
+    /// The last write wins.
+    #[default]
+    Any,
+    /// One of these versions.
+    Versions(Vec<i64>),
+}
+
+impl Expected {
+    /// Errors: `stale_version` when the present version is not among the expected ones.
+    pub fn check(&self, present: i64) -> Result<()> {
+        match self {
+            Self::Versions(versions) if !versions.contains(&present) => Err(Error::new(common::STALE)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A PUT or a JSON Merge Patch of a thing whose editable fields are `I`.
+///
+/// A client may send back what it read: fields that are not in `I` are taken while they equal what is shown.
+pub struct Edit<I> {
+    body: Map<String, Value>,
+    merge: bool,
+    of: PhantomData<fn() -> I>,
+}
+
+impl<I: Input + Serialize> Edit<I> {
+    /// A whole replacement.
+    pub fn replace(body: Map<String, Value>) -> Self {
+        Self { body, merge: false, of: PhantomData }
+    }
+
+    /// A JSON Merge Patch: absent keeps, `null` clears.
+    pub fn merge(body: Map<String, Value>) -> Self {
+        Self { body, merge: true, of: PhantomData }
+    }
+
+    /// The editable fields after the edit. `shown` is the thing as the caller reads it, `present` its editable fields.
+    ///
+    /// Errors: `invalid` with every wrong field, `read_only` and `unknown_field` among them.
+    pub fn apply(&self, shown: &impl Serialize, present: &I, context: &Context) -> Result<I> {
+        let shown = fields_of(shown)?;
+        let present = fields_of(present)?;
+        let editable = object_schema::<I>().map(|schema| schema.properties).unwrap_or_default();
+        let mut wrong = FieldErrors::default();
+        let mut result = if self.merge { present.clone() } else { Map::new() };
+        for (name, value) in &self.body {
+            if editable.contains_key(name) {
+                // what is shown masked and comes back masked was not changed
+                let unchanged = shown.get(name) == Some(value);
+                let new = if unchanged { present.get(name).unwrap_or(value) } else { value };
+                let old = result.remove(name).unwrap_or_default();
+                result.insert(name.clone(), if self.merge { merged(old, new) } else { new.clone() });
+            } else if let Some(now) = shown.get(name) {
+                if now != value {
+                    wrong.add(name, field::READ_ONLY);
+                }
+            } else {
+                wrong.add(name, field::UNKNOWN);
+            }
+        }
+        if self.merge {
+            result.retain(|_, value| !value.is_null());
+        }
+        match from_fields::<I>(result, context) {
+            Ok(input) => wrong.into_result().map(|()| input),
+            Err(error) => {
+                wrong.0.extend(error.wrong_fields().iter().cloned());
+                Err(error.fields(wrong))
+            }
+        }
+    }
+}
+
+/// RFC 7396 for one value.
+fn merged(old: Value, patch: &Value) -> Value {
+    let Value::Object(changes) = patch else { return patch.clone() };
+    let mut fields = match old {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    };
+    for (name, change) in changes {
+        if change.is_null() {
+            fields.remove(name);
+        } else {
+            let old = fields.remove(name).unwrap_or_default();
+            fields.insert(name.clone(), merged(old, change));
+        }
+    }
+    Value::Object(fields)
+}
+
+fn fields_of(of: &impl Serialize) -> Result<Map<String, Value>> {
+    match serde_json::to_value(of).map_err(Error::internal)? {
+        Value::Object(fields) => Ok(fields),
+        other => Err(Error::internal(format!("not an object: {other}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono::DateTime;
+    use proptest::{collection, prelude::*};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Kind, Money, Origin, Policy, country::Country};
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema, Validate)]
+    #[serde(deny_unknown_fields)]
+    #[schema(example = json!({"name": "Смарт", "fee": "650.00", "since": "2026-01-31", "words": ["a"], "extra": {"roaming": "home"}, "count": 7}))]
+    struct Sample {
+        #[validate(length(min = 1, max = 10))]
+        name: String,
+        #[schema(value_type = crate::money::FeeInput)]
+        fee: Money,
+        since: Option<NaiveDate>,
+        #[serde(default)]
+        #[validate(length(max = 3))]
+        words: Vec<String>,
+        #[serde(default)]
+        #[schema(value_type = Object)]
+        extra: Map<String, Value>,
+        #[validate(range(min = 0, max = 9))]
+        count: Option<i64>,
+    }
+
+    impl Input for Sample {
+        fn check(&self, _: &Context, wrong: &mut FieldErrors) {
+            if self.fee < Money::ZERO {
+                wrong.add("fee", field::RANGE);
+            }
+        }
+    }
+
+    fn context() -> Context {
+        let country = Country::Ru;
+        let policy = Policy { country, time_zone: country.time_zone(), number_quarantine_days: 90, ticket_hours: [4, 8, 24, 72] };
+        Context { now: DateTime::UNIX_EPOCH, policy: Arc::new(policy), origin: Origin::default() }
+    }
+
+    fn example() -> Map<String, Value> {
+        object(
+            &serde_json::to_vec(&json!({
+                "name": "Смарт", "fee": "650.00", "since": "2026-01-31", "words": ["a"], "extra": {"roaming": "home"}, "count": 7
+            }))
+            .unwrap(),
+        )
+        .unwrap()
+    }
+
+    /// What is wrong with this body, by pointer.
+    fn wrong(body: &Value) -> Vec<(String, &'static str)> {
+        pointers(parse::<Sample>(body.to_string().as_bytes(), &context()))
+    }
+
+    fn pointers<T>(outcome: Result<T>) -> Vec<(String, &'static str)> {
+        let errors = outcome.err().map(|error| error.wrong_fields().to_vec()).unwrap_or_default();
+        let mut all: Vec<_> = errors.into_iter().map(|error| (error.pointer, error.code)).collect();
+        all.sort();
+        all
+    }
+
+    fn named(all: &[(&str, &'static str)]) -> Vec<(String, &'static str)> {
+        all.iter().map(|(pointer, code)| ((*pointer).to_owned(), *code)).collect()
+    }
+
+    #[test]
+    fn wrong_types_broken_rules_missing_and_unknown_fields_are_named_together() {
+        let body = json!({"fee": "-1", "since": "31.01.2026", "words": ["a", 5], "count": 10, "colour": "red", "extra": []});
+        let expected = [
+            ("/colour", field::UNKNOWN),
+            ("/count", field::RANGE),
+            ("/extra", field::TYPE),
+            ("/fee", field::RANGE),
+            ("/name", field::REQUIRED),
+            ("/since", field::FORMAT),
+            ("/words/1", field::TYPE),
+        ];
+        assert_eq!(wrong(&body), named(&expected));
+    }
+
+    #[test]
+    fn a_field_is_named_once_and_its_stand_in_breaks_no_rule_of_its_own() {
+        assert_eq!(wrong(&json!({"name": 5, "fee": 1})), named(&[("/name", field::TYPE)]));
+        assert_eq!(wrong(&json!({"name": null, "fee": 1})), named(&[("/name", field::REQUIRED)]));
+        assert_eq!(wrong(&json!({"name": "a\u{0}", "fee": "x"})), named(&[("/fee", field::AMOUNT), ("/name", field::CONTROL_CHARACTER)]));
+        assert_eq!(
+            wrong(&json!({"name": "a\nb\tc", "fee": 1, "extra": {"a/b~": ["\u{7}"]}})),
+            named(&[("/extra/a~1b~0/0", field::CONTROL_CHARACTER)])
+        );
+    }
+
+    #[test]
+    fn a_date_has_ten_characters() {
+        for (text, fits) in [
+            ("2026-01-31", true),
+            ("2026-1-31", false),
+            ("+2026-01-31", false),
+            ("2026-01-1", false),
+            (" 2026-01-31", false),
+            ("12026-01-31", false),
+            ("2026-02-30", false),
+        ] {
+            let outcome = wrong(&json!({"name": "a", "fee": 1, "since": text}));
+            assert_eq!(outcome, if fits { Vec::new() } else { named(&[("/since", field::FORMAT)]) }, "{text}");
+        }
+        // elsewhere it is text like any other
+        assert_eq!(wrong(&json!({"name": "2026-1-1", "fee": 1})), Vec::new());
+    }
+
+    #[test]
+    fn a_name_that_is_given_twice_is_malformed_wherever_it_stands() {
+        for body in [
+            r#"{"a": 1, "a": 1}"#,
+            r#"{"a": 1, "\u0061": 2}"#,
+            r#"{"b": {"a": 1, "c": [], "a": null}}"#,
+            r#"{"b": [{"a": 1}, {"a": 1.5, "a": "x"}]}"#,
+        ] {
+            assert_eq!(object(body.as_bytes()).unwrap_err().code(), common::MALFORMED, "{body}");
+        }
+        for body in [r#"{"a": 1, "b": {"a": 1}, "c": [{"a": 1e400}, {"a": -0.10}]}"#, "{}", r#"{"": 1, " ": 2}"#] {
+            assert!(object(body.as_bytes()).is_ok(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_is_invalid_and_one_that_is_no_json_malformed() {
+        for body in ["[]", "1", "null", "\"a\"", "true"] {
+            assert_eq!(pointers(object(body.as_bytes())), named(&[("", field::TYPE)]), "{body}");
+        }
+        for body in ["", " ", "{", "{\"a\": 01}", "{\"a\": NaN}", "\u{feff}{}"] {
+            assert_eq!(object(body.as_bytes()).unwrap_err().code(), common::MALFORMED, "{body:?}");
+        }
+        let deep = |depth: usize| {
+            object(format!("{{\"a\": {}{}}}", "[".repeat(depth), "]".repeat(depth)).as_bytes()).map_err(|error| error.code())
+        };
+        assert!(deep(100).is_ok());
+        assert_eq!(deep(10_000).unwrap_err(), common::MALFORMED);
+    }
+
+    fn present() -> Sample {
+        from_fields(example(), &context()).unwrap()
+    }
+
+    /// The thing as it is shown: its editable fields and others.
+    fn shown() -> Value {
+        let mut shown = serde_json::to_value(present()).unwrap();
+        (shown["id"], shown["version"], shown["balance"]) = (json!(7), json!(3), json!("0.00"));
+        shown
+    }
+
+    fn fields(value: Value) -> Map<String, Value> {
+        match value {
+            Value::Object(fields) => fields,
+            other => panic!("{other} is no object"),
+        }
+    }
+
+    #[test]
+    fn a_patch_keeps_what_is_absent_clears_what_is_null_and_merges_what_is_nested() {
+        let patch = fields(json!({"since": null, "extra": {"sms": 5, "roaming": null}, "words": ["b"]}));
+        let after = Edit::<Sample>::merge(patch).apply(&shown(), &present(), &context()).unwrap();
+        assert_eq!(after, Sample { since: None, words: vec!["b".into()], extra: fields(json!({"sms": 5})), ..present() });
+        let required = Edit::<Sample>::merge(fields(json!({"name": null}))).apply(&shown(), &present(), &context());
+        assert_eq!(pointers(required), named(&[("/name", field::REQUIRED)]));
+    }
+
+    #[test]
+    fn what_was_read_may_come_back_and_what_differs_or_is_unknown_may_not() {
+        for edit in [Edit::<Sample>::merge(fields(shown())), Edit::replace(fields(shown()))] {
+            assert_eq!(edit.apply(&shown(), &present(), &context()).unwrap(), present());
+        }
+        let mut body = fields(shown());
+        body.extend(fields(json!({"id": 8, "version": null, "colour": "red", "count": 10})));
+        for edit in [Edit::<Sample>::merge(body.clone()), Edit::replace(body)] {
+            let expected =
+                [("/colour", field::UNKNOWN), ("/count", field::RANGE), ("/id", field::READ_ONLY), ("/version", field::READ_ONLY)];
+            assert_eq!(pointers(edit.apply(&shown(), &present(), &context())), named(&expected));
+        }
+    }
+
+    #[test]
+    fn what_is_shown_masked_and_comes_back_masked_is_unchanged() {
+        let mut masked = shown();
+        masked["name"] = json!("См***");
+        for edit in [Edit::<Sample>::merge(fields(json!({"name": "См***"}))), Edit::replace(fields(masked.clone()))] {
+            assert_eq!(edit.apply(&masked, &present(), &context()).unwrap().name, "Смарт");
+        }
+    }
+
+    #[test]
+    fn an_expected_version_is_among_those_named_or_any() {
+        let refused = |expected: Expected, present| expected.check(present).err().map(|error| error.code());
+        assert_eq!(refused(Expected::Any, 3), None);
+        assert_eq!(refused(Expected::Versions(vec![1, 3]), 3), None);
+        assert_eq!(refused(Expected::Versions(vec![1, 2]), 3), Some(common::STALE));
+        assert_eq!(refused(Expected::Versions(Vec::new()), 3), Some(common::STALE));
+    }
+
+    #[test]
+    fn merging_is_as_the_standard_shows_it() {
+        // RFC 7396, appendix A
+        for (target, patch, result) in [
+            (json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"})),
+            (json!({"a": "b"}), json!({"b": "c"}), json!({"a": "b", "b": "c"})),
+            (json!({"a": "b"}), json!({"a": null}), json!({})),
+            (json!({"a": "b", "b": "c"}), json!({"a": null}), json!({"b": "c"})),
+            (json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"})),
+            (json!({"a": "c"}), json!({"a": ["b"]}), json!({"a": ["b"]})),
+            (json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), json!({"a": {"b": "d"}})),
+            (json!({"a": [{"b": "c"}]}), json!({"a": [1]}), json!({"a": [1]})),
+            (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
+            (json!({"a": "b"}), json!(["c"]), json!(["c"])),
+            (json!({"a": "foo"}), Value::Null, Value::Null),
+            (json!({"a": "foo"}), json!("bar"), json!("bar")),
+            (json!({"e": null}), json!({"a": 1}), json!({"e": null, "a": 1})),
+            (json!([1, 2]), json!({"a": "b", "c": null}), json!({"a": "b"})),
+            (json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
+        ] {
+            assert_eq!(merged(target.clone(), &patch), result, "{target} {patch}");
+        }
+    }
+
+    /// JSON of some depth, with few enough names that they meet.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,6}".prop_map(Value::from),
+            "[-0-9.eE:TZ]{0,12}".prop_map(Value::from),
+        ];
+        let name = || prop_oneof!["[a-c]", Just("name".to_owned()), Just("fee".to_owned()), Just("words".to_owned()), ".{0,4}"];
+        leaf.prop_recursive(4, 24, 5, move |inner| {
+            prop_oneof![
+                collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                collection::vec((name(), inner), 0..5).prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn without_nulls(value: Value) -> Value {
+        match value {
+            Value::Object(fields) => Value::Object(
+                fields.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name, without_nulls(value))).collect(),
+            ),
+            other => other,
+        }
+    }
+
+    /// A patch that makes `to` of `from`; neither holds a null, which no patch can write.
+    fn difference(from: &Value, to: &Value) -> Value {
+        let (Value::Object(from), Value::Object(to)) = (from, to) else { return to.clone() };
+        let gone = from.keys().filter(|name| !to.contains_key(*name)).map(|name| (name.clone(), Value::Null));
+        let changed = to.iter().filter(|(name, value)| from.get(*name) != Some(value));
+        Value::Object(
+            changed
+                .map(|(name, value)| (name.clone(), from.get(name).map_or_else(|| value.clone(), |old| difference(old, value))))
+                .chain(gone)
+                .collect(),
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn no_json_makes_reading_panic_and_every_refusal_says_where(body in any_json()) {
+            match parse::<Sample>(body.to_string().as_bytes(), &context()) {
+                Ok(_) => {}
+                Err(error) => {
+                    prop_assert!(matches!(error.kind(), Kind::Invalid | Kind::Malformed), "{}", error);
+                    prop_assert!(error.kind() == Kind::Malformed || !error.wrong_fields().is_empty(), "{}", error);
+                }
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_reading_panic(body in collection::vec(any::<u8>(), 0..64), text in "[{}\\[\\]\":,0-9a-z\\\\ ]{0,40}") {
+            let _ = parse::<Sample>(&body, &context());
+            let _ = parse::<Sample>(text.as_bytes(), &context());
+        }
+
+        #[test]
+        fn one_wrong_field_is_the_one_that_is_named(at in 0_usize..6, value in any_json()) {
+            let mut body = example();
+            let name = body.keys().nth(at).unwrap().clone();
+            body.insert(name.clone(), value);
+            for (pointer, _) in wrong(&Value::Object(body)) {
+                prop_assert_eq!(pointer.split('/').nth(1), Some(name.as_str()));
+            }
+        }
+
+        #[test]
+        fn no_edit_panics_and_an_empty_one_changes_nothing(body in any_json()) {
+            if let Value::Object(body) = body {
+                let _ = Edit::<Sample>::merge(body.clone()).apply(&shown(), &present(), &context());
+                let _ = Edit::<Sample>::replace(body).apply(&shown(), &present(), &context());
+            }
+            prop_assert_eq!(Edit::<Sample>::merge(Map::new()).apply(&shown(), &present(), &context()).unwrap(), present());
+        }
+
+        #[test]
+        fn a_patch_of_the_difference_makes_the_one_of_the_other(from in any_json(), to in any_json()) {
+            let (from, to) = (without_nulls(from), without_nulls(to));
+            let patch = difference(&from, &to);
+            let after = merged(from, &patch);
+            prop_assert_eq!(&after, &to);
+            // and done again it changes nothing
+            prop_assert_eq!(merged(after.clone(), &patch), after);
+        }
+
+        #[test]
+        fn what_a_patch_does_not_name_stays(target in any_json(), patch in any_json()) {
+            let after = merged(target.clone(), &patch);
+            match (&target, &patch) {
+                (Value::Object(target), Value::Object(patch)) => {
+                    for (name, value) in target.iter().filter(|(name, _)| !patch.contains_key(*name)) {
+                        prop_assert_eq!(&after[name], value);
+                    }
+                    for (name, change) in patch {
+                        prop_assert_eq!(after.get(name).is_none(), change.is_null());
+                    }
+                }
+                (_, Value::Object(_)) => prop_assert_eq!(after, without_nulls(patch)),
+                _ => prop_assert_eq!(after, patch),
+            }
+        }
+
+        #[test]
+        fn json_without_repeated_names_is_read_as_it_is(value in any_json()) {
+            let body = Value::Object([("a".to_owned(), value)].into_iter().collect());
+            prop_assert_eq!(Value::Object(object(body.to_string().as_bytes()).unwrap()), body);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What every domain shares: ids, money, time, pages, edits, errors, the country profile, the database.
+//!
+//! Start with [`db`] (one SQL text for SQLite and PostgreSQL), [`error`] (one error type, codes by domain) and
+//! [`input`] (how a request body becomes a checked value, with every wrong field named at once).
+
+pub mod audit;
+pub mod clock;
+pub mod context;
+pub mod country;
+pub mod db;
+pub mod error;
+pub mod id;
+pub mod input;
+pub mod locale;
+pub mod money;
+pub mod page;
+pub mod text;
+
+pub use clock::Clock;
+pub use context::{Context, Origin, Policy};
+pub use error::{Code, Error, FieldErrors, Kind, Result};
+pub use id::Id;
+pub use input::{Edit, Expected, Input};
+pub use money::Money;
+pub use page::{Page, Paging};
+
+#[doc(hidden)]
+pub mod macro_support {
+    pub use {serde, sqlx, utoipa};
+}

@@ -1,0 +1,97 @@
+//! Messages in the caller's language. A language is a file in `locales/`; adding one adds the language.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use fluent_bundle::{FluentArgs, FluentResource, concurrent::FluentBundle};
+use fluent_langneg::{NegotiationStrategy, negotiate_languages, parse_accepted_languages};
+use unic_langid::LanguageIdentifier;
+
+#[derive(rust_embed::RustEmbed)]
+#[folder = "locales/"]
+struct Files;
+
+/// The language of those who ask for none we have.
+const DEFAULT: &str = "ru";
+
+static LOCALES: LazyLock<BTreeMap<String, Locale>> = LazyLock::new(|| {
+    Files::iter()
+        .filter_map(|file| {
+            let tag = file.strip_suffix(".ftl")?.to_owned();
+            let source = String::from_utf8(Files::get(&file)?.data.into_owned()).ok()?;
+            Some((tag.clone(), Locale::parse(tag, source)))
+        })
+        .collect()
+});
+
+/// One language's messages.
+pub struct Locale {
+    tag: String,
+    bundle: FluentBundle<FluentResource>,
+}
+
+impl Locale {
+    fn parse(tag: String, source: String) -> Self {
+        let id: LanguageIdentifier = tag.parse().unwrap_or_default();
+        let mut bundle = FluentBundle::new_concurrent(vec![id]);
+        bundle.set_use_isolating(false);
+        let resource = FluentResource::try_new(source).unwrap_or_else(|(whole_part, errors)| {
+            log::error!("locales/{tag}.ftl: {errors:?}");
+            whole_part
+        });
+        bundle.add_resource_overriding(resource);
+        Self { tag, bundle }
+    }
+
+    /// Every language there is a file for.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        LOCALES.values()
+    }
+
+    /// The language that best fits an `Accept-Language` header; Russian where none does.
+    #[allow(clippy::expect_used, reason = "the default language is compiled in, and a test reads it")]
+    pub fn negotiate(accept_language: Option<&str>) -> &'static Self {
+        let wanted: Vec<LanguageIdentifier> = parse_accepted_languages(accept_language.unwrap_or_default());
+        let available: Vec<LanguageIdentifier> = LOCALES.keys().filter_map(|tag| tag.parse().ok()).collect();
+        negotiate_languages(&wanted, &available, None, NegotiationStrategy::Lookup)
+            .first()
+            .and_then(|best| LOCALES.get(&best.to_string()))
+            .or_else(|| LOCALES.get(DEFAULT))
+            .expect("the default language is compiled in")
+    }
+
+    /// The language's tag, as in `Content-Language`.
+    pub fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    /// The message of this name, if the file has it.
+    pub fn find(&self, name: &str, args: &[(&'static str, String)]) -> Option<String> {
+        let pattern = self.bundle.get_message(name)?.value()?;
+        let mut values = FluentArgs::new();
+        for (name, value) in args {
+            values.set(*name, value.as_str());
+        }
+        let mut errors = Vec::new();
+        Some(self.bundle.format_pattern(pattern, Some(&values), &mut errors).into_owned())
+    }
+
+    /// The message of this name; the name itself where the file lacks it (a test sees to it that none does).
+    pub fn text(&self, name: &str, args: &[(&'static str, String)]) -> String {
+        self.find(name, args).unwrap_or_else(|| name.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_caller_gets_the_language_asked_for_or_russian() {
+        let tag = |header| Locale::negotiate(header).tag();
+        assert_eq!(tag(None), "ru");
+        assert_eq!(tag(Some("en-GB,en;q=0.8")), "en");
+        assert_eq!(tag(Some("fr, en;q=0.5, ru;q=0.2")), "en");
+        assert_eq!(tag(Some("de")), "ru");
+        assert_eq!(tag(Some("*;;;q=x, \u{fffd}")), "ru");
+    }
+}

@@ -1,0 +1,176 @@
+//! Text: closed sets of words (`text_enum!`), JSON kept as text, and the form in which text is searched.
+
+use serde::{Deserialize, Serialize};
+
+use crate::db::Arg;
+
+/// A value out of a closed set of words; `text_enum!` makes them.
+pub trait Word: Copy {
+    /// The word.
+    fn word(self) -> &'static str;
+}
+
+impl<W: Word> From<W> for Arg {
+    fn from(value: W) -> Self {
+        Self::Text(Some(value.word().into()))
+    }
+}
+
+impl<W: Word> From<Option<W>> for Arg {
+    fn from(value: Option<W>) -> Self {
+        Self::Text(value.map(|value| value.word().into()))
+    }
+}
+
+/// Declares an enum whose JSON, SQL and documented values are the same words.
+// a word is a `tt`: utoipa does not see through a `literal` and would document the variant's Rust name
+#[macro_export]
+macro_rules! text_enum {
+    ($(#[$doc:meta])* pub enum $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:tt),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+            $crate::macro_support::serde::Serialize, $crate::macro_support::serde::Deserialize,
+            $crate::macro_support::utoipa::ToSchema,
+        )]
+        #[serde(crate = "kernel::macro_support::serde")]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $word)] $variant),+
+        }
+
+        impl $name {
+            /// Every value, in the order of the declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word for it, in JSON and SQL alike.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(word: &str) -> Result<Self, String> {
+                match word {
+                    $($word => Ok(Self::$variant),)+
+                    other => Err(format!("{other:?} is no {}", stringify!($name))),
+                }
+            }
+        }
+
+        impl $crate::text::Word for $name {
+            fn word(self) -> &'static str {
+                self.as_str()
+            }
+        }
+
+        $crate::text_column!($name);
+    };
+}
+
+/// Lets a type that is read from text (`FromStr`) be a column.
+#[macro_export]
+macro_rules! text_column {
+    ($name:ty) => {
+        impl<DB: $crate::macro_support::sqlx::Database> $crate::macro_support::sqlx::Type<DB> for $name
+        where
+            String: $crate::macro_support::sqlx::Type<DB>,
+        {
+            fn type_info() -> DB::TypeInfo {
+                <String as $crate::macro_support::sqlx::Type<DB>>::type_info()
+            }
+
+            fn compatible(ty: &DB::TypeInfo) -> bool {
+                <String as $crate::macro_support::sqlx::Type<DB>>::compatible(ty)
+            }
+        }
+
+        impl<'r, DB: $crate::macro_support::sqlx::Database> $crate::macro_support::sqlx::Decode<'r, DB> for $name
+        where
+            &'r str: $crate::macro_support::sqlx::Decode<'r, DB>,
+        {
+            fn decode(value: DB::ValueRef<'r>) -> Result<Self, $crate::macro_support::sqlx::error::BoxDynError> {
+                Ok(<&str as $crate::macro_support::sqlx::Decode<'r, DB>>::decode(value)?.parse()?)
+            }
+        }
+    };
+}
+
+/// JSON kept as the text it was written in, so that its hash stays the same on both engines.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JsonText(pub serde_json::Value);
+
+impl std::str::FromStr for JsonText {
+    type Err = serde_json::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        serde_json::from_str(text).map(Self)
+    }
+}
+
+impl From<JsonText> for Arg {
+    fn from(json: JsonText) -> Self {
+        Self::Text(Some(json.0.to_string().into()))
+    }
+}
+
+impl From<Option<JsonText>> for Arg {
+    fn from(json: Option<JsonText>) -> Self {
+        Self::Text(json.map(|json| json.0.to_string().into()))
+    }
+}
+
+text_column!(JsonText);
+
+/// The form in which text is stored for searching and compared: lower case, ё as е, single blanks.
+///
+/// Done here and not in SQL, because SQLite lower-cases ASCII only.
+pub fn searchable(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !folded.is_empty() {
+            folded.push(' ');
+        }
+        folded.extend(word.chars().flat_map(char::to_lowercase).map(|letter| if letter == 'ё' { 'е' } else { letter }));
+    }
+    folded
+}
+
+/// The search text of a row: its searchable fields, each on a line of its own, so that no match spans two of them.
+pub fn search_text<'a>(fields: impl IntoIterator<Item = Option<&'a str>>) -> String {
+    fields.into_iter().flatten().map(searchable).collect::<Vec<_>>().join("\n")
+}
+
+/// The unreadable form of personal data: the first and last two characters, and a star for each between.
+///
+/// Up to four characters show nothing.
+pub fn masked(text: &str) -> String {
+    let length = text.chars().count();
+    let shown = if length > 4 { 2 } else { 0 };
+    text.chars().enumerate().map(|(at, letter)| if letter == ' ' || at < shown || at >= length - shown { letter } else { '*' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn searching_ignores_case_and_yo_also_in_cyrillic() {
+        assert_eq!(searchable("  АЛЁНА \t Ёжикова "), "алена ежикова");
+    }
+
+    #[test]
+    fn masking_shows_two_characters_at_each_end() {
+        assert_eq!(masked("4510 123456"), "45** ****56");
+        assert_eq!(masked("1234"), "****");
+        assert_eq!(masked("Ёлкино"), "Ёл**но");
+    }
+}

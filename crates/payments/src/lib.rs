@@ -1,0 +1,16 @@
+//! Payments and the ledger (SPEC 8.1, 8.2): successful transactions are only ever added.
+//!
+//! [`ledger::post`] is the one way money moves: it writes a successful transaction with the balance after it and moves the
+//! contract's balance with it, under the contract's lock. What a payment sets off (a debt settled, a period begun) is a use
+//! case of `billing`.
+
+mod input;
+pub mod ledger;
+mod model;
+mod service;
+mod store;
+
+pub use input::{DirectMethod, PaymentFilter, PaymentInput};
+pub use model::{Payment, PaymentMethod, PaymentStatus, TransactionType, refusal};
+pub use service::{get, insert_all, list, violations};
+pub use store::LIST;

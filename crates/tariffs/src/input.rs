@@ -1,0 +1,167 @@
+//! What a client may say of a tariff.
+
+use kernel::{Context, FieldErrors, Input, Money, error::field, money::Quantity};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+use validator::Validate;
+
+use crate::model::TariffType;
+
+/// Bytes that the extra options may take up as JSON.
+const MOST_EXTRA_OPTIONS: usize = 4096;
+
+/// A new tariff.
+///
+/// An allowance that is `null` or absent is unlimited; 0 is none.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "name": "Смарт", "description": "Для общения и интернета", "tariff_type": "prepaid", "monthly_fee": "650.00",
+    "minutes_included": 600, "sms_included": 300, "data_gb_included": "20.00", "minute_overage_cost": "2.50",
+    "sms_overage_cost": "2.00", "data_gb_overage_cost": "50.00", "extra_options": {"roaming": "home"}, "priority": 10
+}))]
+pub struct TariffInput {
+    /// The name, unique whatever its case.
+    #[validate(length(min = 1, max = 100))]
+    #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
+    pub name: String,
+    /// What it is for.
+    #[serde(default)]
+    #[validate(length(max = 1000))]
+    #[schema(max_length = 1000)]
+    pub description: String,
+    /// Whether a period is paid for when it begins or when it ends.
+    pub tariff_type: TariffType,
+    /// The price of a period.
+    #[schema(value_type = kernel::money::FeeInput)]
+    pub monthly_fee: Money,
+    /// Minutes in a period.
+    #[validate(range(min = 0, max = 1_000_000))]
+    #[schema(minimum = 0, maximum = 1_000_000)]
+    pub minutes_included: Option<i64>,
+    /// Messages in a period.
+    #[validate(range(min = 0, max = 1_000_000))]
+    #[schema(minimum = 0, maximum = 1_000_000)]
+    pub sms_included: Option<i64>,
+    /// Gigabytes in a period.
+    #[schema(value_type = Option<kernel::money::QuantityInput>)]
+    pub data_gb_included: Option<Quantity>,
+    /// The price of a minute beyond those; nothing unless given.
+    #[serde(default)]
+    #[schema(value_type = kernel::money::FeeInput)]
+    pub minute_overage_cost: Money,
+    /// The price of a message beyond those; nothing unless given.
+    #[serde(default)]
+    #[schema(value_type = kernel::money::FeeInput)]
+    pub sms_overage_cost: Money,
+    /// The price of a gigabyte beyond those; nothing unless given.
+    #[serde(default)]
+    #[schema(value_type = kernel::money::FeeInput)]
+    pub data_gb_overage_cost: Money,
+    /// Anything else that goes with it: an object of at most 4096 bytes as JSON.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub extra_options: Map<String, Value>,
+    /// Higher comes first in lists.
+    #[serde(default)]
+    #[validate(range(min = 0, max = 1000))]
+    #[schema(minimum = 0, maximum = 1000, default = 0)]
+    pub priority: i64,
+    /// Whether new contracts may have it.
+    #[serde(default = "active")]
+    #[schema(default = true)]
+    pub is_active: bool,
+}
+
+/// A new tariff is for sale unless it is said not to be.
+fn active() -> bool {
+    true
+}
+
+impl Input for TariffInput {
+    fn check(&self, _context: &Context, wrong: &mut FieldErrors) {
+        if !self.name.is_empty() && self.name.trim().is_empty() {
+            wrong.add("name", field::REQUIRED);
+        }
+        let fees = [
+            ("monthly_fee", self.monthly_fee),
+            ("minute_overage_cost", self.minute_overage_cost),
+            ("sms_overage_cost", self.sms_overage_cost),
+            ("data_gb_overage_cost", self.data_gb_overage_cost),
+        ];
+        for (name, _) in fees.into_iter().filter(|(_, fee)| *fee < Money::ZERO) {
+            wrong.add(name, field::RANGE).with("min", Money::ZERO).with("max", Money::MAX);
+        }
+        if Value::Object(self.extra_options.clone()).to_string().len() > MOST_EXTRA_OPTIONS {
+            wrong.add("extra_options", field::LENGTH).with("min", 0).with("max", MOST_EXTRA_OPTIONS);
+        }
+    }
+}
+
+/// Which tariffs to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TariffFilter {
+    /// Only those for sale, or only retired ones.
+    pub is_active: Option<bool>,
+    /// Only prepaid, or only postpaid.
+    pub tariff_type: Option<TariffType>,
+    /// Monthly fee of this amount or more.
+    #[param(value_type = Option<String>, pattern = r"^-?[0-9]{1,11}(\.[0-9]{1,2})?$")]
+    pub monthly_fee_min: Option<Money>,
+    /// Monthly fee of this amount or less.
+    #[param(value_type = Option<String>, pattern = r"^-?[0-9]{1,11}(\.[0-9]{1,2})?$")]
+    pub monthly_fee_max: Option<Money>,
+    /// Part of the name or the description.
+    #[param(max_length = 200)]
+    pub search: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono::DateTime;
+    use kernel::{Origin, Policy, country::Country, input::from_fields};
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(changes: Value) -> Result<TariffInput, Vec<(String, &'static str)>> {
+        let country = Country::Ru;
+        let policy = Policy { country, time_zone: country.time_zone(), number_quarantine_days: 90, ticket_hours: [4, 8, 24, 72] };
+        let context = Context { now: DateTime::UNIX_EPOCH, policy: Arc::new(policy), origin: Origin::default() };
+        let mut body = json!({"name": "Смарт", "tariff_type": "prepaid", "monthly_fee": "650.00"});
+        body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        from_fields(body.as_object().unwrap().clone(), &context)
+            .map_err(|error| error.wrong_fields().iter().map(|wrong| (wrong.pointer.clone(), wrong.code)).collect())
+    }
+
+    #[test]
+    fn what_is_left_out_is_unlimited_or_nothing() {
+        let input = read(json!({"sms_included": null, "minutes_included": 0})).unwrap();
+        assert_eq!((input.minutes_included, input.sms_included, input.data_gb_included), (Some(0), None, None));
+        assert_eq!((input.minute_overage_cost, input.priority, input.is_active), (Money::ZERO, 0, true));
+        assert!(input.description.is_empty() && input.extra_options.is_empty());
+    }
+
+    #[test]
+    fn every_wrong_field_is_named() {
+        let changes = json!({
+            "name": "  ", "monthly_fee": -1, "minutes_included": 1_000_001, "data_gb_included": "-1", "sms_overage_cost": "-0.01",
+            "extra_options": {"text": "x".repeat(MOST_EXTRA_OPTIONS)}, "priority": 1001
+        });
+        let mut wrong: Vec<String> = read(changes).unwrap_err().into_iter().map(|(pointer, _)| pointer).collect();
+        wrong.sort();
+        let expected =
+            ["/data_gb_included", "/extra_options", "/minutes_included", "/monthly_fee", "/name", "/priority", "/sms_overage_cost"];
+        assert_eq!(wrong, expected);
+    }
+
+    #[test]
+    fn extra_options_are_an_object() {
+        assert_eq!(read(json!({"extra_options": [1]})).unwrap_err(), [("/extra_options".to_owned(), field::TYPE)]);
+    }
+}

@@ -1,0 +1,194 @@
+//! What a client may say of a ticket, and what the seed says of past ones.
+
+use chrono::{DateTime, Utc};
+use kernel::{
+    Context, FieldErrors, Input,
+    error::field,
+    id::{ContractId, CustomerId, TicketId, UserId},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::Validate;
+
+use crate::model::{Assignee, Ticket, TicketCategory, TicketPriority, TicketStatus};
+
+/// A new ticket.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "customer_id": 7, "contract_id": 12, "category": "technical", "subject": "Нет связи",
+    "description": "С утра телефон не видит сеть.", "priority": "high"
+}))]
+pub struct TicketInput {
+    /// The subscriber it is about.
+    pub customer_id: CustomerId,
+    /// The contract it is about; one of the subscriber's.
+    pub contract_id: Option<ContractId>,
+    /// What it is about.
+    pub category: TicketCategory,
+    /// In short; not blank.
+    #[validate(length(max = 200))]
+    #[schema(min_length = 1, max_length = 200, pattern = r"\S")]
+    pub subject: String,
+    /// At length; not blank.
+    #[validate(length(max = 5000))]
+    #[schema(min_length = 1, max_length = 5000, pattern = r"\S")]
+    pub description: String,
+    /// How urgent it is; `medium` unless told otherwise.
+    #[serde(default)]
+    #[schema(default = json!("medium"))]
+    pub priority: TicketPriority,
+}
+
+impl Input for TicketInput {
+    fn check(&self, _context: &Context, wrong: &mut FieldErrors) {
+        not_blank("subject", &self.subject, wrong);
+        not_blank("description", &self.description, wrong);
+    }
+}
+
+impl TicketInput {
+    /// The ticket this asks for; its id is zero until the database gives it one.
+    pub(crate) fn filed(&self, number: String, by: Option<UserId>, at: DateTime<Utc>, hours: [i64; 4]) -> Ticket {
+        Ticket {
+            id: TicketId::new(0),
+            number,
+            customer_id: self.customer_id,
+            contract_id: self.contract_id,
+            category: self.category,
+            subject: self.subject.clone(),
+            description: self.description.clone(),
+            status: TicketStatus::New,
+            priority: self.priority,
+            assigned_to: None,
+            created_by: by,
+            assigned_at: None,
+            first_response_at: None,
+            due_at: self.priority.deadline(at, hours),
+            resolved_at: None,
+            closed_at: None,
+            resolution: None,
+            is_overdue: false,
+            created_at: at,
+            updated_at: at,
+            version: 1,
+        }
+    }
+}
+
+/// Who is to work on a ticket.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "user_id": 3 }))]
+pub struct AssignInput {
+    /// An active user.
+    pub user_id: UserId,
+}
+
+impl Input for AssignInput {}
+
+/// How a ticket was solved.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "resolution": "Перезапущена базовая станция." }))]
+pub struct ResolveInput {
+    /// What was done; not blank.
+    #[validate(length(max = 2000))]
+    #[schema(min_length = 1, max_length = 2000, pattern = r"\S")]
+    pub resolution: String,
+}
+
+impl Input for ResolveInput {
+    fn check(&self, _context: &Context, wrong: &mut FieldErrors) {
+        not_blank("resolution", &self.resolution, wrong);
+    }
+}
+
+/// A text that must say something: this is also its least length, so that an empty one is one mistake and not two.
+fn not_blank(name: &str, text: &str, wrong: &mut FieldErrors) {
+    if text.trim().is_empty() {
+        wrong.add(name, field::REQUIRED);
+    }
+}
+
+/// Which tickets to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TicketFilter {
+    /// Only with this status.
+    pub status: Option<TicketStatus>,
+    /// Only about this.
+    pub category: Option<TicketCategory>,
+    /// Only of this urgency.
+    pub priority: Option<TicketPriority>,
+    /// Only about this subscriber.
+    pub customer: Option<CustomerId>,
+    /// Only about this contract.
+    pub contract: Option<ContractId>,
+    /// Only those this user works on.
+    pub assigned_to: Option<UserId>,
+    /// Only overdue ones, or only others.
+    pub overdue: Option<bool>,
+    /// Filed at this moment or later.
+    pub created_at_after: Option<DateTime<Utc>>,
+    /// Filed at this moment or earlier.
+    pub created_at_before: Option<DateTime<Utc>>,
+    /// Part of a number, subject or description.
+    #[param(max_length = 200)]
+    pub search: Option<String>,
+}
+
+/// A ticket of the past with what became of it, for bulk loads.
+#[derive(Clone, Debug)]
+pub struct PastTicket {
+    /// What was asked.
+    pub input: TicketInput,
+    /// When it was filed.
+    pub filed_at: DateTime<Utc>,
+    /// To whom it was given and when, if it was.
+    pub assigned: Option<(Assignee, DateTime<Utc>)>,
+    /// How it was solved and when, if it was; only what was assigned can be.
+    pub resolved: Option<(String, DateTime<Utc>)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use kernel::{Origin, Policy, Result, country::Country, input::parse};
+    use serde_json::json;
+
+    use super::*;
+
+    fn read<I: Input>(body: &serde_json::Value) -> Result<I> {
+        let country = Country::Ru;
+        let policy = Policy { country, time_zone: country.time_zone(), number_quarantine_days: 90, ticket_hours: [4, 8, 24, 72] };
+        let context = Context { now: DateTime::UNIX_EPOCH, policy: Arc::new(policy), origin: Origin::default() };
+        parse(body.to_string().as_bytes(), &context)
+    }
+
+    fn wrong<I: Input>(body: &serde_json::Value) -> Vec<(String, &'static str)> {
+        let errors = read::<I>(body).err().map(|error| error.wrong_fields().to_vec()).unwrap_or_default();
+        errors.into_iter().map(|error| (error.pointer, error.code)).collect()
+    }
+
+    #[test]
+    fn a_ticket_is_of_medium_priority_unless_told_otherwise() {
+        let body = json!({ "customer_id": 7, "category": "sim", "subject": "PUK", "description": "Забыл PUK" });
+        assert_eq!(read::<TicketInput>(&body).unwrap().priority, TicketPriority::Medium);
+    }
+
+    #[test]
+    fn blank_and_empty_texts_are_each_refused_once() {
+        let body = json!({ "customer_id": 7, "category": "sim", "subject": "", "description": " \n\u{a0}" });
+        assert_eq!(wrong::<TicketInput>(&body), [("/subject".to_owned(), field::REQUIRED), ("/description".to_owned(), field::REQUIRED)]);
+        assert_eq!(wrong::<ResolveInput>(&json!({ "resolution": " " })), [("/resolution".to_owned(), field::REQUIRED)]);
+    }
+
+    #[test]
+    fn long_texts_are_refused_by_the_character() {
+        assert!(read::<ResolveInput>(&json!({ "resolution": "ё".repeat(2000) })).is_ok());
+        assert_eq!(wrong::<ResolveInput>(&json!({ "resolution": "ё".repeat(2001) })), [("/resolution".to_owned(), field::LENGTH)]);
+    }
+}

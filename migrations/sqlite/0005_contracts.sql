@@ -1,0 +1,59 @@
+-- Contracts and what holds them.
+
+CREATE TABLE contracts (
+    id                INTEGER PRIMARY KEY AUTOINCREMENT,
+    number            TEXT    NOT NULL UNIQUE,
+    customer_id       INTEGER NOT NULL REFERENCES customers (id),
+    tariff_id         INTEGER NOT NULL REFERENCES tariffs (id),
+    sim_id            INTEGER REFERENCES sims (id),
+    status            TEXT    NOT NULL,
+    signed_date       TEXT    NOT NULL,
+    activation_date   TEXT,
+    termination_date  TEXT,
+    balance           INTEGER NOT NULL DEFAULT 0,
+    credit_limit      INTEGER NOT NULL DEFAULT 0 CHECK (credit_limit >= 0),
+    total_charged     INTEGER NOT NULL DEFAULT 0,
+    discount_percent  INTEGER NOT NULL DEFAULT 0 CHECK (discount_percent BETWEEN 0 AND 10000),
+    next_billing_date TEXT,
+    billing_day       INTEGER CHECK (billing_day BETWEEN 1 AND 31),
+    notes             TEXT,
+    search_text       TEXT    NOT NULL,
+    created_at        TEXT    NOT NULL,
+    updated_at        TEXT    NOT NULL,
+    version           INTEGER NOT NULL DEFAULT 1
+) STRICT;
+-- a SIM may stand in many drafts and in many histories, and in one living contract
+CREATE UNIQUE INDEX contracts_unique_sim ON contracts (sim_id) WHERE status IN ('active', 'suspended');
+CREATE INDEX contracts_sim ON contracts (sim_id);
+CREATE INDEX contracts_customer ON contracts (customer_id, id);
+CREATE INDEX contracts_tariff ON contracts (tariff_id, id);
+CREATE INDEX contracts_status ON contracts (status, id);
+CREATE INDEX contracts_created_at ON contracts (created_at, id);
+CREATE INDEX contracts_signed_date ON contracts (signed_date, id);
+CREATE INDEX contracts_balance ON contracts (balance, id);
+CREATE INDEX contracts_next_billing_date ON contracts (next_billing_date, id);
+
+CREATE TABLE contract_holds (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    contract_id INTEGER NOT NULL REFERENCES contracts (id) ON DELETE CASCADE,
+    reason      TEXT    NOT NULL,
+    note        TEXT,
+    placed_at   TEXT    NOT NULL,
+    placed_by   TEXT    NOT NULL,
+    lifted_at   TEXT,
+    lifted_by   TEXT
+) STRICT;
+CREATE UNIQUE INDEX contract_holds_present ON contract_holds (contract_id, reason) WHERE lifted_at IS NULL;
+CREATE INDEX contract_holds_reason ON contract_holds (reason, contract_id) WHERE lifted_at IS NULL;
+
+CREATE VIRTUAL TABLE contracts_search USING fts5 (search_text, content = 'contracts', content_rowid = 'id', tokenize = 'trigram');
+CREATE TRIGGER contracts_search_insert AFTER INSERT ON contracts BEGIN
+    INSERT INTO contracts_search (rowid, search_text) VALUES (new.id, new.search_text);
+END;
+CREATE TRIGGER contracts_search_update AFTER UPDATE OF search_text ON contracts WHEN old.search_text IS NOT new.search_text BEGIN
+    INSERT INTO contracts_search (contracts_search, rowid, search_text) VALUES ('delete', old.id, old.search_text);
+    INSERT INTO contracts_search (rowid, search_text) VALUES (new.id, new.search_text);
+END;
+CREATE TRIGGER contracts_search_delete AFTER DELETE ON contracts BEGIN
+    INSERT INTO contracts_search (contracts_search, rowid, search_text) VALUES ('delete', old.id, old.search_text);
+END;

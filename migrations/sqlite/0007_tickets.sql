@@ -1,0 +1,59 @@
+-- Support tickets and their journal.
+
+CREATE TABLE tickets (
+    id                INTEGER PRIMARY KEY AUTOINCREMENT,
+    number            TEXT    NOT NULL UNIQUE,
+    customer_id       INTEGER NOT NULL REFERENCES customers (id),
+    contract_id       INTEGER REFERENCES contracts (id),
+    category          TEXT    NOT NULL,
+    subject           TEXT    NOT NULL,
+    description       TEXT    NOT NULL,
+    status            TEXT    NOT NULL,
+    priority          TEXT    NOT NULL,
+    priority_rank     INTEGER NOT NULL,
+    assigned_to       INTEGER REFERENCES users (id),
+    created_by        INTEGER REFERENCES users (id),
+    assigned_at       TEXT,
+    first_response_at TEXT,
+    due_at            TEXT    NOT NULL,
+    resolved_at       TEXT,
+    closed_at         TEXT,
+    resolution        TEXT,
+    search_text       TEXT    NOT NULL,
+    created_at        TEXT    NOT NULL,
+    updated_at        TEXT    NOT NULL,
+    version           INTEGER NOT NULL DEFAULT 1
+) STRICT;
+CREATE INDEX tickets_customer ON tickets (customer_id, id);
+CREATE INDEX tickets_contract ON tickets (contract_id, id);
+CREATE INDEX tickets_status ON tickets (status, id);
+CREATE INDEX tickets_category ON tickets (category, id);
+CREATE INDEX tickets_priority ON tickets (priority_rank, id);
+CREATE INDEX tickets_assigned_to ON tickets (assigned_to, id);
+CREATE INDEX tickets_created_at ON tickets (created_at, id);
+CREATE INDEX tickets_due_at ON tickets (due_at, id);
+
+CREATE TABLE ticket_journal (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    ticket_id   INTEGER NOT NULL REFERENCES tickets (id) ON DELETE CASCADE,
+    at          TEXT    NOT NULL,
+    actor_id    INTEGER REFERENCES users (id),
+    actor       TEXT    NOT NULL,
+    action      TEXT    NOT NULL,
+    from_status TEXT,
+    to_status   TEXT    NOT NULL,
+    note        TEXT
+) STRICT;
+CREATE INDEX ticket_journal_ticket ON ticket_journal (ticket_id, id);
+
+CREATE VIRTUAL TABLE tickets_search USING fts5 (search_text, content = 'tickets', content_rowid = 'id', tokenize = 'trigram');
+CREATE TRIGGER tickets_search_insert AFTER INSERT ON tickets BEGIN
+    INSERT INTO tickets_search (rowid, search_text) VALUES (new.id, new.search_text);
+END;
+CREATE TRIGGER tickets_search_update AFTER UPDATE OF search_text ON tickets WHEN old.search_text IS NOT new.search_text BEGIN
+    INSERT INTO tickets_search (tickets_search, rowid, search_text) VALUES ('delete', old.id, old.search_text);
+    INSERT INTO tickets_search (rowid, search_text) VALUES (new.id, new.search_text);
+END;
+CREATE TRIGGER tickets_search_delete AFTER DELETE ON tickets BEGIN
+    INSERT INTO tickets_search (tickets_search, rowid, search_text) VALUES ('delete', old.id, old.search_text);
+END;

@@ -1,0 +1,180 @@
+//! Filters of every list, each with a value that fits and one that does not (SPEC 2.4).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::office;
+use crate::{
+    harness::{App, Client},
+    scenario,
+};
+
+/// A filter of a list, a value that some rows have and others do not, the field that shows it, and a value that none has.
+type Tried = (&'static str, &'static str, String, &'static str, String);
+
+fn tried(ids: &BTreeMap<&str, i64>) -> Vec<Tried> {
+    let id = |name: &str| ids[name].to_string();
+    let none = || "999999".to_owned();
+    let words = |list, filter, some: &str, field, none: &str| (list, filter, some.to_owned(), field, none.to_owned());
+    vec![
+        words("/customers", "status", "active", "status", "blocked"),
+        words("/customers", "customer_type", "organization", "customer_type", ""),
+        words("/customers", "document_type", "id_card", "document_type", "driver_license"),
+        words("/sims", "status", "free", "status", "blocked"),
+        words("/sims", "kind", "esim", "kind", ""),
+        ("/sims", "contract", id("contract"), "contract_id", none()),
+        words("/numbers", "status", "available", "status", "ported_out"),
+        words("/tariffs", "is_active", "false", "is_active", ""),
+        words("/tariffs", "tariff_type", "postpaid", "tariff_type", ""),
+        words("/contracts", "status", "draft", "status", "terminated"),
+        ("/contracts", "customer", id("customer"), "customer_id", none()),
+        ("/contracts", "tariff", id("tariff"), "tariff_id", none()),
+        ("/payments", "contract", id("contract"), "contract_id", none()),
+        words("/payments", "transaction_type", "charge", "transaction_type", "refund"),
+        words("/payments", "status", "success", "status", "failed"),
+        words("/payments", "payment_method", "terminal", "payment_method", "card"),
+        words("/tickets", "status", "new", "status", "closed"),
+        words("/tickets", "category", "sim", "category", "complaint"),
+        words("/tickets", "priority", "critical", "priority", "high"),
+        ("/tickets", "customer", id("customer"), "customer_id", none()),
+        ("/tickets", "contract", id("contract"), "contract_id", none()),
+        ("/tickets", "assigned_to", id("worker"), "assigned_to", none()),
+        words("/users", "role", "employee", "role", "nobody"),
+        words("/users", "is_active", "false", "is_active", ""),
+        words("/roles", "is_builtin", "false", "is_builtin", ""),
+        words("/audit", "actor", "admin", "actor", "nobody"),
+        ("/audit", "actor_id", id("admin"), "actor_id", none()),
+        words("/audit", "entity", "sim", "entity", "spaceship"),
+        words("/audit", "entity_id", "3", "entity_id", "*"),
+        words("/audit", "action", "payment.received", "action", "payment.eaten"),
+    ]
+}
+
+/// Filters that are tried in a test of their own: paging, searching, ranges, and what no one field shows.
+fn is_tried_elsewhere(name: &str) -> bool {
+    let ranges = ["_after", "_before", "_min", "_max"];
+    ["page", "page_size", "cursor", "ordering", "search", "has_number", "hold", "overdue"].contains(&name)
+        || ranges.iter().any(|end| name.ends_with(end))
+}
+
+async fn rows(client: &Client, path: &str) -> Vec<Value> {
+    let page = client.get(path).await.expect(200);
+    let rows = page["results"].as_array().unwrap().clone();
+    assert_eq!(page["count"], rows.len(), "{path}");
+    rows
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+async fn ids(app: &App, admin: &Client) -> BTreeMap<&'static str, i64> {
+    let active = admin.get("/contracts?status=active").await.expect(200)["results"][0].clone();
+    let id = |value: &Value| value.as_i64().unwrap();
+    let user = async |name: &str| id(&admin.get(&format!("/users?search={name}")).await.expect(200)["results"][0]["id"]);
+    let _whole = app;
+    [
+        ("contract", id(&active["id"])),
+        ("customer", id(&active["customer_id"])),
+        ("tariff", id(&active["tariff_id"])),
+        ("worker", user("worker").await),
+        ("admin", user("admin").await),
+    ]
+    .into()
+}
+
+scenario! {
+    async fn every_filter_finds_what_fits_and_nothing_else(app) {
+        let admin = office::furnish(app).await;
+        let tried = tried(&ids(app, &admin).await);
+        let mut untried = BTreeSet::new();
+        for (list, names) in office::lists(app).await {
+            let missing = names.iter().filter(|name| !is_tried_elsewhere(name) && !tried.iter().any(|(other, filter, ..)| *other == list && filter == name));
+            untried.extend(missing.map(|name| format!("{list}?{name}")));
+        }
+        assert_eq!(untried, BTreeSet::new(), "filters without a line in the table above");
+
+        for (list, filter, some, field, none) in tried {
+            let all = rows(&admin, &format!("{list}?page_size=500")).await;
+            let fitting: Vec<&Value> = all.iter().filter(|row| text(&row[field]) == some).collect();
+            assert!(!fitting.is_empty(), "{list} has no row whose {field} is {some}");
+            let found = rows(&admin, &format!("{list}?page_size=500&{filter}={some}")).await;
+            assert_eq!(found.iter().collect::<Vec<_>>(), fitting, "{list}?{filter}={some}");
+            // the same by cursor
+            let by_cursor = admin.get(&format!("{list}?cursor=&page_size=500&{filter}={some}")).await.expect(200);
+            assert_eq!(by_cursor["results"], json!(found), "{list}?{filter}={some}");
+            if !none.is_empty() {
+                assert_eq!(rows(&admin, &format!("{list}?{filter}={none}")).await, Vec::<Value>::new(), "{list}?{filter}={none}");
+            }
+        }
+    }
+
+    async fn holds_numbers_and_deadlines_can_be_filtered_by(app) {
+        let admin = office::furnish(app).await;
+        let in_debt = rows(&admin, "/contracts?hold=debt").await;
+        assert!(in_debt.len() == 1 && in_debt[0]["holds"] == json!(["debt"]), "{in_debt:?}");
+        assert_eq!(rows(&admin, "/contracts?hold=fraud").await.len(), 0);
+
+        let (with, without) = (rows(&admin, "/sims?has_number=true").await, rows(&admin, "/sims?has_number=false").await);
+        assert_eq!((with.len(), without.len()), (6, 1));
+        assert!(with.iter().all(|sim| sim["msisdn"].is_string()) && without[0]["msisdn"].is_null());
+
+        assert_eq!((rows(&admin, "/tickets?overdue=true").await.len(), rows(&admin, "/tickets?overdue=false").await.len()), (0, 6));
+        // past the deadline of the critical ones and before that of the others
+        app.advance(chrono::TimeDelta::hours(5));
+        let overdue = rows(&admin, "/tickets?overdue=true").await;
+        assert!(overdue.len() == 3 && overdue.iter().all(|ticket| ticket["priority"] == "critical" && ticket["is_overdue"] == true), "{overdue:?}");
+        let others = rows(&admin, "/tickets?overdue=false").await;
+        assert!(others.len() == 3 && others.iter().all(|ticket| ticket["is_overdue"] == false), "{others:?}");
+    }
+
+    async fn ranges_of_time_hold_both_their_ends(app) {
+        let admin = office::furnish(app).await;
+        for (list, names) in office::lists(app).await {
+            let Some(after) = names.iter().find(|name| name.ends_with("_after")) else { continue };
+            let field = after.trim_end_matches("_after");
+            let all = rows(&admin, &format!("{list}?page_size=500")).await;
+            let mut moments: Vec<String> = all.iter().map(|row| text(&row[field])).collect();
+            moments.sort();
+            let middle = moments[moments.len() / 2].clone();
+            let count = |fits: &dyn Fn(&String) -> bool| moments.iter().filter(|moment| fits(moment)).count();
+            // another zone, another way to write the same moment
+            let elsewhere = middle.parse::<chrono::DateTime<chrono::FixedOffset>>().unwrap().with_timezone(&chrono::FixedOffset::east_opt(3 * 3600).unwrap());
+            let elsewhere = elsewhere.to_rfc3339().replace('+', "%2B");
+            for at in [&middle, &elsewhere] {
+                assert_eq!(rows(&admin, &format!("{list}?page_size=500&{field}_after={at}")).await.len(), count(&|moment| *moment >= middle), "{list} after {at}");
+                assert_eq!(rows(&admin, &format!("{list}?page_size=500&{field}_before={at}")).await.len(), count(&|moment| *moment <= middle), "{list} before {at}");
+                let between = rows(&admin, &format!("{list}?page_size=500&{field}_after={at}&{field}_before={at}")).await;
+                assert_eq!(between.len(), count(&|moment| *moment == middle), "{list} at {at}");
+            }
+            assert_eq!(rows(&admin, &format!("{list}?{field}_after=2027-01-01T00:00:00Z")).await.len(), 0, "{list}");
+            assert_eq!(rows(&admin, &format!("{list}?{field}_before=2020-01-01T00:00:00Z")).await.len(), 0, "{list}");
+        }
+    }
+
+    async fn ranges_of_amounts_hold_both_their_ends(app) {
+        let admin = office::furnish(app).await;
+        for (list, field) in [("/payments", "amount"), ("/tariffs", "monthly_fee")] {
+            let minor = |text: &str| text.parse::<kernel::Money>().unwrap();
+            let all = rows(&admin, &format!("{list}?page_size=500")).await;
+            let count = |fits: &dyn Fn(kernel::Money) -> bool| all.iter().filter(|row| fits(minor(row[field].as_str().unwrap()))).count();
+            for bound in ["100", "100.00", "99.99", "100.01", "0", "-1", "0.01", "250.0"] {
+                let at = minor(bound);
+                assert_eq!(rows(&admin, &format!("{list}?page_size=500&{field}_min={bound}")).await.len(), count(&|amount| amount >= at), "{list} from {bound}");
+                assert_eq!(rows(&admin, &format!("{list}?page_size=500&{field}_max={bound}")).await.len(), count(&|amount| amount <= at), "{list} to {bound}");
+            }
+            let exact = rows(&admin, &format!("{list}?{field}_min=100.00&{field}_max=100.00")).await;
+            assert_eq!(exact.len(), count(&|amount| amount == minor("100.00")), "{list}");
+            assert_eq!(rows(&admin, &format!("{list}?{field}_min=100.01&{field}_max=100.00")).await.len(), 0, "{list}");
+        }
+    }
+
+    async fn filters_and_search_hold_together(app) {
+        let admin = office::furnish(app).await;
+        let found = rows(&admin, "/customers?status=active&customer_type=individual&search=иванов&document_type=passport").await;
+        assert!(found.len() == 3 && found.iter().all(|one| one["last_name"].as_str().unwrap().to_lowercase() == "иванов"), "{found:?}");
+        assert_eq!(rows(&admin, "/customers?customer_type=organization&search=иванов").await.len(), 0);
+        assert_eq!(rows(&admin, "/customers?status=blocked&search=иванов").await.len(), 0);
+    }
+}

@@ -1,0 +1,247 @@
+//! Idempotency keys (SPEC 2.7).
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use kernel::db::Engine;
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{Client, PASSWORD, Reply, id, person, prepaid, sim},
+    scenario,
+};
+
+/// What an answer and its replay have in common.
+fn essence(reply: &Reply) -> (u16, String, String, String, String) {
+    (
+        reply.status,
+        reply.header("location").to_owned(),
+        reply.header("etag").to_owned(),
+        reply.header("content-type").to_owned(),
+        reply.text.clone(),
+    )
+}
+
+fn is_replay(reply: &Reply) -> bool {
+    reply.header("idempotent-replayed") == "true"
+}
+
+/// The operation of the document that this request is.
+fn operation(documented: &[String], path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').collect();
+    let fits = |one: &&String| {
+        let other: Vec<&str> = one.split('/').collect();
+        other.len() == parts.len() && other.iter().zip(&parts).all(|(a, b)| a == b || a.starts_with('{'))
+    };
+    documented.iter().find(fits).unwrap_or_else(|| panic!("{path} is not documented")).clone()
+}
+
+scenario! {
+    async fn a_repeat_with_the_same_key_gets_the_stored_answer_and_does_nothing(app) {
+        let admin = app.admin().await;
+        let contract = admin.draft("600.00").await;
+        let body = json!({"contract_id": contract, "amount": "100.00", "payment_method": "cash"});
+        let keyed = admin.with("idempotency-key", "desk-3/417");
+        let first = keyed.post("/payments", body.clone()).await;
+        assert!(!is_replay(&first));
+        // the world goes on in between
+        admin.pay(contract, "1.00").await;
+        app.advance(TimeDelta::hours(1));
+        for _ in 0..3 {
+            let again = keyed.post("/payments", body.clone()).await;
+            assert!(is_replay(&again), "{:?}", again.headers);
+            assert_eq!(essence(&again), essence(&first));
+        }
+        first.expect(201);
+        // the same bytes are the same request, another spelling is another
+        assert_eq!((admin.contract(contract).await["balance"].clone(), app.count("payments").await), (json!("101.00"), 2));
+        assert_eq!(app.violations().await, Vec::<String>::new());
+    }
+
+    async fn the_same_key_with_another_request_is_refused_and_does_nothing(app) {
+        let admin = app.admin().await;
+        let keyed = admin.with("idempotency-key", "k");
+        keyed.post("/roles", json!({"name": "one", "title": "x", "permissions": []})).await.expect(201);
+        for (path, body) in [
+            ("/roles", json!({"name": "two", "title": "x", "permissions": []})), ("/roles", json!({"name": "one", "title": "y", "permissions": []})), ("/tariffs", prepaid("1.00")),
+            ("/numbers", json!({"first": "+79990000000"})),
+        ] {
+            keyed.post(path, body).await.refused(422, "idempotency_key_reused");
+        }
+        assert_eq!((app.count("roles").await, app.count("tariffs").await, app.count("numbers").await), (5, 0, 0));
+    }
+
+    async fn each_user_has_keys_of_their_own(app) {
+        let (admin, operator) = (app.admin().await, app.user("operator").await);
+        let body = json!({"first": "+79990000000"});
+        let first = admin.with("idempotency-key", "k").post("/numbers", body.clone()).await.expect(201);
+        operator.with("idempotency-key", "k").post("/numbers", body).await.refused(409, "number_duplicate");
+        let other = operator.with("idempotency-key", "k").post("/numbers", json!({"first": "+79990000001"})).await;
+        assert!(!is_replay(&other));
+        assert_ne!(other.expect(201), first);
+    }
+
+    async fn another_session_of_the_same_user_gets_the_stored_answer_too(app) {
+        let body = json!({"first": "+79990000000"});
+        let first = app.admin().await.with("idempotency-key", "k").post("/numbers", body.clone()).await;
+        let again = app.admin().await.with("idempotency-key", "k").post("/numbers", body).await;
+        assert!(is_replay(&again));
+        assert_eq!(essence(&again), essence(&first));
+    }
+
+    async fn fifty_at_once_with_one_key_make_one_row(app) {
+        let admin = app.admin().await.with("idempotency-key", "k");
+        let body = json!({"first": "+79990000000"});
+        let replies = join_all((0..50).map(|_| admin.post("/numbers", body.clone()))).await;
+        let made: Vec<&Reply> = replies.iter().filter(|reply| reply.status == 201).collect();
+        assert_eq!(made.iter().filter(|reply| !is_replay(reply)).count(), 1);
+        assert_eq!(made.iter().map(|reply| essence(reply)).collect::<BTreeSet<_>>().len(), 1);
+        for reply in replies.into_iter().filter(|reply| reply.status != 201) {
+            reply.refused(409, "idempotency_key_in_use");
+        }
+        assert_eq!((app.count("numbers").await, app.count("idempotency_keys").await), (1, 1));
+        assert!(is_replay(&admin.post("/numbers", body).await));
+    }
+
+    async fn while_the_first_still_runs_a_repeat_is_told_so(app) {
+        // on SQLite one writes at a time, so a repeat simply waits for the first
+        if app.state.db.engine() == Engine::Postgres {
+            let admin = app.admin().await.with("idempotency-key", "k");
+            let body = json!({"first": "+79990000000"});
+            let context = app.state.context(kernel::Origin::default());
+            app.state.db.patient().transaction(&context, async |tx| {
+                kernel::db::Sql::new("INSERT INTO idempotency_keys (scope, key, request, created_at) VALUES ('user:1', 'k', '', $1)").bind(context.now).execute(tx).await?;
+                let reply = admin.post("/numbers", body.clone()).await;
+                reply.refused(409, "idempotency_key_in_use");
+                Err::<(), _>(kernel::Error::new(kernel::error::common::INTERNAL))
+            })
+            .await
+            .unwrap_err();
+            assert_eq!(app.count("numbers").await, 0);
+            admin.post("/numbers", body).await.expect(201);
+        }
+    }
+
+    async fn a_refused_request_leaves_its_key_unused(app) {
+        let admin = app.admin().await;
+        let keyed = admin.with("idempotency-key", "k");
+        keyed.post("/roles", json!({"name": "one"})).await.refused(422, "invalid");
+        keyed.post("/roles", json!({"name": "admin", "title": "x", "permissions": []})).await.refused(409, "role_name_taken");
+        app.stranger().with("idempotency-key", "k").post("/roles", json!({"name": "one", "title": "x", "permissions": []})).await.refused(401, "not_signed_in");
+        assert_eq!(app.count("idempotency_keys").await, 0);
+        keyed.post("/roles", json!({"name": "one", "title": "x", "permissions": []})).await.expect(201);
+    }
+
+    async fn a_key_is_forgotten_after_forty_eight_hours(app) {
+        let body = |first: &str| json!({"first": first});
+        let keyed = app.admin().await.with("idempotency-key", "k");
+        keyed.post("/numbers", body("+79990000000")).await.expect(201);
+        app.advance(TimeDelta::hours(48));
+        let keyed = app.admin().await.with("idempotency-key", "k");
+        assert!(is_replay(&keyed.post("/numbers", body("+79990000000")).await));
+        keyed.post("/numbers", body("+79990000001")).await.refused(422, "idempotency_key_reused");
+        app.advance(TimeDelta::seconds(1));
+        // refused in its new life, it still counts as forgotten
+        keyed.post("/numbers", body("+79990000000")).await.refused(409, "number_duplicate");
+        let second = keyed.post("/numbers", body("+79990000001")).await;
+        assert!(!is_replay(&second));
+        second.expect(201);
+        assert!(is_replay(&keyed.post("/numbers", body("+79990000001")).await));
+        app.advance(TimeDelta::hours(49));
+        let context = app.state.context(kernel::Origin::default());
+        assert_eq!((api::idempotency::forget_old(&app.state.db, &context).await.unwrap(), app.count("idempotency_keys").await), (1, 0));
+    }
+
+    async fn a_key_has_one_to_255_characters(app) {
+        let admin = app.admin().await;
+        for (n, key) in ["1".to_owned(), "x".repeat(255), "a b/c:d=e,f;\"g\"'".to_owned(), "01930f0a-26a5-7c3b-9f64-2f6f0c1d2e3f".to_owned()].into_iter().enumerate() {
+            let keyed = admin.with("idempotency-key", key);
+            let body = json!({"first": format!("+7999000000{n}")});
+            keyed.post("/numbers", body.clone()).await.expect(201);
+            assert!(is_replay(&keyed.post("/numbers", body).await));
+        }
+        for key in [String::new(), "x".repeat(256), "x".repeat(5000)] {
+            let reply = admin.with("idempotency-key", &key).post("/numbers", json!({"first": "+79990000009"})).await;
+            assert_eq!(reply.wrong_fields(), [("Idempotency-Key".to_owned(), "invalid_length".to_owned())]);
+            reply.refused(400, "invalid_parameter");
+        }
+        let request = admin.request(reqwest::Method::POST, "/numbers").header("idempotency-key", reqwest::header::HeaderValue::from_bytes(b"\xd0\xba").unwrap()).json(&json!({"first": "+79990000009"}));
+        Reply::read("a key in Cyrillic".into(), request.send().await.unwrap()).await.refused(400, "invalid_parameter");
+        assert_eq!(app.count("numbers").await, 4);
+    }
+
+    async fn every_post_takes_a_key(app) {
+        let admin = app.admin().await;
+        let document = admin.get("/api/v1/openapi.json").await.expect(200);
+        let posts = document["paths"].as_object().unwrap().iter().filter(|(_, item)| item["post"].is_object());
+        for (path, item) in posts.clone() {
+            let named = item["post"]["parameters"].as_array().is_some_and(|parameters| parameters.iter().any(|one| one["name"] == "Idempotency-Key"));
+            assert!(named, "POST {path} does not say that it takes an Idempotency-Key");
+        }
+        let documented: Vec<String> = posts.map(|(path, _)| path.trim_start_matches("/api/v1").to_owned()).collect();
+
+        let (customer, tariff) = (admin.customer().await, admin.prepaid_tariff("0.00").await);
+        let (draft, other) = (admin.draft("0.00").await, admin.draft("0.00").await);
+        let user = id(&admin.post("/users", json!({"username": "worker", "full_name": "x", "role": "operator", "password": PASSWORD})).await.expect(201));
+        let ticket = id(&admin.post("/tickets", json!({"customer_id": customer, "category": "sim", "subject": "x", "description": "x"})).await.expect(201));
+        let pair = app.stranger().post("/auth/login", json!({"username": "admin", "password": PASSWORD})).await.expect(200);
+        let stranger = app.stranger();
+        let steps: Vec<(&Client, String, Value)> = vec![
+            (&admin, "/customers".into(), person()),
+            (&admin, "/sims".into(), sim()),
+            (&admin, "/numbers".into(), json!({"first": "+79990000000"})),
+            (&admin, "/tariffs".into(), prepaid("1.00")),
+            (&admin, "/contracts".into(), json!({"customer_id": customer, "tariff_id": tariff})),
+            (&admin, format!("/contracts/{draft}/activate"), json!({})),
+            (&admin, format!("/contracts/{draft}/suspend"), json!({"reason": "request"})),
+            (&admin, format!("/contracts/{draft}/resume"), json!({"reason": "request"})),
+            (&admin, format!("/contracts/{draft}/terminate"), json!({"reason": "x"})),
+            (&admin, "/payments".into(), json!({"contract_id": other, "amount": 1, "payment_method": "cash"})),
+            (&admin, "/tickets".into(), json!({"customer_id": customer, "category": "sim", "subject": "x", "description": "x"})),
+            (&admin, format!("/tickets/{ticket}/assign"), json!({"user_id": user})),
+            (&admin, format!("/tickets/{ticket}/resolve"), json!({"resolution": "x"})),
+            (&admin, "/users".into(), json!({"username": "second", "full_name": "x", "role": "operator", "password": PASSWORD})),
+            (&admin, format!("/users/{user}/block"), json!({"reason": "x", "until": null})),
+            (&admin, format!("/users/{user}/unblock"), json!({})),
+            (&admin, format!("/users/{user}/reset-password"), json!({"password": "another lighthouse, tram 18"})),
+            (&admin, "/roles".into(), json!({"name": "one", "title": "x", "permissions": []})),
+            (&admin, "/auth/api-tokens".into(), json!({"name": "x", "permissions": ["sims:read"], "expires_at": null})),
+            (&stranger, "/auth/login".into(), json!({"username": "admin", "password": PASSWORD})),
+            (&stranger, "/auth/refresh".into(), json!({"refresh": pair["refresh"]})),
+        ];
+        let mut tried: BTreeSet<String> = steps.iter().map(|(_, path, _)| operation(&documented, path)).collect();
+        for (n, (client, path, body)) in steps.into_iter().enumerate() {
+            let keyed = client.with("idempotency-key", format!("step {n}"));
+            let first = keyed.post(&path, body.clone()).await;
+            assert!((200..300).contains(&first.status) && !is_replay(&first), "{}: {}", first.asked, first.text);
+            let rows = app.count("audit").await;
+            let again = keyed.post(&path, body).await;
+            assert!(is_replay(&again), "{}: {}", again.asked, again.text);
+            assert_eq!((essence(&again), app.count("audit").await), (essence(&first), rows), "{path}");
+        }
+
+        // a form
+        let form = || stranger.with("idempotency-key", "form").request(reqwest::Method::POST, "/auth/token").form(&[("username", "admin"), ("password", PASSWORD)]);
+        let (first, again) = (Reply::read("form".into(), form().send().await.unwrap()).await, Reply::read("form".into(), form().send().await.unwrap()).await);
+        assert!(first.status == 200 && is_replay(&again), "{} {}", first.text, again.text);
+        assert_eq!(essence(&again), essence(&first));
+        // a changed password is not asked for again
+        let keyed = admin.with("idempotency-key", "password");
+        let change = json!({"current_password": PASSWORD, "new_password": "another lighthouse, tram 18"});
+        keyed.post("/auth/change-password", change.clone()).await.expect(204);
+        let again = keyed.post("/auth/change-password", change).await;
+        assert!(again.status == 204 && is_replay(&again), "{} {}", again.status, again.text);
+        tried.extend(["/auth/token".to_owned(), "/auth/change-password".to_owned()]);
+        // who has signed out is nobody any more, with a key or without
+        for path in ["/auth/logout", "/auth/logout-all"] {
+            let session = app.sign_in("admin", "another lighthouse, tram 18").await.with("idempotency-key", path);
+            session.post(path, json!({})).await.expect(204);
+            session.post(path, json!({})).await.refused(401, "session_ended");
+            tried.insert(path.to_owned());
+        }
+        let untried: Vec<&String> = documented.iter().filter(|path| !tried.contains(*path)).collect();
+        assert_eq!(untried, Vec::<&String>::new(), "POSTs without a line in the table above");
+        assert_eq!(app.violations().await, Vec::<String>::new());
+    }
+}

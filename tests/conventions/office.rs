@@ -1,0 +1,143 @@
+//! An office with some of everything, with equal values among them, for what must hold for every list.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::harness::{App, Client, PASSWORD, id, person, sim};
+
+/// The lists there are, from the document: those without an id in their path, with their parameters' names.
+pub async fn lists(app: &App) -> BTreeMap<String, Vec<String>> {
+    let document = app.stranger().get("/api/v1/openapi.json").await.expect(200);
+    let paths = document["paths"].as_object().unwrap().clone();
+    let mut lists = BTreeMap::new();
+    for (path, item) in paths {
+        let parameters = item["get"]["parameters"].as_array().cloned().unwrap_or_default();
+        let names: Vec<String> =
+            parameters.iter().filter(|one| one["in"] == "query").map(|one| one["name"].as_str().unwrap().to_owned()).collect();
+        if names.contains(&"ordering".to_owned()) && !path.contains('{') {
+            lists.insert(path.trim_start_matches("/api/v1").to_owned(), names);
+        }
+    }
+    assert!(lists.len() >= 12, "{lists:?}");
+    lists
+}
+
+/// The fields that a list can be ordered by, as its refusal of any other names them.
+pub async fn order_fields(client: &Client, list: &str) -> Vec<String> {
+    let problem = client.get(&format!("{list}?ordering=nonsense")).await.refused(400, "invalid_parameter");
+    let message = problem["errors"][0]["message"].as_str().unwrap();
+    message.rsplit(": ").next().unwrap().trim_end_matches('.').split(", ").map(str::to_owned).collect()
+}
+
+/// Fills every list; answers the administrator.
+pub async fn furnish(app: &App) -> Client {
+    let admin = app.admin().await;
+    let mut customers = Vec::new();
+    for (n, (last, first)) in
+        [("Ёлкин", "Пётр"), ("Иванов", "Иван"), ("Иванов", "Анна"), ("Яковлева", "Ольга"), ("Smith", "John"), ("иванов", "Ян")]
+            .iter()
+            .enumerate()
+    {
+        let mut one = person();
+        (one["last_name"], one["first_name"]) = (json!(last), json!(first));
+        if n == 4 {
+            one["document_type"] = json!("id_card");
+        }
+        customers.push(id(&admin.post("/customers", one).await.expect(201)));
+        pass(app, n);
+    }
+    let company = json!({"customer_type": "organization", "organization_name": "ООО «Ромашка»", "organization_code": "1027700132195", "phone": "+74951234567"});
+    customers.push(id(&admin.post("/customers", company).await.expect(201)));
+
+    let mut sims = Vec::new();
+    for n in 0..7 {
+        let mut one = sim();
+        if n == 5 {
+            one["kind"] = json!("esim");
+        }
+        if n == 6 {
+            one["msisdn"] = Value::Null;
+        }
+        sims.push(id(&admin.post("/sims", one).await.expect(201)));
+        pass(app, n);
+    }
+    admin.post("/numbers", json!({"first": "+79995550001", "count": 4})).await.expect(201);
+
+    let mut tariffs = Vec::new();
+    for (n, (fee, priority)) in
+        [("100.00", 0), ("250.00", 5), ("100.00", 5), ("0.00", 0), ("250.00", 10), ("1000.50", 5)].into_iter().enumerate()
+    {
+        let kind = if n == 4 { "postpaid" } else { "prepaid" };
+        let one =
+            json!({"name": format!("Тариф № {n}"), "tariff_type": kind, "monthly_fee": fee, "priority": priority, "is_active": n != 5});
+        tariffs.push(id(&admin.post("/tariffs", one).await.expect(201)));
+        pass(app, n);
+    }
+
+    let mut contracts = Vec::new();
+    for n in 0..6 {
+        let signed = ["2026-01-31", "2025-12-01", "2026-01-31", "2024-02-29", "2025-12-01", "2026-01-30"][n];
+        let one = json!({"customer_id": customers[n], "tariff_id": tariffs[n % 5], "sim_id": sims[n], "signed_date": signed});
+        contracts.push(id(&admin.post("/contracts", one).await.expect(201)));
+        pass(app, n);
+    }
+    for (n, (contract, amount, method)) in [
+        (0, "50.00", "cash"),
+        (1, "300.00", "terminal"),
+        (2, "50.00", "bank_transfer"),
+        (3, "0.01", "cash"),
+        (4, "300.00", "cash"),
+        (1, "50.00", "cash"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        admin.post("/payments", json!({"contract_id": contracts[contract], "amount": amount, "payment_method": method})).await.expect(201);
+        pass(app, n);
+    }
+    // one with debt, one that can pay, and the others stay drafts
+    admin.activate(contracts[0]).await;
+    admin.activate(contracts[1]).await;
+
+    let worker = id(&admin
+        .post("/users", json!({"username": "worker", "full_name": "Анна", "role": "operator", "password": PASSWORD}))
+        .await
+        .expect(201));
+    for (n, (name, full_name)) in [("boris", "Борис"), ("anna", "Анна"), ("Clara", "Анна"), ("dora", "Дора")].into_iter().enumerate()
+    {
+        let one = json!({"username": name, "full_name": full_name, "role": "employee", "password": PASSWORD, "is_active": n != 3});
+        admin.post("/users", one).await.expect(201);
+        pass(app, n);
+    }
+    for (n, name) in ["cashier", "archivist", "trainee"].into_iter().enumerate() {
+        admin.post("/roles", json!({"name": name, "title": format!("Роль {n}"), "permissions": ["customers:read"]})).await.expect(201);
+        pass(app, n);
+    }
+    for n in 0..6 {
+        let (category, priority) = (["sim", "billing", "technical"][n % 3], ["low", "critical"][n % 2]);
+        let one = json!({"customer_id": customers[n], "contract_id": contracts[n], "category": category, "priority": priority, "subject": format!("Жалоба {n}"), "description": "Нет связи"});
+        let ticket = id(&admin.post("/tickets", one).await.expect(201));
+        if n == 0 {
+            admin.post(&format!("/tickets/{ticket}/assign"), json!({"user_id": worker})).await.expect(200);
+        }
+        pass(app, n);
+    }
+    for n in 0..5 {
+        admin
+            .post("/auth/api-tokens", json!({"name": format!("script {n}"), "permissions": ["customers:read"], "expires_at": null}))
+            .await
+            .expect(201);
+        app.admin().await;
+        pass(app, n);
+    }
+    admin
+}
+
+/// Every second thing is made at the same moment as the one before.
+fn pass(app: &App, n: usize) {
+    if n % 2 == 1 {
+        app.advance(TimeDelta::seconds(1));
+    }
+}

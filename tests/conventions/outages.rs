@@ -1,0 +1,196 @@
+//! A database that is away, silent, or back again (SPEC 2.5, 2.9, 13.1). SQLite is a file and is never away.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::harness::{App, Engine, Proxy, Reply, TestDatabase, behind_a_proxy};
+
+/// Longest wait for the database, and some more for a busy machine.
+const AT_MOST: Duration = Duration::from_millis(4_500);
+
+fn with_proxy(set: &[(&str, &str)], scene: impl AsyncFn(&App, &Proxy)) {
+    if let Some(database) = TestDatabase::fresh(Engine::Postgres) {
+        behind_a_proxy(database, set, scene);
+    }
+}
+
+async fn timed(reply: impl Future<Output = Reply>) -> (Reply, Duration) {
+    let started = Instant::now();
+    (reply.await, started.elapsed())
+}
+
+/// Checks a refusal because the database is away.
+fn away((reply, took): (Reply, Duration)) {
+    let wait: u64 = reply
+        .header("retry-after")
+        .parse()
+        .unwrap_or_else(|_| panic!("{} answered {} without Retry-After: {}", reply.asked, reply.status, reply.text));
+    assert!((1..=30).contains(&wait), "{wait}");
+    assert!(took < AT_MOST, "{} took {took:?}", reply.asked);
+    reply.refused(503, "database_away");
+}
+
+/// Asks until there is an answer again; how many requests failed before.
+async fn failures_until_it_serves(app: &App, client: &crate::harness::Client) -> usize {
+    for failures in 0..12 {
+        let (reply, took) = timed(client.get("/roles/1")).await;
+        if reply.status == 200 {
+            app.stranger().get("/health/ready").await.expect(200);
+            return failures;
+        }
+        away((reply, took));
+    }
+    panic!("it does not serve again")
+}
+
+#[test]
+fn a_silent_database_is_away_within_seconds_and_nothing_is_half_done() {
+    with_proxy(&[], async |app, proxy| {
+        let admin = app.admin().await;
+        let contract = admin.draft("600.00").await;
+        let stranger = app.stranger();
+        proxy.silence();
+        let payment = json!({"contract_id": contract, "amount": "5.00", "payment_method": "cash"});
+        let keyed = admin.with("idempotency-key", "k");
+        let (read, listed, write, ready, live) = tokio::join!(
+            timed(admin.get("/roles/1")),
+            timed(admin.get("/customers?search=иван")),
+            timed(keyed.post("/payments", payment.clone())),
+            timed(stranger.get("/health/ready")),
+            timed(stranger.get("/health/live")),
+        );
+        [read, listed, write, ready].into_iter().for_each(away);
+        assert!(live.0.status == 200 && live.1 < Duration::from_secs(1), "{:?}", live.1);
+        proxy.open();
+        failures_until_it_serves(app, &admin).await;
+        // whether the payment was made or not, the same key makes it once
+        keyed.post("/payments", payment).await.expect(201);
+        assert_eq!((admin.contract(contract).await["balance"].clone(), app.count("payments").await), (json!("5.00"), 1));
+        assert_eq!(app.violations().await, Vec::<String>::new());
+    });
+}
+
+#[test]
+fn whoever_comes_while_others_wait_for_a_silent_database_waits_no_longer_than_they() {
+    with_proxy(&[], async |app, proxy| {
+        let admin = app.admin().await;
+        proxy.silence();
+        let late = |milliseconds: u64| {
+            let admin = admin.clone();
+            async move {
+                tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+                timed(admin.get("/roles/1")).await
+            }
+        };
+        join_all([0, 300, 1500, 2800, 3100].map(late)).await.into_iter().for_each(away);
+        proxy.open();
+        failures_until_it_serves(app, &admin).await;
+    });
+}
+
+#[test]
+fn a_database_that_turns_connections_away_is_away_and_back_when_it_takes_them() {
+    with_proxy(&[], async |app, proxy| {
+        let admin = app.admin().await;
+        let stranger = app.stranger();
+        proxy.close();
+        let role = json!({"name": "one", "title": "x", "permissions": []});
+        let (read, write, ready) =
+            tokio::join!(timed(admin.get("/roles/1")), timed(admin.post("/roles", role.clone())), timed(stranger.get("/health/ready")));
+        [read, write, ready].into_iter().for_each(away);
+        proxy.open();
+        failures_until_it_serves(app, &admin).await;
+        admin.post("/roles", role).await.expect(201);
+        assert_eq!(app.count("roles").await, 5);
+    });
+}
+
+#[test]
+fn reads_survive_cut_connections_because_they_are_tried_once_more() {
+    with_proxy(&[], async |app, proxy| {
+        let admin = app.admin().await;
+        for round in 0..3 {
+            // several connections stand idle when they are cut
+            join_all((0..8).map(|_| admin.get("/customers"))).await;
+            let made = proxy.made();
+            proxy.cut();
+            for path in ["/roles/1", "/roles", "/customers?search=x", "/auth/me"] {
+                admin.get(path).await.expect(200);
+            }
+            app.stranger().get("/health/ready").await.expect(200);
+            assert!(proxy.made() > made, "round {round} had no new connection");
+        }
+    });
+}
+
+#[test]
+fn a_write_on_a_cut_connection_is_done_once_by_its_key_and_never_half() {
+    with_proxy(&[], async |app, proxy| {
+        let admin = app.admin().await;
+        let contract = admin.draft("600.00").await;
+        let mut balance = 0;
+        for round in 0..5 {
+            let keyed = admin.with("idempotency-key", format!("round {round}"));
+            let payment = json!({"contract_id": contract, "amount": 1, "payment_method": "cash"});
+            // before it begins, and while it runs
+            let cut = async {
+                tokio::time::sleep(Duration::from_millis(round * 3)).await;
+                proxy.cut();
+            };
+            let (reply, ()) = tokio::join!(timed(keyed.post("/payments", payment.clone())), cut);
+            if reply.0.status != 201 {
+                away(reply);
+            }
+            let mut again = keyed.post("/payments", payment.clone()).await;
+            for _ in 0..20 {
+                if again.status == 201 {
+                    break;
+                }
+                again = keyed.post("/payments", payment.clone()).await;
+            }
+            again.expect(201);
+            balance += 1;
+            assert_eq!(admin.contract(contract).await["balance"], format!("{balance}.00"));
+        }
+        assert_eq!(app.count("payments").await, 5);
+        assert_eq!(app.violations().await, Vec::<String>::new());
+    });
+}
+
+#[test]
+fn connections_that_die_without_a_word_are_replaced_and_do_not_use_up_the_pool() {
+    with_proxy(&[("DATABASE_POOL_SIZE", "3")], async |app, proxy| {
+        let admin = app.admin().await;
+        join_all((0..6).map(|_| admin.get("/customers"))).await;
+        proxy.lose();
+        let failures = failures_until_it_serves(app, &admin).await;
+        assert!(failures <= 3, "{failures} requests failed with a pool of 3");
+        for _ in 0..6 {
+            let (reply, took) = timed(admin.get("/customers")).await;
+            assert!(reply.status == 200 || failures < 3, "{}", reply.text);
+            assert!(took < AT_MOST, "{took:?}");
+        }
+        // by now none of the dead is left
+        join_all((0..6).map(|_| admin.get("/customers"))).await.into_iter().for_each(|reply| drop(reply.expect(200)));
+        admin.customer().await;
+    });
+}
+
+#[test]
+fn a_writer_whose_connection_dies_without_a_word_does_not_use_up_the_pool() {
+    with_proxy(&[("DATABASE_POOL_SIZE", "2")], async |app, proxy| {
+        let admin = app.admin().await;
+        for round in 0..3 {
+            proxy.lose();
+            let role = json!({"name": format!("role-{round}"), "title": "x", "permissions": []});
+            let (reply, took) = timed(admin.post("/roles", role)).await;
+            assert!(took < 2 * AT_MOST, "{took:?}");
+            if reply.status != 201 {
+                away((reply, took));
+            }
+            failures_until_it_serves(app, &admin).await;
+        }
+    });
+}

@@ -1,0 +1,69 @@
+//! Bytes on the wire, for what a well-behaved client library would not send or would hide.
+
+use std::time::{Duration, Instant};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::harness::App;
+
+/// Longest wait for an answer, so that a server that never answers fails the test instead of hanging it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub async fn connect(app: &App) -> TcpStream {
+    TcpStream::connect(app.base.trim_start_matches("http://")).await.unwrap()
+}
+
+/// Everything that comes until the server closes the connection, and how long that took.
+pub async fn to_the_end(stream: &mut TcpStream) -> (String, Duration) {
+    let started = Instant::now();
+    let mut answer = Vec::new();
+    // a reset after the answer ends it as well
+    let _reset = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the server goes on waiting");
+    (String::from_utf8_lossy(&answer).into_owned(), started.elapsed())
+}
+
+/// An answer that says how long it is, and how long it took; whatever becomes of the connection.
+pub async fn answer(stream: &mut TcpStream) -> (String, Duration) {
+    let started = Instant::now();
+    let (mut answer, mut buffer) = (String::new(), vec![0; 64 * 1024]);
+    loop {
+        let read = timeout(PATIENCE, stream.read(&mut buffer)).await.expect("the server does not answer").unwrap_or(0);
+        answer.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        let length: Option<usize> = header(&answer, "content-length").and_then(|length| length.parse().ok());
+        let arrived = answer.split_once("\r\n\r\n").map(|(_, body)| body.len());
+        if read == 0 || length.zip(arrived).is_some_and(|(length, arrived)| arrived >= length) {
+            return (answer, started.elapsed());
+        }
+    }
+}
+
+/// Sends bytes on a connection of their own; answers what came back.
+pub async fn exchange(app: &App, bytes: &[u8]) -> String {
+    let mut stream = connect(app).await;
+    stream.write_all(bytes).await.unwrap();
+    to_the_end(&mut stream).await.0
+}
+
+/// A request without a body, its answer unfollowed and unread by any library.
+pub async fn get(app: &App, path: &str) -> String {
+    exchange(app, format!("GET {path} HTTP/1.1\r\nHost: crm.test\r\nConnection: close\r\n\r\n").as_bytes()).await
+}
+
+/// A header of a raw answer.
+pub fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
+    let head = answer.split("\r\n\r\n").next().unwrap_or_default();
+    head.lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(": "))
+        .find(|(other, _)| other.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
+}
+
+/// Text as a value in a query string.
+pub fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}

@@ -1,0 +1,61 @@
+//! What a request costs in SQL statements, whatever its size (SPEC 2.4, 15).
+
+use serde_json::json;
+
+use super::office;
+use crate::{harness::App, scenario};
+
+/// Statements that this request took.
+async fn cost(app: &App, client: &crate::harness::Client, path: &str) -> u64 {
+    let before = app.state.db.statements();
+    client.get(path).await.expect(200);
+    app.state.db.statements() - before
+}
+
+/// One statement says whether what is known of the caller still holds, one counts, one reads the page. Lists whose rows
+/// show things of another table take one more, for the whole page.
+fn of_a_page(list: &str) -> u64 {
+    match list {
+        "/users" | "/roles" => 4,
+        _ => 3,
+    }
+}
+
+scenario! {
+    async fn a_page_takes_as_many_statements_with_a_hundred_rows_as_with_one_and_by_search(app) {
+        let admin = office::furnish(app).await;
+        for n in 0..12 {
+            admin.draft("1.00").await;
+            admin.post("/roles", json!({"name": format!("role-{n}"), "title": "Роль", "permissions": ["sims:read"]})).await.expect(201);
+        }
+        // what is known of the caller is read again after the roles changed
+        admin.get("/auth/me").await.expect(200);
+        for (list, names) in office::lists(app).await {
+            let expected = of_a_page(&list);
+            let mut queries = vec!["page_size=1".to_owned(), "page_size=100".to_owned(), "page_size=500".to_owned(), "page=3&page_size=2".to_owned()];
+            if names.contains(&"search".to_owned()) {
+                queries.extend(["search=а&page_size=100".to_owned(), "search=иванов".to_owned(), "search=00&page_size=1".to_owned()]);
+            }
+            for query in queries {
+                let took = cost(app, &admin, &format!("{list}?{query}")).await;
+                let nothing_found = took < expected && query.contains("search");
+                assert!(took == expected || nothing_found, "{list}?{query} took {took} statements, not {expected}");
+            }
+            // without a count
+            for size in [1, 100] {
+                assert_eq!(cost(app, &admin, &format!("{list}?cursor=&page_size={size}")).await, expected - 1, "{list} by cursor");
+            }
+        }
+    }
+
+    async fn reading_one_takes_a_few_statements_however_many_there_are(app) {
+        let admin = office::furnish(app).await;
+        admin.get("/auth/me").await.expect(200);
+        for (path, expected) in [
+            ("/customers/1", 2), ("/sims/1", 2), ("/numbers/1", 2), ("/tariffs/1", 2), ("/contracts/1", 2), ("/payments/1", 2), ("/tickets/1", 2),
+            ("/users/1", 4), ("/roles/1", 3),
+        ] {
+            assert_eq!(cost(app, &admin, path).await, expected, "{path}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! A caller with a token.
+
+use reqwest::{
+    Method, RequestBuilder, Response,
+    header::{HeaderMap, HeaderName},
+};
+use serde_json::Value;
+
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    pub token: Option<String>,
+    headers: Vec<(String, String)>,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+    pub body: Value,
+    pub asked: String,
+}
+
+impl Client {
+    pub fn new(base: &str, token: Option<&str>) -> Self {
+        Self { http: reqwest::Client::new(), base: base.to_owned(), token: token.map(str::to_owned), headers: Vec::new() }
+    }
+
+    /// The same caller, sending one more header.
+    pub fn with(&self, name: &str, value: impl ToString) -> Self {
+        let mut with = self.clone();
+        with.headers.push((name.to_owned(), value.to_string()));
+        with
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        self.base.trim_start_matches("http://")
+    }
+
+    /// A request to be finished by hand. A path without `/api` or `/health` at its front is one of the API's.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let outside = ["/api", "/health", "/swagger-ui", "http://"].iter().any(|prefix| path.starts_with(prefix)) || path == "/";
+        let url = match path {
+            path if path.starts_with("http://") => path.to_owned(),
+            path if outside => format!("{}{path}", self.base),
+            path => format!("{}/api/v1{path}", self.base),
+        };
+        let mut request = self.http.request(method, url);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        request
+    }
+
+    pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Reply {
+        let asked = format!("{method} {path} {}", body.as_ref().map(ToString::to_string).unwrap_or_default());
+        let request = self.request(method, path);
+        let request = match body {
+            Some(body) => request.json(&body),
+            None => request,
+        };
+        Reply::read(asked, request.send().await.unwrap()).await
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.send(Method::GET, path, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::PUT, path, Some(body)).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::PATCH, path, Some(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Reply {
+        self.send(Method::DELETE, path, None).await
+    }
+}
+
+impl Reply {
+    pub async fn read(asked: String, response: Response) -> Self {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Self { status, headers, text, body, asked }
+    }
+
+    /// The body, of an answer with this status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{} answered {}: {}", self.asked, self.status, self.text);
+        self.body
+    }
+
+    /// The problem, of a refusal with this status and code.
+    #[track_caller]
+    pub fn refused(self, status: u16, code: &str) -> Value {
+        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{} answered {}", self.asked, self.text);
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.asked);
+        self.body
+    }
+
+    /// The codes of wrong fields, by pointer, in order.
+    pub fn wrong_fields(&self) -> Vec<(String, String)> {
+        let errors = self.body["errors"].as_array().cloned().unwrap_or_default();
+        let text = |error: &Value, name: &str| error[name].as_str().unwrap_or_default().to_owned();
+        let mut fields: Vec<_> = errors.iter().map(|error| (text(error, "pointer"), text(error, "code"))).collect();
+        fields.sort();
+        fields
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        let name: HeaderName = name.parse().unwrap();
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,255 @@
+//! Fresh databases, copied from a migrated template that each engine makes once.
+
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use api::{app, settings::Settings};
+use kernel::{Clock, db::Db};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use super::{PASSWORD, START, cheap, proxy::Address, unique};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// A database that nobody else uses.
+#[derive(Clone, Debug)]
+pub struct TestDatabase {
+    pub url: String,
+    pub engine: Engine,
+    name: String,
+}
+
+impl TestDatabase {
+    /// A copy of the migrated template; nothing where PostgreSQL does not answer.
+    pub fn fresh(engine: Engine) -> Option<Self> {
+        let name = format!("crm_test_{}_{}", std::process::id(), unique());
+        match engine {
+            Engine::Sqlite => {
+                let path = folder().join(format!("{name}.db"));
+                std::fs::copy(sqlite_template(), &path).unwrap();
+                Some(Self { url: format!("sqlite://{}", path.display()), engine, name })
+            }
+            Engine::Postgres => {
+                let server = postgres()?;
+                on_server(server, &format!("CREATE DATABASE {name} TEMPLATE {}", postgres_template(server)));
+                Some(Self { url: database_url(server, &name), engine, name })
+            }
+        }
+    }
+
+    /// A database with nothing in it at all.
+    pub fn empty(engine: Engine) -> Option<Self> {
+        let name = format!("crm_test_{}_{}", std::process::id(), unique());
+        match engine {
+            Engine::Sqlite => Some(Self { url: format!("sqlite://{}", folder().join(format!("{name}.db")).display()), engine, name }),
+            Engine::Postgres => {
+                let server = postgres()?;
+                on_server(server, &format!("CREATE DATABASE {name} TEMPLATE template0"));
+                Some(Self { url: database_url(server, &name), engine, name })
+            }
+        }
+    }
+
+    /// The variables a server on this database is started with.
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        let pairs = [
+            ("DATABASE_URL", self.url.as_str()),
+            ("JWT_SECRET", "a secret of the tests, and of nobody else"),
+            ("ADMIN_PASSWORD", PASSWORD),
+            ("WORKERS", "1"),
+            ("SIGN_INS_PER_MINUTE", "100000"),
+            ("LOG_LEVEL", "warn"),
+            ("ACCESS_TOKEN_MINUTES", "1440"),
+        ];
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    }
+
+    pub fn settings(&self) -> Settings {
+        Settings::read(&self.variables()).unwrap()
+    }
+
+    /// Where the server of this database listens.
+    pub fn address(&self) -> Address {
+        let (_, rest) = self.url.split_once("://").unwrap();
+        let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+        let host = host.split(['/', '?']).next().unwrap();
+        let (name, port) = host.rsplit_once(':').unwrap_or((host, "5432"));
+        match self.url.split_once("host=") {
+            Some((_, folder)) => Address::Unix(format!("{}/.s.PGSQL.{port}", folder.split('&').next().unwrap())),
+            None => Address::Tcp(format!("{name}:{port}")),
+        }
+    }
+
+    /// The same database through a port of this machine.
+    pub fn url_through(&self, port: u16) -> String {
+        let (scheme, rest) = self.url.split_once("://").unwrap();
+        let user = rest.rsplit_once('@').map(|(user, _)| format!("{user}@")).unwrap_or_default();
+        // whoever stands in between cannot speak TLS
+        format!("{scheme}://{user}127.0.0.1:{port}/{}?sslmode=disable", self.name)
+    }
+
+    pub async fn remove(&self) {
+        match self.engine {
+            Engine::Sqlite => {
+                for end in ["", "-wal", "-shm", "-migrate.lock"] {
+                    let _gone_already = std::fs::remove_file(folder().join(format!("{}.db{end}", self.name)));
+                }
+            }
+            Engine::Postgres => {
+                if let Some(server) = postgres() {
+                    execute(server, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)).await;
+                }
+            }
+        }
+    }
+}
+
+/// Where the files are: in memory where the system has such a place, because a busy disk must not make a commit last longer
+/// than the server waits, and no test pulls the plug. What runs that are over left there is removed.
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let in_memory = Path::new("/dev/shm/telecom-crm-tests");
+        let own = in_memory.join(std::process::id().to_string());
+        if std::fs::create_dir_all(&own).is_err() {
+            return env!("CARGO_TARGET_TMPDIR").into();
+        }
+        for other in std::fs::read_dir(in_memory).unwrap().flatten() {
+            if !Path::new("/proc").join(other.file_name()).exists() {
+                let _somebody_else_was_first = std::fs::remove_dir_all(other.path());
+            }
+        }
+        own
+    })
+}
+
+/// The server that tests may make databases on, and a line on standard error about what runs where.
+fn postgres() -> Option<&'static str> {
+    static SERVER: OnceLock<Option<String>> = OnceLock::new();
+    SERVER
+        .get_or_init(|| {
+            #[allow(clippy::disallowed_methods, reason = "tests have no settings of their own")]
+            let (given, required) = (std::env::var("TEST_POSTGRES_URL").ok(), std::env::var("REQUIRE_POSTGRES").is_ok());
+            let candidates = match given {
+                Some(url) => vec![url],
+                None => ["postgres", "root"]
+                    .iter()
+                    .flat_map(|user| {
+                        [
+                            format!("postgres://{user}@localhost/postgres?host=/var/run/postgresql"),
+                            format!("postgres://{user}@127.0.0.1:5432/postgres"),
+                        ]
+                    })
+                    .collect(),
+            };
+            let found = candidates.into_iter().find(|url| answers(url));
+            // past the test runner, which swallows what passing tests print
+            let line = match &found {
+                Some(_) => "engines under test: SQLite and PostgreSQL\n",
+                None => {
+                    "engines under test: SQLite only; PostgreSQL does not answer (set TEST_POSTGRES_URL), its tests pass without running\n"
+                }
+            };
+            std::io::stderr().write_all(line.as_bytes()).unwrap();
+            assert!(found.is_some() || !required, "REQUIRE_POSTGRES is set and PostgreSQL does not answer");
+            found
+        })
+        .as_deref()
+}
+
+fn answers(url: &str) -> bool {
+    let url = url.to_owned();
+    apart(async move { matches!(tokio::time::timeout(Duration::from_secs(3), PgConnection::connect(&url)).await, Ok(Ok(_))) })
+}
+
+/// The URL of another database on the same server.
+fn database_url(server: &str, name: &str) -> String {
+    let (before_query, query) = server.split_once('?').map_or((server, String::new()), |(url, query)| (url, format!("{query}&")));
+    let (host, _) = before_query.rsplit_once('/').unwrap();
+    // no test pulls the plug, and a busy disk must not make a commit last longer than the server waits
+    format!("{host}/{name}?{query}options[synchronous_commit]=off")
+}
+
+async fn execute(server: &str, sql: &str) {
+    let mut connection = PgConnection::connect(server).await.unwrap();
+    sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    connection.close().await.unwrap();
+}
+
+fn on_server(server: &str, sql: &str) {
+    let (server, sql) = (server.to_owned(), sql.to_owned());
+    apart(async move { execute(&server, &sql).await });
+}
+
+/// Runs something async from a test that has no runtime yet.
+fn apart<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    std::thread::spawn(move || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)).join().unwrap()
+}
+
+fn sqlite_template() -> &'static Path {
+    static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
+    TEMPLATE.get_or_init(|| {
+        let name = format!("crm_test_template_{}_{}", Db::schema_fingerprint(), std::process::id());
+        let database =
+            TestDatabase { url: format!("sqlite://{}", folder().join(format!("{name}.db")).display()), engine: Engine::Sqlite, name };
+        fill(&database);
+        folder().join(format!("{}.db", database.name))
+    })
+}
+
+/// Made once for all runs of the same schema: whoever comes first makes it, others wait, and a broken one is made anew.
+fn postgres_template(server: &str) -> &'static str {
+    static TEMPLATE: OnceLock<String> = OnceLock::new();
+    TEMPLATE.get_or_init(|| {
+        let name = format!("crm_test_template_{}_{}", Db::schema_fingerprint(), rights_fingerprint());
+        let template = TestDatabase { url: database_url(server, &name), engine: Engine::Postgres, name: name.clone() };
+        let server = server.to_owned();
+        apart(async move {
+            let mut lock = PgConnection::connect(&server).await.unwrap();
+            sqlx::query("SELECT pg_advisory_lock(7234501)").execute(&mut lock).await.unwrap();
+            let finished: Option<(Option<String>,)> =
+                sqlx::query_as("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1")
+                    .bind(&template.name)
+                    .fetch_optional(&mut lock)
+                    .await
+                    .unwrap();
+            if finished.and_then(|(words,)| words).as_deref() != Some("finished") {
+                execute(&server, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", template.name)).await;
+                execute(&server, &format!("CREATE DATABASE {} TEMPLATE template0", template.name)).await;
+                let filled = template.clone();
+                tokio::task::spawn_blocking(move || fill(&filled)).await.unwrap();
+                execute(&server, &format!("COMMENT ON DATABASE {} IS 'finished'", template.name)).await;
+            }
+            lock.close().await.unwrap();
+        });
+        name
+    })
+}
+
+/// Changes with the table of permissions, from which the built-in roles in the template are made.
+fn rights_fingerprint() -> u32 {
+    let words = acl::Permission::ALL.iter().flat_map(|permission| format!("{permission} {:?};", permission.default_roles()).into_bytes());
+    words.fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)))
+}
+
+/// Migrates a database and makes the built-in roles and the administrator in it.
+fn fill(database: &TestDatabase) {
+    let settings = database.settings();
+    std::thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async {
+            let opened = app::open(settings, Clock::manual(START.parse().unwrap()), cheap()).await.unwrap();
+            opened.state.db.close().await;
+        });
+    })
+    .join()
+    .unwrap();
+}

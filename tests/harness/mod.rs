@@ -1,0 +1,253 @@
+//! A server of its own for each test, on SQLite always and on PostgreSQL where it answers.
+
+mod client;
+mod database;
+mod proxy;
+
+use std::{net::TcpListener, sync::Arc};
+
+use acl::{PasswordCost, Secret};
+use api::{app, settings::Settings, state::State};
+use chrono::{DateTime, TimeDelta, Utc};
+use kernel::Clock;
+use serde_json::{Value, json};
+
+#[allow(unused_imports, reason = "named by scenes that keep answers")]
+pub use client::{Client, Reply};
+pub use database::{Engine, TestDatabase};
+pub use proxy::Proxy;
+
+pub const PASSWORD: &str = "tram 17 to the lighthouse";
+/// A Thursday noon in Moscow, on a day of the month that February lacks.
+pub const START: &str = "2026-01-31T09:00:00Z";
+
+/// Declares a test that runs on each engine with a fresh server: `scenario! { async fn name(app) { … } }`.
+///
+/// `#[set(COUNTRY = "kg")]` before it sets variables of the server.
+#[macro_export]
+macro_rules! scenario {
+    ($($(#[set($($variable:ident = $value:expr),+)])? async fn $name:ident($app:ident) $body:block)+) => {$(
+        mod $name {
+            #[allow(unused_imports, reason = "what the file imports is for all of its scenes")]
+            use super::*;
+
+            const VARIABLES: &[(&str, &str)] = &[$($((stringify!($variable), $value)),+)?];
+
+            async fn scene($app: &$crate::harness::App) $body
+
+            #[test]
+            fn sqlite() {
+                $crate::harness::run($crate::harness::Engine::Sqlite, VARIABLES, async |app| scene(app).await);
+            }
+
+            #[test]
+            fn postgres() {
+                $crate::harness::run($crate::harness::Engine::Postgres, VARIABLES, async |app| scene(app).await);
+            }
+        }
+    )+};
+}
+
+/// A running server.
+pub struct App {
+    pub state: Arc<State>,
+    pub clock: Clock,
+    pub base: String,
+    pub database: TestDatabase,
+}
+
+/// Runs a scene on an engine, with these variables set; where PostgreSQL does not answer, says so and leaves it out.
+pub fn run(engine: Engine, set: &[(&str, &str)], scene: impl AsyncFn(&App)) {
+    let Some(database) = TestDatabase::fresh(engine) else { return };
+    actix_web::rt::System::new().block_on(async {
+        let clock = Clock::manual(START.parse::<DateTime<Utc>>().unwrap());
+        let mut variables = database.variables();
+        variables.extend(set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let settings = Settings::read(&variables).unwrap();
+        let (app, stop) = App::start(database, settings, clock).await;
+        scene(&app).await;
+        stop.stop(false).await;
+        app::flush(&app.state, true).await;
+        app.state.db.close().await;
+        app.database.remove().await;
+    });
+}
+
+/// Runs a scene on a server that reaches PostgreSQL through a proxy, with these variables set.
+pub fn behind_a_proxy(database: TestDatabase, set: &[(&str, &str)], scene: impl AsyncFn(&App, &Proxy)) {
+    actix_web::rt::System::new().block_on(async {
+        let proxy = Proxy::start(database.address()).await;
+        let mut variables = database.variables();
+        variables.insert("DATABASE_URL".to_owned(), database.url_through(proxy.port));
+        variables.extend(set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let clock = Clock::manual(START.parse::<DateTime<Utc>>().unwrap());
+        let (app, stop) = App::start(database, Settings::read(&variables).unwrap(), clock).await;
+        scene(&app, &proxy).await;
+        stop.stop(false).await;
+        // no waiting for connections that are dead
+        app.database.remove().await;
+    });
+}
+
+impl App {
+    /// Starts a server with these settings on a port of its own.
+    pub async fn start(database: TestDatabase, settings: Settings, clock: Clock) -> (Self, actix_web::dev::ServerHandle) {
+        let opened = app::open(settings, clock.clone(), cheap()).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let server = app::serve(opened.state.clone(), listener).unwrap();
+        let stop = server.handle();
+        actix_web::rt::spawn(server);
+        (Self { state: opened.state, clock, base, database }, stop)
+    }
+
+    /// Runs a scene on another server beside this one, on the same database and clock, with these variables changed.
+    pub async fn beside(&self, changes: &[(&str, &str)], scene: impl AsyncFnOnce(&App)) {
+        let mut variables = self.database.variables();
+        variables.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let settings = Settings::read(&variables).unwrap();
+        let (other, stop) = App::start(self.database.clone(), settings, self.clock.clone()).await;
+        scene(&other).await;
+        stop.stop(false).await;
+        app::flush(&other.state, true).await;
+        other.state.db.close().await;
+    }
+
+    /// Nobody in particular.
+    pub fn stranger(&self) -> Client {
+        Client::new(&self.base, None)
+    }
+
+    /// The first administrator, signed in.
+    pub async fn admin(&self) -> Client {
+        self.sign_in("admin", PASSWORD).await
+    }
+
+    pub async fn sign_in(&self, username: &str, password: &str) -> Client {
+        let tokens = self.stranger().post("/auth/login", json!({"username": username, "password": password})).await.expect(200);
+        Client::new(&self.base, tokens["access"].as_str())
+    }
+
+    /// A new user with this role, signed in; named after the role.
+    pub async fn user(&self, role: &str) -> Client {
+        self.admin()
+            .await
+            .post("/users", json!({"username": role, "full_name": role, "role": role, "password": PASSWORD}))
+            .await
+            .expect(201);
+        self.sign_in(role, PASSWORD).await
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, by: TimeDelta) {
+        self.clock.advance(by);
+    }
+
+    /// What `telecom-crm verify` would say; nothing when all is well.
+    pub async fn violations(&self) -> Vec<String> {
+        app::flush(&self.state, false).await;
+        api::cli::verify::violations(&self.state.db).await.unwrap().into_iter().flat_map(|(_, found)| found).collect()
+    }
+
+    /// The number of rows of a table.
+    pub async fn count(&self, table: &str) -> i64 {
+        self.scalar(&format!("SELECT COUNT(*) FROM {table}")).await
+    }
+
+    /// Changes the database behind the server's back, however long it takes; answers how many rows.
+    pub async fn execute(&self, sql: &str) -> u64 {
+        let context = self.state.context(kernel::Origin { request_id: "test".into(), address: None });
+        self.state.db.patient().transaction(&context, async |tx| kernel::db::Sql::owned(sql.to_owned()).execute(tx).await).await.unwrap()
+    }
+
+    /// The texts of a column, or of several put together, for what HTTP does not show.
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        let rows: Vec<(String,)> = self.state.db.read(async |conn| kernel::db::Sql::owned(sql.to_owned()).all(conn).await).await.unwrap();
+        rows.into_iter().map(|(text,)| text).collect()
+    }
+
+    /// A number out of the database, for what HTTP does not show.
+    pub async fn scalar(&self, sql: &str) -> i64 {
+        self.state.db.read(async |conn| kernel::db::Sql::owned(sql.to_owned()).scalar(conn).await).await.unwrap()
+    }
+}
+
+/// Password hashing that takes no time, for tests only.
+pub fn cheap() -> PasswordCost {
+    PasswordCost { memory_kib: 8, passes: 1, lanes: 1 }
+}
+
+/// A key for tests.
+pub fn secret() -> Secret {
+    Secret::new("a secret of the tests, and of nobody else".to_owned())
+}
+
+/// A number that no two calls share, for values that must be unique.
+pub fn unique() -> u64 {
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}
+
+/// The id in a resource.
+pub fn id(resource: &Value) -> i64 {
+    resource["id"].as_i64().unwrap_or_else(|| panic!("no id in {resource}"))
+}
+
+/// A person who clashes with nobody.
+pub fn person() -> Value {
+    let n = unique();
+    json!({
+        "customer_type": "individual", "last_name": "Иванов", "first_name": "Пётр", "patronymic": "Сергеевич", "birth_date": "1990-05-17",
+        "document_type": "passport", "passport_series": "4510", "passport_number": format!("{n:06}"), "inn": format!("5001{n:08}"),
+        "address": "Москва, ул. Лесная, 5", "phone": format!("+7916{n:07}"), "email": format!("ivanov{n}@example.com")
+    })
+}
+
+/// A SIM with a number that clashes with no other.
+pub fn sim() -> Value {
+    let n = unique();
+    json!({"iccid": format!("8970101{n:012}"), "imsi": format!("25001{n:010}"), "puk_code": "12345678", "msisdn": format!("+7900{n:07}")})
+}
+
+/// A prepaid tariff with this fee and a name of its own.
+pub fn prepaid(fee: &str) -> Value {
+    json!({"name": format!("Тариф {}", unique()), "tariff_type": "prepaid", "monthly_fee": fee})
+}
+
+impl Client {
+    /// Registers a person; answers the id.
+    pub async fn customer(&self) -> i64 {
+        id(&self.post("/customers", person()).await.expect(201))
+    }
+
+    /// Adds a SIM with a number; answers the id.
+    pub async fn sim(&self) -> i64 {
+        id(&self.post("/sims", sim()).await.expect(201))
+    }
+
+    /// Makes a prepaid tariff; answers the id.
+    pub async fn prepaid_tariff(&self, fee: &str) -> i64 {
+        id(&self.post("/tariffs", prepaid(fee)).await.expect(201))
+    }
+
+    /// Draws up a contract with a customer, a SIM and a prepaid tariff of its own; answers the id.
+    pub async fn draft(&self, fee: &str) -> i64 {
+        let (customer, tariff, sim) = (self.customer().await, self.prepaid_tariff(fee).await, self.sim().await);
+        id(&self.post("/contracts", json!({"customer_id": customer, "tariff_id": tariff, "sim_id": sim})).await.expect(201))
+    }
+
+    /// Takes cash for a contract.
+    pub async fn pay(&self, contract: i64, amount: &str) -> Value {
+        self.post("/payments", json!({"contract_id": contract, "amount": amount, "payment_method": "cash"})).await.expect(201)
+    }
+
+    /// Activates a contract.
+    pub async fn activate(&self, contract: i64) -> Value {
+        self.post(&format!("/contracts/{contract}/activate"), json!({})).await.expect(200)
+    }
+
+    /// The contract as it is now.
+    pub async fn contract(&self, contract: i64) -> Value {
+        self.get(&format!("/contracts/{contract}")).await.expect(200)
+    }
+}

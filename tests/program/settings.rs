@@ -1,0 +1,130 @@
+//! Settings that cannot be used (SPEC 1.4).
+
+use std::{collections::BTreeSet, ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::Path};
+
+use super::{Place, Program, free_address};
+use crate::harness::{Engine, TestDatabase};
+
+fn place() -> Place {
+    Place::new(TestDatabase::empty(Engine::Sqlite).unwrap())
+}
+
+/// Every variable with a value that it cannot have.
+const WRONG: [(&str, &str); 24] = [
+    ("ACCESS_TOKEN_MINUTES", "soonish"),
+    ("ADMIN_PASSWORD", "hunter2"),
+    ("BIND", "everywhere"),
+    ("BODY_SECONDS", "0"),
+    ("CORS_ALLOWED_ORIGINS", "javascript:alert"),
+    ("COUNTRY", "atlantis"),
+    ("DATABASE_POOL_SIZE", "plenty"),
+    ("DATABASE_URL", "mysql://crm:topsecret@db/crm"),
+    ("JWT_SECRET", "tooshort"),
+    ("JWT_SECRET_PREVIOUS", "shorttoo"),
+    ("LOG_FORMAT", "xml"),
+    ("NUMBER_QUARANTINE_DAYS", "-5"),
+    ("PUBLIC_URL", "gopher://crm"),
+    ("REFRESH_TOKEN_DAYS", "366"),
+    ("SHUTDOWN_SECONDS", "301"),
+    ("SIGN_INS_PER_MINUTE", "zero"),
+    ("TICKET_HOURS_CRITICAL", "0"),
+    ("TICKET_HOURS_HIGH", "10001"),
+    ("TICKET_HOURS_LOW", "4.5"),
+    ("TICKET_HOURS_MEDIUM", "1e3"),
+    ("TIMEZONE", "Mars/Olympus"),
+    ("TRUSTED_PROXIES", "friends"),
+    ("WORKERS", "257"),
+    ("LOG_LEVEL", "=shouting="),
+];
+
+#[test]
+fn every_wrong_variable_is_named_with_what_was_expected_and_without_its_value() {
+    let outcome = place().run(&["serve"], &WRONG).expect(2);
+    for (name, value) in WRONG {
+        let line = outcome.err.lines().find(|line| line.starts_with(&format!("{name}: ")));
+        assert!(line.is_some_and(|line| line.contains("expected ")), "{name} is not named in:\n{}", outcome.err);
+        assert!(value.len() < 5 || !outcome.err.contains(value), "the value of {name} is shown:\n{}", outcome.err);
+    }
+    assert_eq!(outcome.err.lines().count(), WRONG.len(), "{}", outcome.err);
+    assert_eq!(outcome.out, "");
+}
+
+#[test]
+fn the_example_file_names_every_variable_and_its_defaults_start() {
+    let example = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.env.example")).unwrap();
+    let named = |line: &str| line.trim_start_matches('#').split_once('=').map(|(name, _)| name.to_owned()).filter(|name| is_variable(name));
+    let named: BTreeSet<String> = example.lines().filter_map(named).collect();
+    // the first can hardly be wrong, the second is for docker-compose.yml alone
+    let wrong = WRONG.iter().map(|(name, _)| *name).chain(["ADMIN_USERNAME", "POSTGRES_PASSWORD"]);
+    assert_eq!(named, wrong.map(str::to_owned).collect(), ".env.example, and the list here");
+    // as it says itself: copied, and uncommented where it gives a value
+    let place = place();
+    let uncommented = |line: &str| match line.strip_prefix('#') {
+        Some(setting) if setting.split_once('=').is_some_and(|(name, _)| is_variable(name)) => setting.to_owned(),
+        _ => line.to_owned(),
+    };
+    fs::write(place.file(".env"), example.lines().map(uncommented).collect::<Vec<_>>().join("\n")).unwrap();
+    place.run(&["migrate"], &[]).expect(0);
+    assert!(place.file("data/crm.db").exists());
+}
+
+fn is_variable(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+}
+
+#[test]
+fn an_address_that_others_can_reach_needs_a_secret_of_its_own() {
+    let public = free_address().replace("127.0.0.1", "0.0.0.0");
+    for variables in [vec![("BIND", public.as_str())], vec![("BIND", public.as_str()), ("JWT_SECRET", "")], vec![("BIND", "[::]:0")]] {
+        let place = place();
+        let outcome = place.run(&[], &variables).expect(2);
+        assert!(outcome.err.starts_with("JWT_SECRET: expected at least 32 bytes"), "{outcome:?}");
+        assert!(!place.file("data").exists(), "something was made before the settings were read");
+    }
+    let outcome = place().run(&[], &[("BIND", &public), ("JWT_SECRET", &"x".repeat(31))]).expect(2);
+    assert!(outcome.err.starts_with("JWT_SECRET: expected at least 32 bytes"), "{outcome:?}");
+}
+
+#[test]
+fn the_environment_goes_before_the_env_file() {
+    let place = place();
+    fs::write(place.file(".env"), "DATABASE_URL=sqlite://from-file.db\nCOUNTRY=atlantis\n").unwrap();
+    assert!(place.run(&["migrate"], &[]).expect(2).err.starts_with("COUNTRY: expected "));
+    place.run(&["migrate"], &[("COUNTRY", "kz")]).expect(0);
+    assert!(place.file("from-file.db").exists());
+    place.run(&["migrate"], &[("COUNTRY", "kz"), ("DATABASE_URL", "sqlite://from-environment.db")]).expect(0);
+    assert!(place.file("from-environment.db").exists());
+}
+
+#[test]
+fn an_env_file_that_cannot_be_read_is_not_passed_over() {
+    for content in [b"COUNTRY=ru\nthis is no setting: hunter2\n".as_slice(), b"JWT_SECRET=\"hunter2", b"COUNTRY=\xff\n"] {
+        let place = place();
+        fs::write(place.file(".env"), content).unwrap();
+        let outcome = place.run(&["migrate"], &[]).expect(2);
+        assert_eq!((outcome.err.as_str(), outcome.out.as_str()), (".env: expected a file of lines NAME=value\n", ""));
+        assert!(!place.file("data").exists());
+    }
+}
+
+#[test]
+fn a_value_that_is_no_text_is_wrong_and_one_of_somebody_else_is_nothing_to_us() {
+    let place = place();
+    let no_text = OsStr::from_bytes(b"k\xff\xfe, and long enough for a secret key");
+    let mut command = place.command(&["migrate"], &[]);
+    command.env("JWT_SECRET", no_text);
+    assert_eq!(Program::start(command, "").outcome().expect(2).err, "JWT_SECRET: expected at least 32 bytes\n");
+    let mut command = place.command(&["migrate"], &[]);
+    command.env("SOMEBODY_ELSES", no_text);
+    Program::start(command, "").outcome().expect(0);
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_so_before_anything_is_made() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let bind = taken.local_addr().unwrap().to_string();
+    let place = place();
+    let outcome = place.run(&[], &[("BIND", &bind)]).expect(1);
+    assert!(outcome.err.contains("BIND") && outcome.err.contains(&bind), "{outcome:?}");
+    assert!(!place.file("data").exists());
+}

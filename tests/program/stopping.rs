@@ -1,0 +1,86 @@
+//! Stopping (SPEC 13.2).
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{sleep, timeout},
+};
+
+use super::{PATIENCE, Server, patiently, program};
+use crate::harness::PASSWORD;
+
+/// A connection that has sent the head and half of the body of a sign-in, and then the other half.
+async fn half_a_sign_in(server: &Server) -> (TcpStream, String) {
+    let body = json!({"username": "admin", "password": PASSWORD}).to_string();
+    let (half, rest) = body.split_at(body.len() / 2);
+    let head = format!(
+        "POST /api/v1/auth/login HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        server.bind,
+        body.len()
+    );
+    let mut stream = TcpStream::connect(&server.bind).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // the server has begun with it
+    let mut go_on = [0; 25];
+    timeout(PATIENCE, stream.read_exact(&mut go_on)).await.expect("the server goes on").unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(half.as_bytes()).await.unwrap();
+    (stream, rest.to_owned())
+}
+
+/// All that comes until the end of the connection.
+async fn to_the_end(mut stream: TcpStream) -> String {
+    let mut answer = Vec::new();
+    let _reset = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the connection ends");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+program! {
+    async fn a_request_that_runs_is_answered_before_the_end(place) {
+        let server = place.serve_with_password(&[]).await;
+        let (mut stream, rest) = half_a_sign_in(&server).await;
+        server.program.signal("TERM");
+        // from now on nobody new is let in
+        patiently("the port's end", || std::net::TcpStream::connect(&server.bind).err());
+        sleep(Duration::from_millis(200)).await;
+        stream.write_all(rest.as_bytes()).await.unwrap();
+        let answer = to_the_end(stream).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\"access\":"), "{answer}");
+
+        let begun = Instant::now();
+        let outcome = server.program.outcome().expect(0);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert!(outcome.err.lines().last().is_some_and(|line| line.ends_with(" stopped")), "{}", outcome.err);
+        // what was answered was done
+        place.serve(&[]).await.stop();
+        place.run(&["verify"], &[]).expect(0);
+    }
+
+    async fn a_connection_that_is_only_kept_open_does_not_hold_it_up(place) {
+        let server = place.serve_with_password(&[]).await;
+        let mut idle = Vec::new();
+        for _ in 0..3 {
+            let mut stream = TcpStream::connect(&server.bind).await.unwrap();
+            stream.write_all(format!("GET /health/live HTTP/1.1\r\nHost: {}\r\n\r\n", server.bind).as_bytes()).await.unwrap();
+            let mut answer = [0; 16];
+            stream.read_exact(&mut answer).await.unwrap();
+            assert!(answer.starts_with(b"HTTP/1.1 200"));
+            idle.push(stream);
+        }
+        let begun = Instant::now();
+        server.stop();
+        assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
+    }
+
+    async fn a_request_that_never_ends_is_given_up_at_the_limit(place) {
+        let server = place.serve_with_password(&[("SHUTDOWN_SECONDS", "1")]).await;
+        let (_stream, _rest) = half_a_sign_in(&server).await;
+        let begun = Instant::now();
+        server.stop();
+        let took = begun.elapsed();
+        assert!((Duration::from_millis(500)..Duration::from_secs(6)).contains(&took), "{took:?}");
+    }
+}

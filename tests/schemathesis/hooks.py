@@ -1,0 +1,125 @@
+"""Signs in for the requests that Schemathesis makes.
+
+Most go out as one inspector, an administrator whose name no generated request guesses, so that wrong passwords never lock
+it. An operation that ends sessions or changes the password goes out as a user made for that one request: it does its
+work, and nobody else is signed out by it.
+"""
+
+import itertools
+import os
+import threading
+
+import requests
+import schemathesis
+
+BASE = os.environ["BASE_URL"] + "/api/v1"
+ADMINISTRATOR = os.environ["ADMIN_USERNAME"]
+PASSWORD = os.environ["ADMIN_PASSWORD"]
+ENDS_SESSIONS = [
+    "/api/v1/auth/logout",
+    "/api/v1/auth/logout-all",
+    "/api/v1/auth/change-password",
+    "/api/v1/auth/sessions/{id}",
+]
+SIGNS_IN = ["/api/v1/auth/login", "/api/v1/auth/token"]
+# Fields whose values may be there once, and how to write another when a value comes again.
+UNIQUE = {
+    "phone": lambda number: f"+79{number:09}",
+    "msisdn": lambda number: f"+78{number:09}",
+    "first": lambda number: f"+7{number:07}000",
+    "email": lambda number: f"person{number}@example.com",
+    "inn": lambda number: f"{number:012}",
+    "passport_number": lambda number: f"{number:06}",
+    "iccid": lambda number: f"8970{number:015}",
+    "imsi": lambda number: f"25099{number:010}",
+    "name": lambda number: f"name-{number}",
+    "username": lambda number: f"user-{number}",
+    "transaction_id": lambda number: f"desk-{number}",
+}
+
+lock = threading.Lock()
+numbers = itertools.count(1)
+sent = set()
+
+
+def post(path, body, token=None):
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    answer = requests.post(BASE + path, json=body, headers=headers, timeout=30)
+    if not answer.ok:
+        raise RuntimeError(f"{path}: {answer.status_code} {answer.text}")
+    return answer.json()
+
+
+def sign_in(username):
+    return post("/auth/login", {"username": username, "password": PASSWORD})
+
+
+class Inspector:
+    username = "inspector-5d7f0c"
+    token = None
+
+    @classmethod
+    def signed_in(cls):
+        with lock:
+            if cls.token is None:
+                body = {"username": cls.username, "full_name": "Inspector", "role": "admin", "password": PASSWORD}
+                post("/users", body, sign_in(ADMINISTRATOR)["access"])
+                cls.token = sign_in(cls.username)["access"]
+            return cls.token
+
+
+# now, while no request has locked the first administrator yet
+Inspector.signed_in()
+
+
+def somebody():
+    """A new user, signed in."""
+    username = f"leaver-{next(numbers)}"
+    body = {"username": username, "full_name": "Leaver", "role": "employee", "password": PASSWORD}
+    post("/users", body, Inspector.signed_in())
+    return sign_in(username)
+
+
+@schemathesis.auth(refresh_interval=None).apply_to(path=ENDS_SESSIONS)
+class Leaver:
+    def get(self, case, context):
+        return somebody()["access"]
+
+    def set(self, case, token, context):
+        case.headers = {**(case.headers or {}), "Authorization": f"Bearer {token}"}
+        if "id" in (case.path_parameters or {}) and is_positive(case):
+            headers = {"Authorization": f"Bearer {token}"}
+            own = requests.get(BASE + "/auth/sessions", headers=headers, timeout=30).json()["results"]
+            case.path_parameters["id"] = own[0]["id"]
+
+
+@schemathesis.auth(refresh_interval=None)
+class Everybody:
+    def get(self, case, context):
+        return Inspector.signed_in()
+
+    def set(self, case, token, context):
+        case.headers = {**(case.headers or {}), "Authorization": f"Bearer {token}"}
+
+
+def is_positive(case):
+    return case.meta is not None and case.meta.generation.mode.is_positive
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """Lets valid requests through where a value is good for one use only."""
+    headers = case.headers or {}
+    # one key twice, with different bodies, is refused by design
+    if headers.get("Idempotency-Key") and len(headers["Idempotency-Key"]) < 240:
+        headers["Idempotency-Key"] += f"-{next(numbers)}"
+    if not is_positive(case) or case.method.upper() != "POST" or not isinstance(case.body, dict):
+        return
+    if case.path.endswith("/auth/refresh") and next(numbers) % 2:
+        case.body["refresh"] = somebody()["refresh"]
+    for field, fresh in () if case.path in SIGNS_IN else UNIQUE.items():
+        value = case.body.get(field)
+        if isinstance(value, str):
+            if (case.path, field, value) in sent:
+                case.body[field] = fresh(next(numbers))
+            sent.add((case.path, field, value))

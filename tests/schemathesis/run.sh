@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Checks the running API against its own OpenAPI document with Schemathesis, on a fresh database.
+#
+#   tests/schemathesis/run.sh sqlite
+#   tests/schemathesis/run.sh postgres            # TEST_POSTGRES_URL, by default this machine's own server
+#   tests/schemathesis/run.sh sqlite --include-path /api/v1/sims     # further arguments go to `schemathesis run`
+#
+# Wants cargo, curl and python3, for postgres also psql. SEED, MAX_EXAMPLES and PORT can be set. It fails when a check
+# fails, when the server logs an error, and when `telecom-crm verify` finds a broken invariant afterwards. The server's
+# log stays in target/schemathesis.
+set -euo pipefail
+
+engine=${1:-}
+[[ $engine == sqlite || $engine == postgres ]] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+shift
+
+version=4.32.5
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../.."
+port=${PORT:-$((18000 + RANDOM % 2000))}
+postgres=${TEST_POSTGRES_URL:-postgres://$(id -un)@localhost/postgres?host=/var/run/postgresql}
+work=$(mktemp -d)
+database=schemathesis_$$
+log=target/schemathesis/$engine.log
+server=
+
+finish() {
+    local status=$?
+    trap - EXIT
+    if [[ -n $server ]]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi
+    if [[ $engine == postgres ]]; then psql -q "$postgres" -c "DROP DATABASE IF EXISTS $database WITH (FORCE)" || true; fi
+    if ((status != 0)) && [[ -f $log ]]; then
+        echo "--- the end of the server's log, $log" >&2
+        grep -v ' access: ' "$log" | tail -n 20 >&2 || true
+    fi
+    rm -rf "$work"
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+mkdir -p target/schemathesis
+rm -f "$log"
+tools=target/schemathesis/venv-$version
+if [[ ! -x $tools/bin/schemathesis ]]; then
+    rm -rf "$tools"
+    python3 -m venv "$tools"
+    "$tools/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version"
+fi
+
+cargo build --quiet --package api
+program=${CARGO_TARGET_DIR:-target}/debug/telecom-crm
+
+case $engine in
+    sqlite) export DATABASE_URL=sqlite://$work/crm.db ;;
+    postgres)
+        psql -q "$postgres" -c "CREATE DATABASE $database"
+        # the same server and user, another database
+        DATABASE_URL=$(sed -E "s#^([a-z]+://[^/]*/)[^?]*#\1$database#" <<<"$postgres")
+        export DATABASE_URL
+        ;;
+esac
+export BIND=127.0.0.1:$port COUNTRY=ru LOG_LEVEL=info LOG_FORMAT=text SHUTDOWN_SECONDS=5
+JWT_SECRET=$(head -c 48 /dev/urandom | base64 -w 0)
+export JWT_SECRET
+# what the document's own examples sign in with, so that they are answered by 200
+export ADMIN_USERNAME=admin ADMIN_PASSWORD='correct horse battery staple'
+export ACCESS_TOKEN_MINUTES=1440 SIGN_INS_PER_MINUTE=1000000
+
+"$program" seed --customers 60 >"$work/seed.log" 2>&1 || { cat "$work/seed.log" >&2; exit 1; }
+"$program" serve >/dev/null 2>"$log" &
+server=$!
+for _ in $(seq 100); do
+    if curl --silent --fail --output /dev/null "http://$BIND/health/ready"; then break; fi
+    kill -0 "$server" 2>/dev/null || { echo "the server did not start" >&2; exit 1; }
+    sleep 0.2
+done
+
+status=0
+BASE_URL=http://$BIND SCHEMATHESIS_HOOKS=$here/hooks.py "$tools/bin/schemathesis" --config-file "$here/schemathesis.toml" \
+    run "http://$BIND/api/v1/openapi.json" --url "http://$BIND" --seed "${SEED:-20260101}" --max-examples "${MAX_EXAMPLES:-30}" \
+    --no-color "$@" || status=$?
+
+kill "$server"
+wait "$server" || true
+server=
+if grep ' ERROR ' "$log"; then
+    echo "the server logged errors" >&2
+    status=1
+fi
+"$program" verify || status=1
+exit "$status"

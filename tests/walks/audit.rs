@@ -1,0 +1,216 @@
+//! Every successful change is on record (SPEC 3.7).
+
+use api::app::document;
+use kernel::db::Sql;
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use super::Operation;
+use crate::{
+    harness::{App, Client, PASSWORD, Reply, id, person, prepaid, sim, unique},
+    scenario,
+};
+
+/// Another password that is not easy to guess.
+const OTHER_PASSWORD: &str = "seven herons over the canal";
+
+struct Office<'a> {
+    app: &'a App,
+    admin: Client,
+}
+
+impl Office<'_> {
+    fn new_user() -> Value {
+        let name = format!("user{}", unique());
+        json!({"username": name, "full_name": "Анна Иванова", "role": "operator", "password": PASSWORD})
+    }
+
+    /// Somebody signed in, with name and id.
+    async fn somebody(&self) -> (Client, String, i64) {
+        let user = self.admin.post("/users", Self::new_user()).await.expect(201);
+        let name = user["username"].as_str().unwrap().to_owned();
+        (self.app.sign_in(&name, PASSWORD).await, name, id(&user))
+    }
+
+    async fn user(&self) -> i64 {
+        id(&self.admin.post("/users", Self::new_user()).await.expect(201))
+    }
+
+    fn new_role() -> Value {
+        json!({"name": format!("role{}", unique()), "title": "Кассир", "permissions": ["payments:take"]})
+    }
+
+    async fn role(&self) -> i64 {
+        id(&self.admin.post("/roles", Self::new_role()).await.expect(201))
+    }
+
+    /// A contract in its first period.
+    async fn running(&self) -> i64 {
+        let contract = self.admin.draft("100.00").await;
+        self.admin.pay(contract, "100.00").await;
+        self.admin.activate(contract).await;
+        contract
+    }
+
+    async fn ticket(&self) -> i64 {
+        id(&self.admin.post("/tickets", self.new_ticket().await).await.expect(201))
+    }
+
+    async fn new_ticket(&self) -> Value {
+        json!({"customer_id": self.admin.customer().await, "category": "technical", "subject": "Нет связи", "description": "С утра"})
+    }
+
+    /// A PUT of what was read, with one field changed.
+    async fn changed(&self, path: &str, field: &str, value: &str) -> RequestBuilder {
+        let mut body = self.admin.get(path).await.expect(200);
+        body[field] = json!(value);
+        self.admin.request(Method::PUT, path).json(&body)
+    }
+
+    /// A request that makes this operation succeed; none where nobody has thought of one.
+    async fn succeeding(&self, operation: &str) -> Option<RequestBuilder> {
+        let admin = &self.admin;
+        let post = |path: &str, body: Value| admin.request(Method::POST, path).json(&body);
+        let (method, path) = operation.split_once(" /api/v1").unwrap();
+        Some(match (method, path) {
+            ("POST", "/auth/login") => {
+                self.app.stranger().request(Method::POST, path).json(&json!({"username": "admin", "password": PASSWORD}))
+            }
+            ("POST", "/auth/token") => {
+                let form = [("grant_type", "password"), ("username", "admin"), ("password", PASSWORD)];
+                self.app.stranger().request(Method::POST, path).form(&form)
+            }
+            ("POST", "/auth/refresh") => {
+                let pair = self.app.stranger().post("/auth/login", json!({"username": "admin", "password": PASSWORD})).await.expect(200);
+                self.app.stranger().request(Method::POST, path).json(&json!({"refresh": pair["refresh"]}))
+            }
+            ("POST", "/auth/logout" | "/auth/logout-all") => self.somebody().await.0.request(Method::POST, path),
+            ("POST", "/auth/change-password") => {
+                let body = json!({"current_password": PASSWORD, "new_password": OTHER_PASSWORD});
+                self.somebody().await.0.request(Method::POST, path).json(&body)
+            }
+            ("DELETE", "/auth/sessions/{id}") => {
+                let (client, name, _) = self.somebody().await;
+                self.app.sign_in(&name, PASSWORD).await;
+                let sessions = client.get("/auth/sessions").await.expect(200);
+                let other = sessions["results"].as_array().unwrap().iter().find(|session| session["is_current"] == false).unwrap().clone();
+                client.request(
+                    Method::DELETE,
+                    &format!("/auth/sessions/{}", other["id"].as_str().map_or_else(|| other["id"].to_string(), str::to_owned)),
+                )
+            }
+            ("POST", "/auth/api-tokens") => post(path, json!({"name": "nightly", "permissions": ["customers:read"]})),
+            ("DELETE", "/auth/api-tokens/{id}") => {
+                let token = admin.post("/auth/api-tokens", json!({"name": "old", "permissions": ["customers:read"]})).await.expect(201);
+                admin.request(Method::DELETE, &format!("/auth/api-tokens/{}", id(&token)))
+            }
+
+            ("POST", "/users") => post(path, Self::new_user()),
+            ("PUT", "/users/{id}") => self.changed(&format!("/users/{}", self.user().await), "full_name", "Анна Петрова").await,
+            ("PATCH", "/users/{id}") => {
+                admin.request(Method::PATCH, &format!("/users/{}", self.user().await)).json(&json!({"full_name": "Анна Петрова"}))
+            }
+            ("DELETE", "/users/{id}") => admin.request(Method::DELETE, &format!("/users/{}", self.user().await)),
+            ("PUT", "/users/{id}/permissions") => {
+                let body = json!({"granted": ["payments:refund"], "denied": ["sims:puk"]});
+                admin.request(Method::PUT, &format!("/users/{}/permissions", self.user().await)).json(&body)
+            }
+            ("POST", "/users/{id}/block") => post(&format!("/users/{}/block", self.user().await), json!({"reason": "уволен"})),
+            ("POST", "/users/{id}/unblock") => {
+                let user = self.user().await;
+                admin.post(&format!("/users/{user}/block"), json!({"reason": "по ошибке"})).await.expect(200);
+                post(&format!("/users/{user}/unblock"), json!({}))
+            }
+            ("POST", "/users/{id}/reset-password") => {
+                post(&format!("/users/{}/reset-password", self.user().await), json!({"password": OTHER_PASSWORD}))
+            }
+
+            ("POST", "/roles") => post(path, Self::new_role()),
+            ("PUT", "/roles/{id}") => self.changed(&format!("/roles/{}", self.role().await), "title", "Старший кассир").await,
+            ("PATCH", "/roles/{id}") => {
+                admin.request(Method::PATCH, &format!("/roles/{}", self.role().await)).json(&json!({"permissions": []}))
+            }
+            ("DELETE", "/roles/{id}") => admin.request(Method::DELETE, &format!("/roles/{}", self.role().await)),
+
+            ("POST", "/customers") => post(path, person()),
+            ("POST", "/sims") => post(path, sim()),
+            ("POST", "/numbers") => post(path, json!({"first": format!("+7901{:07}", unique()), "count": 1})),
+            ("POST", "/tariffs") => post(path, prepaid("100.00")),
+
+            ("POST", "/contracts") => {
+                let (customer, tariff) = (admin.customer().await, admin.prepaid_tariff("100.00").await);
+                post(path, json!({"customer_id": customer, "tariff_id": tariff}))
+            }
+            ("POST", "/contracts/{id}/activate") => post(&format!("/contracts/{}/activate", admin.draft("0.00").await), json!({})),
+            ("POST", "/contracts/{id}/suspend") => {
+                post(&format!("/contracts/{}/suspend", self.running().await), json!({"reason": "request"}))
+            }
+            ("POST", "/contracts/{id}/resume") => {
+                let contract = self.running().await;
+                admin.post(&format!("/contracts/{contract}/suspend"), json!({"reason": "fraud"})).await.expect(200);
+                post(&format!("/contracts/{contract}/resume"), json!({"reason": "fraud"}))
+            }
+            ("POST", "/contracts/{id}/terminate") => {
+                post(&format!("/contracts/{}/terminate", self.running().await), json!({"reason": "переезд"}))
+            }
+            ("POST", "/payments") => {
+                let contract = admin.draft("100.00").await;
+                post(path, json!({"contract_id": contract, "amount": "1.00", "payment_method": "cash"}))
+            }
+
+            ("POST", "/tickets") => post(path, self.new_ticket().await),
+            ("POST", "/tickets/{id}/assign") => {
+                post(&format!("/tickets/{}/assign", self.ticket().await), json!({"user_id": self.user().await}))
+            }
+            ("POST", "/tickets/{id}/resolve") => {
+                let ticket = self.ticket().await;
+                admin.post(&format!("/tickets/{ticket}/assign"), json!({"user_id": self.user().await})).await.expect(200);
+                post(&format!("/tickets/{ticket}/resolve"), json!({"resolution": "перезапущено"}))
+            }
+            _ => return None,
+        })
+    }
+}
+
+scenario! {
+    async fn every_successful_change_is_on_record_with_its_request_and_without_secrets(app) {
+        let office = Office { app, admin: app.admin().await };
+        for operation in Operation::all(&document()).iter().filter(|operation| operation.method != Method::GET) {
+            let name = operation.name();
+            let Some(request) = office.succeeding(&name).await else { panic!("{name}: give a request that succeeds, here in walks/audit.rs") };
+            let before = app.count("audit").await;
+            let reply = Reply::read(name.clone(), request.header("X-Request-Id", "the-one").send().await.unwrap()).await;
+            assert!((200..300).contains(&reply.status), "{name} answered {}: {}", reply.status, reply.text);
+
+            let newest = office.admin.get("/audit?page_size=500").await.expect(200);
+            let rows: Vec<&Value> = newest["results"].as_array().unwrap().iter().filter(|row| row["seq"].as_i64().unwrap() > before).collect();
+            assert!(!rows.is_empty(), "{name} left nothing on record");
+            for row in rows {
+                assert_eq!((row["request_id"].as_str(), row["address"].as_str()), (Some("the-one"), Some("127.0.0.1")), "{name}: {row}");
+                assert!(row["actor_id"].is_i64(), "{name}: nobody did it: {row}");
+                for secret in [PASSWORD, OTHER_PASSWORD, "$argon2", "tcrm_", "eyJ", "12345678\""] {
+                    assert!(!row.to_string().contains(secret), "{name}: `{secret}` is on record: {row}");
+                }
+            }
+        }
+        let verified = office.admin.get("/audit/verify").await.expect(200);
+        assert_eq!((&verified["intact"], verified["rows"].as_i64()), (&json!(true), Some(app.count("audit").await)));
+        assert_eq!(app.violations().await, Vec::<String>::new());
+    }
+
+    async fn a_row_that_was_altered_or_removed_is_found(app) {
+        let admin = app.admin().await;
+        admin.prepaid_tariff("1.00").await;
+        admin.customer().await;
+        let rows = app.count("audit").await;
+        let behind_our_back = async |sql: &str| {
+            let context = app.state.context(kernel::Origin::default());
+            let text = sql.replace("$row", &(rows - 1).to_string());
+            app.state.db.transaction(&context, async |tx| Sql::owned(text.clone()).execute(tx).await).await.unwrap();
+            admin.get("/audit/verify").await.expect(200)
+        };
+        let broken = |reason: &str| json!({"rows": rows - 2, "intact": false, "first_broken": rows - 1, "reason": reason});
+        assert_eq!(behind_our_back("UPDATE audit SET actor = 'nobody' WHERE seq = $row").await, broken("row_altered"));
+        assert_eq!(behind_our_back("DELETE FROM audit WHERE seq = $row").await, broken("row_missing"));
+    }
+}

@@ -1,0 +1,100 @@
+//! Every code and every permission has its words, in every language (SPEC 1.6).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use acl::Permission;
+use kernel::{
+    error::{Code, common, field},
+    locale::Locale,
+};
+
+/// Every code that a problem may have.
+pub fn codes() -> Vec<Code> {
+    let tables: [&[Code]; 8] = [
+        common::ALL,
+        acl::refusal::ALL,
+        contracts::refusal::ALL,
+        customers::refusal::ALL,
+        payments::refusal::ALL,
+        sims::refusal::ALL,
+        tariffs::refusal::ALL,
+        tickets::refusal::ALL,
+    ];
+    tables.concat()
+}
+
+#[test]
+fn every_code_and_every_permission_has_its_words_in_every_language() {
+    let names = codes().into_iter().map(|code| code.name.to_owned()).chain(field::ALL.iter().map(|name| (*name).to_owned()));
+    let names: Vec<String> = names.chain(Permission::ALL.iter().map(|permission| permission.message())).collect();
+    assert!(Locale::all().count() >= 2);
+    for locale in Locale::all() {
+        for name in &names {
+            let words = locale.find(name, &[]);
+            assert!(words.is_some_and(|words| words.len() > 3), "locales/{}.ftl has no `{name}`", locale.tag());
+        }
+    }
+}
+
+#[test]
+fn a_code_has_one_meaning() {
+    let mut kinds = BTreeMap::new();
+    for code in codes() {
+        let other = kinds.insert(code.name, code.kind);
+        assert_eq!(other, None, "`{}` is declared twice", code.name);
+    }
+}
+
+#[test]
+fn the_english_words_for_a_permission_are_those_of_the_table() {
+    let english = Locale::negotiate(Some("en"));
+    for permission in Permission::ALL {
+        assert_eq!(english.find(&permission.message(), &[]).as_deref(), Some(permission.sentence()), "{permission}");
+    }
+}
+
+/// Messages by name, with the values that each takes.
+fn messages(tag: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let path = format!("{}/../crates/kernel/locales/{tag}.ftl", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut messages: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut name = String::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        if !line.starts_with([' ', '}'])
+            && let Some((start, _)) = line.split_once('=')
+        {
+            name = start.trim().to_owned();
+            assert!(messages.insert(name.clone(), BTreeSet::new()).is_none(), "{tag}.ftl has `{name}` twice");
+        }
+        for after in line.split('$').skip(1) {
+            let value = after.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').next().unwrap();
+            messages.get_mut(&name).unwrap().insert(value.to_owned());
+        }
+    }
+    messages
+}
+
+#[test]
+fn every_language_has_the_same_messages_with_the_same_values() {
+    let reference = messages("ru");
+    assert!(reference.len() > 100, "{} messages", reference.len());
+    for locale in Locale::all() {
+        let others = messages(locale.tag());
+        let names = |messages: &BTreeMap<String, BTreeSet<String>>| messages.keys().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(names(&reference), names(&others), "ru.ftl and {}.ftl", locale.tag());
+        for (name, values) in &reference {
+            assert_eq!(values, &others[name], "`{name}` in ru.ftl and {}.ftl", locale.tag());
+        }
+    }
+}
+
+#[test]
+fn no_message_is_left_over() {
+    let permissions: Vec<String> = Permission::ALL.iter().map(|permission| permission.message()).collect();
+    let codes = codes();
+    let known = |name: &str| {
+        codes.iter().any(|code| code.name == name) || field::ALL.contains(&name) || permissions.iter().any(|known| known == name)
+    };
+    let left_over: Vec<String> = messages("ru").into_keys().filter(|name| !known(name)).collect();
+    assert_eq!(left_over, Vec::<String>::new(), "nothing in the code says these");
+}
