@@ -8,6 +8,7 @@ pub mod clock;
 pub mod context;
 pub mod country;
 pub mod db;
+pub mod edit;
 pub mod error;
 pub mod id;
 pub mod input;
@@ -18,9 +19,10 @@ pub mod text;
 
 pub use clock::Clock;
 pub use context::{Context, Origin, Policy};
+pub use edit::{Edit, Expected};
 pub use error::{Code, Error, FieldErrors, Kind, Result};
 pub use id::Id;
-pub use input::{Edit, Expected, Input};
+pub use input::Input;
 pub use money::Money;
 pub use page::{Page, Paging};
 

@@ -13,7 +13,7 @@ mod sql;
 
 use std::{
     ops::{Deref, DerefMut},
-    pin::{Pin, pin},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -246,69 +246,61 @@ impl Db {
     ///
     /// Errors: `database_away` when the database does not answer within [`LONGEST_WAIT`], and what `work` says.
     pub async fn read<T>(&self, work: impl AsyncFn(&mut Conn) -> Result<T>) -> Result<T> {
-        let mut tries = 1;
-        loop {
-            let attempt = pin!(async {
-                let mut conn = self.connection().await?;
-                let outcome = work(&mut conn).await;
-                conn.done();
-                outcome
-            });
-            match self.bounded(attempt).await {
-                Err(error) if error.is_transient() == Some(Transient::Connection) && tries < READ_TRIES => {
-                    tries += 1;
-                    self.drop_idle();
-                }
-                outcome => return outcome,
-            }
-        }
+        self.tried(Transient::Connection, READ_TRIES, || async {
+            let mut conn = self.connection().await?;
+            let outcome = work(&mut conn).await;
+            conn.done();
+            outcome
+        })
+        .await
     }
 
     /// One number by one statement, as [`Db::read`] would; its future may move between threads, for tasks of their own.
     pub async fn number(&self, statement: &Sql) -> Result<i64> {
-        let mut tries = 1;
-        loop {
-            let attempt = pin!(async {
-                let mut conn = self.connection().await?;
-                let outcome = statement.clone().scalar(&mut conn).await;
-                conn.done();
-                outcome
-            });
-            match self.bounded(attempt).await {
-                Err(error) if error.is_transient() == Some(Transient::Connection) && tries < READ_TRIES => {
-                    tries += 1;
-                    self.drop_idle();
-                }
-                outcome => return outcome,
-            }
-        }
+        self.tried(Transient::Connection, READ_TRIES, || async {
+            let mut conn = self.connection().await?;
+            let outcome = statement.clone().scalar(&mut conn).await;
+            conn.done();
+            outcome
+        })
+        .await
     }
 
     /// Runs `work` in a transaction and commits it with its audit trail; on an error nothing has happened.
     ///
     /// Errors: `database_away` when the database does not answer in time, and what `work` says.
     pub async fn transaction<T>(&self, context: &Context, work: impl AsyncFn(&mut Tx) -> Result<T>) -> Result<T> {
-        let mut tries = 1;
-        loop {
-            let attempt = pin!(async {
-                let mut tx = self.begin(context).await?;
-                match work(&mut tx).await {
-                    Ok(outcome) => tx.commit().await.map(|()| outcome),
-                    Err(error) => {
-                        tx.roll_back().await;
-                        Err(error)
+        self.tried(Transient::Collision, WRITE_TRIES, || async {
+            let mut tx = self.begin(context).await?;
+            match work(&mut tx).await {
+                Ok(outcome) => tx.commit().await.map(|()| outcome),
+                Err(error) => {
+                    tx.roll_back().await;
+                    Err(error)
+                }
+            }
+        })
+        .await
+    }
+
+    /// Tries, each time within the bound, as long as what went wrong is `mishap` and there are tries left.
+    async fn tried<T, F: Future<Output = Result<T>>>(&self, mishap: Transient, tries: u32, attempt: impl Fn() -> F) -> Result<T> {
+        for _ in 1..tries {
+            match self.bounded(attempt()).await {
+                Err(error) if error.is_transient() == Some(mishap) => {
+                    if mishap == Transient::Connection {
+                        self.drop_idle();
                     }
                 }
-            });
-            match self.bounded(attempt).await {
-                Err(error) if error.is_transient() == Some(Transient::Collision) && tries < WRITE_TRIES => tries += 1,
                 outcome => return outcome,
             }
         }
+        self.bounded(attempt()).await
     }
 
-    // pinned where it was made: these futures are large, and moving them shows in a profile
-    async fn bounded<T>(&self, work: Pin<&mut impl Future<Output = Result<T>>>) -> Result<T> {
+    async fn bounded<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        // pinned where it was made: these futures are large, and moving them shows in a profile
+        let work = pin!(work);
         match self.patience {
             None => work.await,
             Some(patience) => timeout(patience, work).await.unwrap_or_else(|_| Err(Error::new(common::DATABASE_AWAY).retry_after(1))),
