@@ -10,7 +10,7 @@ fn place() -> Place {
 }
 
 /// Every variable with a value that it cannot have.
-const WRONG: [(&str, &str); 24] = [
+const WRONG: [(&str, &str); 27] = [
     ("ACCESS_TOKEN_MINUTES", "soonish"),
     ("ADMIN_PASSWORD", "hunter2"),
     ("BIND", "everywhere"),
@@ -27,10 +27,13 @@ const WRONG: [(&str, &str); 24] = [
     ("REFRESH_TOKEN_DAYS", "366"),
     ("SHUTDOWN_SECONDS", "301"),
     ("SIGN_INS_PER_MINUTE", "zero"),
+    ("TICKET_HOLIDAYS", "new-year"),
     ("TICKET_HOURS_CRITICAL", "0"),
     ("TICKET_HOURS_HIGH", "10001"),
     ("TICKET_HOURS_LOW", "4.5"),
     ("TICKET_HOURS_MEDIUM", "1e3"),
+    ("TICKET_WORKING_DAYS", "weekdays"),
+    ("TICKET_WORKING_HOURS", "nine-to-five"),
     ("TIMEZONE", "Mars/Olympus"),
     ("TRUSTED_PROXIES", "friends"),
     ("WORKERS", "257"),

@@ -1,6 +1,6 @@
 //! Putting the server together: one way for the program and for its tests.
 
-use std::{fs, io::Write, net::TcpListener, path::Path, sync::Arc, time::Duration};
+use std::{collections::HashMap, fs, io::Write, net::TcpListener, path::Path, sync::Arc, time::Duration};
 
 use acl::{
     Access, AccessSettings, PasswordCost, Secret,
@@ -9,9 +9,10 @@ use acl::{
 use actix_cors::Cors;
 use actix_web::{
     App, HttpRequest, HttpResponse, HttpServer,
-    dev::{ResourceDef, Server},
+    body::{BoxBody, MessageBody},
+    dev::{ResourceDef, Server, ServiceRequest, ServiceResponse},
     http::{Method, header},
-    middleware::{Condition, from_fn},
+    middleware::{Condition, Next, from_fn},
     web::{self, Data},
 };
 use kernel::{
@@ -88,37 +89,67 @@ fn kept_secret(folder: &Path) -> Result<Secret> {
 }
 
 /// The documented routes and the documentation's own, by path, for telling a wrong method from a wrong path.
-struct KnownPaths(Vec<(ResourceDef, Vec<Method>)>);
+struct KnownPaths {
+    /// Paths without a part in braces; of those that also fit a path with one, they go before it.
+    literal: HashMap<String, Vec<Method>>,
+    others: Vec<(ResourceDef, Vec<Method>)>,
+}
 
 impl KnownPaths {
     fn of(document: &Value) -> Self {
-        let pages = ["/", "/swagger-ui", "/swagger-ui/{_:.*}", openapi::PATH].map(|path| (ResourceDef::new(path), vec![Method::GET]));
-        let routes = document["paths"].as_object().into_iter().flatten().map(|(path, item)| {
+        let mut known = Self { literal: HashMap::new(), others: Vec::new() };
+        for path in ["/", "/swagger-ui", openapi::PATH] {
+            known.literal.insert(path.to_owned(), vec![Method::GET]);
+        }
+        known.others.push((ResourceDef::new("/swagger-ui/{_:.*}"), vec![Method::GET]));
+        for (path, item) in document["paths"].as_object().into_iter().flatten() {
             let methods = item.as_object().into_iter().flatten();
-            let methods = methods.filter_map(|(method, _)| Method::from_bytes(method.to_uppercase().as_bytes()).ok());
-            (ResourceDef::new(path.as_str()), methods.collect())
-        });
-        Self(routes.chain(pages).collect())
+            let methods = methods.filter_map(|(method, _)| Method::from_bytes(method.to_uppercase().as_bytes()).ok()).collect();
+            if path.contains('{') {
+                known.others.push((ResourceDef::new(path.as_str()), methods));
+            } else {
+                known.literal.insert(path.clone(), methods);
+            }
+        }
+        known
     }
 
     fn methods(&self, path: &str) -> Vec<&str> {
-        let mut methods: Vec<&str> = self
-            .0
-            .iter()
-            .filter(|(definition, _)| definition.is_match(path))
-            .flat_map(|(_, methods)| methods.iter().map(Method::as_str))
-            .collect();
+        let fitting = self.others.iter().filter(|(definition, _)| definition.is_match(path)).flat_map(|(_, methods)| methods);
+        let mut methods: Vec<&str> = match self.literal.get(path) {
+            Some(methods) => methods.iter().map(Method::as_str).collect(),
+            None => fitting.map(Method::as_str).collect(),
+        };
         methods.sort_unstable();
         methods.dedup();
         methods
     }
+
+    fn refusal(&self, path: &str) -> Refused {
+        match self.methods(path) {
+            methods if methods.is_empty() => common::NO_SUCH_PATH.into(),
+            methods => Error::new(common::METHOD_NOT_ALLOWED).with("allow", methods.join(", ")).into(),
+        }
+    }
 }
 
 async fn nothing_here(request: HttpRequest, known: Data<KnownPaths>) -> std::result::Result<HttpResponse, Refused> {
-    Err(match known.methods(request.path()) {
-        methods if methods.is_empty() => common::NO_SUCH_PATH.into(),
-        methods => Error::new(common::METHOD_NOT_ALLOWED).with("allow", methods.join(", ")).into(),
-    })
+    Err(known.refusal(request.path()))
+}
+
+/// Keeps `PUT /tickets/overdue` from being taken for a ticket by the name of `overdue`.
+async fn literal_paths_first(
+    known: Data<KnownPaths>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> std::result::Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    match known.literal.get(request.path()) {
+        Some(methods) if !methods.contains(request.method()) => {
+            let refusal = known.refusal(request.path());
+            Ok(request.error_response(refusal))
+        }
+        _ => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
+    }
 }
 
 /// The OpenAPI document.
@@ -144,6 +175,7 @@ pub fn serve(state: Arc<State>, listener: TcpListener) -> std::io::Result<Server
             .route("/", web::get().to(to_swagger))
             .route("/swagger-ui", web::get().to(to_swagger))
             .default_service(web::to(nothing_here))
+            .wrap(from_fn(literal_paths_first))
             // without origins there is nothing for it to do
             .wrap(Condition::new(!state.settings.cors_allowed_origins.is_empty(), cors(&state.settings)))
             .wrap(from_fn(edge::around))

@@ -13,10 +13,15 @@ use std::{
 };
 
 use acl::Secret;
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use chrono_tz::Tz;
 use ipnet::IpNet;
-use kernel::{Policy, country::Country, db::DatabaseUrl};
+use kernel::{
+    Calendar, Policy,
+    calendar::{WorkingDays, WorkingHours},
+    country::Country,
+    db::DatabaseUrl,
+};
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -165,6 +170,17 @@ impl Settings {
                 from.number("TICKET_HOURS_MEDIUM", hours, 1..=10_000, 24),
                 from.number("TICKET_HOURS_LOW", hours, 1..=10_000, 72),
             ],
+            ticket_calendar: Calendar::new(
+                time_zone,
+                from.parsed("TICKET_WORKING_DAYS", "days of the week, such as mon-fri or mon,wed,fri", parse_text, WorkingDays::default()),
+                from.parsed(
+                    "TICKET_WORKING_HOURS",
+                    "the beginning and the end of the working day, such as 09:00-18:00",
+                    parse_text,
+                    WorkingHours::default(),
+                ),
+                from.listed("TICKET_HOLIDAYS", "dates, such as 2026-01-01, separated by commas", date).into_iter().collect(),
+            ),
         };
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let settings = Self {
@@ -226,6 +242,15 @@ fn log_filter(text: &str) -> Option<String> {
     let level = |word: &str| word.parse::<log::LevelFilter>().is_ok();
     let right = |item: &str| item.split_once('=').map_or_else(|| level(item), |(part, word)| !part.is_empty() && level(word));
     text.split(',').all(|item| right(item.trim())).then(|| text.to_owned())
+}
+
+fn parse_text<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
+/// A date as it is written here, and not as chrono would also read it.
+fn date(text: &str) -> Option<NaiveDate> {
+    text.parse().ok().filter(|date: &NaiveDate| date.to_string() == text)
 }
 
 fn network(text: &str) -> Option<IpNet> {

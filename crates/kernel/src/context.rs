@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
-use crate::country::Country;
+use crate::{calendar::Calendar, country::Country};
 
 /// The operator's settings that rules depend on.
 #[derive(Clone, Debug)]
@@ -18,6 +18,17 @@ pub struct Policy {
     pub number_quarantine_days: i64,
     /// Hours to solve a ticket, by priority: critical, high, medium, low.
     pub ticket_hours: [i64; 4],
+    /// When the time to solve a ticket counts.
+    pub ticket_calendar: Calendar,
+}
+
+impl Policy {
+    /// What holds in this country where nothing else is set.
+    pub fn standard(country: Country) -> Self {
+        let time_zone = country.time_zone();
+        let ticket_calendar = Calendar::always(time_zone);
+        Self { country, time_zone, number_quarantine_days: 90, ticket_hours: [4, 8, 24, 72], ticket_calendar }
+    }
 }
 
 /// Where a change came from.

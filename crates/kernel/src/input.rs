@@ -333,7 +333,7 @@ pub(crate) mod tests {
 
     pub(crate) fn context() -> Context {
         let country = Country::Ru;
-        let policy = Policy { country, time_zone: country.time_zone(), number_quarantine_days: 90, ticket_hours: [4, 8, 24, 72] };
+        let policy = Policy::standard(country);
         Context { now: DateTime::UNIX_EPOCH, policy: Arc::new(policy), origin: Origin::default() }
     }
 

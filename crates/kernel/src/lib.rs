@@ -4,6 +4,7 @@
 //! [`input`] (how a request body becomes a checked value, with every wrong field named at once).
 
 pub mod audit;
+pub mod calendar;
 pub mod clock;
 pub mod context;
 pub mod country;
@@ -17,6 +18,7 @@ pub mod money;
 pub mod page;
 pub mod text;
 
+pub use calendar::Calendar;
 pub use clock::Clock;
 pub use context::{Context, Origin, Policy};
 pub use edit::{Edit, Expected};

@@ -162,7 +162,7 @@ mod tests {
 
     fn wrong<I: Input>(body: Value) -> Vec<(String, &'static str)> {
         let country = Country::Ru;
-        let policy = Policy { country, time_zone: country.time_zone(), number_quarantine_days: 90, ticket_hours: [4, 8, 24, 72] };
+        let policy = Policy::standard(country);
         let context = Context { now: DateTime::UNIX_EPOCH, policy: Arc::new(policy), origin: Origin::default() };
         match from_fields::<I>(body.as_object().unwrap().clone(), &context) {
             Ok(_) => Vec::new(),

@@ -131,7 +131,7 @@ mod tests {
 
     fn read(changes: Value) -> Result<TariffInput, Vec<(String, &'static str)>> {
         let country = Country::Ru;
-        let policy = Policy { country, time_zone: country.time_zone(), number_quarantine_days: 90, ticket_hours: [4, 8, 24, 72] };
+        let policy = Policy::standard(country);
         let context = Context { now: DateTime::UNIX_EPOCH, policy: Arc::new(policy), origin: Origin::default() };
         let mut body = json!({"name": "Смарт", "tariff_type": "prepaid", "monthly_fee": "650.00"});
         body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());

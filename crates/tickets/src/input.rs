@@ -163,7 +163,7 @@ mod tests {
 
     fn read<I: Input>(body: &serde_json::Value) -> Result<I> {
         let country = Country::Ru;
-        let policy = Policy { country, time_zone: country.time_zone(), number_quarantine_days: 90, ticket_hours: [4, 8, 24, 72] };
+        let policy = Policy::standard(country);
         let context = Context { now: DateTime::UNIX_EPOCH, policy: Arc::new(policy), origin: Origin::default() };
         parse(body.to_string().as_bytes(), &context)
     }

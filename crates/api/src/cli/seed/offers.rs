@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn every_tariff_passes_the_rules_of_tariffs() {
         for country in Country::ALL {
-            let policy = Policy { country, time_zone: country.time_zone(), number_quarantine_days: 90, ticket_hours: [4, 8, 24, 72] };
+            let policy = Policy::standard(country);
             let context = Context { now: DateTime::UNIX_EPOCH, policy: Arc::new(policy), origin: Origin::default() };
             for input in inputs(country).unwrap() {
                 let serde_json::Value::Object(fields) = serde_json::to_value(&input).unwrap() else { panic!("no object") };

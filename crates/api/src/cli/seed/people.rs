@@ -250,7 +250,7 @@ mod tests {
     use super::*;
 
     fn context(country: Country) -> Context {
-        let policy = Policy { country, time_zone: country.time_zone(), number_quarantine_days: 90, ticket_hours: [4, 8, 24, 72] };
+        let policy = Policy::standard(country);
         Context { now: DateTime::from_timestamp(1_767_225_600, 0).unwrap(), policy: Arc::new(policy), origin: Origin::default() }
     }
 
