@@ -350,8 +350,9 @@ struct Driver {
 
 impl Driver {
     async fn drive(mut self) {
+        let mut connection = None;
         while let Some(waiting) = self.next() {
-            let answer = self.gate.db.number(&store::EPOCH).await;
+            let answer = self.gate.db.number(&store::EPOCH, &mut connection).await;
             if let Err(error) = &answer {
                 log::warn!("cannot read the access epoch: {error}");
             }

@@ -62,6 +62,7 @@ pub async fn open(settings: Settings, clock: Clock, cost: PasswordCost) -> Resul
     let (name, password) = (&state.settings.admin_username, state.settings.admin_password.as_ref());
     // a start is not given up for a slow disk or for somebody who starts at the same time; nor is a password that was made lost
     let first_admin = bootstrap::bootstrap(&state.db.patient(), &context, state.access.passwords(), name, password).await?;
+    state.db.drop_idle();
     Ok(Opened { state, first_admin })
 }
 

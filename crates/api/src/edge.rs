@@ -188,9 +188,13 @@ fn describe(state: &State, request: &ServiceRequest) -> RequestInfo {
     let forwarded = |name: &'static str| text(HeaderName::from_static(name)).filter(|_| behind_proxy);
     // the last address a trusted proxy did not add itself; some proxies add a line and not an item, and what stands before
     // something that is no address may be anybody's word
-    let lines: Vec<&str> = headers.get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).filter(|_| behind_proxy).collect();
-    let hops = lines.iter().rev().flat_map(|line| line.rsplit(',')).map_while(|item| item.trim().parse().ok());
-    let address = hops.into_iter().find(|address| !state.is_trusted_proxy(*address)).or(peer);
+    let address = if behind_proxy {
+        let lines: Vec<&str> = headers.get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
+        let mut hops = lines.iter().rev().flat_map(|line| line.rsplit(',')).map_while(|item| item.trim().parse().ok());
+        hops.find(|address| !state.is_trusted_proxy(*address)).or(peer)
+    } else {
+        peer
+    };
     let base_url = match &state.settings.public_url {
         Some(url) => url.clone(),
         None => {

@@ -73,7 +73,7 @@ impl Seed {
         let state = opened.state;
         let db = state.db.patient();
         let context = state.context(Origin { request_id: "seed".into(), address: None });
-        if db.number(&ANYTHING_THERE).await? > 0 {
+        if db.read(async |conn| ANYTHING_THERE.clone().scalar::<i64>(conn).await).await? > 0 {
             return Err(common::DATABASE_NOT_EMPTY.into());
         }
         let plan = Arc::new(self.plan(&db, &context).await?);

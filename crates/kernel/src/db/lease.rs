@@ -49,6 +49,11 @@ impl Lease {
     pub(super) fn done(&mut self) {
         self.is_done = true;
     }
+
+    /// Something runs on it once more.
+    pub(super) fn again(&mut self) {
+        self.is_done = false;
+    }
 }
 
 impl Deref for Lease {

@@ -15,7 +15,7 @@ use std::{
     ops::{Deref, DerefMut},
     pin::pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -130,6 +130,14 @@ impl Conn {
         }
     }
 
+    /// Something runs on it once more.
+    fn again(mut self) -> Self {
+        if let Link::Postgres(conn) = &mut self.link {
+            conn.again();
+        }
+        self
+    }
+
     /// `FOR UPDATE` where the engine locks rows; SQLite's one writer needs none.
     pub fn for_update(&self) -> &'static str {
         match self.engine() {
@@ -233,8 +241,11 @@ impl Db {
         Ok(Tx { conn, context: context.clone(), trail: Vec::new() })
     }
 
-    /// Closes the connections that nobody uses: where one is broken, those beside it are too.
-    fn drop_idle(&self) {
+    /// Closes the connections that nobody uses.
+    ///
+    /// Where one is broken, those beside it are too. And a connection is woken by the thread that opened it: those that were
+    /// opened while starting would cost each request a detour over a thread that serves none.
+    pub fn drop_idle(&self) {
         if let Pools::Postgres(pool) = &self.pools {
             while let Some(mut conn) = pool.try_acquire() {
                 conn.close_on_drop();
@@ -256,12 +267,22 @@ impl Db {
     }
 
     /// One number by one statement, as [`Db::read`] would; its future may move between threads, for tasks of their own.
-    pub async fn number(&self, statement: &Sql) -> Result<i64> {
+    ///
+    /// Who asks again and again keeps the connection in `kept` meanwhile: taking one and giving it back costs more than
+    /// the question.
+    pub async fn number(&self, statement: &Sql, kept: &mut Option<Conn>) -> Result<i64> {
+        let kept = Mutex::new(kept);
+        let lock = || kept.lock().unwrap_or_else(PoisonError::into_inner);
         self.tried(Transient::Connection, READ_TRIES, || async {
-            let mut conn = self.connection().await?;
-            let outcome = statement.clone().scalar(&mut conn).await;
+            let held = lock().take();
+            let mut conn = match held {
+                Some(conn) => conn.again(),
+                None => self.connection().await?,
+            };
+            let number = statement.clone().scalar(&mut conn).await?;
             conn.done();
-            outcome
+            **lock() = Some(conn);
+            Ok(number)
         })
         .await
     }
