@@ -52,7 +52,7 @@ scenario! {
         assert_ne!(one.first_admin.is_some(), other.first_admin.is_some());
         let count = async |table: &str| {
             let sql = kernel::db::Sql::owned(format!("SELECT COUNT(*) FROM {table}"));
-            one.state.db.number(&sql).await.unwrap()
+            one.state.db.read(async |conn| sql.clone().scalar::<i64>(conn).await).await.unwrap()
         };
         assert_eq!((count("users").await, count("roles").await), (1, 4));
         one.state.db.close().await;
