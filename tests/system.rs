@@ -4,8 +4,10 @@
 mod harness;
 
 mod access;
+mod contracts;
 mod conventions;
 mod main_job;
+mod payments;
 mod program;
 mod records;
 mod walks;

@@ -13,21 +13,38 @@ CREATE TABLE payments (
     processed_at     TIMESTAMPTZ,
     processed_by     TEXT,
     balance_after    BIGINT,
+    ledger_number    BIGINT      CHECK (ledger_number > 0),
     refund_of        BIGINT      REFERENCES payments (id),
+    failure_reason   TEXT,
     period_start     DATE,
     period_end       DATE,
+    search_text      TEXT        NOT NULL DEFAULT '',
     version          BIGINT      NOT NULL DEFAULT 1,
     -- a correction goes either way, everything else has its sign in its type
     CHECK (transaction_type = 'correction' OR amount > 0),
-    CHECK (status <> 'success' OR (balance_after IS NOT NULL AND processed_at IS NOT NULL))
+    CHECK (transaction_type <> 'correction' OR amount <> 0),
+    -- that a payment was given back is told by its refunds
+    CHECK (status IN ('pending', 'processing', 'success', 'failed', 'cancelled')),
+    CHECK ((status = 'success') = (balance_after IS NOT NULL) AND (status = 'success') = (ledger_number IS NOT NULL)),
+    CHECK (status <> 'success' OR processed_at IS NOT NULL),
+    CHECK ((refund_of IS NOT NULL) = (transaction_type = 'refund')),
+    -- the place in the contract's ledger
+    UNIQUE (contract_id, ledger_number)
 );
-CREATE INDEX payments_contract ON payments (contract_id, id);
+CREATE INDEX payments_contract ON payments (contract_id, created_at, id);
 CREATE INDEX payments_created_at ON payments (created_at, id);
-CREATE INDEX payments_status ON payments (status, id);
-CREATE INDEX payments_transaction_type ON payments (transaction_type, id);
-CREATE INDEX payments_payment_method ON payments (payment_method, id);
+CREATE INDEX payments_processed_at ON payments (processed_at) WHERE status = 'success';
+CREATE INDEX payments_status ON payments (status, created_at, id);
+CREATE INDEX payments_transaction_type ON payments (transaction_type, created_at, id);
+CREATE INDEX payments_payment_method ON payments (payment_method, created_at, id);
 CREATE INDEX payments_amount ON payments (amount, id);
 CREATE INDEX payments_refund_of ON payments (refund_of) WHERE refund_of IS NOT NULL;
+
+-- payments that were given back whole; a note beside the ledger, whose rows stay as they are
+CREATE TABLE refunded_payments (
+    payment_id  BIGINT      PRIMARY KEY REFERENCES payments (id),
+    refunded_at TIMESTAMPTZ NOT NULL
+);
 
 CREATE FUNCTION payments_success_is_final() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -36,6 +53,11 @@ END
 $$;
 CREATE TRIGGER payments_success_is_final BEFORE UPDATE OR DELETE ON payments
     FOR EACH ROW WHEN (OLD.status = 'success') EXECUTE FUNCTION payments_success_is_final();
+-- TRUNCATE removes rows without asking the trigger above
+CREATE TRIGGER payments_are_not_truncated BEFORE TRUNCATE ON payments
+    FOR EACH STATEMENT EXECUTE FUNCTION payments_success_is_final();
+
+CREATE INDEX payments_search ON payments USING gin (search_text gin_trgm_ops);
 
 -- [period_start, period_end): a prepaid period is charged when it begins, a postpaid one when it ends
 CREATE TABLE contract_periods (

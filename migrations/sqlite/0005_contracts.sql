@@ -25,11 +25,13 @@ CREATE TABLE contracts (
 -- a SIM may stand in many drafts and in many histories, and in one living contract
 CREATE UNIQUE INDEX contracts_unique_sim ON contracts (sim_id) WHERE status IN ('active', 'suspended');
 CREATE INDEX contracts_sim ON contracts (sim_id);
-CREATE INDEX contracts_customer ON contracts (customer_id, id);
-CREATE INDEX contracts_tariff ON contracts (tariff_id, id);
-CREATE INDEX contracts_status ON contracts (status, id);
+CREATE INDEX contracts_customer ON contracts (customer_id, created_at, id);
+CREATE INDEX contracts_tariff ON contracts (tariff_id, created_at, id);
+CREATE INDEX contracts_status ON contracts (status, created_at, id);
 CREATE INDEX contracts_created_at ON contracts (created_at, id);
 CREATE INDEX contracts_signed_date ON contracts (signed_date, id);
+CREATE INDEX contracts_activation_date ON contracts (activation_date);
+CREATE INDEX contracts_termination_date ON contracts (termination_date);
 CREATE INDEX contracts_balance ON contracts (balance, id);
 CREATE INDEX contracts_next_billing_date ON contracts (next_billing_date, id);
 

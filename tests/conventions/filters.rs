@@ -31,9 +31,14 @@ fn tried(ids: &BTreeMap<&str, i64>) -> Vec<Tried> {
         ("/contracts", "customer", id("customer"), "customer_id", none()),
         ("/contracts", "tariff", id("tariff"), "tariff_id", none()),
         ("/payments", "contract", id("contract"), "contract_id", none()),
-        words("/payments", "transaction_type", "charge", "transaction_type", "refund"),
+        words("/payments", "transaction_type", "charge", "transaction_type", "correction"),
         words("/payments", "status", "success", "status", "failed"),
-        words("/payments", "payment_method", "terminal", "payment_method", "card"),
+        words("/payments", "status", "pending", "status", "processing"),
+        words("/payments", "status", "refunded", "status", "cancelled"),
+        words("/payments", "payment_method", "terminal", "payment_method", ""),
+        ("/payments", "refund_of", id("refunded"), "refund_of", none()),
+        ("/payments/pending", "contract", id("contract"), "contract_id", none()),
+        words("/payments/pending", "payment_method", "card", "payment_method", "cash"),
         words("/tickets", "status", "new", "status", "closed"),
         words("/tickets", "category", "sim", "category", "complaint"),
         words("/tickets", "priority", "critical", "priority", "high"),
@@ -80,6 +85,7 @@ async fn ids(app: &App, admin: &Client) -> BTreeMap<&'static str, i64> {
         ("tariff", id(&active["tariff_id"])),
         ("worker", user("worker").await),
         ("admin", user("admin").await),
+        ("refunded", id(&admin.get("/payments?status=refunded").await.expect(200)["results"][0]["id"])),
     ]
     .into()
 }

@@ -183,6 +183,11 @@ scenario! {
 
         let (customer, tariff) = (admin.customer().await, admin.prepaid_tariff("0.00").await);
         let (draft, other) = (admin.draft("0.00").await, admin.draft("0.00").await);
+        let paid = id(&admin.pay(other, "5.00").await);
+        let mut pending = Vec::new();
+        for _ in 0..3 {
+            pending.push(id(&admin.post("/payments", json!({"contract_id": other, "amount": 1, "payment_method": "card"})).await.expect(201)));
+        }
         let user = id(&admin.post("/users", json!({"username": "worker", "full_name": "x", "role": "operator", "password": PASSWORD})).await.expect(201));
         let ticket = id(&admin.post("/tickets", json!({"customer_id": customer, "category": "sim", "subject": "x", "description": "x"})).await.expect(201));
         let pair = app.stranger().post("/auth/login", json!({"username": "admin", "password": PASSWORD})).await.expect(200);
@@ -198,6 +203,13 @@ scenario! {
             (&admin, format!("/contracts/{draft}/resume"), json!({"reason": "request"})),
             (&admin, format!("/contracts/{draft}/terminate"), json!({"reason": "x"})),
             (&admin, "/payments".into(), json!({"contract_id": other, "amount": 1, "payment_method": "cash"})),
+            (&admin, format!("/contracts/{other}/add_balance"), json!({"amount": 1})),
+            (&admin, format!("/contracts/{other}/deduct_balance"), json!({"amount": 1, "description": "x"})),
+            (&admin, "/payments/corrections".into(), json!({"contract_id": other, "amount": -1, "reason": "x"})),
+            (&admin, format!("/payments/{paid}/refund"), json!({"reason": "x"})),
+            (&admin, format!("/payments/{}/process", pending[0]), json!({})),
+            (&admin, format!("/payments/{}/cancel", pending[1]), json!({})),
+            (&admin, format!("/payments/{}/fail", pending[2]), json!({"reason": "x"})),
             (&admin, "/tickets".into(), json!({"customer_id": customer, "category": "sim", "subject": "x", "description": "x"})),
             (&admin, format!("/tickets/{ticket}/assign"), json!({"user_id": user})),
             (&admin, format!("/tickets/{ticket}/resolve"), json!({"resolution": "x"})),

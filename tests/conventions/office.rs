@@ -97,6 +97,16 @@ pub async fn furnish(app: &App) -> Client {
         admin.post("/payments", json!({"contract_id": contracts[contract], "amount": amount, "payment_method": method})).await.expect(201);
         pass(app, n);
     }
+    for (n, (contract, method)) in
+        [(1, "card"), (2, "card"), (1, "mobile_payment"), (3, "auto_payment"), (2, "card"), (4, "card")].into_iter().enumerate()
+    {
+        let one =
+            json!({"contract_id": contracts[contract], "amount": "70.00", "payment_method": method, "transaction_id": format!("шлюз-{n}")});
+        admin.post("/payments", one).await.expect(201);
+        pass(app, n);
+    }
+    let whole = id(&admin.get(&format!("/payments?contract={}&amount_max=50.00", contracts[2])).await.expect(200)["results"][0]);
+    admin.post(&format!("/payments/{whole}/refund"), json!({"reason": "оплачен чужой договор"})).await.expect(200);
     // one with debt, one that can pay, and the others stay drafts
     admin.activate(contracts[0]).await;
     admin.activate(contracts[1]).await;

@@ -52,6 +52,12 @@ impl Office<'_> {
         contract
     }
 
+    /// A payment whose money is yet to come.
+    async fn pending(&self) -> i64 {
+        let body = json!({"contract_id": self.admin.draft("1.00").await, "amount": "5.00", "payment_method": "card"});
+        id(&self.admin.post("/payments", body).await.expect(201))
+    }
+
     async fn ticket(&self) -> i64 {
         id(&self.admin.post("/tickets", self.new_ticket().await).await.expect(201))
     }
@@ -152,6 +158,28 @@ impl Office<'_> {
             }
             ("POST", "/contracts/{id}/terminate") => {
                 post(&format!("/contracts/{}/terminate", self.running().await), json!({"reason": "переезд"}))
+            }
+            ("PUT", "/contracts/{id}") => self.changed(&format!("/contracts/{}", admin.draft("1.00").await), "notes", "позвонить").await,
+            ("PATCH", "/contracts/{id}") => {
+                admin.request(Method::PATCH, &format!("/contracts/{}", self.running().await)).json(&json!({"discount_percent": "10"}))
+            }
+            ("DELETE", "/contracts/{id}") => admin.request(Method::DELETE, &format!("/contracts/{}", admin.draft("1.00").await)),
+            ("POST", "/contracts/{id}/add_balance") => {
+                post(&format!("/contracts/{}/add_balance", self.running().await), json!({"amount": "5.00"}))
+            }
+            ("POST", "/contracts/{id}/deduct_balance") => {
+                post(&format!("/contracts/{}/deduct_balance", self.running().await), json!({"amount": "5.00", "description": "ошибка"}))
+            }
+            ("POST", "/payments/corrections") => {
+                post(path, json!({"contract_id": self.running().await, "amount": "-5.00", "reason": "ошибка"}))
+            }
+            ("POST", "/payments/{id}/process") => post(&format!("/payments/{}/process", self.pending().await), json!({})),
+            ("POST", "/payments/{id}/cancel") => post(&format!("/payments/{}/cancel", self.pending().await), json!({})),
+            ("POST", "/payments/{id}/fail") => post(&format!("/payments/{}/fail", self.pending().await), json!({"reason": "банк отказал"})),
+            ("DELETE", "/payments/{id}") => admin.request(Method::DELETE, &format!("/payments/{}", self.pending().await)),
+            ("POST", "/payments/{id}/refund") => {
+                let payment = id(&admin.pay(admin.draft("1.00").await, "5.00").await);
+                post(&format!("/payments/{payment}/refund"), json!({"reason": "не туда"}))
             }
             ("POST", "/payments") => {
                 let contract = admin.draft("100.00").await;

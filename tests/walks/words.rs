@@ -26,6 +26,7 @@ pub fn codes() -> Vec<Code> {
 #[test]
 fn every_code_and_every_permission_has_its_words_in_every_language() {
     let names = codes().into_iter().map(|code| code.name.to_owned()).chain(field::ALL.iter().map(|name| (*name).to_owned()));
+    let names = names.chain(contracts::REQUIREMENTS.into_iter().map(contracts::sentence_name));
     let names: Vec<String> = names.chain(Permission::ALL.iter().map(|permission| permission.message())).collect();
     assert!(Locale::all().count() >= 2);
     for locale in Locale::all() {
@@ -92,8 +93,12 @@ fn every_language_has_the_same_messages_with_the_same_values() {
 fn no_message_is_left_over() {
     let permissions: Vec<String> = Permission::ALL.iter().map(|permission| permission.message()).collect();
     let codes = codes();
+    let requirements = contracts::REQUIREMENTS.map(contracts::sentence_name);
     let known = |name: &str| {
-        codes.iter().any(|code| code.name == name) || field::ALL.contains(&name) || permissions.iter().any(|known| known == name)
+        requirements.iter().any(|known| known == name)
+            || codes.iter().any(|code| code.name == name)
+            || field::ALL.contains(&name)
+            || permissions.iter().any(|known| known == name)
     };
     let left_over: Vec<String> = messages("ru").into_keys().filter(|name| !known(name)).collect();
     assert_eq!(left_over, Vec::<String>::new(), "nothing in the code says these");

@@ -126,15 +126,20 @@ impl Call {
 
     /// A page of a list, with absolute links.
     pub fn page<T: Serialize>(&self, page: Page<T>) -> Result<Answer> {
+        Answer::ok(&self.list(page))
+    }
+
+    /// The same, to be part of an answer.
+    pub fn list<T>(&self, page: Page<T>) -> List<T> {
         let link = |step: Option<Step>| step.map(|step| self.link(&step));
         let (next, previous) = (link(page.next), link(page.previous));
-        Answer::ok(&List {
+        List {
             count: page.count.map(|count| count.value),
             count_exact: page.count.map(|count| count.exact),
             next,
             previous,
             results: page.results,
-        })
+        }
     }
 
     fn link(&self, step: &Step) -> String {

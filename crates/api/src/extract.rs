@@ -222,6 +222,25 @@ impl<F: ListQuery> Listing<F> {
     }
 }
 
+/// The parameters of a request that is no list.
+pub struct Parameters<Q>(pub Q);
+
+impl<Q: DeserializeOwned + IntoParams + 'static> FromRequest for Parameters<Q> {
+    type Error = Refused;
+    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            guard::let_in(&request).await?;
+            let (pairs, mut wrong) = parameters(request.query_string(), &Q::into_params(|| Some(ParameterIn::Query)))?;
+            let query = read_filters(pairs, &mut wrong);
+            wrong.into_error(common::INVALID_PARAMETER)?;
+            Ok(Self(query.ok_or(common::MALFORMED)?))
+        })
+    }
+}
+
 /// Splits a query string, by what the document says of each parameter. Errors: `unknown_parameter`, naming the known ones.
 fn parameters(query: &str, known: &[Parameter]) -> Result<(Vec<(String, String)>, FieldErrors)> {
     let pairs: Vec<(String, String)> =
@@ -239,12 +258,15 @@ fn parameters(query: &str, known: &[Parameter]) -> Result<(Vec<(String, String)>
         };
         let longest = schema.and_then(|schema| schema.max_length).unwrap_or(LONGEST_PARAMETER);
         let is_moment = schema.is_some_and(|schema| schema.format == Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+        let is_date = schema.is_some_and(|schema| schema.format == Some(SchemaFormat::KnownFormat(KnownFormat::Date)));
         if value.chars().any(char::is_control) {
             wrong.add_at(name, field::CONTROL_CHARACTER);
         } else if value.chars().count() > longest {
             wrong.add_at(name, field::LENGTH).with("min", 0).with("max", longest);
         } else if kept.iter().any(|(other, _)| *other == name) {
             wrong.add_at(name, field::DUPLICATE);
+        } else if is_date && !input::is_exact_date(&value) {
+            wrong.add_at(name, field::FORMAT);
         } else if is_moment {
             match moment(&value) {
                 Some(value) => kept.push((name, value)),

@@ -1,12 +1,14 @@
 //! What joins contracts and money (SPEC 8.3): periods, fees, debt, and the use cases that need both.
 //!
 //! [`period`] is pure dates, [`charge`] the fee and the settling of what is due. The use cases are [`activate`],
-//! [`take_payment`], [`suspend`], [`resume`] and [`terminate`].
+//! [`edit`], [`suspend`], [`resume`] and [`terminate`] of contracts, and [`take_payment`] and its kin of payments.
 
 pub mod charge;
 pub mod period;
 mod service;
 mod store;
+mod transactions;
 
-pub use service::{activate, resume, suspend, take_payment, terminate, violations};
+pub use service::{activate, edit, resume, suspend, terminate, violations};
 pub use store::{PeriodRow, insert_periods};
+pub use transactions::{add_balance, cancel_payment, correct, deduct_balance, fail_payment, process_payment, refund_payment, take_payment};

@@ -1,16 +1,11 @@
 //! The use cases that join the life cycle of a contract with its money. Each is one transaction, whole or not at all.
 
 use acl::{Granted, perm};
-use contracts::{ActivateInput, Contract, ResumeInput, SuspendInput, TerminateInput};
+use contracts::{ActivateInput, Contract, ContractInput, ResumeInput, SuspendInput, TerminateInput};
 use kernel::{
-    Context, Error, Kind, Result,
+    Context, Edit, Expected, Result,
     db::{Conn, Tx},
-    error::field,
     id::ContractId,
-};
-use payments::{
-    Payment, PaymentInput, TransactionType,
-    ledger::{self, Posting},
 };
 
 use crate::{
@@ -34,24 +29,24 @@ pub async fn activate(
     Ok(contract)
 }
 
-/// Takes a payment whose money is there, and settles what the new balance covers: a top-up lifts `debt` and nothing else.
+/// Changes a contract; where its credit limit changed, settles what that covers or no longer does.
 ///
-/// Errors: `not_found` in the field `contract_id`, `contract_terminated`, `payment_duplicate`, `amount_out_of_range`.
-pub async fn take_payment(tx: &mut Tx, context: &Context, granted: &Granted<perm::PaymentsTake>, input: &PaymentInput) -> Result<Payment> {
-    let mut contract = contracts::load(tx, input.contract_id)
-        .await
-        .map_err(|error| if error.kind() == Kind::NotFound { Error::of_field("contract_id", field::NOT_FOUND) } else { error })?;
-    let posting = Posting {
-        transaction_type: TransactionType::Payment,
-        amount: input.amount,
-        method: input.payment_method.into(),
-        transaction_id: input.transaction_id.clone(),
-        description: input.description.clone(),
-        period: None,
-    };
-    let payment = ledger::post(tx, context, granted.actor(), &mut contract, posting).await?;
-    charge::settle(tx, context, granted.actor(), &mut contract, Service::Unbroken).await?;
-    Ok(payment)
+/// Errors: those of [`contracts::load`] and [`contracts::edit`].
+pub async fn edit(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::ContractsWrite>,
+    id: ContractId,
+    edit: &Edit<ContractInput>,
+    expected: &Expected,
+) -> Result<Contract> {
+    let mut contract = contracts::load(tx, id).await?;
+    let credit_limit = contract.credit_limit;
+    contracts::edit(tx, context, granted, &mut contract, edit, expected).await?;
+    if contract.credit_limit != credit_limit {
+        charge::settle(tx, context, granted.actor(), &mut contract, Service::Unbroken).await?;
+    }
+    Ok(contract)
 }
 
 /// Places a hold by hand. Errors: `contract_not_running`, `hold_present`.

@@ -11,10 +11,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
-use crate::model::{ContractStatus, HoldReason};
+use crate::{
+    history::EventKind,
+    model::{ContractStatus, HoldReason},
+};
 
 /// A contract to be drawn up.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"customer_id": 7, "tariff_id": 3, "sim_id": 41, "credit_limit": "0.00", "discount_percent": "0"}))]
 pub struct ContractInput {
@@ -131,11 +134,38 @@ pub struct ContractFilter {
     pub tariff: Option<TariffId>,
     /// Only with this hold on.
     pub hold: Option<HoldReason>,
+    /// This balance or more.
+    #[param(value_type = Option<String>, pattern = r"^-?[0-9]{1,11}(\.[0-9]{1,2})?$")]
+    pub balance_min: Option<Money>,
+    /// This balance or less.
+    #[param(value_type = Option<String>, pattern = r"^-?[0-9]{1,11}(\.[0-9]{1,2})?$")]
+    pub balance_max: Option<Money>,
     /// Drawn up at this moment or later.
     pub created_at_after: Option<DateTime<Utc>>,
     /// Drawn up at this moment or earlier.
     pub created_at_before: Option<DateTime<Utc>>,
+    /// Signed on this day or later.
+    pub signed_date_after: Option<NaiveDate>,
+    /// Signed on this day or earlier.
+    pub signed_date_before: Option<NaiveDate>,
+    /// Whose next period begins on this day or later.
+    pub next_billing_date_after: Option<NaiveDate>,
+    /// Whose next period begins on this day or earlier.
+    pub next_billing_date_before: Option<NaiveDate>,
     /// Part of the number, the subscriber's name, the MSISDN or the ICCID.
     #[param(max_length = 200)]
     pub search: Option<String>,
+}
+
+/// Which events of a contract to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct HistoryFilter {
+    /// Only of this sort.
+    pub kind: Option<EventKind>,
+    /// At this moment or later.
+    pub at_after: Option<DateTime<Utc>>,
+    /// At this moment or earlier.
+    pub at_before: Option<DateTime<Utc>>,
 }

@@ -4,12 +4,23 @@
 //! under its version. What joins the life cycle with money, such as activation with its first charge, is a use case of
 //! `billing`, which calls [`activate`], [`place_hold`], [`lift_hold`], [`terminate`] and [`post`].
 
+mod checklist;
+mod details;
+pub mod history;
 mod input;
 mod model;
 mod service;
+mod statistics;
 mod store;
 
-pub use input::{ActivateInput, ContractFilter, ContractInput, ResumeInput, StaffHold, SuspendInput, TerminateInput};
+pub use checklist::{Checklist, REQUIREMENTS, Standing, checklist, sentence_name};
+pub use details::{ContractCustomer, ContractDetails, ContractSim, ContractTariff, Hold};
+pub use history::{Event, EventKind};
+pub use input::{ActivateInput, ContractFilter, ContractInput, HistoryFilter, ResumeInput, StaffHold, SuspendInput, TerminateInput};
 pub use model::{Contract, ContractStatus, HoldReason, Holds, refusal};
-pub use service::{activate, create, get, lift_hold, list, load, number, place_hold, post, set_period, terminate, violations};
+pub use service::{
+    activate, create, delete, details, edit, exists, get, lift_hold, list, load, number, place_hold, post, set_period, terminate,
+    violations,
+};
+pub use statistics::{ContractStatistics, ContractsOfHold, ContractsOfStatus, statistics};
 pub use store::{LIST, insert_all, insert_holds};

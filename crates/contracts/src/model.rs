@@ -4,7 +4,8 @@ use std::{borrow::Cow, str::FromStr};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
-    Error, Money, Result,
+    Error, FieldErrors, Money, Result,
+    error::field,
     id::{ContractId, CustomerId, SimId, TariffId},
     money::Percent,
     text_enum,
@@ -14,6 +15,8 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ArrayBuilder, RefOr, Schema},
 };
+
+use crate::input::ContractInput;
 
 /// Refusals about contracts.
 pub mod refusal {
@@ -30,6 +33,10 @@ pub mod refusal {
         HOLD_PRESENT = Conflict "hold_present";
         /// There is no such hold to lift.
         HOLD_ABSENT = Conflict "hold_absent";
+        /// Only a draft can be deleted.
+        NOT_DELETABLE = Conflict "contract_not_deletable";
+        /// Payments or tickets name the draft.
+        IN_USE = Conflict "contract_in_use";
         /// The draft names no SIM and the request neither.
         SIM_MISSING = Conflict "contract_without_sim";
     }
@@ -94,7 +101,7 @@ impl ToSchema for Holds {
 }
 
 /// A contract.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({
     "id": 12, "number": "202601-7K3M9QXA", "customer_id": 7, "tariff_id": 3, "sim_id": 41, "status": "active", "signed_date": "2026-01-15",
     "activation_date": "2026-01-15", "termination_date": null, "balance": "400.00", "credit_limit": "0.00", "total_charged": "600.00",
@@ -194,6 +201,64 @@ impl Contract {
         })
     }
 
+    /// The fields that an edit may change, as they are.
+    pub fn editable(&self) -> ContractInput {
+        ContractInput {
+            customer_id: self.customer_id,
+            tariff_id: self.tariff_id,
+            sim_id: self.sim_id,
+            credit_limit: Some(self.credit_limit),
+            discount_percent: Some(self.discount_percent),
+            signed_date: Some(self.signed_date),
+            notes: self.notes.clone(),
+        }
+    }
+
+    /// With the fields of an edit. Of a draft all may change; of a running contract the credit limit, the discount and the
+    /// notes; of one that is over nothing.
+    ///
+    /// Errors: `read_only` in each field that may not change in this state, `contract_terminated`.
+    pub fn edited(&self, input: &ContractInput, today: NaiveDate) -> Result<Self> {
+        let after = Self {
+            customer_id: input.customer_id,
+            tariff_id: input.tariff_id,
+            sim_id: input.sim_id,
+            credit_limit: input.credit_limit.unwrap_or_default(),
+            discount_percent: input.discount_percent.unwrap_or_default(),
+            signed_date: input.signed_date.unwrap_or(today),
+            notes: input.notes.clone(),
+            ..self.clone()
+        };
+        match self.status {
+            ContractStatus::Draft => {}
+            ContractStatus::Terminated if after == *self => {}
+            ContractStatus::Terminated => self.not_over()?,
+            ContractStatus::Active | ContractStatus::Suspended => {
+                let mut wrong = FieldErrors::default();
+                for (name, differs) in [
+                    ("customer_id", after.customer_id != self.customer_id),
+                    ("tariff_id", after.tariff_id != self.tariff_id),
+                    ("sim_id", after.sim_id != self.sim_id),
+                    ("signed_date", after.signed_date != self.signed_date),
+                ] {
+                    if differs {
+                        wrong.add(name, field::READ_ONLY);
+                    }
+                }
+                wrong.into_result()?;
+            }
+        }
+        Ok(after)
+    }
+
+    /// Errors: `contract_not_deletable` for all but drafts.
+    pub fn deletable(&self) -> Result<()> {
+        match self.status {
+            ContractStatus::Draft => Ok(()),
+            status => Err(Error::new(refusal::NOT_DELETABLE).with("status", status)),
+        }
+    }
+
     /// Errors: `contract_terminated`.
     pub fn not_over(&self) -> Result<()> {
         match self.status {
@@ -264,6 +329,41 @@ mod tests {
         assert_eq!(lift, [Err("contract_not_running"), Err("hold_absent"), Ok(Active), Ok(Suspended), Err("contract_not_running")]);
         let terminate = states.map(|from| code(from.terminated(TODAY)));
         assert_eq!(terminate, [Ok(Terminated), Ok(Terminated), Ok(Terminated), Ok(Terminated), Err("contract_terminated")]);
+    }
+
+    #[test]
+    fn what_an_edit_may_change_depends_on_the_state() {
+        use ContractStatus::{Active, Draft, Suspended, Terminated};
+        let input = |name: &str, from: &Contract| {
+            let mut input = from.editable();
+            match name {
+                "customer_id" => input.customer_id = CustomerId::new(2),
+                "tariff_id" => input.tariff_id = TariffId::new(2),
+                "sim_id" => input.sim_id = Some(SimId::new(2)),
+                "signed_date" => input.signed_date = NaiveDate::from_ymd_opt(2025, 1, 1),
+                "credit_limit" => input.credit_limit = Some(Money::MAX),
+                "discount_percent" => input.discount_percent = "5".parse().ok(),
+                _ => input.notes = Some("x".into()),
+            }
+            input
+        };
+        for name in ["customer_id", "tariff_id", "sim_id", "signed_date", "credit_limit", "discount_percent", "notes"] {
+            let bound = ["customer_id", "tariff_id", "sim_id", "signed_date"].contains(&name);
+            for (status, refused) in [
+                (Draft, None),
+                (Active, bound.then_some("invalid")),
+                (Suspended, bound.then_some("invalid")),
+                (Terminated, Some("contract_terminated")),
+            ] {
+                let from = contract(status, &[]);
+                let outcome = from.edited(&input(name, &from), TODAY);
+                assert_eq!(outcome.as_ref().err().map(|error| error.code().name), refused, "{name} {status}");
+                if let Ok(after) = outcome {
+                    assert_eq!((after == from, after.editable()), (false, input(name, &from)), "{name} {status}");
+                }
+                assert_eq!(from.edited(&from.editable(), TODAY).unwrap(), from, "unchanged {status}");
+            }
+        }
     }
 
     #[test]

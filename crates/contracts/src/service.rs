@@ -3,15 +3,17 @@
 use acl::{Granted, perm};
 use chrono::{Datelike, NaiveDate};
 use kernel::{
-    Context, Error, Money, Page, Paging, Result,
+    Context, Edit, Error, Expected, Money, Page, Paging, Result,
     audit::{Actor, Entry},
     db::{Conn, Tx},
+    error::common,
     id::{ContractId, SimId},
     text::search_text,
 };
 use rand::RngExt;
 
 use crate::{
+    details::ContractDetails,
     input::{ContractFilter, ContractInput},
     model::{Contract, ContractStatus, HoldReason, Holds, refusal},
     store,
@@ -21,9 +23,20 @@ use crate::{
 const NUMBER_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const NUMBER_LENGTH: usize = 8;
 
-/// One contract. Errors: `contract_not_found`.
-pub async fn get(conn: &mut Conn, _: &Granted<perm::ContractsRead>, id: ContractId) -> Result<Contract> {
-    store::get(conn, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
+/// One contract with what it names. Errors: `contract_not_found`.
+pub async fn get(conn: &mut Conn, context: &Context, _: &Granted<perm::ContractsRead>, id: ContractId) -> Result<ContractDetails> {
+    details(conn, context, id).await
+}
+
+/// A contract with what it names, as whoever has just changed it is shown it. Errors: `contract_not_found`.
+pub async fn details(conn: &mut Conn, context: &Context, id: ContractId) -> Result<ContractDetails> {
+    let row = store::details(conn, id, context.today()).await?.ok_or(refusal::NOT_FOUND)?;
+    Ok(row.shown(store::present_holds(conn, id).await?))
+}
+
+/// That there is such a contract, for lists of what is on it. Errors: `contract_not_found`.
+pub async fn exists(conn: &mut Conn, id: ContractId) -> Result<()> {
+    if store::exists(conn, id).await? { Ok(()) } else { Err(refusal::NOT_FOUND.into()) }
 }
 
 /// A page of contracts.
@@ -75,6 +88,66 @@ pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::Cont
     contract.id = store::insert(tx, &contract, search).await?;
     tx.record(Entry::new(granted.actor(), "contract.created", "contract", contract.id).created(&contract));
     Ok(contract)
+}
+
+/// Changes a locked contract: a draft freely, a running contract in its credit limit, its discount and its notes.
+///
+/// Errors: `stale_version`, `invalid` with `read_only` in what may not change in this state, `contract_terminated`, and for what a draft
+/// newly names those of [`create`].
+pub async fn edit(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::ContractsWrite>,
+    contract: &mut Contract,
+    edit: &Edit<ContractInput>,
+    expected: &Expected,
+) -> Result<()> {
+    expected.check(contract.version)?;
+    let shown = details(tx, context, contract.id).await?;
+    let input = edit.apply(&shown, &contract.editable(), context)?;
+    let before = contract.clone();
+    let mut after = before.edited(&input, context.today())?;
+    if after == before {
+        return Ok(());
+    }
+    let mut full_name = shown.customer.full_name;
+    if after.customer_id != before.customer_id {
+        full_name = customers::find_active(tx, after.customer_id).await?.full_name;
+    }
+    if after.tariff_id != before.tariff_id {
+        tariffs::find_active(tx, context, after.tariff_id).await?;
+    }
+    let mut sim = shown.sim.map(|sim| (sim.iccid, sim.msisdn));
+    if after.sim_id != before.sim_id {
+        sim = match after.sim_id {
+            Some(sim_id) => Some(sims::find(tx, sim_id).await?.free()?).map(|sim| (sim.iccid, sim.msisdn)),
+            None => None,
+        };
+    }
+    store::save_edit(tx, &mut after, context.now).await?;
+    if (after.customer_id, after.sim_id) != (before.customer_id, before.sim_id) {
+        let (iccid, msisdn) = sim.unzip();
+        let search = [Some(after.number.as_str()), Some(&full_name), msisdn.as_ref().and_then(Option::as_deref), iccid.as_deref()];
+        store::set_search_text(tx, after.id, search_text(search)).await?;
+    }
+    tx.record(Entry::new(granted.actor(), "contract.updated", "contract", after.id).change(&before, &after));
+    *contract = after;
+    Ok(())
+}
+
+/// Deletes a draft that nothing names.
+///
+/// Errors: `contract_not_found`, `stale_version`, `contract_not_deletable` for all but drafts, `contract_in_use` when payments or tickets
+/// name it.
+pub async fn delete(tx: &mut Tx, granted: &Granted<perm::ContractsWrite>, id: ContractId, expected: &Expected) -> Result<()> {
+    let contract = load(tx, id).await?;
+    expected.check(contract.version)?;
+    contract.deletable()?;
+    let in_use =
+        |error: Error| if error.code() == common::IN_USE { Error::new(refusal::IN_USE).with("number", &contract.number) } else { error };
+    store::delete(tx, &contract).await.map_err(in_use)?;
+    tx.record(Entry::new(granted.actor(), "contract.deleted", "contract", id).deleted(&contract));
+    Ok(())
 }
 
 async fn new_number(tx: &mut Tx, context: &Context) -> Result<String> {

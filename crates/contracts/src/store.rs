@@ -1,6 +1,9 @@
 //! SQL of contracts and their holds.
 
-use chrono::{DateTime, Utc};
+pub mod history;
+pub mod statistics;
+
+use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
     Page, Paging, Result,
     audit::Actor,
@@ -10,6 +13,7 @@ use kernel::{
 };
 
 use crate::{
+    details::{DetailsRow, Hold},
     input::ContractFilter,
     model::{Contract, HoldReason},
 };
@@ -27,21 +31,55 @@ pub const LIST: ListSpec = ListSpec {
     id_name: "id",
 };
 
-macro_rules! select {
-    ($tail:literal) => {
+macro_rules! columns {
+    () => {
         concat!(
-            "SELECT id, number, customer_id, tariff_id, sim_id, status, signed_date, activation_date, termination_date, balance, ",
-            "credit_limit, total_charged, discount_percent, next_billing_date, billing_day, notes, created_at, updated_at, version, ",
+            "contracts.id, contracts.number, contracts.customer_id, contracts.tariff_id, contracts.sim_id, contracts.status, ",
+            "contracts.signed_date, contracts.activation_date, contracts.termination_date, contracts.balance, contracts.credit_limit, ",
+            "contracts.total_charged, contracts.discount_percent, contracts.next_billing_date, contracts.billing_day, contracts.notes, ",
+            "contracts.created_at, contracts.updated_at, contracts.version, ",
             "COALESCE((SELECT string_agg(reason, ',' ORDER BY reason) FROM contract_holds ",
-            "WHERE contract_id = contracts.id AND lifted_at IS NULL), '') AS holds ",
-            "FROM contracts",
-            $tail
+            "WHERE contract_id = contracts.id AND lifted_at IS NULL), '') AS holds"
         )
     };
 }
 
+macro_rules! select {
+    ($tail:literal) => {
+        concat!("SELECT ", columns!(), " FROM contracts", $tail)
+    };
+}
+
 pub async fn get(conn: &mut Conn, id: ContractId) -> Result<Option<Contract>> {
-    Sql::new(select!(" WHERE id = $1")).bind(id).optional(conn).await
+    Sql::new(select!(" WHERE contracts.id = $1")).bind(id).optional(conn).await
+}
+
+/// A contract with what its subscriber, its tariff of this day and its SIM are called, in one statement.
+pub async fn details(conn: &mut Conn, id: ContractId, day: NaiveDate) -> Result<Option<DetailsRow>> {
+    Sql::new(concat!(
+        "SELECT ",
+        columns!(),
+        ", customers.customer_type, customers.last_name, customers.first_name, customers.patronymic, customers.organization_name, ",
+        "customers.phone AS customer_phone, customers.status AS customer_status, ",
+        "tariffs.name AS tariff_name, tariffs.tariff_type, tariffs.is_active AS tariff_is_active, prices.monthly_fee, ",
+        "sims.iccid, sims.kind AS sim_kind, sims.status AS sim_status, numbers.msisdn FROM contracts ",
+        "JOIN customers ON customers.id = contracts.customer_id JOIN tariffs ON tariffs.id = contracts.tariff_id ",
+        "LEFT JOIN tariff_versions AS prices ON prices.tariff_id = tariffs.id AND prices.effective_from = ",
+        "(SELECT MAX(effective_from) FROM tariff_versions WHERE tariff_id = tariffs.id AND effective_from <= $2) ",
+        "LEFT JOIN sims ON sims.id = contracts.sim_id LEFT JOIN numbers ON numbers.id = sims.number_id WHERE contracts.id = $1"
+    ))
+    .bind(id)
+    .bind(day)
+    .optional(conn)
+    .await
+}
+
+/// The holds that are on, in the order in which they were placed.
+pub async fn present_holds(conn: &mut Conn, id: ContractId) -> Result<Vec<Hold>> {
+    Sql::new("SELECT reason, note, placed_at, placed_by FROM contract_holds WHERE contract_id = $1 AND lifted_at IS NULL ORDER BY id")
+        .bind(id)
+        .all(conn)
+        .await
 }
 
 /// The contract, locked until the transaction ends.
@@ -61,8 +99,19 @@ pub async fn list(conn: &mut Conn, filter: &ContractFilter, paging: &Paging) -> 
     conditions.value("contracts.id IN (SELECT contract_id FROM contract_holds WHERE reason = ? AND lifted_at IS NULL)", filter.hold);
     conditions.at_least("contracts.created_at", filter.created_at_after);
     conditions.at_most("contracts.created_at", filter.created_at_before);
+    conditions.at_least("contracts.balance", filter.balance_min);
+    conditions.at_most("contracts.balance", filter.balance_max);
+    conditions.at_least("contracts.signed_date", filter.signed_date_after);
+    conditions.at_most("contracts.signed_date", filter.signed_date_before);
+    conditions.at_least("contracts.next_billing_date", filter.next_billing_date_after);
+    conditions.at_most("contracts.next_billing_date", filter.next_billing_date_before);
     conditions.search("contracts", filter.search.as_deref());
     paging.fetch(conn, select!(""), "contracts", conditions).await
+}
+
+pub async fn exists(conn: &mut Conn, id: ContractId) -> Result<bool> {
+    let found: Option<(ContractId,)> = Sql::new("SELECT id FROM contracts WHERE id = $1").bind(id).optional(conn).await?;
+    Ok(found.is_some())
 }
 
 pub async fn number_exists(tx: &mut Tx, number: &str) -> Result<bool> {
@@ -145,6 +194,34 @@ pub async fn save(tx: &mut Tx, contract: &mut Contract, now: DateTime<Utc>) -> R
     contract.version += 1;
     contract.updated_at = now;
     Ok(())
+}
+
+/// Saves what an edit may change of a contract and moves its version on. Errors: `stale_version` when somebody else was first.
+pub async fn save_edit(tx: &mut Tx, contract: &mut Contract, now: DateTime<Utc>) -> Result<()> {
+    Sql::new(
+        "UPDATE contracts SET customer_id = $1, tariff_id = $2, sim_id = $3, signed_date = $4, credit_limit = $5, discount_percent = $6, \
+         notes = $7, updated_at = $8, version = version + 1 WHERE id = $9 AND version = $10",
+    )
+    .bind(contract.customer_id)
+    .bind(contract.tariff_id)
+    .bind(contract.sim_id)
+    .bind(contract.signed_date)
+    .bind(contract.credit_limit)
+    .bind(contract.discount_percent)
+    .bind(&contract.notes)
+    .bind(now)
+    .bind(contract.id)
+    .bind(contract.version)
+    .expect_one(tx)
+    .await?;
+    contract.version += 1;
+    contract.updated_at = now;
+    Ok(())
+}
+
+/// Deletes a contract that nothing names. Errors: `in_use`, `stale_version`.
+pub async fn delete(tx: &mut Tx, contract: &Contract) -> Result<()> {
+    Sql::new("DELETE FROM contracts WHERE id = $1 AND version = $2").bind(contract.id).bind(contract.version).expect_one(tx).await
 }
 
 pub async fn set_search_text(tx: &mut Tx, id: ContractId, search_text: String) -> Result<()> {

@@ -10,6 +10,6 @@ mod service;
 mod store;
 
 pub use input::{CustomerFilter, CustomerInput};
-pub use model::{BirthDate, Customer, CustomerStatus, CustomerType, DocumentType, refusal};
-pub use service::{create, find_active, get, insert_all, list, violations};
+pub use model::{BirthDate, Customer, CustomerNames, CustomerStatus, CustomerType, DocumentType, refusal};
+pub use service::{create, find_active, get, insert_all, list, peek, violations};
 pub use store::{LIST, SELECT_ONE};

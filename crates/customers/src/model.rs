@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use kernel::{id::CustomerId, text::masked, text_enum};
+use kernel::{Error, Result, id::CustomerId, text::masked, text_enum};
 use serde::{Serialize, Serializer};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -166,21 +166,30 @@ impl From<OptionalDate> for Option<BirthDate> {
     }
 }
 
-impl Customer {
-    /// The form that is shown: computed names filled in, personal data masked unless `unmasked`.
-    #[must_use]
-    pub fn shown(mut self, unmasked: bool) -> Self {
-        self.full_name = self.named(str::to_owned);
-        self.short_name = self.named(|name| name.chars().next().map(|initial| format!("{initial}.")).unwrap_or_default());
-        if !unmasked {
-            self.birth_date = self.birth_date.map(|_| BirthDate::Masked);
-            // together they read «45** ****56»
-            self.passport_series = self.passport_series.map(|series| starred(&series, |at, _| at >= 2));
-            self.passport_number = self.passport_number.map(|number| starred(&number, |at, length| at + 2 < length));
-            self.inn = self.inn.as_deref().map(masked);
-            self.address = self.address.as_deref().map(masked);
-        }
-        self
+/// What a subscriber is called by, for forms that show no more of them.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct CustomerNames {
+    /// Person or organization.
+    pub customer_type: CustomerType,
+    /// Family name.
+    pub last_name: String,
+    /// Given name.
+    pub first_name: String,
+    /// Patronymic.
+    pub patronymic: Option<String>,
+    /// Name of the organization.
+    pub organization_name: Option<String>,
+}
+
+impl CustomerNames {
+    /// The organization's name, or family name, given name and patronymic.
+    pub fn full_name(&self) -> String {
+        self.named(str::to_owned)
+    }
+
+    /// The organization's name, or family name and initials.
+    pub fn short_name(&self) -> String {
+        self.named(|name| name.chars().next().map(|initial| format!("{initial}.")).unwrap_or_default())
     }
 
     /// The organization's name; or the family name, and what `further` makes of the other names.
@@ -191,6 +200,42 @@ impl Customer {
         let others = [self.first_name.as_str(), self.patronymic.as_deref().unwrap_or_default()];
         let parts = [self.last_name.clone()].into_iter().chain(others.into_iter().map(further));
         parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Customer {
+    /// The subscriber, if it may be served. Errors: `customer_not_active`.
+    pub fn active(self) -> Result<Self> {
+        match self.status {
+            CustomerStatus::Active => Ok(self),
+            status => Err(Error::new(refusal::NOT_ACTIVE).with("status", status)),
+        }
+    }
+
+    fn names(&self) -> CustomerNames {
+        CustomerNames {
+            customer_type: self.customer_type,
+            last_name: self.last_name.clone(),
+            first_name: self.first_name.clone(),
+            patronymic: self.patronymic.clone(),
+            organization_name: self.organization_name.clone(),
+        }
+    }
+
+    /// The form that is shown: computed names filled in, personal data masked unless `unmasked`.
+    #[must_use]
+    pub fn shown(mut self, unmasked: bool) -> Self {
+        let names = self.names();
+        (self.full_name, self.short_name) = (names.full_name(), names.short_name());
+        if !unmasked {
+            self.birth_date = self.birth_date.map(|_| BirthDate::Masked);
+            // together they read «45** ****56»
+            self.passport_series = self.passport_series.map(|series| starred(&series, |at, _| at >= 2));
+            self.passport_number = self.passport_number.map(|number| starred(&number, |at, length| at + 2 < length));
+            self.inn = self.inn.as_deref().map(masked);
+            self.address = self.address.as_deref().map(masked);
+        }
+        self
     }
 }
 

@@ -12,7 +12,7 @@ use kernel::{
 
 use crate::{
     input::{CustomerFilter, CustomerInput},
-    model::{Customer, CustomerStatus, refusal},
+    model::{Customer, refusal},
     store,
 };
 
@@ -54,10 +54,12 @@ pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::Cust
 /// Errors: `not_found` in the field `customer_id`, `customer_not_active`.
 pub async fn find_active(tx: &mut Tx, id: CustomerId) -> Result<Customer> {
     let customer = store::lock(tx, id).await?.ok_or_else(|| Error::of_field("customer_id", field::NOT_FOUND))?;
-    match customer.status {
-        CustomerStatus::Active => Ok(customer.shown(false)),
-        status => Err(Error::new(refusal::NOT_ACTIVE).with("status", status)),
-    }
+    Ok(customer.active()?.shown(false))
+}
+
+/// The subscriber as it is now, masked and without a lock, for rules that only look.
+pub async fn peek(conn: &mut Conn, id: CustomerId) -> Result<Option<Customer>> {
+    Ok(store::get(conn, id).await?.map(|customer| customer.shown(false)))
 }
 
 /// Writes many subscribers at once under ids reserved for them, from `first_id` on; the caller has checked them and

@@ -98,11 +98,29 @@ hold_absent = The contract is not suspended for this reason: { $reason ->
        *[other] { $reason }
     }. See in the field holds which reasons are in force, and name one of them.
 contract_without_sim = The contract has no SIM card, so it cannot be activated. Send sim_id with the request, or put it on the contract first.
+contract_not_deletable = Only a draft can be deleted, and this contract is { $status ->
+        [active] active
+        [suspended] suspended
+        [terminated] terminated
+       *[other] not a draft
+    }. A running contract is terminated instead.
+contract_in_use = Payments or tickets refer to contract { $number }, so it cannot be deleted. Terminate it instead, and refund what was paid.
+checklist-contract-not-draft = The contract is a draft.
+checklist-customer-not-active = The subscriber is active.
+checklist-tariff-retired = The tariff is open to new contracts.
+checklist-contract-without-sim = The contract has a SIM card.
+checklist-sim-not-free = The SIM card is free.
+checklist-sim-without-number = The SIM card carries a phone number.
+checklist-number-not-available = The phone number can be given out.
 
 ## Payments
 
 payment_not_found = There is no such payment. Check the id, or find the payment in the list.
-payment_duplicate = There is a payment with this transaction_id already, and it differs. Look it up, or give the new payment another transaction_id.
+payment_duplicate = There is a payment with this transaction_id already. Look it up, or give the new payment another transaction_id.
+payment_wrong_state = The payment is in state { $status }, and the action is possible only from: { $from }. Read the payment again; money that came in is given back by a refund.
+payment_not_refundable = Only a payment that came in can be given back, and this is a transaction of type { $type } in state { $status }. Choose a successful payment, or post a correction.
+refund_too_large = Of this payment only { $left } is left to give back. Ask for no more than that.
+payment_without_receipt = Only a payment that came in and a refund have a receipt, and this is a transaction of type { $type } in state { $status }. Process the payment first, or choose another.
 
 ## Tariffs
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::{calendar::Calendar, country::Country};
@@ -55,5 +55,31 @@ impl Context {
     /// Today's date where the operator is.
     pub fn today(&self) -> NaiveDate {
         self.now.with_timezone(&self.policy.time_zone).date_naive()
+    }
+
+    /// The moment at which a day begins where the operator is.
+    pub fn day_begins(&self, day: NaiveDate) -> DateTime<Utc> {
+        let midnight = day.and_time(NaiveTime::MIN);
+        // where clocks go forward at midnight, the day begins an hour later
+        let earliest = |local: NaiveDateTime| local.and_local_timezone(self.policy.time_zone).earliest();
+        earliest(midnight).or_else(|| earliest(midnight + TimeDelta::hours(1))).map_or_else(|| midnight.and_utc(), |moment| moment.to_utc())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_begins_at_midnight_where_the_operator_is() {
+        let begins = |time_zone: Tz, day: &str| {
+            let policy = Policy { time_zone, ..Policy::standard(Country::Ru) };
+            let context = Context { now: DateTime::UNIX_EPOCH, policy: Arc::new(policy), origin: Origin::default() };
+            context.day_begins(day.parse().unwrap()).to_rfc3339()
+        };
+        assert_eq!(begins(chrono_tz::Europe::Moscow, "2026-02-01"), "2026-01-31T21:00:00+00:00");
+        assert_eq!(begins(chrono_tz::Asia::Bishkek, "2026-02-01"), "2026-01-31T18:00:00+00:00");
+        // clocks went forward at midnight
+        assert_eq!(begins(chrono_tz::Asia::Beirut, "2026-03-29"), "2026-03-28T22:00:00+00:00");
     }
 }

@@ -217,13 +217,14 @@ fn describe(wrong: &mut FieldErrors, path: &str, message: &str, null: bool) {
     }
 }
 
+/// Whether a text has the form YYYY-MM-DD.
+pub fn is_exact_date(text: &str) -> bool {
+    text.len() == 10 && text.bytes().enumerate().all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() })
+}
+
 /// A date is YYYY-MM-DD and nothing like it; chrono also reads `2026-1-1`.
 fn loose_dates<I: Input>(fields: &Map<String, Value>, wrong: &mut FieldErrors) {
-    let is_exact = |text: &str| {
-        text.len() == 10
-            && text.bytes().enumerate().all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() })
-    };
-    let loose = |value: &Value| value.as_str().is_some_and(|text| !is_exact(text) && text.parse::<NaiveDate>().is_ok());
+    let loose = |value: &Value| value.as_str().is_some_and(|text| !is_exact_date(text) && text.parse::<NaiveDate>().is_ok());
     let suspects: Vec<&String> = fields.iter().filter(|(_, value)| loose(value)).map(|(name, _)| name).collect();
     if suspects.is_empty() {
         return;

@@ -254,6 +254,8 @@ decimal_input_schemas! {
     FeeInput, r"^[0-9]{1,11}(\.[0-9]{1,2})?$", 0, 99_999_999_999.99, "An amount from 0 to 99999999999.99, as text or as a number of at most two decimals.";
     /// An amount above zero, such as a payment.
     AmountInput, r"^([1-9][0-9]{0,10}(\.[0-9]{1,2})?|0\.(0[1-9]|[1-9][0-9]?))$", 0.01, 99_999_999_999.99, "An amount from 0.01 to 99999999999.99, as text or as a number of at most two decimals.";
+    /// An amount of either sign that is not zero, such as a correction.
+    SignedAmountInput, r"^-?([1-9][0-9]{0,10}(\.[0-9]{1,2})?|0\.(0[1-9]|[1-9][0-9]?))$", -99_999_999_999.99, 99_999_999_999.99, "An amount from -99999999999.99 to 99999999999.99 and not zero, as text or as a number of at most two decimals.";
     /// A percentage from 0 to 100.
     PercentInput, r"^([0-9]{1,2}(\.[0-9]{1,2})?|100(\.0{1,2})?)$", 0, 100_i64, "A percentage from 0 to 100, as text or as a number of at most two decimals.";
     /// A quantity such as gigabytes.

@@ -1,7 +1,12 @@
 //! What a client may say of a payment.
 
 use chrono::{DateTime, Utc};
-use kernel::{Context, FieldErrors, Input, Money, error::field, id::ContractId, money::AmountInput};
+use kernel::{
+    Context, FieldErrors, Input, Money,
+    error::field,
+    id::{ContractId, PaymentId},
+    money::{AmountInput, SignedAmountInput},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
@@ -9,23 +14,32 @@ use validator::Validate;
 use crate::model::{PaymentMethod, PaymentStatus, TransactionType};
 
 kernel::text_enum! {
-    /// Ways of paying in which the money is there when the payment is entered.
-    pub enum DirectMethod {
-        /// Cash at a desk.
+    /// Ways in which money comes in.
+    pub enum IncomingMethod {
+        /// Cash at a desk; counted at once.
         Cash = "cash",
-        /// A transfer that has arrived on the operator's account.
+        /// A transfer that has arrived on the operator's account; counted at once.
         BankTransfer = "bank_transfer",
-        /// A self-service terminal that has taken the notes.
+        /// A self-service terminal that has taken the notes; counted at once.
         Terminal = "terminal",
+        /// Bank card: pending until it is processed.
+        Card = "card",
+        /// Mobile wallet: pending until it is processed.
+        MobilePayment = "mobile_payment",
+        /// Recurring payment: pending until it is processed.
+        AutoPayment = "auto_payment",
     }
 }
 
-impl From<DirectMethod> for PaymentMethod {
-    fn from(method: DirectMethod) -> Self {
+impl From<IncomingMethod> for PaymentMethod {
+    fn from(method: IncomingMethod) -> Self {
         match method {
-            DirectMethod::Cash => Self::Cash,
-            DirectMethod::BankTransfer => Self::BankTransfer,
-            DirectMethod::Terminal => Self::Terminal,
+            IncomingMethod::Cash => Self::Cash,
+            IncomingMethod::BankTransfer => Self::BankTransfer,
+            IncomingMethod::Terminal => Self::Terminal,
+            IncomingMethod::Card => Self::Card,
+            IncomingMethod::MobilePayment => Self::MobilePayment,
+            IncomingMethod::AutoPayment => Self::AutoPayment,
         }
     }
 }
@@ -35,13 +49,13 @@ impl From<DirectMethod> for PaymentMethod {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"contract_id": 12, "amount": "1000.00", "payment_method": "cash", "transaction_id": "desk-3-000417"}))]
 pub struct PaymentInput {
-    /// The contract, in any state but terminated.
+    /// The contract; a terminated one takes no more than it owes.
     pub contract_id: ContractId,
     /// How much, above zero.
     #[schema(value_type = AmountInput)]
     pub amount: Money,
     /// How the money came.
-    pub payment_method: DirectMethod,
+    pub payment_method: IncomingMethod,
     /// Your own id of it; the same id is never counted twice.
     #[validate(length(min = 1, max = 100))]
     #[schema(min_length = 1, max_length = 100)]
@@ -54,11 +68,112 @@ pub struct PaymentInput {
 
 impl Input for PaymentInput {
     fn check(&self, _: &Context, wrong: &mut FieldErrors) {
-        if self.amount <= Money::ZERO {
-            wrong.add("amount", field::RANGE).with("min", "0.01").with("max", Money::MAX);
+        above_zero(Some(self.amount), wrong);
+    }
+}
+
+fn above_zero(amount: Option<Money>, wrong: &mut FieldErrors) {
+    if amount.is_some_and(|amount| amount <= Money::ZERO) {
+        wrong.add("amount", field::RANGE).with("min", "0.01").with("max", Money::MAX);
+    }
+}
+
+/// Money to be put on a contract: cash taken at a desk.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"amount": "500.00"}))]
+pub struct AddBalanceInput {
+    /// How much, above zero.
+    #[schema(value_type = AmountInput)]
+    pub amount: Money,
+    /// What it was for.
+    #[validate(length(max = 500))]
+    #[schema(max_length = 500)]
+    pub description: Option<String>,
+}
+
+impl Input for AddBalanceInput {
+    fn check(&self, _: &Context, wrong: &mut FieldErrors) {
+        above_zero(Some(self.amount), wrong);
+    }
+}
+
+/// Money to be taken off a contract by a correction.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"amount": "50.00", "description": "ошибочно зачислено дважды"}))]
+pub struct DeductBalanceInput {
+    /// How much, above zero.
+    #[schema(value_type = AmountInput)]
+    pub amount: Money,
+    /// Why.
+    #[validate(length(min = 1, max = 500))]
+    #[schema(min_length = 1, max_length = 500)]
+    pub description: String,
+}
+
+impl Input for DeductBalanceInput {
+    fn check(&self, _: &Context, wrong: &mut FieldErrors) {
+        above_zero(Some(self.amount), wrong);
+    }
+}
+
+/// A mistake on a contract's balance to be set right.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"contract_id": 12, "amount": "-50.00", "reason": "ошибочно зачислено дважды"}))]
+pub struct CorrectionInput {
+    /// The contract, in any state.
+    pub contract_id: ContractId,
+    /// What it does to the balance, either way and not zero.
+    #[schema(value_type = SignedAmountInput)]
+    pub amount: Money,
+    /// Why.
+    #[validate(length(min = 1, max = 500))]
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+}
+
+impl Input for CorrectionInput {
+    fn check(&self, _: &Context, wrong: &mut FieldErrors) {
+        if self.amount == Money::ZERO {
+            wrong.add("amount", field::RANGE).with("min", Money::MAX.negated()).with("max", format!("{}, ≠ 0", Money::MAX));
         }
     }
 }
+
+/// What to give back of a payment.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"amount": "100.00", "reason": "оплачен чужой договор"}))]
+pub struct RefundInput {
+    /// How much, above zero; all that is left of the payment unless told otherwise.
+    #[schema(value_type = Option<AmountInput>)]
+    pub amount: Option<Money>,
+    /// Why.
+    #[validate(length(min = 1, max = 500))]
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+}
+
+impl Input for RefundInput {
+    fn check(&self, _: &Context, wrong: &mut FieldErrors) {
+        above_zero(self.amount, wrong);
+    }
+}
+
+/// Why a payment did not come about.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "банк отклонил карту"}))]
+pub struct FailInput {
+    /// The reason, in words.
+    #[validate(length(min = 1, max = 500))]
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+}
+
+impl Input for FailInput {}
 
 /// Which transactions to list.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -73,6 +188,8 @@ pub struct PaymentFilter {
     pub status: Option<PaymentStatus>,
     /// Only paid this way.
     pub payment_method: Option<PaymentMethod>,
+    /// Only refunds of this payment.
+    pub refund_of: Option<PaymentId>,
     /// Made at this moment or later.
     pub created_at_after: Option<DateTime<Utc>>,
     /// Made at this moment or earlier.
@@ -83,4 +200,62 @@ pub struct PaymentFilter {
     /// This amount or less.
     #[param(value_type = Option<String>, pattern = r"^-?[0-9]{1,11}(\.[0-9]{1,2})?$")]
     pub amount_max: Option<Money>,
+    /// Part of the transaction id or of the description.
+    #[param(max_length = 200)]
+    pub search: Option<String>,
+}
+
+/// Which of the transactions of one contract to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct OnContractFilter {
+    /// Only of this type.
+    pub transaction_type: Option<TransactionType>,
+    /// Only with this status.
+    pub status: Option<PaymentStatus>,
+    /// Only paid this way.
+    pub payment_method: Option<PaymentMethod>,
+    /// Made at this moment or later.
+    pub created_at_after: Option<DateTime<Utc>>,
+    /// Made at this moment or earlier.
+    pub created_at_before: Option<DateTime<Utc>>,
+}
+
+impl OnContractFilter {
+    /// The same among the transactions of this contract.
+    pub fn of(&self, contract: ContractId) -> PaymentFilter {
+        PaymentFilter {
+            contract: Some(contract),
+            transaction_type: self.transaction_type,
+            status: self.status,
+            payment_method: self.payment_method,
+            created_at_after: self.created_at_after,
+            created_at_before: self.created_at_before,
+            ..PaymentFilter::default()
+        }
+    }
+}
+
+/// Which of the pending payments to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PendingFilter {
+    /// Only of this contract.
+    pub contract: Option<ContractId>,
+    /// Only paid this way.
+    pub payment_method: Option<PaymentMethod>,
+}
+
+impl PendingFilter {
+    /// The same among all payments.
+    pub fn of_all(&self) -> PaymentFilter {
+        PaymentFilter {
+            contract: self.contract,
+            payment_method: self.payment_method,
+            status: Some(PaymentStatus::Pending),
+            ..PaymentFilter::default()
+        }
+    }
 }

@@ -1,17 +1,17 @@
 //! The one way money moves.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use contracts::Contract;
+use contracts::{Contract, ContractStatus};
 use kernel::{
     Context, Error, FieldErrors, Money, Result,
     audit::{Actor, Entry},
     db::Tx,
-    error::field,
+    error::{common, field},
     id::{ContractId, PaymentId},
 };
 
 use crate::{
-    model::{Payment, PaymentMethod, PaymentStatus, TransactionType, refusal},
+    model::{Decider, Payment, PaymentAction, PaymentMethod, PaymentStatus, TransactionType, refusal},
     store,
 };
 
@@ -36,16 +36,135 @@ pub struct Posting {
 ///
 /// Errors: `payment_duplicate` when the transaction id is taken, `amount_out_of_range`, `contract_terminated`.
 pub async fn post(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract, posting: Posting) -> Result<Payment> {
-    contract.not_over()?;
-    if let Some(transaction_id) = &posting.transaction_id
-        && let Some(existing) = store::by_transaction_id(tx, transaction_id).await?
-    {
-        return Err(duplicate(existing));
+    takes(contract, posting.transaction_type, posting.amount)?;
+    unique(tx, posting.transaction_id.as_deref()).await?;
+    enter(tx, context, actor, contract, posting, None).await
+}
+
+/// Notes a payment whose money is yet to come; no balance moves.
+///
+/// Errors: `payment_duplicate`, `contract_terminated`.
+pub async fn expect(tx: &mut Tx, context: &Context, actor: &Actor, contract: &Contract, posting: Posting) -> Result<Payment> {
+    takes(contract, posting.transaction_type, posting.amount)?;
+    unique(tx, posting.transaction_id.as_deref()).await?;
+    let mut payment = Payment {
+        status: PaymentStatus::Pending,
+        processed_at: None,
+        processed_by: None,
+        balance_after: None,
+        ..posted(contract.id, actor, posting, contract.balance, context.now)
+    };
+    payment.id = store::insert(tx, &payment).await.map_err(taken)?;
+    tx.record(Entry::new(actor, "payment.created", "payment", payment.id).created(&payment));
+    Ok(payment)
+}
+
+/// The money of a pending payment is there: it counts from now on, and the balance of the locked contract moves with it.
+///
+/// Errors: `payment_wrong_state`, `contract_terminated`, `amount_out_of_range`.
+pub async fn succeed(
+    tx: &mut Tx,
+    context: &Context,
+    actor: &Actor,
+    contract: &mut Contract,
+    payment: &Payment,
+    by: Decider,
+) -> Result<Payment> {
+    let status = payment.stepped(PaymentAction::Succeed, by)?;
+    takes(contract, payment.transaction_type, payment.amount)?;
+    contracts::post(tx, context, contract, payment.transaction_type.effect(payment.amount), Money::ZERO).await?;
+    let after = Payment { status, balance_after: Some(contract.balance), ..decided(payment, actor, context) };
+    keep(tx, actor, "payment.received", payment, after).await
+}
+
+/// A payment did not come about, or is called off; no balance moves. Errors: `payment_wrong_state`.
+pub async fn give_up(
+    tx: &mut Tx,
+    context: &Context,
+    actor: &Actor,
+    payment: &Payment,
+    (action, by): (PaymentAction, Decider),
+    reason: Option<&str>,
+) -> Result<Payment> {
+    let status = payment.stepped(action, by)?;
+    let after = Payment { status, failure_reason: reason.map(str::to_owned), ..decided(payment, actor, context) };
+    let what = if status == PaymentStatus::Cancelled { "payment.cancelled" } else { "payment.failed" };
+    keep(tx, actor, what, payment, after).await
+}
+
+/// Gives a payment back, all that is left of it or a part; a transaction of its own, and the payment's row stays as it was.
+///
+/// What the subscriber has used up meanwhile can be given back too: the balance then falls below zero, and is owed.
+///
+/// Errors: `payment_not_refundable`, `refund_too_large`, `amount_out_of_range`.
+pub async fn refund(
+    tx: &mut Tx,
+    context: &Context,
+    actor: &Actor,
+    contract: &mut Contract,
+    payment: &Payment,
+    (asked, reason): (Option<Money>, &str),
+) -> Result<Payment> {
+    let amount = payment.refundable(asked)?;
+    let posting = Posting {
+        transaction_type: TransactionType::Refund,
+        amount,
+        method: payment.payment_method,
+        transaction_id: None,
+        description: Some(reason.to_owned()),
+        period: None,
+    };
+    let refund = enter(tx, context, actor, contract, posting, Some(payment.id)).await?;
+    if payment.refunded_amount.add(amount)? == payment.amount {
+        store::set_refunded(tx, payment.id, context.now).await?;
     }
+    Ok(refund)
+}
+
+/// Errors: `contract_terminated` when the contract is over, but for money that is given back, mistakes set right, and the
+/// payment of what it still owes.
+fn takes(contract: &Contract, transaction_type: TransactionType, amount: Money) -> Result<()> {
+    let over = contract.status == ContractStatus::Terminated;
+    match transaction_type {
+        TransactionType::Refund | TransactionType::Correction => Ok(()),
+        TransactionType::Payment if over && amount <= contract.balance.negated() => Ok(()),
+        TransactionType::Payment | TransactionType::Charge => contract.not_over(),
+    }
+}
+
+/// Errors: `payment_duplicate`, naming the transaction that has this id already.
+async fn unique(tx: &mut Tx, transaction_id: Option<&str>) -> Result<()> {
+    let Some(transaction_id) = transaction_id else { return Ok(()) };
+    match store::by_transaction_id(tx, transaction_id).await? {
+        None => Ok(()),
+        existing => Err(duplicate(existing)),
+    }
+}
+
+/// Of two on different contracts at once, one learns from the index that the transaction id is taken.
+fn taken(error: Error) -> Error {
+    if error.code() == common::DUPLICATE { duplicate(None) } else { error }
+}
+
+fn duplicate(existing: Option<PaymentId>) -> Error {
+    let mut fields = FieldErrors::default();
+    fields.add("transaction_id", field::DUPLICATE).existing_id = existing.map(PaymentId::get);
+    Error::new(refusal::DUPLICATE).fields(fields)
+}
+
+async fn enter(
+    tx: &mut Tx,
+    context: &Context,
+    actor: &Actor,
+    contract: &mut Contract,
+    posting: Posting,
+    refund_of: Option<PaymentId>,
+) -> Result<Payment> {
     let charged = if posting.transaction_type == TransactionType::Charge { posting.amount } else { Money::ZERO };
     contracts::post(tx, context, contract, posting.transaction_type.effect(posting.amount), charged).await?;
-    let mut payment = posted(contract.id, actor, posting, contract.balance, context.now);
-    payment.id = store::insert(tx, &payment).await?;
+    let mut payment = Payment { refund_of, ..posted(contract.id, actor, posting, contract.balance, context.now) };
+    payment.ledger_number = Some(store::next_ledger_number(tx, contract.id).await?);
+    payment.id = store::insert(tx, &payment).await.map_err(taken)?;
     let action = match payment.transaction_type {
         TransactionType::Payment => "payment.received",
         TransactionType::Charge => "payment.charged",
@@ -56,7 +175,20 @@ pub async fn post(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut 
     Ok(payment)
 }
 
-/// A successful transaction at this moment that leaves `balance_after`; it has no id yet.
+fn decided(payment: &Payment, actor: &Actor, context: &Context) -> Payment {
+    Payment { processed_at: Some(context.now), processed_by: Some(actor.name.clone()), ..payment.clone() }
+}
+
+async fn keep(tx: &mut Tx, actor: &Actor, action: &'static str, before: &Payment, mut after: Payment) -> Result<Payment> {
+    if after.status == PaymentStatus::Success {
+        after.ledger_number = Some(store::next_ledger_number(tx, after.contract_id).await?);
+    }
+    store::decide(tx, &mut after).await?;
+    tx.record(Entry::new(actor, action, "payment", after.id).change(before, &after));
+    Ok(after)
+}
+
+/// A successful transaction at this moment that leaves `balance_after`; it has no id and no place in the ledger yet.
 pub fn posted(contract_id: ContractId, actor: &Actor, posting: Posting, balance_after: Money, at: DateTime<Utc>) -> Payment {
     Payment {
         id: PaymentId::new(0),
@@ -71,16 +203,12 @@ pub fn posted(contract_id: ContractId, actor: &Actor, posting: Posting, balance_
         processed_at: Some(at),
         processed_by: Some(actor.name.clone()),
         balance_after: Some(balance_after),
+        ledger_number: None,
         refunded_amount: Money::ZERO,
         refund_of: None,
+        failure_reason: None,
         period_start: posting.period.map(|(start, _)| start),
         period_end: posting.period.map(|(_, end)| end),
         version: 1,
     }
-}
-
-fn duplicate(existing: PaymentId) -> Error {
-    let mut taken = FieldErrors::default();
-    taken.add("transaction_id", field::DUPLICATE).existing_id = Some(existing.get());
-    Error::new(refusal::DUPLICATE).fields(taken)
 }

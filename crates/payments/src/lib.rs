@@ -7,10 +7,17 @@
 mod input;
 pub mod ledger;
 mod model;
+mod receipt;
 mod service;
+pub mod statement;
+pub mod statistics;
 mod store;
 
-pub use input::{DirectMethod, PaymentFilter, PaymentInput};
-pub use model::{Payment, PaymentMethod, PaymentStatus, TransactionType, refusal};
-pub use service::{get, insert_all, list, violations};
+pub use input::{
+    AddBalanceInput, CorrectionInput, DeductBalanceInput, FailInput, IncomingMethod, OnContractFilter, PaymentFilter, PaymentInput,
+    PendingFilter, RefundInput,
+};
+pub use model::{Decider, Payment, PaymentAction, PaymentMethod, PaymentStatus, TransactionType, refusal};
+pub use receipt::{Receipt, receipt};
+pub use service::{get, insert_all, list, list_of_contract, load, violations};
 pub use store::LIST;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
-    Money,
+    Error, Money, Result,
     id::{ContractId, PaymentId},
     text_enum,
 };
@@ -16,6 +16,14 @@ pub mod refusal {
         NOT_FOUND = NotFound "payment_not_found";
         /// The transaction id was used for another payment.
         DUPLICATE = Conflict "payment_duplicate";
+        /// The payment's state does not allow the action.
+        WRONG_STATE = Conflict "payment_wrong_state";
+        /// Only a payment that came in can be given back.
+        NOT_REFUNDABLE = Conflict "payment_not_refundable";
+        /// More would be given back than is left of the payment.
+        REFUND_TOO_LARGE = Conflict "refund_too_large";
+        /// A receipt is for money that came in or was given back.
+        NO_RECEIPT = Conflict "payment_without_receipt";
     }
 }
 
@@ -54,7 +62,7 @@ text_enum! {
         Success = "success",
         /// Did not come about.
         Failed = "failed",
-        /// Given back whole.
+        /// Given back whole; the row of the ledger stays as it was, and this is told by its refunds.
         Refunded = "refunded",
         /// Called off.
         Cancelled = "cancelled",
@@ -81,13 +89,58 @@ text_enum! {
     }
 }
 
+impl PaymentMethod {
+    /// Whether the money passes through a gateway, which has yet to say that it came.
+    pub const fn is_by_gateway(self) -> bool {
+        matches!(self, Self::Card | Self::MobilePayment | Self::AutoPayment)
+    }
+}
+
+text_enum! {
+    /// What can be done to a payment.
+    pub enum PaymentAction {
+        /// Its gateway has taken it on.
+        TakeOn = "take_on",
+        /// The money is there.
+        Succeed = "succeed",
+        /// It did not come about.
+        Fail = "fail",
+        /// It is called off.
+        Cancel = "cancel",
+    }
+}
+
+impl PaymentAction {
+    /// The states that it is possible from, and the one that it leads to.
+    pub const fn steps(self) -> (&'static [PaymentStatus], PaymentStatus) {
+        use PaymentStatus::{Cancelled, Failed, Pending, Processing, Success};
+        match self {
+            Self::TakeOn => (&[Pending], Processing),
+            // what its gateway has taken on, only the gateway's word ends
+            Self::Succeed => (&[Pending, Processing], Success),
+            Self::Fail => (&[Pending, Processing], Failed),
+            Self::Cancel => (&[Pending], Cancelled),
+        }
+    }
+}
+
+text_enum! {
+    /// Whose word moves a payment.
+    pub enum Decider {
+        /// Somebody at a desk, who may decide only on what no gateway has taken on.
+        Staff = "staff",
+        /// The payment's gateway.
+        Gateway = "gateway",
+    }
+}
+
 /// A transaction on a contract.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({
     "id": 101, "contract_id": 12, "transaction_type": "payment", "amount": "1000.00", "status": "success", "payment_method": "cash",
     "transaction_id": "desk-3-000417", "description": null, "created_at": "2026-01-15T09:45:00Z", "processed_at": "2026-01-15T09:45:00Z",
-    "processed_by": "operator", "balance_after": "1000.00", "refunded_amount": "0.00", "refund_of": null, "period_start": null,
-    "period_end": null, "version": 1
+    "processed_by": "operator", "balance_after": "1000.00", "ledger_number": 1, "refunded_amount": "0.00", "refund_of": null,
+    "failure_reason": null, "period_start": null, "period_end": null, "version": 1
 }))]
 pub struct Payment {
     /// The id.
@@ -114,14 +167,139 @@ pub struct Payment {
     pub processed_by: Option<String>,
     /// The contract's balance right after it.
     pub balance_after: Option<Money>,
+    /// Its place among the successful transactions of the contract, from 1.
+    pub ledger_number: Option<i64>,
     /// How much of it was given back.
     pub refunded_amount: Money,
     /// The payment that a refund gives back.
     pub refund_of: Option<PaymentId>,
+    /// Why it failed.
+    pub failure_reason: Option<String>,
     /// First day of the period that a charge is for.
     pub period_start: Option<NaiveDate>,
     /// The day after the last of that period.
     pub period_end: Option<NaiveDate>,
     /// Grows with every change.
     pub version: i64,
+}
+
+impl Payment {
+    /// The state after an action. Errors: `payment_wrong_state`, naming the present state and those it is possible from.
+    pub fn stepped(&self, action: PaymentAction, by: Decider) -> Result<PaymentStatus> {
+        let (from, to) = action.steps();
+        let from: Vec<PaymentStatus> =
+            from.iter().copied().filter(|status| by == Decider::Gateway || *status != PaymentStatus::Processing).collect();
+        if from.contains(&self.status) {
+            return Ok(to);
+        }
+        let words: Vec<&str> = from.iter().map(|status| status.as_str()).collect();
+        Err(Error::new(refusal::WRONG_STATE).with("status", self.status).with("from", words.join(", ")))
+    }
+
+    /// How much of it a refund gives back: what was asked for, or all that is left.
+    ///
+    /// Errors: `payment_not_refundable` for what is no payment that came in, `refund_too_large`.
+    pub fn refundable(&self, asked: Option<Money>) -> Result<Money> {
+        let came_in = matches!(self.status, PaymentStatus::Success | PaymentStatus::Refunded);
+        if self.transaction_type != TransactionType::Payment || !came_in {
+            return Err(Error::new(refusal::NOT_REFUNDABLE).with("type", self.transaction_type).with("status", self.status));
+        }
+        let left = self.amount.subtract(self.refunded_amount)?;
+        let amount = asked.unwrap_or(left);
+        if amount > left || left == Money::ZERO {
+            return Err(Error::new(refusal::REFUND_TOO_LARGE).with("left", left));
+        }
+        Ok(amount)
+    }
+
+    /// Errors: `payment_without_receipt` unless money came in or was given back.
+    pub fn receipted(&self) -> Result<()> {
+        let money_moved = matches!(self.transaction_type, TransactionType::Payment | TransactionType::Refund);
+        match self.status {
+            PaymentStatus::Success | PaymentStatus::Refunded if money_moved => Ok(()),
+            status => Err(Error::new(refusal::NO_RECEIPT).with("type", self.transaction_type).with("status", status)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn payment(transaction_type: TransactionType, status: PaymentStatus, amount: i64, refunded: i64) -> Payment {
+        Payment {
+            id: PaymentId::new(1),
+            contract_id: ContractId::new(1),
+            transaction_type,
+            amount: Money::from_minor(amount).unwrap(),
+            status,
+            payment_method: PaymentMethod::Card,
+            transaction_id: None,
+            description: None,
+            created_at: DateTime::UNIX_EPOCH,
+            processed_at: None,
+            processed_by: None,
+            balance_after: None,
+            ledger_number: None,
+            refunded_amount: Money::from_minor(refunded).unwrap(),
+            refund_of: None,
+            failure_reason: None,
+            period_start: None,
+            period_end: None,
+            version: 1,
+        }
+    }
+
+    #[test]
+    fn every_action_from_every_state_by_staff_and_by_gateways() {
+        use PaymentStatus::{Cancelled, Failed, Pending, Processing, Success};
+        let allowed = |by, action| {
+            let from = |status: &PaymentStatus| payment(TransactionType::Payment, *status, 100, 0).stepped(action, by);
+            PaymentStatus::ALL.iter().filter_map(|status| from(status).ok().map(|to| (*status, to))).collect::<Vec<_>>()
+        };
+        assert_eq!(allowed(Decider::Staff, PaymentAction::TakeOn), [(Pending, Processing)]);
+        assert_eq!(allowed(Decider::Staff, PaymentAction::Succeed), [(Pending, Success)]);
+        assert_eq!(allowed(Decider::Staff, PaymentAction::Fail), [(Pending, Failed)]);
+        assert_eq!(allowed(Decider::Staff, PaymentAction::Cancel), [(Pending, Cancelled)]);
+        assert_eq!(allowed(Decider::Gateway, PaymentAction::TakeOn), [(Pending, Processing)]);
+        assert_eq!(allowed(Decider::Gateway, PaymentAction::Succeed), [(Pending, Success), (Processing, Success)]);
+        assert_eq!(allowed(Decider::Gateway, PaymentAction::Fail), [(Pending, Failed), (Processing, Failed)]);
+        assert_eq!(allowed(Decider::Gateway, PaymentAction::Cancel), [(Pending, Cancelled)]);
+    }
+
+    #[test]
+    fn only_payments_that_came_in_are_given_back() {
+        for transaction_type in TransactionType::ALL {
+            for status in PaymentStatus::ALL {
+                let outcome = payment(*transaction_type, *status, 100, 0).refundable(None);
+                let came_in =
+                    *transaction_type == TransactionType::Payment && matches!(status, PaymentStatus::Success | PaymentStatus::Refunded);
+                assert_eq!(outcome.is_ok(), came_in, "{transaction_type} {status}");
+            }
+        }
+        let whole = payment(TransactionType::Payment, PaymentStatus::Refunded, 100, 100);
+        assert_eq!(whole.refundable(None).unwrap_err().code(), refusal::REFUND_TOO_LARGE);
+    }
+
+    proptest! {
+        #[test]
+        fn refunds_never_exceed_what_was_paid(paid in 1_i64..1_000_000, asked in proptest::collection::vec(1_i64..600_000, 1..20)) {
+            let mut present = payment(TransactionType::Payment, PaymentStatus::Success, paid, 0);
+            for amount in asked {
+                let amount = Money::from_minor(amount).unwrap();
+                let left = present.amount.subtract(present.refunded_amount).unwrap();
+                match present.refundable(Some(amount)) {
+                    Ok(given) => present.refunded_amount = present.refunded_amount.add(given).unwrap(),
+                    Err(error) => prop_assert!(error.code() == refusal::REFUND_TOO_LARGE && amount > left),
+                }
+                prop_assert!(present.refunded_amount <= present.amount);
+            }
+            if present.refunded_amount < present.amount {
+                let rest = present.refundable(None).unwrap();
+                prop_assert_eq!(present.refunded_amount.add(rest).unwrap(), present.amount);
+            }
+        }
+    }
 }

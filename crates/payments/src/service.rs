@@ -1,14 +1,15 @@
 //! The use cases of payments that move no money; those that do are in `ledger` and, above, in `billing`.
 
 use acl::{Granted, perm};
+use contracts::Contract;
 use kernel::{
     Page, Paging, Result,
     db::{Conn, Tx},
-    id::PaymentId,
+    id::{ContractId, PaymentId},
 };
 
 use crate::{
-    input::PaymentFilter,
+    input::{OnContractFilter, PaymentFilter},
     model::{Payment, refusal},
     store,
 };
@@ -16,6 +17,27 @@ use crate::{
 /// One transaction. Errors: `payment_not_found`.
 pub async fn get(conn: &mut Conn, _: &Granted<perm::PaymentsRead>, id: PaymentId) -> Result<Payment> {
     store::get(conn, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
+}
+
+/// A transaction and its contract, both locked until the transaction ends. Errors: `payment_not_found`.
+pub async fn load(tx: &mut Tx, id: PaymentId) -> Result<(Payment, Contract)> {
+    let contract_id = store::contract_of(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
+    // whoever changes a transaction holds its contract, so that lock is enough, and what is read after it is what the one before left
+    let contract = contracts::load(tx, contract_id).await?;
+    let payment = store::get(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
+    Ok((payment, contract))
+}
+
+/// A page of the transactions of one contract. Errors: `contract_not_found`.
+pub async fn list_of_contract(
+    conn: &mut Conn,
+    _: &Granted<perm::PaymentsRead>,
+    id: ContractId,
+    filter: &OnContractFilter,
+    paging: &Paging,
+) -> Result<Page<Payment>> {
+    contracts::exists(conn, id).await?;
+    store::list(conn, &filter.of(id), paging).await
 }
 
 /// A page of transactions.
@@ -35,5 +57,9 @@ pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
         balances.map(|(id,)| format!("contract {id} has a balance that its transactions do not add up to")).collect();
     let refunds = store::refunded_too_much(conn).await?.into_iter();
     all.extend(refunds.map(|(id,)| format!("payment {id} was refunded by more than its amount")));
+    let broken = store::broken_ledgers(conn).await?.into_iter();
+    all.extend(broken.map(|(id,)| format!("transaction {id} does not continue the ledger of its contract")));
+    let refunds = store::wrong_refunds(conn).await?.into_iter();
+    all.extend(refunds.map(|(id,)| format!("payment {id} and its refunds do not fit each other")));
     Ok(all)
 }

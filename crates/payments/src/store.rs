@@ -1,13 +1,21 @@
-//! SQL of transactions. There is an insert and no update: a successful one is final, and the database refuses otherwise.
+//! SQL of transactions. What is pending may be decided; a successful transaction is final, and the database refuses otherwise.
 
+pub mod statement;
+pub mod statistics;
+
+use chrono::{DateTime, Utc};
 use kernel::{
     Page, Paging, Result,
     db::{Arg, Bulk, Conn, Filter, Sql, Tx},
     id::{ContractId, PaymentId},
     page::{KeyKind, ListSpec, OrderField},
+    text::search_text,
 };
 
-use crate::{input::PaymentFilter, model::Payment};
+use crate::{
+    input::PaymentFilter,
+    model::{Payment, PaymentStatus, TransactionType},
+};
 
 /// How lists of transactions are ordered.
 pub const LIST: ListSpec = ListSpec {
@@ -20,33 +28,55 @@ pub const LIST: ListSpec = ListSpec {
     id_name: "id",
 };
 
+/// A payment that was given back whole shows so, and counts its refunds as changes of its own: its row never changes.
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "SELECT id, contract_id, transaction_type, amount, status, payment_method, transaction_id, description, created_at, processed_at, ",
-            "processed_by, balance_after, refund_of, period_start, period_end, version, ",
-            "CAST(COALESCE((SELECT SUM(amount) FROM payments refunds ",
-            "WHERE refunds.refund_of = payments.id AND refunds.status = 'success'), 0) AS BIGINT) AS refunded_amount ",
+            "SELECT payments.id, payments.contract_id, payments.transaction_type, payments.amount, payments.payment_method, ",
+            "CASE WHEN EXISTS (SELECT 1 FROM refunded_payments WHERE refunded_payments.payment_id = payments.id) ",
+            "THEN 'refunded' ELSE payments.status END AS status, ",
+            "payments.transaction_id, payments.description, payments.created_at, payments.processed_at, payments.processed_by, ",
+            "payments.balance_after, payments.ledger_number, payments.refund_of, payments.failure_reason, payments.period_start, ",
+            "payments.period_end, ",
+            "payments.version + (SELECT COUNT(*) FROM payments AS refunds WHERE refunds.refund_of = payments.id) AS version, ",
+            "CAST(COALESCE((SELECT SUM(refunds.amount) FROM payments AS refunds ",
+            "WHERE refunds.refund_of = payments.id), 0) AS BIGINT) AS refunded_amount ",
             "FROM payments",
             $tail
         )
     };
 }
+pub(crate) use select;
 
 pub async fn get(conn: &mut Conn, id: PaymentId) -> Result<Option<Payment>> {
-    Sql::new(select!(" WHERE id = $1")).bind(id).optional(conn).await
+    Sql::new(select!(" WHERE payments.id = $1")).bind(id).optional(conn).await
+}
+
+/// The contract that a transaction is on, which never changes.
+pub async fn contract_of(conn: &mut Conn, id: PaymentId) -> Result<Option<ContractId>> {
+    let found: Option<(ContractId,)> = Sql::new("SELECT contract_id FROM payments WHERE id = $1").bind(id).optional(conn).await?;
+    Ok(found.map(|(contract_id,)| contract_id))
 }
 
 pub async fn list(conn: &mut Conn, filter: &PaymentFilter, paging: &Paging) -> Result<Page<Payment>> {
     let mut conditions = Filter::new(conn.engine());
     conditions.equal("payments.contract_id", filter.contract);
     conditions.equal("payments.transaction_type", filter.transaction_type);
-    conditions.equal("payments.status", filter.status);
+    match filter.status {
+        Some(PaymentStatus::Refunded) => conditions.when(true, "payments.id IN (SELECT payment_id FROM refunded_payments)"),
+        status => {
+            conditions.equal("payments.status", status);
+            let kept = "NOT EXISTS (SELECT 1 FROM refunded_payments WHERE refunded_payments.payment_id = payments.id)";
+            conditions.when(status == Some(PaymentStatus::Success), kept);
+        }
+    }
     conditions.equal("payments.payment_method", filter.payment_method);
+    conditions.equal("payments.refund_of", filter.refund_of);
     conditions.at_least("payments.created_at", filter.created_at_after);
     conditions.at_most("payments.created_at", filter.created_at_before);
     conditions.at_least("payments.amount", filter.amount_min);
     conditions.at_most("payments.amount", filter.amount_max);
+    conditions.search("payments", filter.search.as_deref());
     paging.fetch(conn, select!(""), "payments", conditions).await
 }
 
@@ -56,7 +86,12 @@ pub async fn by_transaction_id(conn: &mut Conn, transaction_id: &str) -> Result<
     Ok(found.map(|(id,)| id))
 }
 
-const COLUMNS: [&str; 15] = [
+/// The place of the next successful transaction of a contract, whose lock is held.
+pub async fn next_ledger_number(tx: &mut Tx, id: ContractId) -> Result<i64> {
+    Sql::new("SELECT COALESCE(MAX(ledger_number), 0) + 1 FROM payments WHERE contract_id = $1").bind(id).scalar(tx).await
+}
+
+const COLUMNS: [&str; 18] = [
     "contract_id",
     "transaction_type",
     "amount",
@@ -68,13 +103,19 @@ const COLUMNS: [&str; 15] = [
     "processed_at",
     "processed_by",
     "balance_after",
+    "ledger_number",
     "refund_of",
+    "failure_reason",
     "period_start",
     "period_end",
+    "search_text",
     "version",
 ];
 
 fn values(payment: &Payment) -> Vec<Arg> {
+    // charges are most of the rows, and nobody looks for one by its words
+    let searched = [&payment.transaction_id, &payment.description].map(Option::as_deref);
+    let search = if payment.transaction_type == TransactionType::Charge { String::new() } else { search_text(searched) };
     vec![
         payment.contract_id.into(),
         payment.transaction_type.into(),
@@ -87,9 +128,12 @@ fn values(payment: &Payment) -> Vec<Arg> {
         payment.processed_at.into(),
         (&payment.processed_by).into(),
         payment.balance_after.into(),
+        payment.ledger_number.into(),
         payment.refund_of.into(),
+        (&payment.failure_reason).into(),
         payment.period_start.into(),
         payment.period_end.into(),
+        search.into(),
         payment.version.into(),
     ]
 }
@@ -99,6 +143,31 @@ pub async fn insert(tx: &mut Tx, payment: &Payment) -> Result<PaymentId> {
     let mut rows = Bulk::into_table("payments", &COLUMNS);
     rows.row(values(payment));
     rows.insert_one(tx).await
+}
+
+/// Writes what became of a pending payment and moves its version on. Errors: `stale_version` when somebody else was first.
+pub async fn decide(tx: &mut Tx, payment: &mut Payment) -> Result<()> {
+    Sql::new(
+        "UPDATE payments SET status = $1, processed_at = $2, processed_by = $3, balance_after = $4, ledger_number = $5, failure_reason = $6, \
+         version = version + 1 WHERE id = $7 AND version = $8",
+    )
+    .bind(payment.status)
+    .bind(payment.processed_at)
+    .bind(&payment.processed_by)
+    .bind(payment.balance_after)
+    .bind(payment.ledger_number)
+    .bind(&payment.failure_reason)
+    .bind(payment.id)
+    .bind(payment.version)
+    .expect_one(tx)
+    .await?;
+    payment.version += 1;
+    Ok(())
+}
+
+/// Notes that a payment was given back whole.
+pub async fn set_refunded(tx: &mut Tx, id: PaymentId, at: DateTime<Utc>) -> Result<()> {
+    Sql::new("INSERT INTO refunded_payments (payment_id, refunded_at) VALUES ($1, $2)").bind(id).bind(at).execute(tx).await.map(drop)
 }
 
 /// Writes many transactions under the ids they carry.
@@ -114,12 +183,23 @@ pub async fn insert_all(tx: &mut Tx, payments: &[Payment]) -> Result<()> {
 /// Contracts whose balance is not the signed sum of their successful transactions, or not what the newest left (SPEC 14.1).
 pub async fn wrong_balances(conn: &mut Conn) -> Result<Vec<(ContractId,)>> {
     Sql::new(
-        "SELECT c.id FROM contracts c LEFT JOIN (SELECT contract_id, MAX(id) AS newest, \
+        "SELECT c.id FROM contracts c LEFT JOIN (SELECT contract_id, MAX(ledger_number) AS newest, \
          SUM(CASE WHEN transaction_type IN ('charge', 'refund') THEN -amount ELSE amount END) AS total, \
          SUM(CASE WHEN transaction_type = 'charge' THEN amount ELSE 0 END) AS charged \
          FROM payments WHERE status = 'success' GROUP BY contract_id) p ON p.contract_id = c.id \
-         LEFT JOIN payments n ON n.id = p.newest \
+         LEFT JOIN payments n ON n.contract_id = c.id AND n.ledger_number = p.newest \
          WHERE c.balance <> COALESCE(p.total, 0) OR c.balance <> COALESCE(n.balance_after, 0) OR c.total_charged <> COALESCE(p.charged, 0)",
+    )
+    .all(conn)
+    .await
+}
+
+/// Successful transactions whose balance is not that of the one before them moved by their amount, or whose place has none before it.
+pub async fn broken_ledgers(conn: &mut Conn) -> Result<Vec<(PaymentId,)>> {
+    Sql::new(
+        "SELECT p.id FROM payments p LEFT JOIN payments b ON b.contract_id = p.contract_id AND b.ledger_number = p.ledger_number - 1 \
+         WHERE p.status = 'success' AND ((b.id IS NULL AND p.ledger_number <> 1) OR p.balance_after <> COALESCE(b.balance_after, 0) + \
+         CASE WHEN p.transaction_type IN ('charge', 'refund') THEN -p.amount ELSE p.amount END)",
     )
     .all(conn)
     .await
@@ -130,6 +210,20 @@ pub async fn refunded_too_much(conn: &mut Conn) -> Result<Vec<(PaymentId,)>> {
     Sql::new(
         "SELECT p.id FROM payments p JOIN (SELECT refund_of, SUM(amount) AS total FROM payments WHERE refund_of IS NOT NULL AND status = 'success' \
          GROUP BY refund_of) r ON r.refund_of = p.id WHERE r.total > p.amount",
+    )
+    .all(conn)
+    .await
+}
+
+/// Payments that count as given back whole and were not, or the other way round; and refunds on another contract than their payment.
+pub async fn wrong_refunds(conn: &mut Conn) -> Result<Vec<(PaymentId,)>> {
+    Sql::new(
+        "SELECT p.id FROM payments p JOIN (SELECT refund_of, SUM(amount) AS total FROM payments WHERE refund_of IS NOT NULL GROUP BY refund_of) r \
+         ON r.refund_of = p.id WHERE r.total = p.amount AND NOT EXISTS (SELECT 1 FROM refunded_payments m WHERE m.payment_id = p.id) \
+         UNION ALL SELECT m.payment_id FROM refunded_payments m JOIN payments p ON p.id = m.payment_id \
+         WHERE p.amount <> (SELECT COALESCE(SUM(r.amount), 0) FROM payments r WHERE r.refund_of = p.id) \
+         UNION ALL SELECT r.id FROM payments r JOIN payments p ON p.id = r.refund_of \
+         WHERE r.contract_id <> p.contract_id OR r.transaction_type <> 'refund' OR p.transaction_type <> 'payment'",
     )
     .all(conn)
     .await

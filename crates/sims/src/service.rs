@@ -124,6 +124,16 @@ pub async fn find(tx: &mut Tx, id: SimId) -> Result<Sim> {
     Ok(sim.shown(false))
 }
 
+/// The SIM card without its PUK, and the number it carries, as they are now and without a lock, for rules that only look.
+pub async fn peek(conn: &mut Conn, id: SimId) -> Result<Option<(Sim, Option<Number>)>> {
+    let Some(sim) = store::get(conn, id).await?.map(|sim| sim.shown(false)) else { return Ok(None) };
+    let number = match sim.number_id {
+        Some(number_id) => store::get_number(conn, number_id).await?,
+        None => None,
+    };
+    Ok(Some((sim, number)))
+}
+
 /// Puts a free SIM card and the number it carries to the service of a contract; of two who try at once, one succeeds.
 ///
 /// Errors: `not_found` in the field `sim_id`, `sim_not_free`, `sim_without_number`, `number_not_available`.

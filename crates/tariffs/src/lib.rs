@@ -11,5 +11,5 @@ mod store;
 
 pub use input::{TariffFilter, TariffInput};
 pub use model::{Tariff, TariffType, TariffVersion, refusal};
-pub use service::{count_contracts, create, find_active, get, insert_all, list, version_by_id, version_on, violations};
+pub use service::{count_contracts, create, find_active, get, insert_all, list, peek, version_by_id, version_on, violations};
 pub use store::LIST;

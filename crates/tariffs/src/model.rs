@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
-    Money,
+    Error, Money, Result,
     id::{TariffId, TariffVersionId},
     money::Quantity,
     text::JsonText,
@@ -85,6 +85,16 @@ pub struct Tariff {
     /// The version that these prices and allowances are of.
     #[serde(skip)]
     pub tariff_version_id: TariffVersionId,
+}
+
+impl Tariff {
+    /// The tariff, if new contracts may have it. Errors: `tariff_retired`.
+    pub fn for_sale(self) -> Result<Self> {
+        match self.is_active {
+            true => Ok(self),
+            false => Err(Error::new(refusal::RETIRED).with("name", self.name)),
+        }
+    }
 }
 
 /// A dated version of a tariff, as far as charging by it goes.

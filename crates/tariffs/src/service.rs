@@ -52,10 +52,12 @@ pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::Tari
 /// Errors: `not_found` in the field `tariff_id`, `tariff_retired`.
 pub async fn find_active(tx: &mut Tx, context: &Context, id: TariffId) -> Result<Tariff> {
     let tariff = store::lock(tx, id, context.today()).await?.ok_or_else(|| Error::of_field("tariff_id", field::NOT_FOUND))?;
-    match tariff.is_active {
-        true => Ok(tariff),
-        false => Err(Error::new(refusal::RETIRED).with("name", tariff.name)),
-    }
+    tariff.for_sale()
+}
+
+/// The tariff as it is now, without a lock, for rules that only look.
+pub async fn peek(conn: &mut Conn, context: &Context, id: TariffId) -> Result<Option<Tariff>> {
+    store::get(conn, id, context.today()).await
 }
 
 /// The version of a tariff in force on a day, retired or not. Errors: `tariff_not_found` when none was yet.

@@ -1,37 +1,48 @@
-//! Contracts (SPEC 7).
+//! Contracts (SPEC 7): drawing up, reading, editing; what happens to them is in `actions`, what is on record in `records`.
+
+mod actions;
+mod records;
 
 use acl::perm;
-use actix_web::{get, post};
-use contracts::{ActivateInput, Contract, ContractFilter, ContractInput, ResumeInput, SuspendInput, TerminateInput};
-use kernel::{id::ContractId, page::ListSpec};
+use actix_web::{delete, get, patch, post, put};
+use contracts::{Contract, ContractDetails, ContractFilter, ContractInput};
+use kernel::{Result, db::Tx, id::ContractId, page::ListSpec};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
-    extract::{Body, ListQuery, Listing, PathPart},
+    extract::{Body, Change, ListQuery, Listing, PathPart},
     guard::Guard,
 };
 
 pub fn configure(config: &mut ServiceConfig) {
+    records::configure(config);
     config.service(get_contract).service(list_contracts).service(create_contract);
-    config.service(activate_contract).service(suspend_contract).service(resume_contract).service(terminate_contract);
+    config.service(replace_contract).service(update_contract).service(delete_contract);
+    actions::configure(config);
 }
 
 impl ListQuery for ContractFilter {
     const SPEC: ListSpec = contracts::LIST;
 }
 
-/// One contract, with its balance.
+/// The contract as it is after a change, with what it names.
+async fn shown(call: &Call, tx: &mut Tx, id: ContractId) -> Result<Answer> {
+    let details = contracts::details(tx, &call.context, id).await?;
+    Answer::resource(&details, details.contract.version)
+}
+
+/// One contract, with its balance, its holds, and short forms of its subscriber, tariff and SIM.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
-    responses((status = 200, description = "The contract.", body = Contract)),
+    responses((status = 200, description = "The contract.", body = ContractDetails)),
     security(("bearer" = ["contracts:read"]))
 )]
 #[get("/contracts/{id}")]
 async fn get_contract(call: Call, granted: Guard<perm::ContractsRead>, id: PathPart<ContractId>) -> Reply {
-    let contract = call.read(async |conn| contracts::get(conn, &granted, id.0).await).await?;
-    Ok(Answer::resource(&contract, contract.version)?)
+    let details = call.read(async |conn| contracts::get(conn, &call.context, &granted, id.0).await).await?;
+    Ok(Answer::resource(&details, details.contract.version)?)
 }
 
 /// A page of contracts.
@@ -52,7 +63,7 @@ async fn list_contracts(call: Call, granted: Guard<perm::ContractsRead>, query: 
     tag = "contracts",
     request_body = ContractInput,
     responses(
-        (status = 201, description = "The draft.", body = Contract),
+        (status = 201, description = "The draft.", body = ContractDetails),
         (status = 409, description = "`customer_not_active`, `tariff_retired`, `sim_not_free`.")
     ),
     security(("bearer" = ["contracts:write"]))
@@ -61,100 +72,83 @@ async fn list_contracts(call: Call, granted: Guard<perm::ContractsRead>, query: 
 async fn create_contract(call: Call, granted: Guard<perm::ContractsWrite>, input: Body<ContractInput>) -> Reply {
     let answer = call.write(async |tx| {
         let contract = contracts::create(tx, &call.context, &granted, &input).await?;
-        Answer::created(format!("contracts/{}", contract.id), &contract, contract.version)
+        let details = contracts::details(tx, &call.context, contract.id).await?;
+        Answer::created(format!("contracts/{}", contract.id), &details, contract.version)
     });
     Ok(answer.await?)
 }
 
-/// Activates a draft: binds the SIM and begins the first period.
+async fn edit(call: &Call, granted: &Guard<perm::ContractsWrite>, id: ContractId, change: &Change<ContractInput>) -> Reply {
+    let expected = call.expected()?;
+    let answer = call.write(async |tx| {
+        billing::edit(tx, &call.context, granted, id, &change.0, &expected).await?;
+        shown(call, tx, id).await
+    });
+    Ok(answer.await?)
+}
+
+/// Replaces a contract's editable fields: of a draft all, of a running contract credit limit, discount and notes.
 ///
-/// A prepaid tariff charges its fee now; where balance and credit limit do not cover it, the contract is suspended by hold
-/// `debt` until a payment does.
+/// A new discount counts from the next period on. A new credit limit counts at once: it may lift hold `debt`, or place it.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
-    request_body = ActivateInput,
+    request_body = ContractInput,
     responses(
-        (status = 200, description = "The contract, active or held for debt.", body = Contract),
-        (status = 409, description = "`contract_not_draft`, `contract_without_sim`, `customer_not_active`, `tariff_retired`, `sim_not_free`, `sim_without_number`.")
+        (status = 200, description = "The contract.", body = ContractDetails),
+        (status = 409, description = "`contract_terminated`, `customer_not_active`, `tariff_retired`, `sim_not_free`.")
     ),
-    security(("bearer" = ["contracts:activate"]))
+    security(("bearer" = ["contracts:write"]))
 )]
-#[post("/contracts/{id}/activate")]
-async fn activate_contract(
+#[put("/contracts/{id}")]
+async fn replace_contract(
     call: Call,
-    granted: Guard<perm::ContractsActivate>,
+    granted: Guard<perm::ContractsWrite>,
     id: PathPart<ContractId>,
-    input: Body<ActivateInput>,
+    change: Change<ContractInput>,
 ) -> Reply {
-    let answer = call.write(async |tx| {
-        let contract = billing::activate(tx, &call.context, &granted, id.0, &input).await?;
-        Answer::resource(&contract, contract.version)
-    });
-    Ok(answer.await?)
+    edit(&call, &granted, id.0, &change).await
 }
 
-/// Places a hold: the contract is suspended while any is on, and its SIM with it.
+/// Changes some of a contract's fields: of a draft any, of a running contract credit limit, discount and notes.
+///
+/// A new discount counts from the next period on. A new credit limit counts at once: it may lift hold `debt`, or place it.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
-    request_body = SuspendInput,
+    request_body = ContractInput,
     responses(
-        (status = 200, description = "The contract, suspended.", body = Contract),
-        (status = 409, description = "`contract_not_running`, `hold_present`.")
+        (status = 200, description = "The contract.", body = ContractDetails),
+        (status = 409, description = "`contract_terminated`, `customer_not_active`, `tariff_retired`, `sim_not_free`.")
     ),
-    security(("bearer" = ["contracts:hold"]))
+    security(("bearer" = ["contracts:write"]))
 )]
-#[post("/contracts/{id}/suspend")]
-async fn suspend_contract(call: Call, granted: Guard<perm::ContractsHold>, id: PathPart<ContractId>, input: Body<SuspendInput>) -> Reply {
-    let answer = call.write(async |tx| {
-        let contract = billing::suspend(tx, &call.context, &granted, id.0, &input).await?;
-        Answer::resource(&contract, contract.version)
-    });
-    Ok(answer.await?)
-}
-
-/// Lifts a hold; when it was the last, the contract is active again and a period that is due begins.
-#[utoipa::path(
-    tag = "contracts",
-    params(("id" = ContractId, Path, description = "The contract's id.")),
-    request_body = ResumeInput,
-    responses(
-        (status = 200, description = "The contract.", body = Contract),
-        (status = 409, description = "`contract_not_running`, `hold_absent`.")
-    ),
-    security(("bearer" = ["contracts:hold"]))
-)]
-#[post("/contracts/{id}/resume")]
-async fn resume_contract(call: Call, granted: Guard<perm::ContractsHold>, id: PathPart<ContractId>, input: Body<ResumeInput>) -> Reply {
-    let answer = call.write(async |tx| {
-        let contract = billing::resume(tx, &call.context, &granted, id.0, &input).await?;
-        Answer::resource(&contract, contract.version)
-    });
-    Ok(answer.await?)
-}
-
-/// Ends a contract: closes its SIM, lets its number rest, ends its period. The balance is what is left to refund, or owed.
-#[utoipa::path(
-    tag = "contracts",
-    params(("id" = ContractId, Path, description = "The contract's id.")),
-    request_body = TerminateInput,
-    responses(
-        (status = 200, description = "The contract, terminated.", body = Contract),
-        (status = 409, description = "`contract_terminated`.")
-    ),
-    security(("bearer" = ["contracts:terminate"]))
-)]
-#[post("/contracts/{id}/terminate")]
-async fn terminate_contract(
+#[patch("/contracts/{id}")]
+async fn update_contract(
     call: Call,
-    granted: Guard<perm::ContractsTerminate>,
+    granted: Guard<perm::ContractsWrite>,
     id: PathPart<ContractId>,
-    input: Body<TerminateInput>,
+    change: Change<ContractInput>,
 ) -> Reply {
+    edit(&call, &granted, id.0, &change).await
+}
+
+/// Deletes a draft that no payment and no ticket names; other contracts are terminated.
+#[utoipa::path(
+    tag = "contracts",
+    params(("id" = ContractId, Path, description = "The contract's id.")),
+    responses(
+        (status = 204, description = "The draft is gone."),
+        (status = 409, description = "`contract_not_deletable`, `contract_in_use`.")
+    ),
+    security(("bearer" = ["contracts:write"]))
+)]
+#[delete("/contracts/{id}")]
+async fn delete_contract(call: Call, granted: Guard<perm::ContractsWrite>, id: PathPart<ContractId>) -> Reply {
+    let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        let contract = billing::terminate(tx, &call.context, &granted, id.0, &input).await?;
-        Answer::resource(&contract, contract.version)
+        contracts::delete(tx, &granted, id.0, &expected).await?;
+        Ok(Answer::empty())
     });
     Ok(answer.await?)
 }

@@ -1,22 +1,32 @@
 //! Payments and charges (SPEC 8).
 
 use acl::perm;
-use actix_web::{get, post};
-use kernel::{id::PaymentId, page::ListSpec};
-use payments::{Payment, PaymentFilter, PaymentInput};
+use actix_web::{delete, get, post};
+use kernel::{Expected, id::PaymentId, input::NoInput, page::ListSpec};
+use payments::{
+    CorrectionInput, FailInput, Payment, PaymentFilter, PaymentInput, PendingFilter, Receipt, RefundInput, statement::Days,
+    statistics::PaymentStatistics,
+};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
-    extract::{Body, ListQuery, Listing, PathPart},
+    extract::{Body, ListQuery, Listing, Parameters, PathPart},
     guard::Guard,
 };
 
 pub fn configure(config: &mut ServiceConfig) {
-    config.service(get_payment).service(list_payments).service(create_payment);
+    // before the path with an id, which they fit too
+    config.service(list_pending_payments).service(payment_statistics).service(create_correction);
+    config.service(get_payment).service(list_payments).service(create_payment).service(delete_payment).service(payment_receipt);
+    config.service(process_payment).service(cancel_payment).service(fail_payment).service(refund_payment);
 }
 
 impl ListQuery for PaymentFilter {
+    const SPEC: ListSpec = payments::LIST;
+}
+
+impl ListQuery for PendingFilter {
     const SPEC: ListSpec = payments::LIST;
 }
 
@@ -46,15 +56,59 @@ async fn list_payments(call: Call, granted: Guard<perm::PaymentsRead>, query: Li
     Ok(call.page(page)?)
 }
 
-/// Takes a payment; it succeeds at once.
+/// A page of the payments that are yet to be processed.
+#[utoipa::path(
+    tag = "payments",
+    params(Listing<PendingFilter>),
+    responses((status = 200, description = "A page of pending payments.", body = List<Payment>)),
+    security(("bearer" = ["payments:read"]))
+)]
+#[get("/payments/pending")]
+async fn list_pending_payments(call: Call, granted: Guard<perm::PaymentsRead>, query: Listing<PendingFilter>) -> Reply {
+    let filter = query.filter.of_all();
+    let page = call.read(async |conn| payments::list(conn, &granted, &filter, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}
+
+/// What the payments of some days come to, by state, by type and by how the money came.
+#[utoipa::path(
+    tag = "payments",
+    params(Days),
+    responses((status = 200, description = "The numbers.", body = PaymentStatistics)),
+    security(("bearer" = ["reports:read"]))
+)]
+#[get("/payments/statistics")]
+async fn payment_statistics(call: Call, granted: Guard<perm::ReportsRead>, days: Parameters<Days>) -> Reply {
+    let statistics = call.read(async |conn| payments::statistics::statistics(conn, &call.context, &granted, days.0).await).await?;
+    Ok(Answer::ok(&statistics)?)
+}
+
+/// The receipt of a payment that came in, or of a refund.
+#[utoipa::path(
+    tag = "payments",
+    params(("id" = PaymentId, Path, description = "The transaction's id.")),
+    responses(
+        (status = 200, description = "The receipt.", body = Receipt),
+        (status = 409, description = "`payment_without_receipt`: no money came in or was given back.")
+    ),
+    security(("bearer" = ["payments:read"]))
+)]
+#[get("/payments/{id}/receipt")]
+async fn payment_receipt(call: Call, granted: Guard<perm::PaymentsRead>, id: PathPart<PaymentId>) -> Reply {
+    let (receipt, version) = call.read(async |conn| payments::receipt(conn, &call.context, &granted, id.0).await).await?;
+    Ok(Answer::resource(&receipt, version)?)
+}
+
+/// Takes a payment.
 ///
-/// A payment that covers a debt lifts hold `debt`, begins the period that was waiting and charges it.
+/// Cash, bank transfers and terminals count at once: a payment that covers a debt lifts hold `debt`, begins the period that was waiting and
+/// charges it. Cards, mobile wallets and recurring payments are pending until they are processed.
 #[utoipa::path(
     tag = "payments",
     request_body = PaymentInput,
     responses(
         (status = 201, description = "The payment.", body = Payment),
-        (status = 409, description = "`payment_duplicate`, `contract_terminated`.")
+        (status = 409, description = "`payment_duplicate`; `contract_terminated`: it takes no more than it still owes.")
     ),
     security(("bearer" = ["payments:take"]))
 )]
@@ -63,6 +117,116 @@ async fn create_payment(call: Call, granted: Guard<perm::PaymentsTake>, input: B
     let answer = call.write(async |tx| {
         let payment = billing::take_payment(tx, &call.context, &granted, &input).await?;
         Answer::created(format!("payments/{}", payment.id), &payment, payment.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Sets a mistake on a contract's balance right, either way; the contract may be in any state, and its balance may fall below zero.
+#[utoipa::path(
+    tag = "payments",
+    request_body = CorrectionInput,
+    responses((status = 201, description = "The correction.", body = Payment)),
+    security(("bearer" = ["payments:correct"]))
+)]
+#[post("/payments/corrections")]
+async fn create_correction(call: Call, granted: Guard<perm::PaymentsCorrect>, input: Body<CorrectionInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let payment = billing::correct(tx, &call.context, &granted, &input).await?;
+        Answer::created(format!("payments/{}", payment.id), &payment, payment.version)
+    });
+    Ok(answer.await?)
+}
+
+/// The money of a pending payment is there: it counts from now on, and settles what it covers.
+#[utoipa::path(
+    tag = "payments",
+    params(("id" = PaymentId, Path, description = "The payment's id.")),
+    request_body = NoInput,
+    responses(
+        (status = 200, description = "The payment.", body = Payment),
+        (status = 409, description = "`payment_wrong_state`, `contract_terminated`.")
+    ),
+    security(("bearer" = ["payments:take"]))
+)]
+#[post("/payments/{id}/process")]
+async fn process_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: PathPart<PaymentId>, _input: Body<NoInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let payment = billing::process_payment(tx, &call.context, &granted, id.0).await?;
+        Answer::resource(&payment, payment.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Calls off a pending payment.
+#[utoipa::path(
+    tag = "payments",
+    params(("id" = PaymentId, Path, description = "The payment's id.")),
+    request_body = NoInput,
+    responses((status = 200, description = "The payment.", body = Payment), (status = 409, description = "`payment_wrong_state`.")),
+    security(("bearer" = ["payments:take"]))
+)]
+#[post("/payments/{id}/cancel")]
+async fn cancel_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: PathPart<PaymentId>, _input: Body<NoInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let payment = billing::cancel_payment(tx, &call.context, &granted, id.0, &Expected::Any).await?;
+        Answer::resource(&payment, payment.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Notes that a pending payment did not come about.
+#[utoipa::path(
+    tag = "payments",
+    params(("id" = PaymentId, Path, description = "The payment's id.")),
+    request_body = FailInput,
+    responses((status = 200, description = "The payment.", body = Payment), (status = 409, description = "`payment_wrong_state`.")),
+    security(("bearer" = ["payments:take"]))
+)]
+#[post("/payments/{id}/fail")]
+async fn fail_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: PathPart<PaymentId>, input: Body<FailInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let payment = billing::fail_payment(tx, &call.context, &granted, id.0, &input).await?;
+        Answer::resource(&payment, payment.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Gives a payment back, all that is left of it or a part; also after the contract is over.
+///
+/// A refund is a transaction of its own, found by `refund_of`. What was used up meanwhile can be given back too: the balance then falls below
+/// zero, and hold `debt` may go on.
+#[utoipa::path(
+    tag = "payments",
+    params(("id" = PaymentId, Path, description = "The payment's id.")),
+    request_body = RefundInput,
+    responses(
+        (status = 200, description = "The payment, with how much of it was given back.", body = Payment),
+        (status = 409, description = "`payment_not_refundable`, `refund_too_large`.")
+    ),
+    security(("bearer" = ["payments:refund"]))
+)]
+#[post("/payments/{id}/refund")]
+async fn refund_payment(call: Call, granted: Guard<perm::PaymentsRefund>, id: PathPart<PaymentId>, input: Body<RefundInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let payment = billing::refund_payment(tx, &call.context, &granted, id.0, &input).await?;
+        Answer::resource(&payment, payment.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Calls off a pending payment; the ledger forgets nothing, so it stays as cancelled.
+#[utoipa::path(
+    tag = "payments",
+    params(("id" = PaymentId, Path, description = "The payment's id.")),
+    responses((status = 204, description = "The payment is cancelled."), (status = 409, description = "`payment_wrong_state`.")),
+    security(("bearer" = ["payments:take"]))
+)]
+#[delete("/payments/{id}")]
+async fn delete_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: PathPart<PaymentId>) -> Reply {
+    let expected = call.expected()?;
+    let answer = call.write(async |tx| {
+        billing::cancel_payment(tx, &call.context, &granted, id.0, &expected).await?;
+        Ok(Answer::empty())
     });
     Ok(answer.await?)
 }

@@ -277,8 +277,10 @@ impl Life<'_> {
         self.contract.balance = self.contract.balance.add(posting.transaction_type.effect(posting.amount))?;
         self.contract.updated_at = at;
         let mut payment = ledger::posted(self.contract.id, self.around.actor, posting, self.contract.balance, at);
-        payment.id = PaymentId::new(self.first_payment + i64::try_from(self.history.payments.len()).unwrap_or_default());
+        let place = i64::try_from(self.history.payments.len()).unwrap_or_default();
+        let id = PaymentId::new(self.first_payment + place);
+        (payment.id, payment.ledger_number) = (id, Some(place + 1));
         self.history.payments.push(payment);
-        Ok(PaymentId::new(self.first_payment + i64::try_from(self.history.payments.len()).unwrap_or_default() - 1))
+        Ok(id)
     }
 }

@@ -1,0 +1,157 @@
+//! What happens to contracts: activation, holds, money, termination (SPEC 7.2 to 7.5).
+
+use acl::perm;
+use actix_web::post;
+use contracts::{ActivateInput, ContractDetails, ResumeInput, SuspendInput, TerminateInput};
+use kernel::id::ContractId;
+use payments::{AddBalanceInput, DeductBalanceInput};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::shown;
+use crate::{
+    call::{Call, Reply},
+    extract::{Body, PathPart},
+    guard::Guard,
+};
+
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(activate_contract).service(suspend_contract).service(resume_contract).service(terminate_contract);
+    config.service(add_balance).service(deduct_balance);
+}
+
+/// Activates a draft: binds the SIM and begins the first period.
+///
+/// A prepaid tariff charges its fee now; where balance and credit limit do not cover it, the contract is suspended by hold
+/// `debt` until a payment does.
+#[utoipa::path(
+    tag = "contracts",
+    params(("id" = ContractId, Path, description = "The contract's id.")),
+    request_body = ActivateInput,
+    responses(
+        (status = 200, description = "The contract, active or held for debt.", body = ContractDetails),
+        (status = 409, description = "`contract_not_draft`, `contract_without_sim`, `customer_not_active`, `tariff_retired`, `sim_not_free`, `sim_without_number`.")
+    ),
+    security(("bearer" = ["contracts:activate"]))
+)]
+#[post("/contracts/{id}/activate")]
+async fn activate_contract(
+    call: Call,
+    granted: Guard<perm::ContractsActivate>,
+    id: PathPart<ContractId>,
+    input: Body<ActivateInput>,
+) -> Reply {
+    let answer = call.write(async |tx| {
+        billing::activate(tx, &call.context, &granted, id.0, &input).await?;
+        shown(&call, tx, id.0).await
+    });
+    Ok(answer.await?)
+}
+
+/// Places a hold: the contract is suspended while any is on, and its SIM with it.
+#[utoipa::path(
+    tag = "contracts",
+    params(("id" = ContractId, Path, description = "The contract's id.")),
+    request_body = SuspendInput,
+    responses(
+        (status = 200, description = "The contract, suspended.", body = ContractDetails),
+        (status = 409, description = "`contract_not_running`, `hold_present`.")
+    ),
+    security(("bearer" = ["contracts:hold"]))
+)]
+#[post("/contracts/{id}/suspend")]
+async fn suspend_contract(call: Call, granted: Guard<perm::ContractsHold>, id: PathPart<ContractId>, input: Body<SuspendInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        billing::suspend(tx, &call.context, &granted, id.0, &input).await?;
+        shown(&call, tx, id.0).await
+    });
+    Ok(answer.await?)
+}
+
+/// Lifts a hold; when it was the last, the contract is active again and a period that is due begins.
+#[utoipa::path(
+    tag = "contracts",
+    params(("id" = ContractId, Path, description = "The contract's id.")),
+    request_body = ResumeInput,
+    responses(
+        (status = 200, description = "The contract.", body = ContractDetails),
+        (status = 409, description = "`contract_not_running`, `hold_absent`.")
+    ),
+    security(("bearer" = ["contracts:hold"]))
+)]
+#[post("/contracts/{id}/resume")]
+async fn resume_contract(call: Call, granted: Guard<perm::ContractsHold>, id: PathPart<ContractId>, input: Body<ResumeInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        billing::resume(tx, &call.context, &granted, id.0, &input).await?;
+        shown(&call, tx, id.0).await
+    });
+    Ok(answer.await?)
+}
+
+/// Ends a contract: closes its SIM, lets its number rest, ends its period.
+///
+/// `refundable_balance` tells what is left to give back, by refunds of its payments; a balance below zero is still owed, and can be paid.
+#[utoipa::path(
+    tag = "contracts",
+    params(("id" = ContractId, Path, description = "The contract's id.")),
+    request_body = TerminateInput,
+    responses(
+        (status = 200, description = "The contract, terminated.", body = ContractDetails),
+        (status = 409, description = "`contract_terminated`.")
+    ),
+    security(("bearer" = ["contracts:terminate"]))
+)]
+#[post("/contracts/{id}/terminate")]
+async fn terminate_contract(
+    call: Call,
+    granted: Guard<perm::ContractsTerminate>,
+    id: PathPart<ContractId>,
+    input: Body<TerminateInput>,
+) -> Reply {
+    let answer = call.write(async |tx| {
+        billing::terminate(tx, &call.context, &granted, id.0, &input).await?;
+        shown(&call, tx, id.0).await
+    });
+    Ok(answer.await?)
+}
+
+/// Puts cash on a contract: the short form of `POST /payments`.
+#[utoipa::path(
+    tag = "contracts",
+    params(("id" = ContractId, Path, description = "The contract's id.")),
+    request_body = AddBalanceInput,
+    responses(
+        (status = 200, description = "The contract with its new balance.", body = ContractDetails),
+        (status = 409, description = "`contract_terminated`.")
+    ),
+    security(("bearer" = ["payments:take"]))
+)]
+#[post("/contracts/{id}/add_balance")]
+async fn add_balance(call: Call, granted: Guard<perm::PaymentsTake>, id: PathPart<ContractId>, input: Body<AddBalanceInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        billing::add_balance(tx, &call.context, &granted, id.0, &input).await?;
+        shown(&call, tx, id.0).await
+    });
+    Ok(answer.await?)
+}
+
+/// Takes money off a contract: the short form of `POST /payments/corrections`. The balance may fall below zero.
+#[utoipa::path(
+    tag = "contracts",
+    params(("id" = ContractId, Path, description = "The contract's id.")),
+    request_body = DeductBalanceInput,
+    responses((status = 200, description = "The contract with its new balance.", body = ContractDetails)),
+    security(("bearer" = ["payments:correct"]))
+)]
+#[post("/contracts/{id}/deduct_balance")]
+async fn deduct_balance(
+    call: Call,
+    granted: Guard<perm::PaymentsCorrect>,
+    id: PathPart<ContractId>,
+    input: Body<DeductBalanceInput>,
+) -> Reply {
+    let answer = call.write(async |tx| {
+        billing::deduct_balance(tx, &call.context, &granted, id.0, &input).await?;
+        shown(&call, tx, id.0).await
+    });
+    Ok(answer.await?)
+}

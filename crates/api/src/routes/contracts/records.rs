@@ -1,0 +1,217 @@
+//! What is on record about contracts: what they lack, what was paid, asked and done, and what they all come to (SPEC 7.2, 7.5).
+
+use acl::perm;
+use actix_web::get;
+use contracts::{Checklist, ContractStatistics, Event, HistoryFilter, Standing};
+use kernel::{id::ContractId, locale::Locale, page::ListSpec};
+use payments::{OnContractFilter, Payment, statement::Statement};
+use serde::{Deserialize, Serialize};
+use tickets::{Ticket, TicketCategory, TicketFilter, TicketPriority, TicketStatus};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::{
+    call::{Answer, Call, List, Reply},
+    extract::{ListQuery, Listing, PathPart},
+    guard::Guard,
+};
+
+pub fn configure(config: &mut ServiceConfig) {
+    // before the path with an id, which it fits too
+    config.service(contract_statistics);
+    config.service(contract_checklist).service(contract_payments).service(contract_tickets);
+    config.service(contract_history).service(contract_statement);
+}
+
+/// How many contracts there are in each state and held for each reason, and what their balances come to.
+#[utoipa::path(
+    tag = "contracts",
+    responses((status = 200, description = "The numbers.", body = ContractStatistics)),
+    security(("bearer" = ["reports:read"]))
+)]
+#[get("/contracts/statistics")]
+async fn contract_statistics(call: Call, granted: Guard<perm::ReportsRead>) -> Reply {
+    let statistics = call.read(async |conn| contracts::statistics(conn, &call.context, &granted).await).await?;
+    Ok(Answer::ok(&statistics)?)
+}
+
+/// One requirement of activation.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "code": "contract_without_sim", "ok": false, "requirement": "The contract has a SIM card.",
+    "message": "The contract has no SIM card, so it cannot be activated. Send sim_id with the request, or put it on the contract first."
+}))]
+pub struct ChecklistItem {
+    /// The code of the refusal that activation would answer with.
+    pub code: String,
+    /// Whether the requirement is met.
+    pub ok: bool,
+    /// What is required, in the caller's language.
+    pub requirement: String,
+    /// What activation would say; null when the requirement is met, or cannot be told before another is.
+    pub message: Option<String>,
+}
+
+/// What a contract still lacks before it can be activated.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "contract_id": 12, "ready": true,
+    "items": [{"code": "contract_not_draft", "ok": true, "requirement": "The contract is a draft.", "message": null}]
+}))]
+pub struct ChecklistAnswer {
+    /// The contract.
+    pub contract_id: ContractId,
+    /// Whether activation would go through.
+    pub ready: bool,
+    /// The requirements, in the order in which activation asks for them.
+    pub items: Vec<ChecklistItem>,
+}
+
+impl ChecklistAnswer {
+    fn new(checklist: &Checklist, locale: &Locale) -> Self {
+        let items = checklist.items.iter().map(|(requirement, standing)| ChecklistItem {
+            code: requirement.name.to_owned(),
+            ok: matches!(standing, Standing::Met),
+            requirement: locale.text(&contracts::sentence_name(*requirement), &[]),
+            message: match standing {
+                Standing::Refused(error) => Some(locale.text(error.code().name, error.args())),
+                Standing::Met | Standing::Open => None,
+            },
+        });
+        Self { contract_id: checklist.contract_id, ready: checklist.is_ready(), items: items.collect() }
+    }
+}
+
+/// What a draft still lacks before it can be activated: the same rules that `activate` goes by.
+#[utoipa::path(
+    tag = "contracts",
+    params(("id" = ContractId, Path, description = "The contract's id.")),
+    responses((status = 200, description = "Every requirement, and whether it is met.", body = ChecklistAnswer)),
+    security(("bearer" = ["contracts:read"]))
+)]
+#[get("/contracts/{id}/checklist")]
+async fn contract_checklist(call: Call, granted: Guard<perm::ContractsRead>, id: PathPart<ContractId>) -> Reply {
+    let checklist = call.read(async |conn| contracts::checklist(conn, &call.context, &granted, id.0).await).await?;
+    Ok(Answer::resource(&ChecklistAnswer::new(&checklist, call.locale()), checklist.version)?)
+}
+
+impl ListQuery for OnContractFilter {
+    const SPEC: ListSpec = payments::LIST;
+}
+
+/// A page of the transactions of one contract.
+#[utoipa::path(
+    tag = "contracts",
+    params(("id" = ContractId, Path, description = "The contract's id."), Listing<OnContractFilter>),
+    responses((status = 200, description = "A page of transactions.", body = List<Payment>)),
+    security(("bearer" = ["payments:read"]))
+)]
+#[get("/contracts/{id}/payments")]
+async fn contract_payments(
+    call: Call,
+    granted: Guard<perm::PaymentsRead>,
+    id: PathPart<ContractId>,
+    query: Listing<OnContractFilter>,
+) -> Reply {
+    let page = call.read(async |conn| payments::list_of_contract(conn, &granted, id.0, &query.filter, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}
+
+/// Which of the tickets about one contract to list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TicketsAboutFilter {
+    /// Only with this status.
+    pub status: Option<TicketStatus>,
+    /// Only about this.
+    pub category: Option<TicketCategory>,
+    /// Only of this urgency.
+    pub priority: Option<TicketPriority>,
+}
+
+impl ListQuery for TicketsAboutFilter {
+    const SPEC: ListSpec = tickets::LIST;
+}
+
+/// A page of the tickets about one contract.
+#[utoipa::path(
+    tag = "contracts",
+    params(("id" = ContractId, Path, description = "The contract's id."), Listing<TicketsAboutFilter>),
+    responses((status = 200, description = "A page of tickets.", body = List<Ticket>)),
+    security(("bearer" = ["tickets:read"]))
+)]
+#[get("/contracts/{id}/tickets")]
+async fn contract_tickets(
+    call: Call,
+    granted: Guard<perm::TicketsRead>,
+    id: PathPart<ContractId>,
+    query: Listing<TicketsAboutFilter>,
+) -> Reply {
+    let TicketsAboutFilter { status, category, priority } = query.filter;
+    let filter = TicketFilter { contract: Some(id.0), status, category, priority, ..TicketFilter::default() };
+    let page = call.read(async |conn| {
+        contracts::exists(conn, id.0).await?;
+        tickets::list(conn, &call.context, &granted, &filter, &query.paging).await
+    });
+    Ok(call.page(page.await?)?)
+}
+
+impl ListQuery for HistoryFilter {
+    const SPEC: ListSpec = contracts::history::LIST;
+}
+
+/// A page of what befell one contract: changes out of the audit trail, holds with their beginning and end, and SIMs that were bound to it.
+#[utoipa::path(
+    tag = "contracts",
+    params(("id" = ContractId, Path, description = "The contract's id."), Listing<HistoryFilter>),
+    responses((status = 200, description = "A page of events.", body = List<Event>)),
+    security(("bearer" = ["contracts:read"]))
+)]
+#[get("/contracts/{id}/history")]
+async fn contract_history(
+    call: Call,
+    granted: Guard<perm::ContractsRead>,
+    id: PathPart<ContractId>,
+    query: Listing<HistoryFilter>,
+) -> Reply {
+    let page = call.read(async |conn| contracts::history::history(conn, &granted, id.0, &query.filter, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}
+
+/// An account statement: its sums, and a page of its rows.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StatementPage {
+    /// The sums, of all rows.
+    #[serde(flatten)]
+    pub statement: Statement,
+    /// The rows.
+    #[serde(flatten)]
+    pub page: List<Payment>,
+}
+
+impl ListQuery for payments::statement::Days {
+    const SPEC: ListSpec = payments::statement::LIST;
+}
+
+/// The account statement of one contract: opening balance, every transaction of these days, closing balance and sums.
+///
+/// The sums are of all rows, also of those on other pages; opening balance and rows come to the closing balance exactly.
+#[utoipa::path(
+    tag = "contracts",
+    params(("id" = ContractId, Path, description = "The contract's id."), Listing<payments::statement::Days>),
+    responses((status = 200, description = "The statement, with a page of its rows.", body = StatementPage)),
+    security(("bearer" = ["payments:read"]))
+)]
+#[get("/contracts/{id}/statement")]
+async fn contract_statement(
+    call: Call,
+    granted: Guard<perm::PaymentsRead>,
+    id: PathPart<ContractId>,
+    query: Listing<payments::statement::Days>,
+) -> Reply {
+    let read =
+        call.read(async |conn| payments::statement::statement(conn, &call.context, &granted, id.0, query.filter, &query.paging).await);
+    let (statement, rows, newest) = read.await?;
+    Ok(Answer::resource(&StatementPage { statement, page: call.list(rows) }, newest)?)
+}

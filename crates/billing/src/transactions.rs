@@ -1,0 +1,154 @@
+//! Payments, refunds and corrections, and what they set off: a debt settled or made, a period begun (SPEC 8.2, 8.3).
+
+use acl::{Granted, perm};
+use contracts::Contract;
+use kernel::{
+    Context, Error, Expected, Kind, Money, Result,
+    audit::Actor,
+    db::Tx,
+    error::field,
+    id::{ContractId, PaymentId},
+};
+use payments::{
+    AddBalanceInput, CorrectionInput, Decider, DeductBalanceInput, FailInput, Payment, PaymentAction, PaymentInput, PaymentMethod,
+    RefundInput, TransactionType,
+    ledger::{self, Posting},
+};
+
+use crate::charge::{self, Service};
+
+/// Takes a payment. One whose money is there counts at once, and settles what the new balance covers: a top-up lifts `debt`
+/// and nothing else. One by a gateway is pending until it is processed.
+///
+/// Errors: `not_found` in the field `contract_id`, `contract_terminated`, `payment_duplicate`, `amount_out_of_range`.
+pub async fn take_payment(tx: &mut Tx, context: &Context, granted: &Granted<perm::PaymentsTake>, input: &PaymentInput) -> Result<Payment> {
+    let mut contract = named(tx, input.contract_id).await?;
+    let posting = Posting {
+        transaction_type: TransactionType::Payment,
+        amount: input.amount,
+        method: input.payment_method.into(),
+        transaction_id: input.transaction_id.clone(),
+        description: input.description.clone(),
+        period: None,
+    };
+    if posting.method.is_by_gateway() {
+        return ledger::expect(tx, context, granted.actor(), &contract, posting).await;
+    }
+    post(tx, context, granted.actor(), &mut contract, posting).await
+}
+
+/// The money of a pending payment is there. Errors: `payment_not_found`, `payment_wrong_state`, `contract_terminated`,
+/// `amount_out_of_range`.
+pub async fn process_payment(tx: &mut Tx, context: &Context, granted: &Granted<perm::PaymentsTake>, id: PaymentId) -> Result<Payment> {
+    let (payment, mut contract) = payments::load(tx, id).await?;
+    let payment = ledger::succeed(tx, context, granted.actor(), &mut contract, &payment, Decider::Staff).await?;
+    charge::settle(tx, context, granted.actor(), &mut contract, Service::Unbroken).await?;
+    Ok(payment)
+}
+
+/// Calls off a pending payment. Errors: `payment_not_found`, `stale_version`, `payment_wrong_state`.
+pub async fn cancel_payment(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::PaymentsTake>,
+    id: PaymentId,
+    expected: &Expected,
+) -> Result<Payment> {
+    let (payment, _contract) = payments::load(tx, id).await?;
+    expected.check(payment.version)?;
+    ledger::give_up(tx, context, granted.actor(), &payment, (PaymentAction::Cancel, Decider::Staff), None).await
+}
+
+/// Notes that a pending payment did not come about. Errors: `payment_not_found`, `payment_wrong_state`.
+pub async fn fail_payment(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::PaymentsTake>,
+    id: PaymentId,
+    input: &FailInput,
+) -> Result<Payment> {
+    let (payment, _contract) = payments::load(tx, id).await?;
+    ledger::give_up(tx, context, granted.actor(), &payment, (PaymentAction::Fail, Decider::Staff), Some(&input.reason)).await
+}
+
+/// Gives a payment back, or a part of it, and settles what that leaves: the balance may fall below zero, and `debt` go on.
+/// Answers the payment as it then stands.
+///
+/// Errors: `payment_not_found`, `payment_not_refundable`, `refund_too_large`, `amount_out_of_range`.
+pub async fn refund_payment(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::PaymentsRefund>,
+    id: PaymentId,
+    input: &RefundInput,
+) -> Result<Payment> {
+    let (payment, mut contract) = payments::load(tx, id).await?;
+    ledger::refund(tx, context, granted.actor(), &mut contract, &payment, (input.amount, &input.reason)).await?;
+    charge::settle(tx, context, granted.actor(), &mut contract, Service::Unbroken).await?;
+    payments::load(tx, id).await.map(|(payment, _)| payment)
+}
+
+/// Sets a mistake on a balance right, and settles what that covers or no longer does.
+///
+/// Errors: `not_found` in the field `contract_id`, `amount_out_of_range`.
+pub async fn correct(tx: &mut Tx, context: &Context, granted: &Granted<perm::PaymentsCorrect>, input: &CorrectionInput) -> Result<Payment> {
+    let mut contract = named(tx, input.contract_id).await?;
+    post(tx, context, granted.actor(), &mut contract, correction(input.amount, &input.reason)).await
+}
+
+/// Puts cash on a contract. Errors: `contract_not_found`, `contract_terminated`, `amount_out_of_range`.
+pub async fn add_balance(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::PaymentsTake>,
+    id: ContractId,
+    input: &AddBalanceInput,
+) -> Result<Contract> {
+    let mut contract = contracts::load(tx, id).await?;
+    let posting = Posting {
+        transaction_type: TransactionType::Payment,
+        amount: input.amount,
+        method: PaymentMethod::Cash,
+        transaction_id: None,
+        description: input.description.clone(),
+        period: None,
+    };
+    post(tx, context, granted.actor(), &mut contract, posting).await?;
+    Ok(contract)
+}
+
+/// Takes money off a contract by a correction. Errors: `contract_not_found`, `amount_out_of_range`.
+pub async fn deduct_balance(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::PaymentsCorrect>,
+    id: ContractId,
+    input: &DeductBalanceInput,
+) -> Result<Contract> {
+    let mut contract = contracts::load(tx, id).await?;
+    post(tx, context, granted.actor(), &mut contract, correction(input.amount.negated(), &input.description)).await?;
+    Ok(contract)
+}
+
+fn correction(amount: Money, reason: &str) -> Posting {
+    Posting {
+        transaction_type: TransactionType::Correction,
+        amount,
+        method: PaymentMethod::System,
+        transaction_id: None,
+        description: Some(reason.to_owned()),
+        period: None,
+    }
+}
+
+async fn post(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract, posting: Posting) -> Result<Payment> {
+    let payment = ledger::post(tx, context, actor, contract, posting).await?;
+    charge::settle(tx, context, actor, contract, Service::Unbroken).await?;
+    Ok(payment)
+}
+
+/// The contract that a field names, locked. Errors: `not_found` in the field `contract_id`.
+async fn named(tx: &mut Tx, id: ContractId) -> Result<Contract> {
+    let as_field = |error: Error| if error.kind() == Kind::NotFound { Error::of_field("contract_id", field::NOT_FOUND) } else { error };
+    contracts::load(tx, id).await.map_err(as_field)
+}

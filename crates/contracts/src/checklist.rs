@@ -1,0 +1,97 @@
+//! What a draft needs before it can be activated (SPEC 7.2).
+//!
+//! The rules are the very functions that activation goes through, in its order: [`Contract::activated`],
+//! [`customers::Customer::active`], [`tariffs::Tariff::for_sale`], [`sims::Sim::bind`] and [`sims::Number::assign`]. Here they look at the rows
+//! as they are; there, at the same rows under lock.
+
+use acl::{Granted, perm};
+use kernel::{Code, Context, Error, Result, db::Conn, error::field, id::ContractId};
+
+use crate::{
+    model::{Contract, refusal},
+    store,
+};
+
+/// The requirements in the order in which activation asks for them; each is named by the code of its refusal.
+pub const REQUIREMENTS: [Code; 7] = [
+    refusal::NOT_DRAFT,
+    customers::refusal::NOT_ACTIVE,
+    tariffs::refusal::RETIRED,
+    refusal::SIM_MISSING,
+    sims::refusal::NOT_FREE,
+    sims::refusal::WITHOUT_NUMBER,
+    sims::refusal::NUMBER_NOT_AVAILABLE,
+];
+
+/// The name of the sentence that tells a requirement.
+pub fn sentence_name(requirement: Code) -> String {
+    format!("checklist-{}", requirement.name.replace('_', "-"))
+}
+
+/// What is to be had before a contract can be activated, and whether it is.
+#[derive(Debug)]
+pub struct Checklist {
+    /// The contract.
+    pub contract_id: ContractId,
+    /// The contract's version.
+    pub version: i64,
+    /// Each requirement with its standing.
+    pub items: Vec<(Code, Standing)>,
+}
+
+/// Whether a requirement is met.
+#[derive(Debug)]
+pub enum Standing {
+    /// It is.
+    Met,
+    /// It is not, and activation would say this.
+    Refused(Error),
+    /// It cannot be told before another one is met.
+    Open,
+}
+
+impl Standing {
+    fn of<T>(outcome: Result<T>) -> Self {
+        outcome.map_or_else(Self::Refused, |_| Self::Met)
+    }
+}
+
+impl Checklist {
+    /// Whether activation would go through.
+    pub fn is_ready(&self) -> bool {
+        self.items.iter().all(|(_, standing)| matches!(standing, Standing::Met))
+    }
+}
+
+/// What a contract still lacks for its activation. Errors: `contract_not_found`.
+pub async fn checklist(conn: &mut Conn, context: &Context, _: &Granted<perm::ContractsRead>, id: ContractId) -> Result<Checklist> {
+    let contract = store::get(conn, id).await?.ok_or(refusal::NOT_FOUND)?;
+    let customer = customers::peek(conn, contract.customer_id).await?.ok_or_else(|| Error::of_field("customer_id", field::NOT_FOUND));
+    let tariff = tariffs::peek(conn, context, contract.tariff_id).await?.ok_or_else(|| Error::of_field("tariff_id", field::NOT_FOUND));
+    let mut standings = vec![
+        Standing::of(contract.activated(context.today())),
+        Standing::of(customer.and_then(customers::Customer::active)),
+        Standing::of(tariff.and_then(tariffs::Tariff::for_sale)),
+    ];
+    standings.extend(of_sim(conn, context, &contract).await?);
+    Ok(Checklist { contract_id: id, version: contract.version, items: REQUIREMENTS.into_iter().zip(standings).collect() })
+}
+
+/// Whether there is a SIM, whether it is free, whether it carries a number, and whether that number can be had.
+async fn of_sim(conn: &mut Conn, context: &Context, contract: &Contract) -> Result<[Standing; 4]> {
+    let found = match contract.sim_id {
+        Some(sim_id) => sims::peek(conn, sim_id).await?,
+        None => None,
+    };
+    let Some((sim, number)) = found else {
+        return Ok([Standing::Refused(refusal::SIM_MISSING.into()), Standing::Open, Standing::Open, Standing::Open]);
+    };
+    let free = Standing::of(sim.clone().free());
+    let numbered = match (&number, sim.bind(contract.id, context.now)) {
+        (None, Err(error)) if error.code() == sims::refusal::WITHOUT_NUMBER => Standing::Refused(error),
+        (None, _) => Standing::Open,
+        (Some(_), _) => Standing::Met,
+    };
+    let available = number.map_or(Standing::Open, |number| Standing::of(number.assign(context.now, context.today())));
+    Ok([Standing::Met, free, numbered, available])
+}

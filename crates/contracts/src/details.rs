@@ -1,0 +1,144 @@
+//! A contract as `GET` of one shows it: with short forms of what it names, and what is to be known of its holds.
+
+use chrono::{DateTime, Utc};
+use customers::{CustomerNames, CustomerStatus};
+use kernel::{
+    Money,
+    id::{CustomerId, SimId, TariffId},
+};
+use serde::Serialize;
+use sims::{SimKind, SimStatus};
+use tariffs::TariffType;
+use utoipa::ToSchema;
+
+use crate::model::{Contract, ContractStatus, HoldReason};
+
+/// A contract with its subscriber, its tariff, its SIM and its holds.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ContractDetails {
+    /// The contract itself.
+    #[serde(flatten)]
+    pub contract: Contract,
+    /// The subscriber, in short.
+    pub customer: ContractCustomer,
+    /// The tariff, in short.
+    pub tariff: ContractTariff,
+    /// The SIM, in short.
+    pub sim: Option<ContractSim>,
+    /// The holds that are on, with since when and why.
+    pub hold_details: Vec<Hold>,
+    /// What is left to give back to the subscriber once the contract is over; null before.
+    pub refundable_balance: Option<Money>,
+}
+
+/// The subscriber of a contract, in short: nothing that would have to be masked.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(example = json!({"id": 7, "full_name": "Иванов Пётр Сергеевич", "short_name": "Иванов П. С.", "phone": "+79161234567", "status": "active"}))]
+pub struct ContractCustomer {
+    /// The id.
+    pub id: CustomerId,
+    /// The organization's name, or family name, given name and patronymic.
+    pub full_name: String,
+    /// The organization's name, or family name and initials.
+    pub short_name: String,
+    /// Contact phone.
+    pub phone: String,
+    /// Where the subscriber stands.
+    pub status: CustomerStatus,
+}
+
+/// The tariff of a contract, in short.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(example = json!({"id": 3, "name": "Смарт", "tariff_type": "prepaid", "monthly_fee": "650.00", "is_active": true}))]
+pub struct ContractTariff {
+    /// The id.
+    pub id: TariffId,
+    /// The name.
+    pub name: String,
+    /// Whether a period is paid for when it begins or when it ends.
+    pub tariff_type: TariffType,
+    /// The price of a period that begins today, before discount; null when no price is in force yet.
+    pub monthly_fee: Option<Money>,
+    /// Whether new contracts may have it.
+    pub is_active: bool,
+}
+
+/// The SIM of a contract, in short.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(example = json!({"id": 41, "iccid": "8970199123456789012", "msisdn": "+79161234567", "kind": "physical", "status": "active"}))]
+pub struct ContractSim {
+    /// The id.
+    pub id: SimId,
+    /// The card's own number.
+    pub iccid: String,
+    /// The phone number it carries.
+    pub msisdn: Option<String>,
+    /// Card or profile.
+    pub kind: SimKind,
+    /// Where it stands.
+    pub status: SimStatus,
+}
+
+/// A hold that is on.
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[schema(example = json!({"reason": "request", "note": "на время отпуска", "placed_at": "2026-01-20T09:40:00Z", "placed_by": "operator"}))]
+pub struct Hold {
+    /// Why the contract is held.
+    pub reason: HoldReason,
+    /// What was to be remembered about it.
+    pub note: Option<String>,
+    /// Since when it is on.
+    pub placed_at: DateTime<Utc>,
+    /// Who placed it.
+    pub placed_by: String,
+}
+
+/// A contract and what it names, as one statement reads them.
+#[derive(sqlx::FromRow)]
+pub struct DetailsRow {
+    #[sqlx(flatten)]
+    contract: Contract,
+    #[sqlx(flatten)]
+    customer_names: CustomerNames,
+    customer_phone: String,
+    customer_status: CustomerStatus,
+    tariff_name: String,
+    tariff_type: TariffType,
+    tariff_is_active: bool,
+    monthly_fee: Option<Money>,
+    iccid: Option<String>,
+    msisdn: Option<String>,
+    sim_kind: Option<SimKind>,
+    sim_status: Option<SimStatus>,
+}
+
+impl DetailsRow {
+    /// The form that is shown.
+    pub fn shown(self, hold_details: Vec<Hold>) -> ContractDetails {
+        let contract = self.contract;
+        let sim = match (contract.sim_id, self.iccid, self.sim_kind, self.sim_status) {
+            (Some(id), Some(iccid), Some(kind), Some(status)) => Some(ContractSim { id, iccid, msisdn: self.msisdn, kind, status }),
+            _ => None,
+        };
+        ContractDetails {
+            customer: ContractCustomer {
+                id: contract.customer_id,
+                full_name: self.customer_names.full_name(),
+                short_name: self.customer_names.short_name(),
+                phone: self.customer_phone,
+                status: self.customer_status,
+            },
+            tariff: ContractTariff {
+                id: contract.tariff_id,
+                name: self.tariff_name,
+                tariff_type: self.tariff_type,
+                monthly_fee: self.monthly_fee,
+                is_active: self.tariff_is_active,
+            },
+            sim,
+            hold_details,
+            refundable_balance: (contract.status == ContractStatus::Terminated).then_some(contract.balance.max(Money::ZERO)),
+            contract,
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! SQL of what befell a contract.
+
+use kernel::{
+    Page, Paging, Result,
+    db::{Conn, Filter},
+    id::ContractId,
+    page::{KeyKind, ListSpec, OrderField},
+};
+
+use crate::{history::Event, input::HistoryFilter};
+
+/// How the history is ordered.
+pub const LIST: ListSpec = ListSpec {
+    order_fields: &[OrderField { name: "at", column: "history.at", kind: KeyKind::Time }],
+    default_order: "-at",
+    id: "history.id",
+    id_name: "id",
+};
+
+/// Three tables as one; `$1` is the contract, in each of them by its index. The ids are told apart by their last digit.
+macro_rules! history {
+    () => {
+        "(SELECT seq * 10 AS id, at, CAST(NULL AS TIMESTAMPTZ) AS until, 'change' AS kind, action, actor, CAST(NULL AS TEXT) AS ended_by, \
+           CAST(NULL AS TEXT) AS reason, CAST(NULL AS TEXT) AS note, CAST(NULL AS BIGINT) AS sim_id, CAST(NULL AS TEXT) AS iccid, \
+           CAST(NULL AS TEXT) AS msisdn, before, after FROM audit WHERE entity = 'contract' AND entity_id = CAST($1 AS TEXT) \
+         UNION ALL SELECT id * 10 + 1, placed_at, lifted_at, 'hold', 'hold.placed', placed_by, lifted_by, reason, note, NULL, NULL, NULL, NULL, NULL \
+           FROM contract_holds WHERE contract_id = $1 \
+         UNION ALL SELECT sim_bindings.id * 10 + 2, bound_at, unbound_at, 'binding', 'sim.bound', NULL, NULL, bound_why, unbound_why, sim_id, \
+           sims.iccid, numbers.msisdn, NULL, NULL FROM sim_bindings JOIN sims ON sims.id = sim_bindings.sim_id \
+           LEFT JOIN numbers ON numbers.id = sim_bindings.number_id WHERE sim_bindings.contract_id = $1) AS history"
+    };
+}
+
+pub async fn list(conn: &mut Conn, id: ContractId, filter: &HistoryFilter, paging: &Paging) -> Result<Page<Event>> {
+    let mut conditions = Filter::new(conn.engine());
+    // always so; it brings the contract in as `$1`
+    conditions.value("? > 0", Some(id));
+    conditions.equal("history.kind", filter.kind);
+    conditions.at_least("history.at", filter.at_after);
+    conditions.at_most("history.at", filter.at_before);
+    paging.fetch(conn, concat!("SELECT * FROM ", history!()), history!(), conditions).await
+}

@@ -1,0 +1,110 @@
+//! What happened on a contract's balance in some days: what was there, every transaction, what is there after (SPEC 7.5).
+
+use acl::{Granted, perm};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use kernel::{
+    Context, Error, FieldErrors, Money, Page, Paging, Result,
+    db::Conn,
+    error::{common, field},
+    id::ContractId,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    model::Payment,
+    store::{self, statement::Sums},
+};
+
+pub use crate::store::statement::LIST;
+
+/// Years that days may be asked about.
+const YEARS: std::ops::RangeInclusive<i32> = 2000..=2100;
+
+/// From which day to which.
+#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Days {
+    /// The first day; the first of this month unless told otherwise.
+    pub from: Option<NaiveDate>,
+    /// The last day; today unless told otherwise.
+    pub to: Option<NaiveDate>,
+}
+
+impl Days {
+    /// The first day and the last, and the moments from which and up to which they count.
+    ///
+    /// Errors: `invalid_parameter` for days beyond the years 2000 to 2100, and for an end before its beginning.
+    #[allow(clippy::type_complexity, reason = "two days and two moments")]
+    pub fn span(self, context: &Context) -> Result<((NaiveDate, NaiveDate), (DateTime<Utc>, DateTime<Utc>))> {
+        let to = self.to.unwrap_or_else(|| context.today());
+        let from = self.from.unwrap_or_else(|| to.min(context.today()).with_day(1).unwrap_or(to));
+        let mut wrong = FieldErrors::default();
+        for (name, day) in [("from", from), ("to", to)] {
+            if !YEARS.contains(&day.year()) {
+                wrong.add_at(name.to_owned(), field::RANGE).with("min", "2000-01-01").with("max", "2100-12-31");
+            }
+        }
+        if wrong.0.is_empty() && from > to {
+            wrong.add_at("to".to_owned(), field::ENDS_BEFORE_BEGIN);
+        }
+        wrong.into_error(common::INVALID_PARAMETER)?;
+        let after = to.succ_opt().ok_or_else(|| Error::internal("the day after is beyond the calendar"))?;
+        Ok(((from, to), (context.day_begins(from), context.day_begins(after))))
+    }
+}
+
+/// The sums of an account statement; with its rows they come out even, to the kopeck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({
+    "contract_id": 12, "from": "2026-01-01", "to": "2026-01-31", "opening_balance": "0.00", "payments": "1000.00", "charges": "600.00",
+    "refunds": "0.00", "corrections": "-50.00", "closing_balance": "350.00"
+}))]
+pub struct Statement {
+    /// The contract.
+    pub contract_id: ContractId,
+    /// The first day.
+    pub from: NaiveDate,
+    /// The last day.
+    pub to: NaiveDate,
+    /// The balance when the first day began.
+    pub opening_balance: Money,
+    /// What came in.
+    pub payments: Money,
+    /// What was charged.
+    pub charges: Money,
+    /// What was given back.
+    pub refunds: Money,
+    /// What corrections came to, either way.
+    pub corrections: Money,
+    /// The balance when the last day ended, or now.
+    pub closing_balance: Money,
+}
+
+impl Statement {
+    fn new(contract_id: ContractId, (from, to): (NaiveDate, NaiveDate), sums: &Sums) -> Result<Self> {
+        let Sums { opening_balance, payments, charges, refunds, corrections, .. } = *sums;
+        let closing = [payments.minor(), -charges.minor(), -refunds.minor(), corrections.minor()].into_iter().sum::<i64>();
+        let closing_balance = Money::from_minor(opening_balance.minor() + closing)?;
+        Ok(Self { contract_id, from, to, opening_balance, payments, charges, refunds, corrections, closing_balance })
+    }
+}
+
+/// An account statement, with a page of its rows and the number of the newest.
+///
+/// Errors: `contract_not_found`, `invalid_parameter`.
+pub async fn statement(
+    conn: &mut Conn,
+    context: &Context,
+    _: &Granted<perm::PaymentsRead>,
+    id: ContractId,
+    days: Days,
+    paging: &Paging,
+) -> Result<(Statement, Page<Payment>, i64)> {
+    let (days, span) = days.span(context)?;
+    contracts::exists(conn, id).await?;
+    let sums = store::statement::sums(conn, id, span).await?;
+    let rows = store::statement::rows(conn, id, span, sums.newest, paging).await?;
+    Ok((Statement::new(id, days, &sums)?, rows, sums.newest))
+}

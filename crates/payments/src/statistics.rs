@@ -1,0 +1,81 @@
+//! What many payments come to.
+
+use acl::{Granted, perm};
+use chrono::NaiveDate;
+use kernel::{Context, Money, Result, db::Conn};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    model::{PaymentMethod, PaymentStatus, TransactionType},
+    statement::Days,
+    store,
+};
+
+/// Payments in one state.
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[schema(example = json!({"status": "success", "count": 120, "amount": "84000.00"}))]
+pub struct OfStatus {
+    /// The state.
+    pub status: PaymentStatus,
+    /// How many.
+    pub count: i64,
+    /// How much.
+    pub amount: Money,
+}
+
+/// Successful transactions of one type.
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[schema(example = json!({"transaction_type": "charge", "count": 340, "amount": "204000.00"}))]
+pub struct OfType {
+    /// The type.
+    pub transaction_type: TransactionType,
+    /// How many.
+    pub count: i64,
+    /// How much; corrections have a sign.
+    pub amount: Money,
+}
+
+/// Payments that came in by one way.
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[schema(example = json!({"payment_method": "cash", "count": 12, "amount": "9000.00"}))]
+pub struct OfMethod {
+    /// How the money came.
+    pub payment_method: PaymentMethod,
+    /// How many.
+    pub count: i64,
+    /// How much.
+    pub amount: Money,
+}
+
+/// What the payments of some days come to.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "from": "2026-01-01", "to": "2026-01-31", "by_status": [{"status": "success", "count": 120, "amount": "84000.00"}],
+    "by_type": [{"transaction_type": "charge", "count": 340, "amount": "204000.00"}],
+    "by_method": [{"payment_method": "cash", "count": 12, "amount": "9000.00"}]
+}))]
+pub struct PaymentStatistics {
+    /// The first day.
+    pub from: NaiveDate,
+    /// The last day.
+    pub to: NaiveDate,
+    /// Payments made in these days, by where they stand now.
+    pub by_status: Vec<OfStatus>,
+    /// Transactions that counted from these days on, by type.
+    pub by_type: Vec<OfType>,
+    /// Payments that came in these days, by how the money came; what was given back later is in them.
+    pub by_method: Vec<OfMethod>,
+}
+
+/// What the payments of some days come to. Errors: `invalid_parameter`.
+pub async fn statistics(conn: &mut Conn, context: &Context, _: &Granted<perm::ReportsRead>, days: Days) -> Result<PaymentStatistics> {
+    let ((from, to), span) = days.span(context)?;
+    Ok(PaymentStatistics {
+        from,
+        to,
+        by_status: store::statistics::by_status(conn, span).await?,
+        by_type: store::statistics::by_type(conn, span).await?,
+        by_method: store::statistics::by_method(conn, span).await?,
+    })
+}
