@@ -6,6 +6,7 @@ mod editing;
 mod filters;
 mod headers;
 mod idempotency;
+mod indexes;
 mod limits;
 mod lists;
 mod money;

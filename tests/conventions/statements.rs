@@ -48,6 +48,35 @@ scenario! {
         }
     }
 
+    async fn what_is_on_record_of_a_contract_takes_as_many_statements_with_many_rows_as_with_few(app) {
+        let admin = office::furnish(app).await;
+        let (quiet, busy) = (admin.draft("0.00").await, admin.draft("0.00").await);
+        let customer = admin.contract(busy).await["customer_id"].clone();
+        for contract in [quiet, busy] {
+            admin.activate(contract).await;
+        }
+        for n in 0..8 {
+            let payment = admin.pay(busy, "5.00").await;
+            admin.post(&format!("/payments/{}/refund", payment["id"]), json!({"amount": "1.00", "reason": "x"})).await.expect(200);
+            let action = if n % 2 == 0 { "suspend" } else { "resume" };
+            admin.post(&format!("/contracts/{busy}/{action}"), json!({"reason": "fraud"})).await.expect(200);
+            admin.post("/tickets", json!({"customer_id": customer, "contract_id": busy, "category": "sim", "subject": "x", "description": "x"})).await.expect(201);
+        }
+        admin.post(&format!("/contracts/{busy}/suspend"), json!({"reason": "request"})).await.expect(200);
+        // who calls, whether there is such a contract, how many rows, the rows; a statement has its sums besides
+        for (what, expected) in [("payments", 4), ("tickets", 4), ("history", 4), ("statement?page_size=500", 5), ("checklist", 6)] {
+            for contract in [quiet, busy] {
+                let took = cost(app, &admin, &format!("/contracts/{contract}/{what}")).await;
+                assert_eq!(took, expected, "{what} of {contract}");
+            }
+        }
+        for contract in [quiet, busy] {
+            assert_eq!(cost(app, &admin, &format!("/contracts/{contract}")).await, 3);
+        }
+        assert_eq!(cost(app, &admin, "/contracts/statistics").await, 4);
+        assert_eq!(cost(app, &admin, "/payments/statistics").await, 4);
+    }
+
     async fn reading_one_takes_a_few_statements_however_many_there_are(app) {
         let admin = office::furnish(app).await;
         admin.get("/auth/me").await.expect(200);

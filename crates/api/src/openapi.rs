@@ -74,6 +74,9 @@ pub fn complete(document: OpenApi) -> Value {
         }
         if answered.contains(name) && !asked.contains(name) {
             require_what_is_always_there(schema);
+            // and what it adds to other schemas
+            let parts = schema.get_mut("allOf").and_then(Value::as_array_mut);
+            parts.into_iter().flatten().for_each(require_what_is_always_there);
         }
     }
     for parameter in operations(&mut document).filter_map(|operation| operation.get_mut("parameters")?.as_array_mut()).flatten() {

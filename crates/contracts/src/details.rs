@@ -15,6 +15,17 @@ use crate::model::{Contract, ContractStatus, HoldReason};
 
 /// A contract with its subscriber, its tariff, its SIM and its holds.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": 12, "number": "202601-7K3M9QXA", "customer_id": 7, "tariff_id": 3, "sim_id": 41, "status": "suspended", "signed_date": "2026-01-15",
+    "activation_date": "2026-01-15", "termination_date": null, "balance": "400.00", "credit_limit": "0.00", "total_charged": "600.00",
+    "discount_percent": "0.00", "next_billing_date": "2026-02-15", "billing_day": 15, "holds": ["request"], "notes": null,
+    "created_at": "2026-01-15T09:40:00Z", "updated_at": "2026-01-20T09:40:00Z", "version": 4,
+    "customer": {"id": 7, "full_name": "Иванов Пётр Сергеевич", "short_name": "Иванов П. С.", "phone": "+79161234567", "status": "active"},
+    "tariff": {"id": 3, "name": "Смарт", "tariff_type": "prepaid", "monthly_fee": "650.00", "is_active": true},
+    "sim": {"id": 41, "iccid": "8970199123456789012", "msisdn": "+79161234567", "kind": "physical", "status": "suspended"},
+    "hold_details": [{"reason": "request", "note": "на время отпуска", "placed_at": "2026-01-20T09:40:00Z", "placed_by": "operator"}],
+    "refundable_balance": null
+}))]
 pub struct ContractDetails {
     /// The contract itself.
     #[serde(flatten)]
