@@ -17,5 +17,6 @@ mod paths;
 mod problems;
 mod raw;
 mod search;
+mod search_box;
 mod statements;
 mod times;

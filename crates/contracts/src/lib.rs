@@ -19,8 +19,8 @@ pub use history::{Event, EventKind};
 pub use input::{ActivateInput, ContractFilter, ContractInput, HistoryFilter, ResumeInput, StaffHold, SuspendInput, TerminateInput};
 pub use model::{Contract, ContractStatus, HoldReason, Holds, refusal};
 pub use service::{
-    activate, create, delete, details, edit, exists, get, lift_hold, list, load, number, place_hold, post, set_period, terminate,
-    violations,
+    activate, create, delete, details, edit, exists, find_by_words, get, lift_hold, list, load, number, place_hold, post, set_period,
+    terminate, violations,
 };
 pub use statistics::{ContractStatistics, ContractsOfHold, ContractsOfStatus, statistics};
 pub use store::{LIST, insert_all, insert_holds};

@@ -8,6 +8,7 @@ use kernel::{
     db::{Conn, Tx},
     error::common,
     id::{ContractId, SimId},
+    search::{Found, Sought},
     text::search_text,
 };
 use rand::RngExt;
@@ -281,4 +282,9 @@ pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     let mut all: Vec<String> = contracts.collect();
     all.extend(store::wrong_counts(conn).await?.into_iter().map(|(id,)| format!("tariff {id} counts its living contracts wrongly")));
     Ok(all)
+}
+
+/// What the search box finds among contracts.
+pub async fn find_by_words(conn: &mut Conn, _: &Granted<perm::ContractsRead>, sought: &Sought) -> Result<Vec<Found>> {
+    store::SEARCHED.find(conn, sought).await
 }

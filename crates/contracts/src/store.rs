@@ -10,6 +10,7 @@ use kernel::{
     db::{Arg, Bulk, Conn, Engine, Filter, Sql, Tx},
     id::ContractId,
     page::{KeyKind, ListSpec, OrderField},
+    search::{FoundType, Source},
 };
 
 use crate::{
@@ -311,3 +312,12 @@ pub async fn wrong_counts(conn: &mut Conn) -> Result<Vec<(i64,)>> {
     .all(conn)
     .await
 }
+
+/// How the search box finds contracts.
+pub const SEARCHED: Source = Source {
+    found_type: FoundType::Contract,
+    table: "contracts",
+    from: "contracts JOIN customers ON customers.id = contracts.customer_id",
+    title: "contracts.number",
+    detail: "COALESCE(customers.organization_name, customers.last_name || ' ' || customers.first_name)",
+};

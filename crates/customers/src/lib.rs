@@ -11,5 +11,5 @@ mod store;
 
 pub use input::{CustomerFilter, CustomerInput};
 pub use model::{BirthDate, Customer, CustomerNames, CustomerStatus, CustomerType, DocumentType, refusal};
-pub use service::{create, find_active, get, insert_all, list, peek, violations};
+pub use service::{create, find_active, find_by_words, get, insert_all, list, peek, violations};
 pub use store::{LIST, SELECT_ONE};

@@ -8,6 +8,7 @@ use kernel::{
     db::{Conn, Tx},
     error::field,
     id::CustomerId,
+    search::{Found, Sought},
 };
 
 use crate::{
@@ -72,4 +73,9 @@ pub async fn insert_all(tx: &mut Tx, first_id: i64, inputs: &[(CustomerInput, Da
 pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     let sharing = store::sharing_a_key(conn).await?;
     Ok(sharing.into_iter().map(|(id,)| format!("customer {id} shares a unique key with another that is not archived")).collect())
+}
+
+/// What the search box finds among subscribers.
+pub async fn find_by_words(conn: &mut Conn, _: &Granted<perm::CustomersRead>, sought: &Sought) -> Result<Vec<Found>> {
+    store::SEARCHED.find(conn, sought).await
 }

@@ -6,6 +6,7 @@ use kernel::{
     db::{Arg, Bulk, Conn, Engine, Filter, Sql, Tx},
     id::CustomerId,
     page::{KeyKind, ListSpec, OrderField},
+    search::{FoundType, Source},
     text::search_text,
 };
 
@@ -178,3 +179,12 @@ pub async fn sharing_a_key(conn: &mut Conn) -> Result<Vec<(CustomerId,)>> {
     .all(conn)
     .await
 }
+
+/// How the search box finds subscribers.
+pub const SEARCHED: Source = Source {
+    found_type: FoundType::Customer,
+    table: "customers",
+    from: "customers",
+    title: "CASE WHEN organization_name IS NULL THEN last_name || ' ' || first_name || COALESCE(' ' || patronymic, '') ELSE organization_name END",
+    detail: "phone",
+};

@@ -68,6 +68,14 @@ impl Country {
         }
     }
 
+    /// What people dial in place of it within the country.
+    pub const fn trunk_prefix(self) -> &'static str {
+        match self {
+            Self::Ru | Self::Kz => "8",
+            Self::Kg => "0",
+        }
+    }
+
     /// How many digits follow the prefix.
     pub const fn phone_digits(self) -> usize {
         match self {

@@ -3,6 +3,9 @@
 //! Start with [`db`] (one SQL text for SQLite and PostgreSQL), [`error`] (one error type, codes by domain) and
 //! [`input`] (how a request body becomes a checked value, with every wrong field named at once).
 
+// macros of this crate name it so, also when it uses them itself
+extern crate self as kernel;
+
 pub mod audit;
 pub mod calendar;
 pub mod clock;
@@ -16,6 +19,7 @@ pub mod input;
 pub mod locale;
 pub mod money;
 pub mod page;
+pub mod search;
 pub mod text;
 
 pub use calendar::Calendar;

@@ -144,9 +144,10 @@ pub fn searchable(text: &str) -> String {
     folded
 }
 
-/// The search text of a row: its searchable fields, each on a line of its own, so that no match spans two of them.
+/// The search text of a row: its searchable fields, each on a line of its own, so that no match spans two of them, and each
+/// after a line break, so that what begins a field can be looked for.
 pub fn search_text<'a>(fields: impl IntoIterator<Item = Option<&'a str>>) -> String {
-    fields.into_iter().flatten().map(searchable).collect::<Vec<_>>().join("\n")
+    fields.into_iter().flatten().map(|field| format!("\n{}", searchable(field))).collect()
 }
 
 /// The unreadable form of personal data: the first and last two characters, and a star for each between.

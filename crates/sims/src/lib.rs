@@ -13,7 +13,7 @@ mod store;
 pub use input::{NumberFilter, NumberInput, SimFilter, SimInput};
 pub use model::{NewBinding, NewNumber, NewSim, Number, NumberStatus, Sim, SimKind, SimStatus, refusal};
 pub use service::{
-    bind, create, create_numbers, find, get, get_number, insert_all, insert_bindings, insert_numbers, list, list_numbers, peek, release,
-    resume, suspend, violations,
+    bind, create, create_numbers, find, find_by_words, get, get_number, insert_all, insert_bindings, insert_numbers, list, list_numbers,
+    peek, release, resume, suspend, violations,
 };
 pub use store::{LIST, NUMBER_LIST};

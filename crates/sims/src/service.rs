@@ -8,6 +8,7 @@ use kernel::{
     db::{Conn, Tx},
     error::field,
     id::{ContractId, CustomerId, NumberId, SimId},
+    search::{Found, Sought},
 };
 
 use crate::{
@@ -261,4 +262,9 @@ pub async fn insert_bindings(tx: &mut Tx, bindings: &[NewBinding]) -> Result<()>
 pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     let breaches = store::breaches(conn).await?;
     Ok(breaches.into_iter().map(|(sentence, id)| sentence.replace('#', &id.to_string())).collect())
+}
+
+/// What the search box finds among SIM cards.
+pub async fn find_by_words(conn: &mut Conn, _: &Granted<perm::SimsRead>, sought: &Sought) -> Result<Vec<Found>> {
+    store::SEARCHED.find(conn, sought).await
 }

@@ -6,6 +6,7 @@ use kernel::{
     db::{Arg, Bulk, Conn, Engine, Filter, Sql, Tx},
     id::{ContractId, NumberId, SimId},
     page::{KeyKind, ListSpec, OrderField},
+    search::{FoundType, Source},
     text::search_text,
 };
 
@@ -342,3 +343,12 @@ pub async fn breaches(conn: &mut Conn) -> Result<Vec<(String, i64)>> {
     .all(conn)
     .await
 }
+
+/// How the search box finds SIM cards.
+pub const SEARCHED: Source = Source {
+    found_type: FoundType::Sim,
+    table: "sims",
+    from: "sims LEFT JOIN numbers ON numbers.id = sims.number_id",
+    title: "sims.iccid",
+    detail: "numbers.msisdn",
+};

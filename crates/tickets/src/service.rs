@@ -9,6 +9,7 @@ use kernel::{
     db::{Conn, Tx},
     error::field,
     id::TicketId,
+    search::{Found, Sought},
 };
 
 use crate::{
@@ -160,4 +161,9 @@ async fn keep(tx: &mut Tx, actor: &Actor, (before, after): (&Ticket, &Ticket), a
     store::insert_steps(tx, actor, &[Step::between(before, after, action, note)]).await?;
     tx.record(Entry::new(actor, action.audit_name(), "ticket", after.id).change(before, after));
     Ok(())
+}
+
+/// What the search box finds among tickets.
+pub async fn find_by_words(conn: &mut Conn, _: &Granted<perm::TicketsRead>, sought: &Sought) -> Result<Vec<Found>> {
+    store::SEARCHED.find(conn, sought).await
 }

@@ -8,6 +8,7 @@ use kernel::{
     db::{Arg, Bulk, Conn, Engine, Filter, Sql, Tx},
     id::{ContractId, CustomerId, TicketId, UserId},
     page::{KeyKind, ListSpec, OrderField},
+    search::{FoundType, Source},
     text::search_text,
 };
 
@@ -208,3 +209,7 @@ pub async fn insert_steps(tx: &mut Tx, actor: &Actor, steps: &[Step]) -> Result<
     }
     rows.execute(tx).await
 }
+
+/// How the search box finds tickets.
+pub const SEARCHED: Source =
+    Source { found_type: FoundType::Ticket, table: "tickets", from: "tickets", title: "tickets.number", detail: "tickets.subject" };

@@ -9,6 +9,7 @@ mod customers;
 mod health;
 mod payments;
 mod roles;
+mod search;
 mod sims;
 mod tariffs;
 mod tickets;
@@ -35,6 +36,7 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(contracts::configure)
             .configure(payments::configure)
             .configure(tickets::configure)
+            .configure(search::configure)
             .configure(auth::configure)
             .configure(users::configure)
             .configure(roles::configure)
