@@ -10,8 +10,10 @@ use crate::{
     scenario,
 };
 
-/// The states, by the holds that are on. The tariff is prepaid at 100.00; what is active has paid for its period, and has 0.00 left.
-const STATES: [&str; 13] = [
+/// The states, by the holds that are on. Each contract but the bare one has paid 1.00 and awaits 100.00 by card. Those that are prepaid, at 100.00, have paid
+/// for their period if they are not in debt; those that are postpaid may owe 50.00, and owe more if they are in debt.
+const STATES: [&str; 20] = [
+    "bare draft",
     "draft",
     "active",
     "debt",
@@ -25,10 +27,24 @@ const STATES: [&str; 13] = [
     "customer request",
     "fraud no_sim",
     "terminated",
+    "postpaid draft",
+    "postpaid active",
+    "postpaid debt",
+    "postpaid request",
+    "postpaid debt request",
+    "postpaid terminated",
 ];
 
+/// A contract with a payment that came in and one that is awaited.
+#[derive(Clone, Copy, Default)]
+struct Subject {
+    contract: i64,
+    paid: i64,
+    awaited: i64,
+}
+
 /// The actions: a name, a method, what is beneath the contract's path, a body.
-fn actions(contract: i64) -> Vec<(&'static str, Method, String, Value)> {
+fn actions(Subject { contract, paid, awaited }: Subject) -> Vec<(&'static str, Method, String, Value)> {
     let on = |path: &str| format!("/contracts/{contract}{path}");
     let suspend = |reason: &str| (Method::POST, on("/suspend"), json!({"reason": reason}));
     let resume = |reason: &str| (Method::POST, on("/resume"), json!({"reason": reason}));
@@ -50,6 +66,8 @@ fn actions(contract: i64) -> Vec<(&'static str, Method, String, Value)> {
         ("terminate", Method::POST, on("/terminate"), json!({"reason": "x"})),
         ("pay 100", Method::POST, "/payments".into(), payment("cash")),
         ("pay 100 by card", Method::POST, "/payments".into(), payment("card")),
+        ("process 100", Method::POST, format!("/payments/{awaited}/process"), json!({})),
+        ("refund 1", Method::POST, format!("/payments/{paid}/refund"), json!({"reason": "x"})),
         ("add 40", Method::POST, on("/add_balance"), json!({"amount": "40.00"})),
         ("deduct 40", Method::POST, on("/deduct_balance"), json!({"amount": "40.00", "description": "x"})),
         ("correct +100", Method::POST, "/payments/corrections".into(), correction("100.00")),
@@ -63,25 +81,47 @@ fn actions(contract: i64) -> Vec<(&'static str, Method, String, Value)> {
     ]
 }
 
-async fn in_state(app: &App, admin: &Client, (customer, tariff): (i64, i64), state: &str) -> i64 {
-    let draft = json!({"customer_id": customer, "tariff_id": tariff, "sim_id": admin.sim().await});
-    let contract = id(&admin.post("/contracts", draft).await.expect(201));
-    if state == "draft" {
-        return contract;
+/// What the contracts are drawn up from.
+struct Plan {
+    customer: i64,
+    prepaid: i64,
+    postpaid: i64,
+}
+
+async fn in_state(app: &App, admin: &Client, plan: &Plan, state: &str) -> Subject {
+    let postpaid = state.contains("postpaid");
+    let mut draft = json!({"customer_id": plan.customer, "tariff_id": plan.prepaid, "sim_id": admin.sim().await});
+    if postpaid {
+        (draft["tariff_id"], draft["credit_limit"]) = (json!(plan.postpaid), json!("50.00"));
     }
-    if !state.contains("debt") {
+    let contract = id(&admin.post("/contracts", draft).await.expect(201));
+    if state == "bare draft" {
+        return Subject { contract, ..Subject::default() };
+    }
+    let paid = id(&admin.pay(contract, "1.00").await);
+    let card = json!({"contract_id": contract, "amount": "100.00", "payment_method": "card"});
+    let subject = Subject { contract, paid, awaited: id(&admin.post("/payments", card).await.expect(201)) };
+    if state.contains("draft") {
+        return subject;
+    }
+    let in_debt = state.contains("debt");
+    if !postpaid && !in_debt {
         admin.pay(contract, "100.00").await;
     }
     admin.activate(contract).await;
+    if postpaid && in_debt {
+        let owed = json!({"amount": "61.00", "description": "x"});
+        admin.post(&format!("/contracts/{contract}/deduct_balance"), owed).await.expect(200);
+    }
     for reason in [HoldReason::Customer, HoldReason::NoSim, HoldReason::Request, HoldReason::Fraud] {
         if state.contains(reason.as_str()) {
             hold(app, contract, reason).await;
         }
     }
-    if state == "terminated" {
+    if state.contains("terminated") {
         admin.post(&format!("/contracts/{contract}/terminate"), json!({"reason": "x"})).await.expect(200);
     }
-    contract
+    subject
 }
 
 /// What an action could move.
@@ -132,16 +172,18 @@ impl Standing {
 scenario! {
     async fn every_action_from_every_state_is_allowed_or_refused_and_moves_what_it_should(app) {
         let admin = app.admin().await;
-        let plan = (admin.customer().await, admin.prepaid_tariff("100.00").await);
+        let postpaid = json!({"name": "Постоплата", "tariff_type": "postpaid", "monthly_fee": "280.00"});
+        let plan = Plan { customer: admin.customer().await, prepaid: admin.prepaid_tariff("100.00").await, postpaid: id(&admin.post("/tariffs", postpaid).await.expect(201)) };
         let mut found = Vec::new();
         for state in STATES {
-            for at in 0..actions(0).len() {
-                let contract = in_state(app, &admin, plan, state).await;
+            for at in 0..actions(Subject::default()).len() {
+                let subject = in_state(app, &admin, &plan, state).await;
+                let contract = subject.contract;
                 let before = Standing::of(app, &admin, contract).await;
                 if at == 0 {
                     found.push(format!("# {state}: {}", before.told()));
                 }
-                let (name, method, path, body) = actions(contract).swap_remove(at);
+                let (name, method, path, body) = actions(subject).swap_remove(at);
                 let reply = admin.send(method, &path, (!body.is_null()).then_some(body)).await;
                 let after = Standing::of(app, &admin, contract).await;
                 if reply.status == 200 && after.contract == before.contract {
