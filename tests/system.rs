@@ -6,6 +6,7 @@ mod harness;
 mod access;
 mod contracts;
 mod conventions;
+mod customers;
 mod main_job;
 mod payments;
 mod program;

@@ -21,10 +21,20 @@ CREATE TABLE customers (
     email             TEXT,
     email_key         TEXT,
     notes             TEXT,
+    -- why it is suspended or blocked
+    status_reason     TEXT,
+    -- where an archived one stood before, and, after a merge, who has all that was its own
+    archived_from     TEXT,
+    merged_into       BIGINT REFERENCES customers (id),
     search_text       TEXT        NOT NULL,
+    -- the words of the name in alphabetical order, and those of the address: what likely duplicates are found by
+    name_key          TEXT        NOT NULL,
+    address_key       TEXT        NOT NULL,
     created_at        TIMESTAMPTZ NOT NULL,
     updated_at        TIMESTAMPTZ NOT NULL,
-    version           BIGINT      NOT NULL DEFAULT 1
+    version           BIGINT      NOT NULL DEFAULT 1,
+    CHECK (archived_from IS NULL OR status = 'archived'),
+    CHECK (merged_into IS NULL OR status = 'archived')
 );
 CREATE UNIQUE INDEX customers_unique_phone ON customers (phone) WHERE status <> 'archived';
 CREATE UNIQUE INDEX customers_unique_email ON customers (email_key) WHERE status <> 'archived' AND email_key IS NOT NULL;
@@ -37,5 +47,18 @@ CREATE INDEX customers_status ON customers (status, id);
 CREATE INDEX customers_customer_type ON customers (customer_type, id);
 CREATE INDEX customers_document_type ON customers (document_type, id);
 CREATE INDEX customers_passport_number ON customers (passport_number);
+CREATE INDEX customers_merged_into ON customers (merged_into) WHERE merged_into IS NOT NULL;
+-- for statistics
+CREATE INDEX customers_status_and_type ON customers (status, customer_type);
+-- for likely duplicates; those who left are few, and are looked for beside the unique indexes
+CREATE INDEX customers_name_key ON customers (name_key, id);
+CREATE INDEX customers_birth_date ON customers (birth_date, name_key) WHERE birth_date IS NOT NULL;
+CREATE INDEX customers_address_key ON customers (address_key, id) WHERE address_key <> '';
+CREATE INDEX customers_organization_code ON customers (organization_code) WHERE organization_code IS NOT NULL;
+CREATE INDEX customers_archived_phone ON customers (phone) WHERE status = 'archived';
+CREATE INDEX customers_archived_email ON customers (email_key) WHERE status = 'archived' AND email_key IS NOT NULL;
+CREATE INDEX customers_archived_inn ON customers (inn) WHERE status = 'archived' AND inn IS NOT NULL;
 
 CREATE INDEX customers_search ON customers USING gin (search_text gin_trgm_ops);
+-- by city: personal data, and therefore apart from what everybody may search
+CREATE INDEX customers_address_search ON customers USING gin (address_key gin_trgm_ops);

@@ -59,7 +59,7 @@ fn tried(ids: &BTreeMap<&str, i64>) -> Vec<Tried> {
 /// Filters that are tried in a test of their own: paging, searching, ranges, and what no one field shows.
 fn is_tried_elsewhere(name: &str) -> bool {
     let ranges = ["_after", "_before", "_min", "_max"];
-    ["page", "page_size", "cursor", "ordering", "search", "has_number", "hold", "overdue"].contains(&name)
+    ["page", "page_size", "cursor", "ordering", "search", "has_number", "hold", "overdue", "has_active_contract", "city"].contains(&name)
         || ranges.iter().any(|end| name.ends_with(end))
 }
 

@@ -188,12 +188,20 @@ scenario! {
         for _ in 0..3 {
             pending.push(id(&admin.post("/payments", json!({"contract_id": other, "amount": 1, "payment_method": "card"})).await.expect(201)));
         }
+        let (same, gone) = (admin.customer().await, admin.customer().await);
+        admin.delete(&format!("/customers/{gone}")).await.expect(204);
         let user = id(&admin.post("/users", json!({"username": "worker", "full_name": "x", "role": "operator", "password": PASSWORD})).await.expect(201));
         let ticket = id(&admin.post("/tickets", json!({"customer_id": customer, "category": "sim", "subject": "x", "description": "x"})).await.expect(201));
         let pair = app.stranger().post("/auth/login", json!({"username": "admin", "password": PASSWORD})).await.expect(200);
         let stranger = app.stranger();
         let steps: Vec<(&Client, String, Value)> = vec![
             (&admin, "/customers".into(), person()),
+            (&admin, "/customers/check-duplicates".into(), json!({"last_name": "Иванов", "first_name": "Пётр", "patronymic": "Сергеевич"})),
+            (&admin, format!("/customers/{same}/suspend"), json!({"reason": "x"})),
+            (&admin, format!("/customers/{same}/block"), json!({"reason": "x"})),
+            (&admin, format!("/customers/{same}/activate"), json!({})),
+            (&admin, format!("/customers/{customer}/merge"), json!({"duplicate_id": same})),
+            (&admin, format!("/customers/{gone}/restore"), json!({})),
             (&admin, "/sims".into(), sim()),
             (&admin, "/numbers".into(), json!({"first": "+79990000000"})),
             (&admin, "/tariffs".into(), prepaid("1.00")),

@@ -139,6 +139,29 @@ impl Office<'_> {
             ("DELETE", "/roles/{id}") => admin.request(Method::DELETE, &format!("/roles/{}", self.role().await)),
 
             ("POST", "/customers") => post(path, person()),
+            ("PUT", "/customers/{id}") => self.changed(&format!("/customers/{}", admin.customer().await), "notes", "Звонить вечером").await,
+            ("PATCH", "/customers/{id}") => {
+                admin.request(Method::PATCH, &format!("/customers/{}", admin.customer().await)).json(&json!({"last_name": "Петров"}))
+            }
+            ("DELETE", "/customers/{id}") => admin.request(Method::DELETE, &format!("/customers/{}", admin.customer().await)),
+            ("POST", "/customers/check-duplicates") => post(path, json!({"phone": "+79160000000"})),
+            ("POST", "/customers/{id}/suspend" | "/customers/{id}/block") => {
+                post(&path.replace("{id}", &admin.customer().await.to_string()), json!({"reason": "по письму"}))
+            }
+            ("POST", "/customers/{id}/activate") => {
+                let customer = admin.customer().await;
+                admin.post(&format!("/customers/{customer}/suspend"), json!({"reason": "по письму"})).await.expect(200);
+                post(&format!("/customers/{customer}/activate"), json!({}))
+            }
+            ("POST", "/customers/{id}/restore") => {
+                let customer = admin.customer().await;
+                admin.delete(&format!("/customers/{customer}")).await.expect(204);
+                post(&format!("/customers/{customer}/restore"), json!({}))
+            }
+            ("POST", "/customers/{id}/merge") => {
+                let (one, other) = (admin.customer().await, admin.customer().await);
+                post(&format!("/customers/{one}/merge"), json!({"duplicate_id": other}))
+            }
             ("POST", "/sims") => post(path, sim()),
             ("POST", "/numbers") => post(path, json!({"first": format!("+7901{:07}", unique()), "count": 1})),
             ("POST", "/tariffs") => post(path, prepaid("100.00")),

@@ -10,9 +10,10 @@ use kernel::{
 
 /// Every code that a problem may have.
 pub fn codes() -> Vec<Code> {
-    let tables: [&[Code]; 8] = [
+    let tables: [&[Code]; 9] = [
         common::ALL,
         acl::refusal::ALL,
+        billing::subscribers::refusal::ALL,
         contracts::refusal::ALL,
         customers::refusal::ALL,
         payments::refusal::ALL,

@@ -265,6 +265,12 @@ impl Answer {
         Ok(answer)
     }
 
+    /// The same, saying more than the resource: tag and location stay those of the resource alone.
+    pub fn saying(mut self, body: &impl Serialize) -> Result<Self> {
+        self.body = serde_json::to_vec(body).map_err(Error::internal)?;
+        Ok(self)
+    }
+
     /// 204.
     pub fn empty() -> Self {
         Self { status: StatusCode::NO_CONTENT, location: None, etag: None, body: Vec::new(), replayed: false, secret: false }

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
     Money, Result,
     db::{Arg, Bulk, Conn, Sql, Tx},
-    id::{ContractId, PaymentId, TariffVersionId},
+    id::{ContractId, CustomerId, PaymentId, TariffVersionId},
 };
 
 /// A billing period of a contract.
@@ -35,6 +35,20 @@ pub async fn newest(tx: &mut Tx, contract_id: ContractId) -> Result<Option<Perio
     .bind(contract_id)
     .optional(tx)
     .await
+}
+
+/// The subscriber's active contracts without a period that runs on this day; no more than `most`.
+pub async fn without_period(tx: &mut Tx, customer_id: CustomerId, today: NaiveDate, most: i64) -> Result<Vec<ContractId>> {
+    let rows: Vec<(ContractId,)> = Sql::new(
+        "SELECT id FROM contracts WHERE customer_id = $1 AND status = 'active' AND NOT EXISTS (SELECT 1 FROM contract_periods \
+         WHERE contract_id = contracts.id AND ended_on IS NULL AND period_end > $2) ORDER BY id LIMIT $3",
+    )
+    .bind(customer_id)
+    .bind(today)
+    .bind(most)
+    .all(tx)
+    .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 const COLUMNS: [&str; 7] = ["contract_id", "period_start", "period_end", "tariff_version_id", "fee", "payment_id", "charged_at"];

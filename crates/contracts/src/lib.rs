@@ -18,6 +18,7 @@ pub use details::{ContractCustomer, ContractDetails, ContractSim, ContractTariff
 pub use history::{Event, EventKind};
 pub use input::{ActivateInput, ContractFilter, ContractInput, HistoryFilter, ResumeInput, StaffHold, SuspendInput, TerminateInput};
 pub use model::{Contract, ContractStatus, HoldReason, Holds, refusal};
+pub use service::of_customer;
 pub use service::{
     activate, create, delete, details, edit, exists, find_by_words, get, lift_hold, list, load, number, place_hold, post, set_period,
     terminate, violations,

@@ -1,5 +1,7 @@
 //! The use cases of contracts; none of them moves money.
 
+pub mod of_customer;
+
 use acl::{Granted, perm};
 use chrono::{Datelike, NaiveDate};
 use kernel::{

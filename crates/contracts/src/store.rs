@@ -51,6 +51,9 @@ macro_rules! select {
     };
 }
 
+// here, because a macro is known only to what comes after it
+pub mod of_customer;
+
 pub async fn get(conn: &mut Conn, id: ContractId) -> Result<Option<Contract>> {
     Sql::new(select!(" WHERE contracts.id = $1")).bind(id).optional(conn).await
 }

@@ -1,17 +1,17 @@
 //! What a client may say of a subscriber, and the country's rules for it.
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
-use kernel::{Context, FieldErrors, Input, country::letters_or_digits, error::field};
+use kernel::{Context, FieldErrors, Input, country::letters_or_digits, error::field, id::CustomerId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
 use crate::model::{CustomerStatus, CustomerType, DocumentType};
 
-/// A new subscriber.
+/// A subscriber's own fields.
 ///
 /// A person needs both names and an identity document; an organization its name and registration code.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "customer_type": "individual", "last_name": "Иванов", "first_name": "Пётр", "patronymic": "Сергеевич", "birth_date": "1990-05-17",
@@ -85,6 +85,10 @@ impl Input for CustomerInput {
         if self.birth_date.is_some_and(|born| !(14..=120).contains(&age(born, context.today()))) {
             wrong.add("birth_date", field::AGE);
         }
+        // a masked address that was edited must not take the place of the whole one
+        if self.address.as_deref().is_some_and(|address| address.contains("**")) {
+            wrong.add("address", field::FORMAT);
+        }
         let mut required = |name: &str, value: &Option<String>| {
             if value.as_deref().is_none_or(|text| text.trim().is_empty()) {
                 wrong.add(name, field::REQUIRED);
@@ -133,6 +137,118 @@ impl CustomerInput {
     }
 }
 
+/// Why a subscriber is suspended or blocked.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "по письму абонента"}))]
+pub struct StatusReasonInput {
+    /// The reason, in words.
+    #[validate(length(min = 1, max = 500))]
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+}
+
+impl Input for StatusReasonInput {}
+
+/// What to look for likely duplicates of: any of a subscriber's fields, also half filled in.
+///
+/// Without `customers:pii` birth date, document, tax number and address are not compared.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "last_name": "Иванов", "first_name": "Пётр", "patronymic": "Сергеевич", "birth_date": "1990-05-17", "phone": "+79161234567"
+}))]
+pub struct DuplicateCheckInput {
+    /// The record that is compared with others, where there is one already.
+    pub customer_id: Option<CustomerId>,
+    /// Family name.
+    #[validate(length(max = 100))]
+    #[schema(max_length = 100)]
+    pub last_name: Option<String>,
+    /// Given name.
+    #[validate(length(max = 100))]
+    #[schema(max_length = 100)]
+    pub first_name: Option<String>,
+    /// Patronymic.
+    #[validate(length(max = 100))]
+    #[schema(max_length = 100)]
+    pub patronymic: Option<String>,
+    /// Birth date.
+    pub birth_date: Option<NaiveDate>,
+    /// Kind of identity document.
+    pub document_type: Option<DocumentType>,
+    /// Series of the document.
+    #[validate(length(max = 10))]
+    #[schema(max_length = 10)]
+    pub passport_series: Option<String>,
+    /// Number of the document.
+    #[validate(length(max = 20))]
+    #[schema(max_length = 20)]
+    pub passport_number: Option<String>,
+    /// Tax number.
+    #[validate(length(max = 20))]
+    #[schema(max_length = 20)]
+    pub inn: Option<String>,
+    /// Name of the organization; compared instead of a person's names.
+    #[validate(length(max = 200))]
+    #[schema(max_length = 200)]
+    pub organization_name: Option<String>,
+    /// Registration code of the organization.
+    #[validate(length(max = 20))]
+    #[schema(max_length = 20)]
+    pub organization_code: Option<String>,
+    /// Address.
+    #[validate(length(max = 300))]
+    #[schema(max_length = 300)]
+    pub address: Option<String>,
+    /// Contact phone.
+    #[validate(length(max = 20))]
+    #[schema(max_length = 20)]
+    pub phone: Option<String>,
+    /// E-mail address.
+    #[validate(length(max = 254))]
+    #[schema(max_length = 254)]
+    pub email: Option<String>,
+}
+
+impl Input for DuplicateCheckInput {}
+
+impl DuplicateCheckInput {
+    /// A check of what is being registered, which has the id `registered`.
+    pub(crate) fn of(input: &CustomerInput, registered: CustomerId) -> Self {
+        let CustomerInput { last_name, first_name, patronymic, birth_date, document_type, passport_series, .. } = input.clone();
+        let CustomerInput { customer_type, passport_number, inn, organization_name, organization_code, address, phone, email, .. } =
+            input.clone();
+        Self {
+            customer_id: Some(registered),
+            last_name,
+            first_name,
+            patronymic,
+            birth_date,
+            document_type,
+            passport_series,
+            passport_number,
+            inn,
+            organization_name: organization_name.filter(|_| customer_type == CustomerType::Organization),
+            organization_code,
+            address,
+            phone: Some(phone),
+            email,
+        }
+    }
+}
+
+/// Whom to merge into the subscriber.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"duplicate_id": 8}))]
+pub struct MergeInput {
+    /// The same subscriber under another record, which is archived.
+    pub duplicate_id: CustomerId,
+}
+
+impl Input for MergeInput {}
+
 fn age(born: NaiveDate, today: NaiveDate) -> i32 {
     let had_birthday = (today.month(), today.day()) >= (born.month(), born.day());
     today.year() - born.year() - i32::from(!had_birthday)
@@ -153,6 +269,11 @@ pub struct CustomerFilter {
     pub created_at_after: Option<DateTime<Utc>>,
     /// Registered at this moment or earlier.
     pub created_at_before: Option<DateTime<Utc>>,
+    /// Only those with a contract that is active, or only those without.
+    pub has_active_contract: Option<bool>,
+    /// The city, or any other words of the address; needs `customers:pii`.
+    #[param(max_length = 200)]
+    pub city: Option<String>,
     /// Part of a name, phone, e-mail or organization; for those who may see personal data also a whole document number.
     #[param(max_length = 200)]
     pub search: Option<String>,

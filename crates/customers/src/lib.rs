@@ -2,14 +2,22 @@
 //!
 //! [`Customer`] is the entity and what the API shows of it; [`Customer::shown`] masks personal data for those who may
 //! not see it. [`CustomerInput`] is what a client may send, with the country's rules. The use cases are [`create`],
-//! [`get`], [`list`], and [`find_active`] for the contracts above.
+//! [`get`], [`list`], [`history`], [`restore`], [`check_duplicates`], [`statistics`], and [`find_active`] for the contracts
+//! above. [`edit`], [`suspend`], [`block`], [`activate`], [`archive`] and [`merge`] are halves: `billing` joins them with the
+//! subscriber's contracts.
 
 mod input;
 mod model;
 mod service;
 mod store;
 
-pub use input::{CustomerFilter, CustomerInput};
-pub use model::{BirthDate, Customer, CustomerNames, CustomerStatus, CustomerType, DocumentType, refusal};
-pub use service::{create, find_active, find_by_words, get, insert_all, list, peek, violations};
-pub use store::{LIST, SELECT_ONE};
+pub use input::{CustomerFilter, CustomerInput, DuplicateCheckInput, MergeInput, StatusReasonInput};
+pub use model::{
+    BirthDate, Customer, CustomerNames, CustomerStatistics, CustomerStatus, CustomerType, DayCount, DocumentType, Duplicate,
+    DuplicateReason, HistoryRow, RegisteredCustomer, StatusCounts, refusal,
+};
+pub use service::{
+    Edited, activate, archive, block, check_duplicates, create, edit, find_active, find_by_words, get, history, insert_all, list, load,
+    load_both, merge, must_exist, peek, restore, statistics, suspend, violations, would_rename,
+};
+pub use store::{LIST, SELECT_ONE, history::LIST as HISTORY_LIST};

@@ -1,5 +1,9 @@
 //! The subscriber, and what of it may be seen by whom.
 
+mod duplicate;
+mod history;
+mod statistics;
+
 use std::borrow::Cow;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -10,6 +14,13 @@ use utoipa::{
     openapi::{ObjectBuilder, RefOr, Schema, Type},
 };
 
+pub use duplicate::{Duplicate, DuplicateReason};
+pub(crate) use duplicate::{Likeness, WARNED_OF, address_key, name_key};
+pub use history::HistoryRow;
+pub use statistics::{CustomerStatistics, DayCount, RegisteredCustomer, StatusCounts};
+
+use crate::input::CustomerInput;
+
 /// Refusals about subscribers.
 pub mod refusal {
     kernel::codes! {
@@ -19,6 +30,16 @@ pub mod refusal {
         DUPLICATE = Conflict "customer_duplicate";
         /// Only an active subscriber may do this.
         NOT_ACTIVE = Conflict "customer_not_active";
+        /// The action is not possible from the subscriber's present state.
+        WRONG_STATE = Conflict "customer_wrong_state";
+        /// A subscriber with a contract that is not over cannot be archived.
+        HAS_CONTRACTS = Conflict "customer_has_contracts";
+        /// After a merge all belongs to the survivor, and nothing comes back.
+        MERGED = Conflict "customer_merged";
+        /// A subscriber cannot be merged into itself.
+        MERGE_WITH_ITSELF = Conflict "customer_merge_with_itself";
+        /// Only subscribers of one type and one status are merged.
+        MERGE_MISMATCH = Conflict "customer_merge_mismatch";
     }
 }
 
@@ -102,7 +123,7 @@ impl From<NaiveDate> for BirthDate {
     "id": 7, "customer_type": "individual", "status": "active", "last_name": "Иванов", "first_name": "Пётр", "patronymic": "Сергеевич",
     "birth_date": "1990-05-17", "document_type": "passport", "passport_series": "4510", "passport_number": "123456", "inn": "500100732259",
     "organization_name": null, "organization_code": null, "address": "Москва, ул. Лесная, 5, кв. 12", "phone": "+79161234567",
-    "email": "ivanov@example.com", "notes": null, "full_name": "Иванов Пётр Сергеевич", "short_name": "Иванов П. С.",
+    "email": "ivanov@example.com", "notes": null, "status_reason": null, "merged_into": null, "full_name": "Иванов Пётр Сергеевич", "short_name": "Иванов П. С.",
     "created_at": "2026-01-15T09:30:00Z", "updated_at": "2026-01-15T09:30:00Z", "version": 1
 }))]
 pub struct Customer {
@@ -141,6 +162,13 @@ pub struct Customer {
     pub email: Option<String>,
     /// Free notes.
     pub notes: Option<String>,
+    /// Why it is suspended or blocked.
+    pub status_reason: Option<String>,
+    /// Where an archived one stood before.
+    #[serde(skip)]
+    pub archived_from: Option<CustomerStatus>,
+    /// After a merge, the subscriber who has all that belonged to this one.
+    pub merged_into: Option<CustomerId>,
     /// The organization's name, or family name, given name and patronymic.
     #[sqlx(skip)]
     pub full_name: String,
@@ -212,6 +240,93 @@ impl Customer {
         }
     }
 
+    /// Served again. Errors: `customer_wrong_state` unless suspended or blocked.
+    pub fn activated(&self) -> Result<Self> {
+        self.must_be(&[CustomerStatus::Suspended, CustomerStatus::Blocked])?;
+        Ok(Self { status: CustomerStatus::Active, status_reason: None, ..self.clone() })
+    }
+
+    /// Paused. A blocked one is not let off to a pause. Errors: `customer_wrong_state` unless active.
+    pub fn suspended(&self, reason: &str) -> Result<Self> {
+        self.must_be(&[CustomerStatus::Active])?;
+        Ok(Self { status: CustomerStatus::Suspended, status_reason: Some(reason.to_owned()), ..self.clone() })
+    }
+
+    /// Barred. Errors: `customer_wrong_state` unless active or suspended.
+    pub fn blocked(&self, reason: &str) -> Result<Self> {
+        self.must_be(&[CustomerStatus::Active, CustomerStatus::Suspended])?;
+        Ok(Self { status: CustomerStatus::Blocked, status_reason: Some(reason.to_owned()), ..self.clone() })
+    }
+
+    /// Gone, but for its history. Errors: `customer_wrong_state` when it is archived already.
+    pub fn archived(&self) -> Result<Self> {
+        self.must_be(&[CustomerStatus::Active, CustomerStatus::Suspended, CustomerStatus::Blocked])?;
+        Ok(Self { status: CustomerStatus::Archived, archived_from: Some(self.status), ..self.clone() })
+    }
+
+    /// Back to where it stood before it was archived: who was blocked does not come back unblocked.
+    ///
+    /// Errors: `customer_wrong_state` unless archived, `customer_merged`.
+    pub fn restored(&self) -> Result<Self> {
+        self.must_be(&[CustomerStatus::Archived])?;
+        if let Some(survivor) = self.merged_into {
+            return Err(Error::new(refusal::MERGED).with("survivor", survivor));
+        }
+        let status = self.archived_from.unwrap_or(CustomerStatus::Active);
+        Ok(Self { status, archived_from: None, ..self.clone() })
+    }
+
+    /// Archived for good, because it is the same subscriber as `survivor`, to whom all that it has goes.
+    ///
+    /// Both stand alike, so that the contracts that move are held exactly when the survivor's are, and nobody who is
+    /// blocked gets away by a merge. Errors: `customer_merge_with_itself`, `customer_wrong_state` when one of them is
+    /// archived, `customer_merge_mismatch`.
+    pub fn merged(&self, survivor: &Self) -> Result<Self> {
+        if self.id == survivor.id {
+            return Err(refusal::MERGE_WITH_ITSELF.into());
+        }
+        survivor.archived()?;
+        let archived = self.archived()?;
+        let differs = [("status", self.status != survivor.status), ("customer_type", self.customer_type != survivor.customer_type)];
+        if let Some((field, _)) = differs.into_iter().find(|(_, differs)| *differs) {
+            return Err(Error::new(refusal::MERGE_MISMATCH).with("field", field));
+        }
+        Ok(Self { merged_into: Some(survivor.id), ..archived })
+    }
+
+    fn must_be(&self, states: &[CustomerStatus]) -> Result<()> {
+        if states.contains(&self.status) {
+            return Ok(());
+        }
+        let from: Vec<&str> = states.iter().map(|status| status.as_str()).collect();
+        Err(Error::new(refusal::WRONG_STATE).with("id", self.id).with("status", self.status).with("from", from.join(", ")))
+    }
+
+    /// What a client may change of it.
+    pub(crate) fn editable(&self) -> CustomerInput {
+        let name = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
+        CustomerInput {
+            customer_type: self.customer_type,
+            last_name: name(&self.last_name),
+            first_name: name(&self.first_name),
+            patronymic: self.patronymic.clone(),
+            birth_date: self.birth_date.and_then(|date| match date {
+                BirthDate::Shown(date) => Some(date),
+                BirthDate::Masked => None,
+            }),
+            document_type: self.document_type,
+            passport_series: self.passport_series.clone(),
+            passport_number: self.passport_number.clone(),
+            inn: self.inn.clone(),
+            organization_name: self.organization_name.clone(),
+            organization_code: self.organization_code.clone(),
+            address: self.address.clone(),
+            phone: self.phone.clone(),
+            email: self.email.clone(),
+            notes: self.notes.clone(),
+        }
+    }
+
     fn names(&self) -> CustomerNames {
         CustomerNames {
             customer_type: self.customer_type,
@@ -268,6 +383,9 @@ mod tests {
             phone: "+79161234567".into(),
             email: None,
             notes: None,
+            status_reason: None,
+            archived_from: None,
+            merged_into: None,
             full_name: String::new(),
             short_name: String::new(),
             created_at: DateTime::UNIX_EPOCH,
@@ -289,5 +407,42 @@ mod tests {
         let shown = person().shown(true);
         assert_eq!((shown.full_name.as_str(), shown.short_name.as_str()), ("Иванов Пётр Сергеевич", "Иванов П. С."));
         assert_eq!(shown.birth_date, NaiveDate::from_ymd_opt(1990, 5, 17).map(BirthDate::Shown));
+    }
+
+    #[test]
+    fn every_action_from_every_state() {
+        use CustomerStatus::{Active, Archived, Blocked, Suspended};
+        let wrong = Err("customer_wrong_state");
+        let standing = |status| Customer { status, archived_from: (status == Archived).then_some(Blocked), ..person() };
+        let states = [Active, Suspended, Blocked, Archived].map(standing);
+        let code = |outcome: Result<Customer>| outcome.map(|after| after.status).map_err(|error| error.code().name);
+        let outcomes = |action: fn(&Customer) -> Result<Customer>| states.clone().map(|from| code(action(&from)));
+        assert_eq!(outcomes(Customer::activated), [wrong, Ok(Active), Ok(Active), wrong]);
+        assert_eq!(outcomes(|from| from.suspended("x")), [Ok(Suspended), wrong, wrong, wrong]);
+        assert_eq!(outcomes(|from| from.blocked("x")), [Ok(Blocked), Ok(Blocked), wrong, wrong]);
+        assert_eq!(outcomes(Customer::archived), [Ok(Archived), Ok(Archived), Ok(Archived), wrong]);
+        assert_eq!(outcomes(Customer::restored), [wrong, wrong, wrong, Ok(Blocked)]);
+        let survivor = Customer { id: CustomerId::new(2), ..person() };
+        let mismatch = Err("customer_merge_mismatch");
+        assert_eq!(states.clone().map(|from| code(from.merged(&survivor))), [Ok(Archived), mismatch, mismatch, wrong]);
+        assert_eq!(
+            states.clone().map(|into| code(survivor.merged(&Customer { id: CustomerId::new(3), ..into }))),
+            [Ok(Archived), mismatch, mismatch, wrong]
+        );
+    }
+
+    #[test]
+    fn a_reason_goes_when_it_no_longer_holds_and_a_merge_is_for_good() {
+        let blocked = person().suspended("пауза").unwrap().blocked("обман").unwrap();
+        let back = blocked.archived().unwrap().restored().unwrap();
+        assert_eq!((back.status, back.status_reason.as_deref(), back.archived_from), (CustomerStatus::Blocked, Some("обман"), None));
+        assert_eq!(back.activated().unwrap().status_reason, None);
+        let survivor = Customer { id: CustomerId::new(2), ..person() };
+        let merged = person().merged(&survivor).unwrap();
+        assert_eq!(merged.merged_into, Some(survivor.id));
+        assert_eq!(merged.restored().unwrap_err().code(), refusal::MERGED);
+        assert_eq!(person().merged(&person()).unwrap_err().code(), refusal::MERGE_WITH_ITSELF);
+        let company = Customer { customer_type: CustomerType::Organization, ..survivor };
+        assert_eq!(person().merged(&company).unwrap_err().args(), [("field", "customer_type".to_owned())]);
     }
 }

@@ -1,5 +1,9 @@
 //! SQL of subscribers.
 
+pub mod duplicates;
+pub mod history;
+pub mod statistics;
+
 use chrono::{DateTime, Utc};
 use kernel::{
     Page, Paging, Result,
@@ -12,7 +16,7 @@ use kernel::{
 
 use crate::{
     input::{CustomerFilter, CustomerInput},
-    model::{Customer, CustomerStatus},
+    model::{Customer, CustomerStatus, address_key, name_key},
 };
 
 /// How lists of subscribers are ordered.
@@ -31,8 +35,8 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT id, customer_type, status, last_name, first_name, patronymic, birth_date, document_type, passport_series, ",
-            "passport_number, inn, organization_name, organization_code, address, phone, email, notes, created_at, updated_at, version ",
-            "FROM customers",
+            "passport_number, inn, organization_name, organization_code, address, phone, email, notes, ",
+            "status_reason, archived_from, merged_into, created_at, updated_at, version FROM customers",
             $tail
         )
     };
@@ -41,17 +45,30 @@ macro_rules! select {
 /// The statement that reads one subscriber; the benchmark runs it bare, to compare.
 pub const SELECT_ONE: &str = select!(" WHERE id = $1");
 
+const SELECT: &str = select!("");
+
 pub async fn get(conn: &mut Conn, id: CustomerId) -> Result<Option<Customer>> {
     Sql::new(SELECT_ONE).bind(id).optional(conn).await
 }
 
-/// The row, locked until the transaction ends.
-pub async fn lock(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>> {
+pub async fn exists(conn: &mut Conn, id: CustomerId) -> Result<bool> {
+    let found: Option<(CustomerId,)> = Sql::new("SELECT id FROM customers WHERE id = $1").bind(id).optional(conn).await?;
+    Ok(found.is_some())
+}
+
+/// The row, kept as it is until the transaction ends.
+pub async fn keep(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>> {
     match tx.engine() {
         Engine::Sqlite => get(tx, id).await,
         // SHARE: contracts of one subscriber may be drawn up at once, while the subscriber may not change
         Engine::Postgres => Sql::new(select!(" WHERE id = $1 FOR SHARE")).bind(id).optional(tx).await,
     }
+}
+
+/// The row, locked until the transaction ends: nobody else changes it, or lets it have another contract or ticket.
+pub async fn lock(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>> {
+    let text = format!("{SELECT_ONE}{}", tx.for_update());
+    Sql::owned(text).bind(id).optional(tx).await
 }
 
 pub async fn list(conn: &mut Conn, filter: &CustomerFilter, paging: &Paging, by_document: bool) -> Result<Page<Customer>> {
@@ -61,6 +78,14 @@ pub async fn list(conn: &mut Conn, filter: &CustomerFilter, paging: &Paging, by_
     conditions.equal("customers.document_type", filter.document_type);
     conditions.at_least("customers.created_at", filter.created_at_after);
     conditions.at_most("customers.created_at", filter.created_at_before);
+    let active = "EXISTS (SELECT 1 FROM contracts WHERE contracts.customer_id = customers.id AND contracts.status = 'active')";
+    conditions.when(filter.has_active_contract == Some(true), active);
+    conditions.when(filter.has_active_contract == Some(false), &format!("NOT {active}"));
+    if let Some(city) = filter.city.as_deref().filter(|city| !city.trim().is_empty()) {
+        let words = address_key(Some(city));
+        conditions.when(words.is_empty(), "1 = 0");
+        conditions.search_in("customers", "address_key", "customers_address_search", Some(&words));
+    }
     let number = filter.document_number().filter(|_| by_document);
     conditions.search_or("customers", filter.search.as_deref(), "customers.passport_number", number);
     paging.fetch(conn, select!(""), "customers", conditions).await
@@ -73,14 +98,14 @@ pub struct Clash {
     pub customer_id: CustomerId,
 }
 
-/// Every unique field of `input` that another subscriber, not archived, has already.
-pub async fn clashes(tx: &mut Tx, input: &CustomerInput) -> Result<Vec<Clash>> {
+/// Every unique field of `input` that another subscriber than `own`, not archived, has already.
+pub async fn clashes(tx: &mut Tx, input: &CustomerInput, own: Option<CustomerId>) -> Result<Vec<Clash>> {
     Sql::new(
-        "SELECT 'phone' AS field, id AS customer_id FROM customers WHERE phone = $1 AND status <> 'archived' \
-         UNION ALL SELECT 'email', id FROM customers WHERE email_key = $2 AND status <> 'archived' \
-         UNION ALL SELECT 'inn', id FROM customers WHERE inn = $3 AND status <> 'archived' \
+        "SELECT 'phone' AS field, id AS customer_id FROM customers WHERE phone = $1 AND status <> 'archived' AND id <> $7 \
+         UNION ALL SELECT 'email', id FROM customers WHERE email_key = $2 AND status <> 'archived' AND id <> $7 \
+         UNION ALL SELECT 'inn', id FROM customers WHERE inn = $3 AND status <> 'archived' AND id <> $7 \
          UNION ALL SELECT 'passport_number', id FROM customers WHERE document_type = $4 AND COALESCE(passport_series, '') = $5 \
-             AND passport_number = $6 AND status <> 'archived'",
+             AND passport_number = $6 AND status <> 'archived' AND id <> $7",
     )
     .bind(&input.phone)
     .bind(email_key(input))
@@ -88,13 +113,15 @@ pub async fn clashes(tx: &mut Tx, input: &CustomerInput) -> Result<Vec<Clash>> {
     .bind(input.document_type)
     .bind(input.passport_series.clone().unwrap_or_default())
     .bind(&input.passport_number)
+    // no row has the id 0
+    .bind(own.map_or(0, CustomerId::get))
     .all(tx)
     .await
 }
 
-const COLUMNS: [&str; 21] = [
+/// The columns that an edit writes.
+const EDITED: [&str; 20] = [
     "customer_type",
-    "status",
     "last_name",
     "first_name",
     "patronymic",
@@ -111,19 +138,21 @@ const COLUMNS: [&str; 21] = [
     "email_key",
     "notes",
     "search_text",
-    "created_at",
+    "name_key",
+    "address_key",
     "updated_at",
-    "version",
 ];
 
-fn values(input: &CustomerInput, at: DateTime<Utc>) -> Vec<Arg> {
+fn edited(input: &CustomerInput, at: DateTime<Utc>) -> [Arg; 20] {
+    let names = [&input.last_name, &input.first_name, &input.patronymic].map(Option::as_deref);
+    let [organization, email] = [&input.organization_name, &input.email].map(Option::as_deref);
+    let search = search_text(names.into_iter().chain([organization, email, Some(input.phone.as_str())]));
+    let name_key = name_key(input.customer_type, organization, names);
+    let address_key = address_key(input.address.as_deref());
+    let email_key = email_key(input);
     let input = input.clone();
-    let names = [&input.last_name, &input.first_name, &input.patronymic, &input.organization_name, &input.email];
-    let search = search_text(names.map(Option::as_deref).into_iter().chain([Some(input.phone.as_str())]));
-    let email_key = email_key(&input);
-    vec![
+    [
         input.customer_type.into(),
-        CustomerStatus::Active.into(),
         input.last_name.unwrap_or_default().into(),
         input.first_name.unwrap_or_default().into(),
         input.patronymic.into(),
@@ -140,10 +169,19 @@ fn values(input: &CustomerInput, at: DateTime<Utc>) -> Vec<Arg> {
         email_key.into(),
         input.notes.into(),
         search.into(),
+        name_key.into(),
+        address_key.into(),
         at.into(),
-        at.into(),
-        1_i64.into(),
     ]
+}
+
+/// The columns of a new row: its own, and those that an edit writes.
+fn columns() -> Vec<&'static str> {
+    ["status", "created_at", "version"].into_iter().chain(EDITED).collect()
+}
+
+fn values(input: &CustomerInput, at: DateTime<Utc>) -> Vec<Arg> {
+    [CustomerStatus::Active.into(), at.into(), 1_i64.into()].into_iter().chain(edited(input, at)).collect()
 }
 
 /// E-mail addresses are one whatever their case.
@@ -152,19 +190,50 @@ fn email_key(input: &CustomerInput) -> Option<String> {
 }
 
 pub async fn insert(tx: &mut Tx, input: &CustomerInput, at: DateTime<Utc>) -> Result<CustomerId> {
-    let mut rows = Bulk::into_table("customers", &COLUMNS);
+    let mut rows = Bulk::into_table("customers", &columns());
     rows.row(values(input, at));
     rows.insert_one(tx).await
 }
 
 /// Writes many under ids reserved for them, from `first_id` on.
 pub async fn insert_all(tx: &mut Tx, first_id: i64, inputs: &[(CustomerInput, DateTime<Utc>)]) -> Result<()> {
-    let columns: Vec<&str> = ["id"].into_iter().chain(COLUMNS).collect();
+    let columns: Vec<&str> = ["id"].into_iter().chain(columns()).collect();
     let mut rows = Bulk::into_table("customers", &columns);
     for ((input, at), id) in inputs.iter().zip(first_id..) {
         rows.row([Arg::from(id)].into_iter().chain(values(input, *at)).collect());
     }
     rows.execute(tx).await
+}
+
+/// Writes an edit over the version that was read. Errors: `stale_version`.
+pub async fn update(tx: &mut Tx, before: &Customer, input: &CustomerInput, at: DateTime<Utc>) -> Result<()> {
+    let set: Vec<String> = EDITED.iter().zip(3..).map(|(column, place)| format!("{column} = ${place}")).collect();
+    Sql::owned(format!("UPDATE customers SET {}, version = version + 1 WHERE id = $1 AND version = $2", set.join(", ")))
+        .bind(before.id)
+        .bind(before.version)
+        .bind_all(edited(input, at))
+        .expect_one(tx)
+        .await
+}
+
+/// Writes where it stands, and moves its version on. Errors: `stale_version`.
+pub async fn save_status(tx: &mut Tx, customer: &mut Customer, at: DateTime<Utc>) -> Result<()> {
+    Sql::new(
+        "UPDATE customers SET status = $3, status_reason = $4, archived_from = $5, merged_into = $6, updated_at = $7, version = version + 1 \
+         WHERE id = $1 AND version = $2",
+    )
+    .bind(customer.id)
+    .bind(customer.version)
+    .bind(customer.status)
+    .bind(&customer.status_reason)
+    .bind(customer.archived_from)
+    .bind(customer.merged_into)
+    .bind(at)
+    .expect_one(tx)
+    .await?;
+    customer.version += 1;
+    customer.updated_at = at;
+    Ok(())
 }
 
 /// Subscribers that are not archived and share a unique key with another (SPEC 14.7).
@@ -175,6 +244,26 @@ pub async fn sharing_a_key(conn: &mut Conn) -> Result<Vec<(CustomerId,)>> {
          UNION ALL SELECT MIN(id) FROM customers WHERE status <> 'archived' AND inn IS NOT NULL GROUP BY inn HAVING COUNT(*) > 1 \
          UNION ALL SELECT MIN(id) FROM customers WHERE status <> 'archived' AND passport_number IS NOT NULL \
              GROUP BY document_type, COALESCE(passport_series, ''), passport_number HAVING COUNT(*) > 1",
+    )
+    .all(conn)
+    .await
+}
+
+/// Subscribers whose own fields contradict each other or what is theirs.
+pub async fn out_of_step(conn: &mut Conn) -> Result<Vec<(CustomerId, String)>> {
+    Sql::new(
+        "SELECT id, 'is archived and has a contract that is not over' FROM customers WHERE status = 'archived' \
+             AND EXISTS (SELECT 1 FROM contracts WHERE contracts.customer_id = customers.id AND contracts.status <> 'terminated') \
+         UNION ALL SELECT id, 'was merged into another and still has contracts or tickets' FROM customers WHERE merged_into IS NOT NULL \
+             AND (EXISTS (SELECT 1 FROM contracts WHERE contracts.customer_id = customers.id) \
+                  OR EXISTS (SELECT 1 FROM tickets WHERE tickets.customer_id = customers.id)) \
+         UNION ALL SELECT customers.id, 'is suspended or blocked, and a contract runs without hold `customer`' FROM customers \
+             JOIN contracts ON contracts.customer_id = customers.id AND contracts.status IN ('active', 'suspended') \
+             WHERE customers.status IN ('suspended', 'blocked') AND NOT EXISTS (SELECT 1 FROM contract_holds \
+                 WHERE contract_id = contracts.id AND reason = 'customer' AND lifted_at IS NULL) \
+         UNION ALL SELECT customers.id, 'is active, and a contract has hold `customer`' FROM contract_holds \
+             JOIN contracts ON contracts.id = contract_holds.contract_id JOIN customers ON customers.id = contracts.customer_id \
+             WHERE contract_holds.reason = 'customer' AND contract_holds.lifted_at IS NULL AND customers.status = 'active'",
     )
     .all(conn)
     .await

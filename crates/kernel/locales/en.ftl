@@ -65,6 +65,21 @@ customer_not_active = The subscriber is { $status ->
         [archived] archived
        *[other] not active
     }, so this cannot be done. Make the subscriber active first, or choose another.
+customer_wrong_state = Subscriber { $id } is { $status ->
+        [active] active
+        [suspended] suspended
+        [blocked] blocked
+        [archived] archived
+       *[other] { $status }
+    }, and this is possible only from: { $from }. Bring the subscriber into one of these states first.
+customer_has_contracts = The subscriber has contracts that are not terminated: { $contracts }. Terminate them, or delete the drafts, and then archive the subscriber.
+customer_merged = This record was merged into subscriber { $survivor } and cannot come back. Work with that subscriber instead.
+customer_merge_with_itself = A subscriber cannot be merged with itself. Name the other record in duplicate_id.
+customer_merge_mismatch = { $field ->
+        [status] The two subscribers do not stand alike: both must be active, both suspended, or both blocked. Bring them into the same state first.
+       *[other] One of the two is a person and the other an organization. Correct customer_type first, if they are the same.
+    }
+customer_too_many_periods = More than { $most } contracts would begin a period at once. Suspend some of them for the reason request, activate the subscriber, and then resume those contracts one by one.
 
 ## Contracts
 

@@ -19,5 +19,5 @@ pub use input::{
 };
 pub use model::{Decider, Payment, PaymentAction, PaymentMethod, PaymentStatus, TransactionType, refusal};
 pub use receipt::{Receipt, receipt};
-pub use service::{get, insert_all, list, list_of_contract, load, violations};
+pub use service::{get, insert_all, list, list_of_contract, list_of_customer, load, violations};
 pub use store::LIST;

@@ -5,7 +5,7 @@ use contracts::Contract;
 use kernel::{
     Page, Paging, Result,
     db::{Conn, Tx},
-    id::{ContractId, PaymentId},
+    id::{ContractId, CustomerId, PaymentId},
 };
 
 use crate::{
@@ -43,6 +43,16 @@ pub async fn list_of_contract(
 /// A page of transactions.
 pub async fn list(conn: &mut Conn, _: &Granted<perm::PaymentsRead>, filter: &PaymentFilter, paging: &Paging) -> Result<Page<Payment>> {
     store::list(conn, filter, paging).await
+}
+
+/// A page of the transactions on all contracts of a subscriber.
+pub async fn list_of_customer(
+    conn: &mut Conn,
+    _: &Granted<perm::PaymentsRead>,
+    customer_id: CustomerId,
+    paging: &Paging,
+) -> Result<Page<Payment>> {
+    store::list_of_customer(conn, customer_id, paging).await
 }
 
 /// Writes many transactions under the ids they carry; the caller has moved the balances.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use kernel::{
     Page, Paging, Result,
     db::{Arg, Bulk, Conn, Filter, Sql, Tx},
-    id::{ContractId, PaymentId},
+    id::{ContractId, CustomerId, PaymentId},
     page::{KeyKind, ListSpec, OrderField},
     text::search_text,
 };
@@ -77,6 +77,13 @@ pub async fn list(conn: &mut Conn, filter: &PaymentFilter, paging: &Paging) -> R
     conditions.at_least("payments.amount", filter.amount_min);
     conditions.at_most("payments.amount", filter.amount_max);
     conditions.search("payments", filter.search.as_deref());
+    paging.fetch(conn, select!(""), "payments", conditions).await
+}
+
+/// The transactions on all contracts of a subscriber.
+pub async fn list_of_customer(conn: &mut Conn, id: CustomerId, paging: &Paging) -> Result<Page<Payment>> {
+    let mut conditions = Filter::new(conn.engine());
+    conditions.value("payments.contract_id IN (SELECT contracts.id FROM contracts WHERE contracts.customer_id = ?)", Some(id));
     paging.fetch(conn, select!(""), "payments", conditions).await
 }
 

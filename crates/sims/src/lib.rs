@@ -16,4 +16,5 @@ pub use service::{
     bind, create, create_numbers, find, find_by_words, get, get_number, insert_all, insert_bindings, insert_numbers, list, list_numbers,
     peek, release, resume, suspend, violations,
 };
+pub use service::{follow_contracts_of, give_bindings};
 pub use store::{LIST, NUMBER_LIST};

@@ -10,6 +10,7 @@ use kernel::{
     id::{ContractId, CustomerId, NumberId, SimId},
     search::{Found, Sought},
 };
+use serde_json::json;
 
 use crate::{
     input::{NumberFilter, NumberInput, SimFilter, SimInput},
@@ -193,6 +194,24 @@ pub async fn release(tx: &mut Tx, context: &Context, actor: &Actor, contract_id:
     tx.record(Entry::new(actor, "sim.released", "sim", sim.id).change(&sim, &closed).note("why", why));
     store::end_binding(tx, sim.id, context.now, why).await?;
     Ok(Some(closed))
+}
+
+/// Lets the SIM cards of all contracts of a subscriber follow their contracts, which were all held or released at once.
+pub async fn follow_contracts_of(tx: &mut Tx, context: &Context, actor: &Actor, customer_id: CustomerId) -> Result<()> {
+    for (id, status, version) in store::follow_contracts_of(tx, customer_id, context.now).await? {
+        let (action, former) = match status {
+            SimStatus::Suspended => ("sim.suspended", SimStatus::Active),
+            _ => ("sim.resumed", SimStatus::Suspended),
+        };
+        let (before, after) = (json!({"status": former, "version": version - 1}), json!({"status": status, "version": version}));
+        tx.record(Entry::new(actor, action, "sim", id).change(&before, &after));
+    }
+    Ok(())
+}
+
+/// Gives the past and present bindings of one subscriber to another, who is the same. Answers how many there were.
+pub async fn give_bindings(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<u64> {
+    store::give_bindings(tx, from, to).await
 }
 
 /// Changes the SIM card of a contract as the contract changes; one that an operator blocked may stay as it is.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use kernel::{
     Error, Page, Paging, Result,
     db::{Arg, Bulk, Conn, Engine, Filter, Sql, Tx},
-    id::{ContractId, NumberId, SimId},
+    id::{ContractId, CustomerId, NumberId, SimId},
     page::{KeyKind, ListSpec, OrderField},
     search::{FoundType, Source},
     text::search_text,
@@ -12,7 +12,7 @@ use kernel::{
 
 use crate::{
     input::{NumberFilter, SimFilter},
-    model::{NewBinding, NewNumber, NewSim, Number, Sim},
+    model::{NewBinding, NewNumber, NewSim, Number, Sim, SimStatus},
 };
 
 /// How lists of SIM cards are ordered.
@@ -309,6 +309,24 @@ pub async fn end_binding(tx: &mut Tx, id: SimId, at: DateTime<Utc>, why: &str) -
         1 => Ok(()),
         other => Err(Error::internal(format!("SIM {id} had {other} open bindings"))),
     }
+}
+
+/// Brings the cards of all contracts of a subscriber in line with their contracts; one that an operator blocked stays so.
+/// Answers the cards that changed, with their new status and version.
+pub async fn follow_contracts_of(tx: &mut Tx, id: CustomerId, at: DateTime<Utc>) -> Result<Vec<(SimId, SimStatus, i64)>> {
+    let turn = "UPDATE sims SET status = $2, updated_at = $4, version = version + 1 \
+                WHERE status = $3 AND contract_id IN (SELECT id FROM contracts WHERE customer_id = $1 AND status = $2) RETURNING id, status, version";
+    let turned = async |tx: &mut Tx, to: SimStatus, from: SimStatus| -> Result<Vec<(SimId, SimStatus, i64)>> {
+        Sql::new(turn).bind(id).bind(to).bind(from).bind(at).all(tx).await
+    };
+    let mut all = turned(tx, SimStatus::Suspended, SimStatus::Active).await?;
+    all.extend(turned(tx, SimStatus::Active, SimStatus::Suspended).await?);
+    Ok(all)
+}
+
+/// Gives the past and present bindings of one subscriber to another.
+pub async fn give_bindings(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<u64> {
+    Sql::new("UPDATE sim_bindings SET customer_id = $2 WHERE customer_id = $1").bind(from).bind(to).execute(tx).await
 }
 
 /// Every breach of the invariants of SIM cards, numbers and bindings (SPEC 14.4): the sentence, `#` standing for the id.

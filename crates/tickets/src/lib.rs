@@ -12,5 +12,5 @@ mod store;
 
 pub use input::{AssignInput, PastTicket, ResolveInput, TicketFilter, TicketInput};
 pub use model::{Assignee, Ticket, TicketCategory, TicketPriority, TicketStatus, refusal};
-pub use service::{assign, create, find_by_words, get, insert_all, list, resolve};
+pub use service::{assign, create, find_by_words, get, give, insert_all, list, resolve};
 pub use store::LIST;

@@ -8,9 +8,10 @@ use kernel::{
     audit::{Actor, Entry},
     db::{Conn, Tx},
     error::field,
-    id::TicketId,
+    id::{CustomerId, TicketId},
     search::{Found, Sought},
 };
+use serde_json::json;
 
 use crate::{
     input::{AssignInput, PastTicket, ResolveInput, TicketFilter, TicketInput},
@@ -115,6 +116,16 @@ pub async fn insert_all(
     }
     store::insert_all(tx, &tickets).await?;
     store::insert_steps(tx, granted.actor(), &steps).await
+}
+
+/// Gives all tickets of one locked subscriber to another, who is the same. Answers how many there were.
+pub async fn give(tx: &mut Tx, context: &Context, actor: &Actor, from: CustomerId, to: CustomerId) -> Result<usize> {
+    let moved = store::give(tx, from, to, context.now).await?;
+    for (id, version) in &moved {
+        let (before, after) = (json!({"customer_id": from, "version": version - 1}), json!({"customer_id": to, "version": version}));
+        tx.record(Entry::new(actor, "ticket.moved", "ticket", id).change(&before, &after).note("reason", "customer_merged"));
+    }
+    Ok(moved.len())
 }
 
 /// Whether there is a subscriber to file it for, and the contract is theirs.

@@ -210,6 +210,16 @@ pub async fn insert_steps(tx: &mut Tx, actor: &Actor, steps: &[Step]) -> Result<
     rows.execute(tx).await
 }
 
+/// Gives all tickets of one subscriber to another; answers their ids and new versions.
+pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId, now: DateTime<Utc>) -> Result<Vec<(TicketId, i64)>> {
+    Sql::new("UPDATE tickets SET customer_id = $2, updated_at = $3, version = version + 1 WHERE customer_id = $1 RETURNING id, version")
+        .bind(from)
+        .bind(to)
+        .bind(now)
+        .all(tx)
+        .await
+}
+
 /// How the search box finds tickets.
 pub const SEARCHED: Source =
     Source { found_type: FoundType::Ticket, table: "tickets", from: "tickets", title: "tickets.number", detail: "tickets.subject" };

@@ -1,19 +1,32 @@
 //! Subscribers (SPEC 4).
 
+mod theirs;
+
 use acl::{Permission, perm};
-use actix_web::{get, post};
-use customers::{Customer, CustomerFilter, CustomerInput};
-use kernel::{id::CustomerId, page::ListSpec};
+use actix_web::{delete, get, patch, post, put};
+use billing::subscribers;
+use customers::{
+    Customer, CustomerFilter, CustomerInput, CustomerStatistics, Duplicate, DuplicateCheckInput, MergeInput, RegisteredCustomer,
+    StatusReasonInput,
+};
+use kernel::{id::CustomerId, input::NoInput, page::ListSpec};
+use serde::Serialize;
+use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
-    extract::{Body, ListQuery, Listing, PathPart},
+    extract::{Body, Change, ListQuery, Listing, PathPart},
     guard::Guard,
 };
 
 pub fn configure(config: &mut ServiceConfig) {
-    config.service(get_customer).service(list_customers).service(create_customer);
+    // before the one with an id in its place
+    config.service(get_customer_statistics);
+    config.service(get_customer).service(list_customers).service(create_customer).service(check_duplicates);
+    config.service(replace_customer).service(update_customer).service(archive_customer);
+    config.service(activate_customer).service(suspend_customer).service(block_customer).service(restore_customer).service(merge_customers);
+    theirs::configure(config);
 }
 
 impl ListQuery for CustomerFilter {
@@ -40,7 +53,7 @@ async fn get_customer(call: Call, granted: Guard<perm::CustomersRead>, id: PathP
 
 /// A page of subscribers.
 ///
-/// Without `customers:pii` personal data are masked, and a document number finds nobody.
+/// Without `customers:pii` personal data are masked, a document number finds nobody, and filtering by `city` is refused.
 #[utoipa::path(
     tag = "customers",
     params(Listing<CustomerFilter>),
@@ -56,21 +69,247 @@ async fn list_customers(call: Call, granted: Guard<perm::CustomersRead>, query: 
     Ok(call.page(page)?)
 }
 
-/// Registers a subscriber.
+/// Registers a subscriber, and warns of likely duplicates.
 #[utoipa::path(
     tag = "customers",
     request_body = CustomerInput,
     responses(
-        (status = 201, description = "The new subscriber.", body = Customer),
-        (status = 409, description = "`customer_duplicate`: phone, e-mail, tax number or document belong to another subscriber.")
+        (status = 201, description = "The new subscriber, and whom it may be already.", body = RegisteredCustomer),
+        (status = 409, description = "`customer_duplicate`: phone, e-mail, tax number or document belong to another subscriber, whose id those with `customers:pii` are told.")
     ),
     security(("bearer" = ["customers:write"]))
 )]
 #[post("/customers")]
 async fn create_customer(call: Call, granted: Guard<perm::CustomersWrite>, input: Body<CustomerInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let customer = customers::create(tx, &call.context, &granted, &input).await?;
-        Answer::created(format!("customers/{}", customer.id), &customer, customer.version)
+        let registered = customers::create(tx, &call.context, &granted, &input).await?;
+        let customer = &registered.customer;
+        Answer::created(format!("customers/{}", customer.id), customer, customer.version)?.saying(&registered)
     });
     Ok(answer.await?)
+}
+
+/// Records that may be the same subscriber.
+#[derive(Debug, Serialize, ToSchema)]
+struct Duplicates {
+    /// At most twenty, the likeliest first.
+    duplicates: Vec<Duplicate>,
+}
+
+/// Looks for records that may be the same subscriber, each with a score and the reasons.
+///
+/// Names are compared whatever their order, case or ё, and with slips of the pen. Without `customers:pii` only what is
+/// never masked is compared: names, phone, e-mail, organization. It is recorded whom one found.
+#[utoipa::path(
+    tag = "customers",
+    request_body = DuplicateCheckInput,
+    responses((status = 200, description = "The records, the likeliest first.", body = Duplicates)),
+    security(("bearer" = ["customers:read"]))
+)]
+#[post("/customers/check-duplicates")]
+async fn check_duplicates(call: Call, granted: Guard<perm::CustomersRead>, input: Body<DuplicateCheckInput>) -> Reply {
+    let answer = call.write(async |tx| Answer::ok(&Duplicates { duplicates: customers::check_duplicates(tx, &granted, &input).await? }));
+    Ok(answer.await?)
+}
+
+async fn edit(call: &Call, granted: &Guard<perm::CustomersWrite>, id: CustomerId, change: &Change<CustomerInput>) -> Reply {
+    let expected = call.expected()?;
+    let answer = call.write(async |tx| {
+        let customer = subscribers::edit(tx, &call.context, granted, id, &change.0, &expected).await?;
+        Answer::resource(&customer, customer.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Replaces a subscriber's own fields.
+///
+/// What was read masked and comes back masked stays as it is.
+#[utoipa::path(
+    tag = "customers",
+    params(("id" = CustomerId, Path, description = "The subscriber's id.")),
+    request_body = CustomerInput,
+    responses(
+        (status = 200, description = "The subscriber.", body = Customer),
+        (status = 409, description = "`customer_duplicate`: phone, e-mail, tax number or document belong to another subscriber.")
+    ),
+    security(("bearer" = ["customers:write"]))
+)]
+#[put("/customers/{id}")]
+async fn replace_customer(
+    call: Call,
+    granted: Guard<perm::CustomersWrite>,
+    id: PathPart<CustomerId>,
+    change: Change<CustomerInput>,
+) -> Reply {
+    edit(&call, &granted, id.0, &change).await
+}
+
+/// Changes some of a subscriber's own fields.
+#[utoipa::path(
+    tag = "customers",
+    params(("id" = CustomerId, Path, description = "The subscriber's id.")),
+    request_body = CustomerInput,
+    responses(
+        (status = 200, description = "The subscriber.", body = Customer),
+        (status = 409, description = "`customer_duplicate`: phone, e-mail, tax number or document belong to another subscriber.")
+    ),
+    security(("bearer" = ["customers:write"]))
+)]
+#[patch("/customers/{id}")]
+async fn update_customer(
+    call: Call,
+    granted: Guard<perm::CustomersWrite>,
+    id: PathPart<CustomerId>,
+    change: Change<CustomerInput>,
+) -> Reply {
+    edit(&call, &granted, id.0, &change).await
+}
+
+/// Archives a subscriber whose contracts are all over. The record and its history stay, its phone, e-mail, tax number and
+/// document are free for others.
+#[utoipa::path(
+    tag = "customers",
+    params(("id" = CustomerId, Path, description = "The subscriber's id.")),
+    responses(
+        (status = 204, description = "The subscriber is archived."),
+        (status = 409, description = "`customer_wrong_state`: archived already; `customer_has_contracts`: one is not terminated.")
+    ),
+    security(("bearer" = ["customers:delete"]))
+)]
+#[delete("/customers/{id}")]
+async fn archive_customer(call: Call, granted: Guard<perm::CustomersDelete>, id: PathPart<CustomerId>) -> Reply {
+    let expected = call.expected()?;
+    let answer = call.write(async |tx| {
+        subscribers::archive(tx, &call.context, &granted, id.0, &expected).await?;
+        Ok(Answer::empty())
+    });
+    Ok(answer.await?)
+}
+
+/// Lets a suspended or blocked subscriber be served again.
+///
+/// Hold `customer` is lifted from every contract, and no other hold. A contract that is active by that begins the period
+/// that is due, or is held for debt.
+#[utoipa::path(
+    tag = "customers",
+    params(("id" = CustomerId, Path, description = "The subscriber's id.")),
+    request_body = NoInput,
+    responses(
+        (status = 200, description = "The subscriber, active.", body = Customer),
+        (status = 409, description = "`customer_wrong_state`: neither suspended nor blocked; `customer_too_many_periods`.")
+    ),
+    security(("bearer" = ["customers:write"]))
+)]
+#[post("/customers/{id}/activate")]
+async fn activate_customer(call: Call, granted: Guard<perm::CustomersWrite>, id: PathPart<CustomerId>, _input: Body<NoInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let customer = subscribers::activate(tx, &call.context, &granted, id.0).await?;
+        Answer::resource(&customer, customer.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Suspends an active subscriber: every contract that runs gets hold `customer`.
+#[utoipa::path(
+    tag = "customers",
+    params(("id" = CustomerId, Path, description = "The subscriber's id.")),
+    request_body = StatusReasonInput,
+    responses(
+        (status = 200, description = "The subscriber, suspended.", body = Customer),
+        (status = 409, description = "`customer_wrong_state`: not active.")
+    ),
+    security(("bearer" = ["customers:write"]))
+)]
+#[post("/customers/{id}/suspend")]
+async fn suspend_customer(
+    call: Call,
+    granted: Guard<perm::CustomersWrite>,
+    id: PathPart<CustomerId>,
+    input: Body<StatusReasonInput>,
+) -> Reply {
+    let answer = call.write(async |tx| {
+        let customer = subscribers::suspend(tx, &call.context, &granted, id.0, &input).await?;
+        Answer::resource(&customer, customer.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Blocks an active or suspended subscriber: every contract that runs gets hold `customer`.
+#[utoipa::path(
+    tag = "customers",
+    params(("id" = CustomerId, Path, description = "The subscriber's id.")),
+    request_body = StatusReasonInput,
+    responses(
+        (status = 200, description = "The subscriber, blocked.", body = Customer),
+        (status = 409, description = "`customer_wrong_state`: neither active nor suspended.")
+    ),
+    security(("bearer" = ["customers:write"]))
+)]
+#[post("/customers/{id}/block")]
+async fn block_customer(
+    call: Call,
+    granted: Guard<perm::CustomersWrite>,
+    id: PathPart<CustomerId>,
+    input: Body<StatusReasonInput>,
+) -> Reply {
+    let answer = call.write(async |tx| {
+        let customer = subscribers::block(tx, &call.context, &granted, id.0, &input).await?;
+        Answer::resource(&customer, customer.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Brings an archived subscriber back to where it stood: active, suspended or blocked.
+#[utoipa::path(
+    tag = "customers",
+    params(("id" = CustomerId, Path, description = "The subscriber's id.")),
+    request_body = NoInput,
+    responses(
+        (status = 200, description = "The subscriber.", body = Customer),
+        (status = 409, description = "`customer_wrong_state`: not archived; `customer_merged`; `customer_duplicate`: others have its phone, e-mail, tax number or document by now.")
+    ),
+    security(("bearer" = ["customers:write"]))
+)]
+#[post("/customers/{id}/restore")]
+async fn restore_customer(call: Call, granted: Guard<perm::CustomersWrite>, id: PathPart<CustomerId>, _input: Body<NoInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let customer = customers::restore(tx, &call.context, &granted, id.0).await?;
+        Answer::resource(&customer, customer.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Makes one subscriber of two: contracts, tickets and history go to this one, the duplicate is archived for good.
+///
+/// Both are of one type and stand alike: both active, both suspended or both blocked. The survivor's own fields stay as
+/// they are.
+#[utoipa::path(
+    tag = "customers",
+    params(("id" = CustomerId, Path, description = "The id of the subscriber who remains.")),
+    request_body = MergeInput,
+    responses(
+        (status = 200, description = "The subscriber who remains.", body = Customer),
+        (status = 409, description = "`customer_merge_with_itself`; `customer_wrong_state`: one is archived; `customer_merge_mismatch`: they differ in type or status.")
+    ),
+    security(("bearer" = ["customers:merge"]))
+)]
+#[post("/customers/{id}/merge")]
+async fn merge_customers(call: Call, granted: Guard<perm::CustomersMerge>, id: PathPart<CustomerId>, input: Body<MergeInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let customer = subscribers::merge(tx, &call.context, &granted, id.0, &input).await?;
+        Answer::resource(&customer, customer.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Subscribers in numbers: by status and type, with an active contract, and registrations of the last thirty days.
+#[utoipa::path(
+    tag = "customers",
+    responses((status = 200, description = "The numbers, as they are now.", body = CustomerStatistics)),
+    security(("bearer" = ["reports:read"]))
+)]
+#[get("/customers/statistics")]
+async fn get_customer_statistics(call: Call, granted: Guard<perm::ReportsRead>) -> Reply {
+    let statistics = call.read(async |conn| customers::statistics(conn, &call.context, &granted).await).await?;
+    Ok(Answer::ok(&statistics)?)
 }

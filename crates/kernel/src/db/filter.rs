@@ -61,12 +61,7 @@ impl Filter {
 
     /// The same, or the row's `column` is exactly `value`.
     pub fn search_or(&mut self, table: &str, search: Option<&str>, column: &str, value: Option<&str>) {
-        let text = searchable(search.unwrap_or_default());
-        let words: Vec<String> = text.split(' ').filter(|word| !word.is_empty()).map(|word| self.word(table, word)).collect();
-        if words.is_empty() {
-            return;
-        }
-        let mut condition = words.join(" AND ");
+        let Some(mut condition) = self.words(table, "search_text", &format!("{table}_search"), search) else { return };
         if let Some(value) = value {
             self.args.push(value.to_owned().into());
             condition = format!("(({condition}) OR {column} = ${})", self.args.len());
@@ -74,20 +69,34 @@ impl Filter {
         self.and(&condition);
     }
 
-    fn word(&mut self, table: &str, word: &str) -> String {
+    /// Every word of `search` stands somewhere in another column of the row, which is kept in the form of [`searchable`]
+    /// and has an index of its own: `index` names SQLite's trigram table.
+    pub fn search_in(&mut self, table: &str, column: &str, index: &str, search: Option<&str>) {
+        if let Some(condition) = self.words(table, column, index, search) {
+            self.and(&condition);
+        }
+    }
+
+    fn words(&mut self, table: &str, column: &str, index: &str, search: Option<&str>) -> Option<String> {
+        let text = searchable(search.unwrap_or_default());
+        let words = text.split(' ').filter(|word| !word.is_empty());
+        let words: Vec<String> = words.map(|word| self.word(table, column, index, word)).collect();
+        (!words.is_empty()).then(|| words.join(" AND "))
+    }
+
+    fn word(&mut self, table: &str, column: &str, index: &str, word: &str) -> String {
         let (condition, value) = match self.engine {
             Engine::Postgres => {
                 let escaped: String = word
                     .chars()
                     .flat_map(|letter| ['%', '_', '\\'].contains(&letter).then_some('\\').into_iter().chain([letter]))
                     .collect();
-                (format!("{table}.search_text LIKE "), format!("%{escaped}%"))
+                (format!("{table}.{column} LIKE "), format!("%{escaped}%"))
             }
-            Engine::Sqlite if word.chars().count() >= 3 => (
-                format!("{table}.id IN (SELECT rowid FROM {table}_search WHERE {table}_search MATCH "),
-                format!("\"{}\"", word.replace('"', "\"\"")),
-            ),
-            Engine::Sqlite => (format!("instr({table}.search_text, "), word.to_owned()),
+            Engine::Sqlite if word.chars().count() >= 3 => {
+                (format!("{table}.id IN (SELECT rowid FROM {index} WHERE {index} MATCH "), format!("\"{}\"", word.replace('"', "\"\"")))
+            }
+            Engine::Sqlite => (format!("instr({table}.{column}, "), word.to_owned()),
         };
         let close = ")".repeat(condition.matches('(').count());
         self.args.push(value.into());

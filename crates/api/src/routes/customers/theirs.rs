@@ -1,0 +1,132 @@
+//! What belongs to a subscriber: contracts, payments, tickets, and what happened.
+
+use acl::perm;
+use actix_web::get;
+use contracts::{Contract, ContractFilter};
+use customers::HistoryRow;
+use kernel::{id::CustomerId, page::ListSpec};
+use payments::Payment;
+use serde::Deserialize;
+use tickets::{Ticket, TicketFilter};
+use utoipa::IntoParams;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::{
+    call::{Call, List, Reply},
+    extract::{ListQuery, Listing, PathPart},
+    guard::Guard,
+};
+
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(list_customer_contracts).service(list_customer_payments).service(list_customer_tickets).service(list_customer_history);
+}
+
+/// A list of all that is theirs: paged and ordered, and not narrowed further.
+macro_rules! all_of_theirs {
+    ($($(#[$doc:meta])* $name:ident = $spec:expr;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Deserialize, IntoParams)]
+        #[serde(deny_unknown_fields)]
+        struct $name {}
+
+        impl ListQuery for $name {
+            const SPEC: ListSpec = $spec;
+        }
+    )+};
+}
+
+all_of_theirs! {
+    /// All contracts.
+    AllContracts = contracts::LIST;
+    /// All payments.
+    AllPayments = payments::LIST;
+    /// All tickets.
+    AllTickets = tickets::LIST;
+    /// All that happened.
+    AllHistory = customers::HISTORY_LIST;
+}
+
+/// A page of a subscriber's contracts.
+#[utoipa::path(
+    tag = "customers",
+    params(("id" = CustomerId, Path, description = "The subscriber's id."), Listing<AllContracts>),
+    responses((status = 200, description = "A page of contracts.", body = List<Contract>)),
+    security(("bearer" = ["contracts:read"]))
+)]
+#[get("/customers/{id}/contracts")]
+async fn list_customer_contracts(
+    call: Call,
+    granted: Guard<perm::ContractsRead>,
+    id: PathPart<CustomerId>,
+    query: Listing<AllContracts>,
+) -> Reply {
+    let filter = ContractFilter { customer: Some(id.0), ..ContractFilter::default() };
+    let page = call.read(async |conn| {
+        customers::must_exist(conn, id.0).await?;
+        contracts::list(conn, &granted, &filter, &query.paging).await
+    });
+    Ok(call.page(page.await?)?)
+}
+
+/// A page of the transactions on all contracts of a subscriber.
+#[utoipa::path(
+    tag = "customers",
+    params(("id" = CustomerId, Path, description = "The subscriber's id."), Listing<AllPayments>),
+    responses((status = 200, description = "A page of transactions.", body = List<Payment>)),
+    security(("bearer" = ["payments:read"]))
+)]
+#[get("/customers/{id}/payments")]
+async fn list_customer_payments(
+    call: Call,
+    granted: Guard<perm::PaymentsRead>,
+    id: PathPart<CustomerId>,
+    query: Listing<AllPayments>,
+) -> Reply {
+    let page = call.read(async |conn| {
+        customers::must_exist(conn, id.0).await?;
+        payments::list_of_customer(conn, &granted, id.0, &query.paging).await
+    });
+    Ok(call.page(page.await?)?)
+}
+
+/// A page of a subscriber's tickets.
+#[utoipa::path(
+    tag = "customers",
+    params(("id" = CustomerId, Path, description = "The subscriber's id."), Listing<AllTickets>),
+    responses((status = 200, description = "A page of tickets.", body = List<Ticket>)),
+    security(("bearer" = ["tickets:read"]))
+)]
+#[get("/customers/{id}/tickets")]
+async fn list_customer_tickets(
+    call: Call,
+    granted: Guard<perm::TicketsRead>,
+    id: PathPart<CustomerId>,
+    query: Listing<AllTickets>,
+) -> Reply {
+    let filter = TicketFilter { customer: Some(id.0), ..TicketFilter::default() };
+    let page = call.read(async |conn| {
+        customers::must_exist(conn, id.0).await?;
+        tickets::list(conn, &call.context, &granted, &filter, &query.paging).await
+    });
+    Ok(call.page(page.await?)?)
+}
+
+/// A page of what happened to a subscriber, to those merged into it, and to what is theirs.
+///
+/// Contracts, SIM cards, payments and tickets are told of as far as you may see them. Personal data are masked for everybody.
+#[utoipa::path(
+    tag = "customers",
+    params(("id" = CustomerId, Path, description = "The subscriber's id."), Listing<AllHistory>),
+    responses((status = 200, description = "A page of what happened, the newest first.", body = List<HistoryRow>)),
+    security(("bearer" = ["customers:read"]))
+)]
+#[get("/customers/{id}/history")]
+async fn list_customer_history(
+    call: Call,
+    granted: Guard<perm::CustomersRead>,
+    id: PathPart<CustomerId>,
+    query: Listing<AllHistory>,
+) -> Reply {
+    let page = call.read(async |conn| customers::history(conn, &granted, id.0, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}

@@ -1,0 +1,105 @@
+//! What befalls all contracts of a subscriber at once, because something befalls the subscriber.
+//!
+//! The contracts are locked first ([`lock`]), then the subscriber, and only then is anything changed: with the subscriber
+//! locked, no contract of theirs begins to run.
+
+use kernel::{
+    Context, Error, Result,
+    audit::{Actor, Entry},
+    db::{Conn, Tx},
+    error::common,
+    id::{ContractId, CustomerId},
+    text::searchable,
+};
+use serde_json::json;
+
+use crate::{
+    model::{Contract, HoldReason},
+    store::of_customer as store,
+};
+
+/// Locks all contracts of a subscriber until the transaction ends; before the subscriber is locked.
+pub async fn lock(tx: &mut Tx, customer_id: CustomerId) -> Result<()> {
+    store::lock(tx, [customer_id; 2]).await
+}
+
+/// The same for two subscribers, in one order for everybody.
+pub async fn lock_both(tx: &mut Tx, one: CustomerId, other: CustomerId) -> Result<()> {
+    store::lock(tx, [one, other]).await
+}
+
+/// How many contracts of a subscriber are not over, drafts among them.
+pub async fn not_over(conn: &mut Conn, customer_id: CustomerId) -> Result<i64> {
+    store::not_over(conn, customer_id).await
+}
+
+/// Places hold `customer` on every contract of a locked subscriber that runs without it. Answers them as they are now.
+pub async fn hold(tx: &mut Tx, context: &Context, actor: &Actor, customer_id: CustomerId, note: &str) -> Result<Vec<Contract>> {
+    let before: Vec<Contract> =
+        store::running(tx, customer_id).await?.into_iter().filter(|contract| !contract.is_held(HoldReason::Customer)).collect();
+    let ids: Vec<ContractId> = before.iter().map(|contract| contract.id).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    all_of_them(store::hold(tx, customer_id, &ids, note, actor, context.now).await?, &ids)?;
+    record(tx, context, actor, "contract.suspended", before, |contract| contract.held(HoldReason::Customer))
+}
+
+/// Lifts hold `customer` from every contract of a locked subscriber that has it. Answers them as they are now.
+pub async fn release(tx: &mut Tx, context: &Context, actor: &Actor, customer_id: CustomerId) -> Result<Vec<Contract>> {
+    let before: Vec<Contract> =
+        store::running(tx, customer_id).await?.into_iter().filter(|contract| contract.is_held(HoldReason::Customer)).collect();
+    let ids: Vec<ContractId> = before.iter().map(|contract| contract.id).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    all_of_them(store::release(tx, customer_id, actor, context.now).await?, &ids)?;
+    record(tx, context, actor, "contract.resumed", before, |contract| contract.released(HoldReason::Customer))
+}
+
+/// Gives all contracts of one locked subscriber to another. Answers how many there were.
+pub async fn give(
+    tx: &mut Tx,
+    context: &Context,
+    actor: &Actor,
+    (from, former_name): (CustomerId, &str),
+    (to, name): (CustomerId, &str),
+) -> Result<usize> {
+    rename(tx, from, former_name, name).await?;
+    let moved = store::give(tx, from, to, context.now).await?;
+    for (id, version) in &moved {
+        let (before, after) = (json!({"customer_id": from, "version": version - 1}), json!({"customer_id": to, "version": version}));
+        tx.record(Entry::new(actor, "contract.moved", "contract", id).change(&before, &after).note("reason", "customer_merged"));
+    }
+    Ok(moved.len())
+}
+
+/// Lets the contracts of a subscriber be found by another name.
+pub async fn rename(tx: &mut Tx, customer_id: CustomerId, former: &str, name: &str) -> Result<()> {
+    let (former, name) = (searchable(former), searchable(name));
+    if former == name { Ok(()) } else { store::rename(tx, customer_id, &former, &name).await }
+}
+
+/// Errors: `stale_version` when others changed them meanwhile, against all locks.
+fn all_of_them(changed: u64, ids: &[ContractId]) -> Result<()> {
+    if usize::try_from(changed).is_ok_and(|changed| changed == ids.len()) { Ok(()) } else { Err(Error::new(common::STALE)) }
+}
+
+/// Notes what a statement did to all of them, by the same rule that holds for one.
+fn record(
+    tx: &mut Tx,
+    context: &Context,
+    actor: &Actor,
+    action: &'static str,
+    before: Vec<Contract>,
+    turn: impl Fn(&Contract) -> Result<Contract>,
+) -> Result<Vec<Contract>> {
+    let mut all = Vec::with_capacity(before.len());
+    for contract in before {
+        let after = Contract { version: contract.version + 1, updated_at: context.now, ..turn(&contract)? };
+        let entry = Entry::new(actor, action, "contract", after.id).change(&contract, &after);
+        tx.record(entry.note("reason", HoldReason::Customer.as_str()));
+        all.push(after);
+    }
+    Ok(all)
+}

@@ -1,0 +1,423 @@
+//! What makes two records look like one subscriber: keys to find them by, and how alike they are.
+//!
+//! All of it is whole numbers out of a hundred. Names are compared word by word, each with the word that is most like it, so
+//! that neither case nor ё nor the order of first and last name matters; addresses by the words they share.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+use kernel::{id::CustomerId, text::searchable, text_enum};
+use serde::Serialize;
+use strsim::osa_distance;
+use utoipa::ToSchema;
+
+use super::{BirthDate, Customer, CustomerStatus, CustomerType, DocumentType};
+use crate::input::DuplicateCheckInput;
+
+/// Names and addresses that are alike at least so much are similar.
+const SIMILAR: usize = 80;
+/// A pair of words less alike than this tells two names apart, whatever the other words say.
+const APART: usize = 60;
+/// An initial is as good as this.
+const INITIAL: usize = 85;
+/// Records with at least this score are listed.
+pub(crate) const LISTED: u8 = 40;
+/// Records with at least this score are worth a warning: a namesake alone is not.
+pub(crate) const WARNED_OF: u8 = 60;
+/// Words a name or an address is compared by; what is longer is not a name.
+const MOST_WORDS: usize = 40;
+
+/// Words of an address that say what the next one is, not where it is.
+const ADDRESS_WORDS: [&str; 40] = [
+    "г",
+    "гор",
+    "город",
+    "ул",
+    "улица",
+    "д",
+    "дом",
+    "кв",
+    "квартира",
+    "обл",
+    "область",
+    "р",
+    "н",
+    "район",
+    "пер",
+    "переулок",
+    "пр",
+    "т",
+    "просп",
+    "проспект",
+    "пл",
+    "площадь",
+    "б",
+    "бул",
+    "бульвар",
+    "наб",
+    "набережная",
+    "ш",
+    "шоссе",
+    "корп",
+    "корпус",
+    "стр",
+    "строение",
+    "оф",
+    "офис",
+    "пос",
+    "поселок",
+    "село",
+    "мкр",
+    "микрорайон",
+];
+
+/// Legal forms, by which no two organizations differ.
+const LEGAL_FORMS: [&str; 8] = ["ооо", "оао", "зао", "пао", "ао", "ип", "тоо", "осоо"];
+
+text_enum! {
+    /// Why a record looks like another.
+    pub enum DuplicateReason {
+        /// Kind, series and number of the document are the same.
+        SameDocument = "same_document",
+        /// The tax number is the same.
+        SameInn = "same_inn",
+        /// The organization's registration code is the same.
+        SameOrganizationCode = "same_organization_code",
+        /// All names and the birth date are the same.
+        SameNameAndBirthDate = "same_name_and_birth_date",
+        /// The names are similar, the birth date is the same.
+        SimilarNameAndBirthDate = "similar_name_and_birth_date",
+        /// The names are similar, and so is the address.
+        SimilarNameAndAddress = "similar_name_and_address",
+        /// The phone number is the same.
+        SamePhone = "same_phone",
+        /// The e-mail address is the same.
+        SameEmail = "same_email",
+        /// All names are the same, and nothing else that was compared.
+        SameName = "same_name",
+    }
+}
+
+impl DuplicateReason {
+    /// How far this alone goes towards certainty, out of a hundred.
+    const fn weight(self) -> usize {
+        match self {
+            Self::SameDocument | Self::SameInn => 95,
+            Self::SameOrganizationCode => 90,
+            Self::SameNameAndBirthDate => 85,
+            Self::SimilarNameAndAddress => 70,
+            Self::SimilarNameAndBirthDate => 65,
+            Self::SamePhone | Self::SameEmail => 60,
+            Self::SameName => 40,
+        }
+    }
+}
+
+/// A record that may be the same subscriber. It shows nothing that needs `customers:pii`.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "customer_id": 7, "full_name": "Иванов Пётр Сергеевич", "customer_type": "individual", "status": "active", "score": 85,
+    "reasons": ["same_name_and_birth_date"]
+}))]
+pub struct Duplicate {
+    /// The other record.
+    pub customer_id: CustomerId,
+    /// Its name.
+    pub full_name: String,
+    /// Person or organization.
+    pub customer_type: CustomerType,
+    /// Where it stands; an archived one may be restored instead of registered anew.
+    pub status: CustomerStatus,
+    /// How likely it is the same subscriber, out of 100.
+    #[schema(minimum = 0, maximum = 100)]
+    pub score: u8,
+    /// What makes it look like the same.
+    pub reasons: Vec<DuplicateReason>,
+}
+
+/// What a record is compared by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Likeness {
+    pub(crate) name_key: String,
+    pub(crate) birth_date: Option<NaiveDate>,
+    pub(crate) document: Option<(DocumentType, String, String)>,
+    pub(crate) inn: Option<String>,
+    pub(crate) organization_code: Option<String>,
+    pub(crate) address_key: String,
+    pub(crate) phone: Option<String>,
+    pub(crate) email_key: Option<String>,
+}
+
+impl Likeness {
+    /// What of a check may be compared: without `customers:pii` nothing that is masked, because a score that moves with a
+    /// guessed birth date tells the birth date.
+    pub(crate) fn of_check(check: &DuplicateCheckInput, with_personal_data: bool) -> Self {
+        let filled = |text: &Option<String>| text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+        let names = [&check.organization_name, &check.last_name, &check.first_name, &check.patronymic].map(Option::as_deref);
+        let open = Self {
+            name_key: name_key_of(names[0], [names[1], names[2], names[3]]),
+            organization_code: filled(&check.organization_code),
+            phone: filled(&check.phone),
+            email_key: filled(&check.email).map(|email| email.to_lowercase()),
+            ..Self::default()
+        };
+        if !with_personal_data {
+            return open;
+        }
+        let number = filled(&check.passport_number);
+        Self {
+            birth_date: check.birth_date,
+            document: check
+                .document_type
+                .zip(number)
+                .map(|(kind, number)| (kind, filled(&check.passport_series).unwrap_or_default(), number)),
+            inn: filled(&check.inn),
+            address_key: address_key(check.address.as_deref()),
+            ..open
+        }
+    }
+
+    fn of_customer(customer: &Customer) -> Self {
+        let document = customer.document_type.zip(customer.passport_number.clone());
+        Self {
+            name_key: name_key(customer.customer_type, customer.organization_name.as_deref(), names(customer)),
+            birth_date: customer.birth_date.and_then(|date| match date {
+                BirthDate::Shown(date) => Some(date),
+                BirthDate::Masked => None,
+            }),
+            document: document.map(|(kind, number)| (kind, customer.passport_series.clone().unwrap_or_default(), number)),
+            inn: customer.inn.clone(),
+            organization_code: customer.organization_code.clone(),
+            address_key: address_key(customer.address.as_deref()),
+            phone: Some(customer.phone.clone()),
+            email_key: customer.email.as_deref().map(str::to_lowercase),
+        }
+    }
+
+    /// Why the two look like one, the weightiest reason first.
+    fn reasons(&self, other: &Self) -> Vec<DuplicateReason> {
+        use DuplicateReason as Reason;
+        let same_name = !self.name_key.is_empty() && self.name_key == other.name_key;
+        let similar_name = same_name || alike(&self.name_key, &other.name_key) >= SIMILAR;
+        let same_birth = equal(&self.birth_date, &other.birth_date);
+        let similar_address = shared(&self.address_key, &other.address_key) >= SIMILAR;
+        let told = [
+            (Reason::SameDocument, equal(&self.document, &other.document)),
+            (Reason::SameInn, equal(&self.inn, &other.inn)),
+            (Reason::SameOrganizationCode, equal(&self.organization_code, &other.organization_code)),
+            (Reason::SameNameAndBirthDate, same_name && same_birth),
+            (Reason::SimilarNameAndAddress, similar_name && similar_address),
+            (Reason::SimilarNameAndBirthDate, similar_name && !same_name && same_birth),
+            (Reason::SamePhone, equal(&self.phone, &other.phone)),
+            (Reason::SameEmail, equal(&self.email_key, &other.email_key)),
+            (Reason::SameName, same_name && !same_birth && !similar_address),
+        ];
+        told.into_iter().filter(|(_, holds)| *holds).map(|(reason, _)| reason).collect()
+    }
+
+    /// The other record, if anything makes it look like this one.
+    pub(crate) fn compare(&self, other: Customer) -> Option<Duplicate> {
+        let reasons = self.reasons(&Self::of_customer(&other));
+        let score = score(&reasons);
+        if score < LISTED {
+            return None;
+        }
+        let other = other.shown(false);
+        Some(Duplicate {
+            customer_id: other.id,
+            full_name: other.full_name,
+            customer_type: other.customer_type,
+            status: other.status,
+            score,
+            reasons,
+        })
+    }
+}
+
+fn equal<T: PartialEq>(one: &Option<T>, other: &Option<T>) -> bool {
+    one.is_some() && one == other
+}
+
+/// Reasons add up as chances do: two that leave 40 in a hundred of doubt each leave 16 together.
+fn score(reasons: &[DuplicateReason]) -> u8 {
+    let doubt = reasons.iter().fold(100, |doubt, reason| doubt * (100 - reason.weight()) / 100);
+    u8::try_from(100 - doubt).unwrap_or_default()
+}
+
+fn names(customer: &Customer) -> [Option<&str>; 3] {
+    [Some(customer.last_name.as_str()), Some(&customer.first_name), customer.patronymic.as_deref()]
+}
+
+/// Letters and digits, in the form that is searched.
+fn words(text: &str) -> Vec<String> {
+    let folded = searchable(text);
+    folded.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).take(MOST_WORDS).map(str::to_owned).collect()
+}
+
+/// The words of the name that counts, in alphabetical order: the same whichever of them was taken for the last name.
+pub(crate) fn name_key(customer_type: CustomerType, organization: Option<&str>, names: [Option<&str>; 3]) -> String {
+    let organization = organization.filter(|_| customer_type == CustomerType::Organization);
+    name_key_of(organization, names)
+}
+
+fn name_key_of(organization: Option<&str>, names: [Option<&str>; 3]) -> String {
+    let of_organization: Vec<String> =
+        organization.map(words).unwrap_or_default().into_iter().filter(|word| !LEGAL_FORMS.contains(&word.as_str())).collect();
+    let mut words = if of_organization.is_empty() { names.into_iter().flatten().flat_map(words).collect() } else { of_organization };
+    words.sort_unstable();
+    words.join(" ")
+}
+
+/// The words of an address that tell where it is, in their order; also the form in which addresses are searched.
+pub(crate) fn address_key(address: Option<&str>) -> String {
+    let words = words(address.unwrap_or_default());
+    words.into_iter().filter(|word| !ADDRESS_WORDS.contains(&word.as_str())).collect::<Vec<_>>().join(" ")
+}
+
+/// How alike two words are: the share of letters that need not be changed, put in, left out or swapped with their neighbour.
+fn word_alike(one: &str, other: &str) -> usize {
+    let (short, long) = (one.chars().count().min(other.chars().count()), one.chars().count().max(other.chars().count()));
+    if short == 1 && one.chars().next() == other.chars().next() && long > 1 {
+        return INITIAL;
+    }
+    (long - osa_distance(one, other)) * 100 / long.max(1)
+}
+
+/// How alike two names are. A name may lack one word of the other, such as the patronymic; one word alone is a name only
+/// beside another such.
+fn alike(one: &str, other: &str) -> usize {
+    let split = |key: &str| key.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let (one, other) = (split(one), split(other));
+    let (short, mut long) = if one.len() <= other.len() { (one, other) } else { (other, one) };
+    let lacking = long.len() - short.len();
+    if short.is_empty() || lacking > 1 || (short.len() == 1 && lacking > 0) {
+        return 0;
+    }
+    let (mut likeness, mut letters, mut least) = (0, 0, 100);
+    for word in &short {
+        let pairs = long.iter().map(|candidate| word_alike(word, candidate)).enumerate();
+        // the first of the best, so that the outcome does not hang on an iterator's taste
+        let Some((at, best)) = pairs.reduce(|best, next| if next.1 > best.1 { next } else { best }) else { break };
+        let length = word.chars().count().max(long.swap_remove(at).chars().count());
+        likeness += best * length;
+        letters += length;
+        least = least.min(best);
+    }
+    if least < APART { 0 } else { likeness / letters.max(1) }
+}
+
+/// The share of words that two addresses have in common, a slip of the pen in a word aside; numbers are never alike.
+fn shared(one: &str, other: &str) -> usize {
+    let split = |key: &str| key.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect::<BTreeSet<_>>();
+    let (one, mut other) = (split(one), split(other));
+    let all = one.len() + other.len();
+    // a town alone is no address
+    if one.len() < 2 || other.len() < 2 {
+        return 0;
+    }
+    let mut common = 0;
+    for word in &one {
+        let is_number = word.chars().any(|letter| letter.is_ascii_digit());
+        let same = |candidate: &&String| *candidate == word || (!is_number && word_alike(word, candidate) >= SIMILAR);
+        if let Some(found) = other.iter().find(same).cloned() {
+            other.remove(&found);
+            common += 1;
+        }
+    }
+    200 * common / all
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key(last: &str, first: &str, patronymic: &str) -> String {
+        name_key(CustomerType::Individual, None, [Some(last), Some(first), Some(patronymic)])
+    }
+
+    #[test]
+    fn names_are_the_same_whatever_their_order_case_and_yo() {
+        assert_eq!(key("Пётр", "ИВАНОВ", "сергеевич"), key("иванов", "петр", "Сергеевич"));
+        assert_eq!(key("Салтыков-Щедрин", "Михаил", ""), key("Михаил", "Щедрин Салтыков", ""));
+        let company = |name| name_key(CustomerType::Organization, Some(name), [None; 3]);
+        assert_eq!(company("ООО «Ромашка»"), company("ромашка, ООО"));
+        assert_eq!(company("ООО"), "");
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_is_similar_and_another_name_is_not() {
+        let ivanov = key("Иванов", "Пётр", "Сергеевич");
+        for similar in [
+            key("Ивонов", "Петр", "Сергеевич"),
+            key("Иванов", "Пётр", ""),
+            key("Пётр", "Иванов", "Сергеевич"),
+            key("Иванов", "Птер", "Сергеевич"),
+            key("Иванов", "П.", "С."),
+        ] {
+            assert!(alike(&ivanov, &similar) >= SIMILAR, "{similar}: {}", alike(&ivanov, &similar));
+        }
+        for other in [
+            key("Иванов", "Иван", "Сергеевич"),
+            key("Иванов", "Пётр", "Андреевич"),
+            key("Петров", "Сергей", "Иванович"),
+            key("Иванов", "", ""),
+            String::new(),
+        ] {
+            assert!(alike(&ivanov, &other) < SIMILAR, "{other}: {}", alike(&ivanov, &other));
+        }
+    }
+
+    #[test]
+    fn an_address_is_where_it_is_however_it_is_written() {
+        let key = |text| address_key(Some(text));
+        assert_eq!(key("г. Москва, ул. Лесная, д. 5, кв. 12"), key("Москва, улица Лесная, дом 5, квартира 12"));
+        let home = key("г. Москва, ул. Лесная, д. 5, кв. 12");
+        for same in ["Москва, Лесная 5-12", "Москва, ул. Леснaя, 5, кв. 12", "Москва, Лесная, 5"] {
+            assert!(shared(&home, &key(same)) >= SIMILAR, "{same}: {}", shared(&home, &key(same)));
+        }
+        for other in ["Москва, Лесная, 5, кв. 13", "Москва, Полевая, 5, кв. 12", "Москва", "", "Тверь, Лесная, 7, кв. 12"]
+        {
+            assert!(shared(&home, &key(other)) < SIMILAR, "{other}: {}", shared(&home, &key(other)));
+        }
+    }
+
+    #[test]
+    fn reasons_add_up_and_a_namesake_alone_is_listed_and_not_warned_of() {
+        use DuplicateReason as Reason;
+        assert_eq!(score(&[]), 0);
+        assert_eq!(score(&[Reason::SameName]), LISTED);
+        assert!(score(&[Reason::SamePhone]) >= WARNED_OF && score(&[Reason::SameName]) < WARNED_OF);
+        assert_eq!(score(&[Reason::SamePhone, Reason::SameEmail]), 84);
+        assert!(score(DuplicateReason::ALL) <= 100);
+    }
+
+    #[test]
+    fn without_the_permission_nothing_that_is_masked_is_compared() {
+        let check = DuplicateCheckInput {
+            last_name: Some("Иванов".into()),
+            birth_date: NaiveDate::from_ymd_opt(1990, 5, 17),
+            document_type: Some(DocumentType::Passport),
+            passport_number: Some("123456".into()),
+            inn: Some("500100732259".into()),
+            address: Some("Москва, Лесная, 5".into()),
+            phone: Some("+79161234567".into()),
+            ..DuplicateCheckInput::default()
+        };
+        let open = Likeness::of_check(&check, false);
+        assert_eq!(open, Likeness { name_key: "иванов".into(), phone: Some("+79161234567".into()), ..Likeness::default() });
+        let whole = Likeness::of_check(&check, true);
+        assert!(whole.birth_date.is_some() && whole.document.is_some() && whole.inn.is_some() && !whole.address_key.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn likeness_goes_both_ways_and_stays_within_bounds(one in "[а-я]{0,8}( [а-я]{1,8}){0,3}", other in "[а-я]{0,8}( [а-я]{1,8}){0,3}") {
+            prop_assert!(alike(&one, &other) <= 100 && shared(&one, &other) <= 100);
+            prop_assert_eq!(word_alike(&one, &other), word_alike(&other, &one));
+            let has_words = one.trim().contains(' ') && !one.starts_with(' ');
+            prop_assert!(!has_words || alike(&one, &one) == 100, "{}", one);
+        }
+    }
+}

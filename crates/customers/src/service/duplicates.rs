@@ -1,0 +1,51 @@
+//! Likely duplicates: found through indexes, told by score and reasons.
+
+use std::cmp::Reverse;
+
+use acl::{Granted, Permission, perm};
+use kernel::{Result, audit::Entry, db::Tx, id::CustomerId};
+use serde_json::Value;
+
+use crate::{
+    input::{CustomerInput, DuplicateCheckInput},
+    model::{Duplicate, Likeness, WARNED_OF},
+    store,
+};
+
+/// Records that are told of.
+const MOST_TOLD: usize = 20;
+
+/// Records that may be the same subscriber, the likeliest first.
+///
+/// Without `customers:pii` only what such a caller sees anyway is compared: names, phone, e-mail, organization. Neither score
+/// nor reasons can then be used to guess what is masked. It is recorded who looked, and whom they found.
+pub async fn check_duplicates(tx: &mut Tx, granted: &Granted<perm::CustomersRead>, check: &DuplicateCheckInput) -> Result<Vec<Duplicate>> {
+    let found = find(tx, check, granted.may(Permission::CustomersPii)).await?;
+    let ids: Vec<Value> = found.iter().map(|duplicate| duplicate.customer_id.get().into()).collect();
+    tx.record(Entry::new(granted.actor(), "customer.duplicates_checked", "customer", "*").note("ids", ids));
+    Ok(found)
+}
+
+/// Of whom to warn when this one is registered; nobody, for those who may not see subscribers.
+pub(super) async fn warnings(
+    tx: &mut Tx,
+    granted: &Granted<perm::CustomersWrite>,
+    input: &CustomerInput,
+    id: CustomerId,
+) -> Result<Vec<Duplicate>> {
+    if !granted.may(Permission::CustomersRead) {
+        return Ok(Vec::new());
+    }
+    let mut found = find(tx, &DuplicateCheckInput::of(input, id), granted.may(Permission::CustomersPii)).await?;
+    found.retain(|duplicate| duplicate.score >= WARNED_OF);
+    Ok(found)
+}
+
+async fn find(tx: &mut Tx, check: &DuplicateCheckInput, with_personal_data: bool) -> Result<Vec<Duplicate>> {
+    let likeness = Likeness::of_check(check, with_personal_data);
+    let candidates = store::duplicates::candidates(tx, &likeness, check.customer_id).await?;
+    let mut found: Vec<Duplicate> = candidates.into_iter().filter_map(|other| likeness.compare(other)).collect();
+    found.sort_by_key(|duplicate| (Reverse(duplicate.score), duplicate.customer_id));
+    found.truncate(MOST_TOLD);
+    Ok(found)
+}

@@ -1,0 +1,131 @@
+//! Where a subscriber stands: paused, barred, gone, back, or the same as another.
+
+use acl::{Granted, Permission, perm};
+use kernel::{
+    Context, Error, Expected, Result,
+    audit::{Actor, Entry},
+    db::Tx,
+    error::field,
+    id::CustomerId,
+};
+
+use super::{refuse_clashes, taken_meanwhile};
+use crate::{
+    model::{Customer, refusal},
+    store,
+};
+
+/// The subscriber, locked until the transaction ends; its contracts are locked before it. Errors: `customer_not_found`.
+pub async fn load(tx: &mut Tx, id: CustomerId) -> Result<Customer> {
+    store::lock(tx, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
+}
+
+/// Two subscribers, locked in the order of their ids, so that two merges that cross wait for each other and not crosswise.
+///
+/// Errors: `customer_not_found` for the first, `not_found` in the field `duplicate_id` for the other.
+pub async fn load_both(tx: &mut Tx, id: CustomerId, duplicate_id: CustomerId) -> Result<(Customer, Customer)> {
+    let (one, other) = if id <= duplicate_id {
+        let one = store::lock(tx, id).await?;
+        (one, store::lock(tx, duplicate_id).await?)
+    } else {
+        let other = store::lock(tx, duplicate_id).await?;
+        (store::lock(tx, id).await?, other)
+    };
+    Ok((one.ok_or(refusal::NOT_FOUND)?, other.ok_or_else(|| Error::of_field("duplicate_id", field::NOT_FOUND))?))
+}
+
+/// Lets a locked subscriber be served again. Errors: `customer_wrong_state`.
+pub async fn activate(tx: &mut Tx, context: &Context, granted: &Granted<perm::CustomersWrite>, customer: &Customer) -> Result<Customer> {
+    let after = turn(tx, context, granted.actor(), customer, customer.activated()?, "customer.activated").await?;
+    Ok(after.shown(granted.may(Permission::CustomersPii)))
+}
+
+/// Pauses a locked subscriber. Errors: `customer_wrong_state`.
+pub async fn suspend(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::CustomersWrite>,
+    customer: &Customer,
+    reason: &str,
+) -> Result<Customer> {
+    let after = turn(tx, context, granted.actor(), customer, customer.suspended(reason)?, "customer.suspended").await?;
+    Ok(after.shown(granted.may(Permission::CustomersPii)))
+}
+
+/// Bars a locked subscriber. Errors: `customer_wrong_state`.
+pub async fn block(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::CustomersWrite>,
+    customer: &Customer,
+    reason: &str,
+) -> Result<Customer> {
+    let after = turn(tx, context, granted.actor(), customer, customer.blocked(reason)?, "customer.blocked").await?;
+    Ok(after.shown(granted.may(Permission::CustomersPii)))
+}
+
+/// Archives a locked subscriber, who has `open_contracts` that are not over.
+///
+/// Errors: `stale_version`, `customer_wrong_state`, `customer_has_contracts`.
+pub async fn archive(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::CustomersDelete>,
+    customer: &Customer,
+    open_contracts: i64,
+    expected: &Expected,
+) -> Result<()> {
+    expected.check(customer.version)?;
+    let archived = customer.archived()?;
+    if open_contracts > 0 {
+        return Err(Error::new(refusal::HAS_CONTRACTS).with("contracts", open_contracts));
+    }
+    turn(tx, context, granted.actor(), customer, archived, "customer.archived").await.map(drop)
+}
+
+/// Brings an archived subscriber back to where it stood, unless others have its unique values by now.
+///
+/// Errors: `customer_not_found`, `customer_wrong_state`, `customer_merged`, `customer_duplicate`.
+pub async fn restore(tx: &mut Tx, context: &Context, granted: &Granted<perm::CustomersWrite>, id: CustomerId) -> Result<Customer> {
+    let archived = load(tx, id).await?;
+    let restored = archived.restored()?;
+    refuse_clashes(tx, granted, &archived.editable(), Some(id)).await?;
+    let after = turn(tx, context, granted.actor(), &archived, restored, "customer.restored").await.map_err(taken_meanwhile)?;
+    Ok(after.shown(granted.may(Permission::CustomersPii)))
+}
+
+/// Notes on two locked subscribers that one is the other: the duplicate is archived, the survivor's version moves on.
+/// `moved` says how much of what went over.
+///
+/// Errors: `customer_merge_with_itself`, `customer_wrong_state`, `customer_merge_mismatch`.
+pub async fn merge(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::CustomersMerge>,
+    survivor: &Customer,
+    duplicate: &Customer,
+    moved: &[(&'static str, usize)],
+) -> Result<Customer> {
+    let merged = duplicate.merged(survivor)?;
+    turn(tx, context, granted.actor(), duplicate, merged, "customer.merged").await?;
+    let mut after = survivor.clone();
+    store::save_status(tx, &mut after, context.now).await?;
+    let entry = Entry::new(granted.actor(), "customer.duplicate_taken_in", "customer", survivor.id);
+    let entry = entry.change(&survivor.clone().shown(false), &after.clone().shown(false)).note("duplicate_id", duplicate.id.get());
+    tx.record(moved.iter().fold(entry, |entry, (what, count)| entry.note(what, *count)));
+    Ok(after.shown(granted.may(Permission::CustomersPii)))
+}
+
+/// Writes where a subscriber stands now, and records it.
+async fn turn(
+    tx: &mut Tx,
+    context: &Context,
+    actor: &Actor,
+    before: &Customer,
+    mut after: Customer,
+    action: &'static str,
+) -> Result<Customer> {
+    store::save_status(tx, &mut after, context.now).await?;
+    tx.record(Entry::new(actor, action, "customer", after.id).change(&before.clone().shown(false), &after.clone().shown(false)));
+    Ok(after)
+}
