@@ -110,6 +110,7 @@ CREATE INDEX audit_at ON audit (at, seq);
 CREATE INDEX audit_actor ON audit (actor_id, seq);
 CREATE INDEX audit_actor_name ON audit (actor, seq);
 CREATE INDEX audit_entity ON audit (entity, entity_id, seq);
+CREATE INDEX audit_entity_id ON audit (entity_id, seq);
 CREATE INDEX audit_action ON audit (action, seq);
 
 CREATE TABLE audit_head (

@@ -11,9 +11,9 @@ use crate::{
 };
 
 /// A filter of a list, a value that some rows have and others do not, the field that shows it, and a value that none has.
-type Tried = (&'static str, &'static str, String, &'static str, String);
+pub type Tried = (&'static str, &'static str, String, &'static str, String);
 
-fn tried(ids: &BTreeMap<&str, i64>) -> Vec<Tried> {
+pub fn tried(ids: &BTreeMap<&str, i64>) -> Vec<Tried> {
     let id = |name: &str| ids[name].to_string();
     let none = || "999999".to_owned();
     let words = |list, filter, some: &str, field, none: &str| (list, filter, some.to_owned(), field, none.to_owned());
@@ -74,7 +74,7 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-async fn ids(app: &App, admin: &Client) -> BTreeMap<&'static str, i64> {
+pub async fn ids(app: &App, admin: &Client) -> BTreeMap<&'static str, i64> {
     let active = admin.get("/contracts?status=active").await.expect(200)["results"][0].clone();
     let id = |value: &Value| value.as_i64().unwrap();
     let user = async |name: &str| id(&admin.get(&format!("/users?search={name}")).await.expect(200)["results"][0]["id"]);

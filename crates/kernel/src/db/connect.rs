@@ -127,7 +127,7 @@ impl Db {
                 Pools::Postgres(pool.connect_with(server).await?)
             }
         };
-        Ok(Self { pools, patience: Some(LONGEST_WAIT), statements: Arc::default() })
+        Ok(Self { pools, patience: Some(LONGEST_WAIT), trace: Arc::default() })
     }
 
     /// Brings the schema up to date; safe when several instances do it at once.

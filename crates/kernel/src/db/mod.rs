@@ -10,20 +10,19 @@ mod error;
 mod filter;
 mod lease;
 mod sql;
+mod trace;
 
 use std::{
     ops::{Deref, DerefMut},
     pin::pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use lease::Lease;
 use sqlx::{PgConnection, PgPool, Sqlite, SqliteConnection, SqlitePool, Transaction, pool::PoolConnection};
 use tokio::time::timeout;
+use trace::Trace;
 
 pub use connect::{ConnectOptions, DatabaseUrl};
 pub use filter::Filter;
@@ -56,7 +55,7 @@ pub enum Engine {
 pub struct Db {
     pools: Pools,
     patience: Option<Duration>,
-    statements: Arc<AtomicU64>,
+    trace: Arc<Trace>,
 }
 
 #[derive(Clone)]
@@ -69,7 +68,7 @@ enum Pools {
 /// A connection that can read.
 pub struct Conn {
     link: Link,
-    statements: Arc<AtomicU64>,
+    trace: Arc<Trace>,
 }
 
 enum Link {
@@ -115,7 +114,6 @@ impl Conn {
     }
 
     fn by_engine(&mut self) -> EngineConn<'_> {
-        self.statements.fetch_add(1, Ordering::Relaxed);
         match &mut self.link {
             Link::SqliteRead(conn) => EngineConn::Sqlite(conn),
             Link::SqliteWrite(tx) => EngineConn::Sqlite(tx),
@@ -203,7 +201,12 @@ impl Db {
 
     /// How many statements have been run, for tests and metrics.
     pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+        self.trace.count()
+    }
+
+    /// The statements that ran since this was asked last; the first time, from now on. For tests of how they are planned.
+    pub fn traced(&self) -> Vec<Sql> {
+        self.trace.take()
     }
 
     /// The same database for long work: no bound on how long one transaction may take.
@@ -228,7 +231,7 @@ impl Db {
             Pools::Sqlite { read, .. } => Link::SqliteRead(read.acquire().await?),
             Pools::Postgres(pool) => Link::Postgres(Lease::new(pool).await?),
         };
-        Ok(Conn { link, statements: self.statements.clone() })
+        Ok(Conn { link, trace: self.trace.clone() })
     }
 
     async fn begin(&self, context: &Context) -> Result<Tx> {
@@ -237,7 +240,7 @@ impl Db {
             Pools::Sqlite { write, .. } => Link::SqliteWrite(write.begin_with("BEGIN IMMEDIATE").await?),
             Pools::Postgres(pool) => Link::Postgres(Lease::begin(pool).await?),
         };
-        let conn = Conn { link, statements: self.statements.clone() };
+        let conn = Conn { link, trace: self.trace.clone() };
         Ok(Tx { conn, context: context.clone(), trail: Vec::new() })
     }
 

@@ -77,6 +77,7 @@ pub struct Sql {
 
 macro_rules! run {
     ($sql:ident, $conn:ident, $make:expr, |$query:ident, $c:ident| $fetch:expr) => {{
+        $conn.trace.note(&$sql);
         let text: SqlStr = match $sql.text {
             Cow::Borrowed(text) => text.into_sql_str(),
             // built from our own words and `$n` only: values never enter the text
@@ -139,6 +140,12 @@ impl Sql {
     /// The statement's text.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The same values to another text, which may say more of the statement.
+    #[must_use]
+    pub fn with_text(&self, text: String) -> Self {
+        Self { text: Cow::Owned(text), args: self.args.clone() }
     }
 
     /// Every row.
