@@ -182,6 +182,32 @@ scenario! {
         assert_eq!(app.violations().await, Vec::<String>::new());
     }
 
+    async fn a_draft_that_is_deleted_paid_activated_and_edited_at_once_comes_to_one_end(app) {
+        let admin = app.admin().await;
+        for _ in 0..6 {
+            let contract = admin.draft("0.00").await;
+            let path = format!("/contracts/{contract}");
+            let steps = [
+                (Method::DELETE, path.clone(), None),
+                (Method::POST, "/payments".to_owned(), Some(json!({"contract_id": contract, "amount": "1.00", "payment_method": "cash"}))),
+                (Method::POST, format!("{path}/activate"), Some(json!({}))),
+                (Method::PATCH, path.clone(), Some(json!({"notes": "x"}))),
+            ];
+            let replies = join_all(steps.map(|(method, path, body)| { let admin = admin.clone(); async move { admin.send(method, &path, body).await } })).await;
+            let done: Vec<bool> = replies.iter().map(|reply| reply.status < 300).collect();
+            let found = admin.get(&path).await;
+            if done[0] {
+                // whoever came before it did not keep it, and whoever came after found nothing
+                assert_eq!((found.status, done[1], done[2]), (404, false, false), "{replies:?}");
+            } else {
+                let contract = found.expect(200);
+                assert_eq!((&contract["status"], &contract["balance"], &contract["notes"]), (&json!("active"), &json!("1.00"), &json!("x")), "{replies:?}");
+            }
+            assert!(replies.iter().all(|reply| matches!(reply.status, 200 | 201 | 204 | 404 | 409 | 422)), "{replies:?}");
+        }
+        assert_eq!(app.violations().await, Vec::<String>::new());
+    }
+
     async fn a_new_credit_limit_settles_debts_at_once_and_a_new_discount_counts_from_the_next_period(app) {
         let admin = app.admin().await;
         // prepaid: the limit covers the fee that the balance did not

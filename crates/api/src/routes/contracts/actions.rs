@@ -90,6 +90,7 @@ async fn resume_contract(call: Call, granted: Guard<perm::ContractsHold>, id: Pa
 /// Ends a contract: closes its SIM, lets its number rest, ends its period.
 ///
 /// `refundable_balance` tells what is left to give back, by refunds of its payments; a balance below zero is still owed, and can be paid.
+/// Payments that are still pending stay so: cancel or fail them, or process those that pay what is owed.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
