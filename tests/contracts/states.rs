@@ -90,7 +90,9 @@ struct Plan {
 
 async fn in_state(app: &App, admin: &Client, plan: &Plan, state: &str) -> Subject {
     let postpaid = state.contains("postpaid");
-    let mut draft = json!({"customer_id": plan.customer, "tariff_id": plan.prepaid, "sim_id": admin.sim().await});
+    // whoever is to be suspended has no other contracts
+    let customer = if state.contains("customer") { admin.customer().await } else { plan.customer };
+    let mut draft = json!({"customer_id": customer, "tariff_id": plan.prepaid, "sim_id": admin.sim().await});
     if postpaid {
         (draft["tariff_id"], draft["credit_limit"]) = (json!(plan.postpaid), json!("50.00"));
     }
@@ -113,7 +115,10 @@ async fn in_state(app: &App, admin: &Client, plan: &Plan, state: &str) -> Subjec
         let owed = json!({"amount": "61.00", "description": "x"});
         admin.post(&format!("/contracts/{contract}/deduct_balance"), owed).await.expect(200);
     }
-    for reason in [HoldReason::Customer, HoldReason::NoSim, HoldReason::Request, HoldReason::Fraud] {
+    if state.contains("customer") {
+        admin.post(&format!("/customers/{customer}/suspend"), json!({"reason": "x"})).await.expect(200);
+    }
+    for reason in [HoldReason::NoSim, HoldReason::Request, HoldReason::Fraud] {
         if state.contains(reason.as_str()) {
             hold(app, contract, reason).await;
         }
