@@ -44,8 +44,10 @@ CREATE UNIQUE INDEX customers_unique_document ON customers (document_type, COALE
 CREATE INDEX customers_created_at ON customers (created_at, id);
 CREATE INDEX customers_last_name ON customers (last_name, id);
 CREATE INDEX customers_status ON customers (status, id);
-CREATE INDEX customers_customer_type ON customers (customer_type, id);
-CREATE INDEX customers_document_type ON customers (document_type, id);
+-- filters give their rows in the list's usual order
+CREATE INDEX customers_status_created ON customers (status, created_at, id);
+CREATE INDEX customers_customer_type ON customers (customer_type, created_at, id);
+CREATE INDEX customers_document_type ON customers (document_type, created_at, id);
 CREATE INDEX customers_passport_number ON customers (passport_number);
 CREATE INDEX customers_merged_into ON customers (merged_into) WHERE merged_into IS NOT NULL;
 -- for statistics

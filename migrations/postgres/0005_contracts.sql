@@ -26,6 +26,7 @@ CREATE TABLE contracts (
 CREATE UNIQUE INDEX contracts_unique_sim ON contracts (sim_id) WHERE status IN ('active', 'suspended');
 CREATE INDEX contracts_sim ON contracts (sim_id);
 CREATE INDEX contracts_customer ON contracts (customer_id, created_at, id);
+CREATE INDEX contracts_customer_active ON contracts (customer_id) WHERE status = 'active';
 CREATE INDEX contracts_tariff ON contracts (tariff_id, created_at, id);
 CREATE INDEX contracts_status ON contracts (status, created_at, id);
 CREATE INDEX contracts_created_at ON contracts (created_at, id);
