@@ -55,14 +55,17 @@ pub async fn list(
 /// What happened to a subscriber, to those merged into it, and, as far as the caller may see them, to their contracts,
 /// SIM cards, payments and tickets. Errors: `customer_not_found`.
 pub async fn history(conn: &mut Conn, granted: &Granted<perm::CustomersRead>, id: CustomerId, paging: &Paging) -> Result<Page<HistoryRow>> {
-    must_exist(conn, id).await?;
+    let all = store::history::with_merged(conn, id).await?;
+    if all.is_empty() {
+        return Err(refusal::NOT_FOUND.into());
+    }
     let shown = store::history::Shown {
         contracts: granted.may(Permission::ContractsRead),
         sims: granted.may(Permission::SimsRead),
         payments: granted.may(Permission::PaymentsRead),
         tickets: granted.may(Permission::TicketsRead),
     };
-    store::history::list(conn, id, shown, paging).await
+    store::history::list(conn, &all, shown, paging).await
 }
 
 /// Registers a subscriber, and warns of likely duplicates. Errors: `customer_duplicate` with every unique field that is

@@ -2,7 +2,7 @@
 
 use kernel::{
     Page, Paging, Result,
-    db::{Conn, Filter},
+    db::{Conn, Filter, Sql},
     id::CustomerId,
     page::{KeyKind, ListSpec, OrderField},
 };
@@ -21,7 +21,7 @@ pub const LIST: ListSpec = ListSpec {
 };
 
 const SELECT: &str =
-    "SELECT audit.seq, audit.at, audit.actor, audit.action, audit.entity, audit.entity_id, audit.before, audit.after FROM audit";
+    "SELECT audit.seq, audit.at, audit.actor, audit.action, audit.entity, audit.entity_id, audit.before, audit.after FROM ";
 
 /// Of what else than subscribers the history tells.
 #[derive(Clone, Copy, Debug)]
@@ -32,34 +32,43 @@ pub struct Shown {
     pub tickets: bool,
 }
 
-/// The rows of a subscriber, of those merged into it, and of what is or was theirs.
-pub async fn list(conn: &mut Conn, id: CustomerId, shown: Shown, paging: &Paging) -> Result<Page<HistoryRow>> {
-    let mut theirs = vec!["SELECT 'customer' AS entity, CAST(one.id AS TEXT) AS entity_id FROM one"];
+/// The subscriber and all who were merged into it, also by way of others; nobody, if there is no such subscriber.
+pub async fn with_merged(conn: &mut Conn, id: CustomerId) -> Result<Vec<CustomerId>> {
+    let rows: Vec<(CustomerId,)> = Sql::new(
+        "WITH RECURSIVE one (id) AS (SELECT id FROM customers WHERE id = $1 \
+         UNION SELECT merged.id FROM one JOIN customers merged ON merged.merged_into = one.id) SELECT id FROM one",
+    )
+    .bind(id)
+    .all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// The rows of these subscribers, and of what is or was theirs.
+pub async fn list(conn: &mut Conn, customers: &[CustomerId], shown: Shown, paging: &Paging) -> Result<Page<HistoryRow>> {
+    let mut theirs = vec!["SELECT id AS customer_id, 'customer' AS entity, CAST(id AS TEXT) AS entity_id FROM customers"];
     if shown.contracts {
-        theirs.push("SELECT 'contract', CAST(contracts.id AS TEXT) FROM one JOIN contracts ON contracts.customer_id = one.id");
+        theirs.push("SELECT customer_id, 'contract', CAST(id AS TEXT) FROM contracts");
     }
     if shown.sims {
-        theirs.push("SELECT 'sim', CAST(sim_bindings.sim_id AS TEXT) FROM one JOIN sim_bindings ON sim_bindings.customer_id = one.id");
+        // a card may have been theirs more than once
+        theirs.push("SELECT DISTINCT customer_id, 'sim', CAST(sim_id AS TEXT) FROM sim_bindings");
     }
     if shown.payments {
         theirs.push(
-            "SELECT 'payment', CAST(payments.id AS TEXT) FROM one JOIN contracts ON contracts.customer_id = one.id \
-             JOIN payments ON payments.contract_id = contracts.id",
+            "SELECT contracts.customer_id, 'payment', CAST(payments.id AS TEXT) FROM contracts CROSS JOIN payments \
+             WHERE payments.contract_id = contracts.id",
         );
     }
     if shown.tickets {
-        theirs.push("SELECT 'ticket', CAST(tickets.id AS TEXT) FROM one JOIN tickets ON tickets.customer_id = one.id");
+        theirs.push("SELECT customer_id, 'ticket', CAST(id AS TEXT) FROM tickets");
     }
-    // the rows are looked up by entity and id, so that it costs what the subscriber's own history costs
-    let condition = format!(
-        "audit.seq IN (WITH RECURSIVE one (id) AS (SELECT id FROM customers WHERE id = ? \
-         UNION SELECT merged.id FROM one JOIN customers merged ON merged.merged_into = one.id), \
-         theirs (entity, entity_id) AS ({}) \
-         SELECT found.seq FROM theirs JOIN audit found ON found.entity = theirs.entity AND found.entity_id = theirs.entity_id \
-         WHERE found.action <> 'personal_data.read')",
-        theirs.join(" UNION ")
-    );
+    // CROSS JOIN, and what is theirs first: SQLite joins in the order that is written, and so the trail is looked up by what
+    // is theirs and never read through; it costs what the subscriber's own history costs
+    let from = format!("({}) AS theirs CROSS JOIN audit", theirs.join(" UNION ALL "));
     let mut conditions = Filter::new(conn.engine());
-    conditions.value(&condition, Some(id));
-    paging.fetch(conn, SELECT, "audit", conditions).await
+    let places = vec!["?"; customers.len()].join(", ");
+    conditions.values(&format!("theirs.customer_id IN ({places})"), customers.iter().map(|id| (*id).into()));
+    conditions.when(true, "audit.entity_id = theirs.entity_id AND audit.entity = theirs.entity AND audit.action <> 'personal_data.read'");
+    paging.fetch(conn, &format!("{SELECT}{from}"), &from, conditions).await
 }

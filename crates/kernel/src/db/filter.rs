@@ -36,6 +36,16 @@ impl Filter {
         }
     }
 
+    /// Adds a condition whose `?`s are these values, in their order.
+    pub fn values(&mut self, condition: &str, values: impl IntoIterator<Item = Arg>) {
+        let mut text = condition.to_owned();
+        for value in values {
+            self.args.push(value);
+            text = text.replacen('?', &format!("${}", self.args.len()), 1);
+        }
+        self.and(&text);
+    }
+
     /// `column = value`, where one was asked for.
     pub fn equal<T: Into<Arg>>(&mut self, column: &str, value: Option<T>) {
         self.value(&format!("{column} = ?"), value);
