@@ -204,7 +204,7 @@ impl Source {
 
 /// The best `most` of what was found, best first; of equals the kind that comes first, and of those the newest.
 pub fn best(mut found: Vec<Found>, most: usize) -> Vec<Found> {
-    found.sort_by(|one, other| (one.rank, one.found_type, -one.id).cmp(&(other.rank, other.found_type, -other.id)));
+    found.sort_by_key(|one| (one.rank, one.found_type, -one.id));
     found.truncate(most);
     found
 }
