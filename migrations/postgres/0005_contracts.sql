@@ -51,6 +51,7 @@ CREATE INDEX contract_holds_reason ON contract_holds (reason, contract_id) WHERE
 
 CREATE INDEX contracts_search ON contracts USING gin (search_text gin_trgm_ops);
 
--- deferred: a SIM and its contract name each other, and are loaded together
+-- deferred: a SIM, its number and its contract name each other, and are loaded together
+ALTER TABLE numbers ADD FOREIGN KEY (contract_id) REFERENCES contracts (id) DEFERRABLE INITIALLY DEFERRED;
 ALTER TABLE sims ADD FOREIGN KEY (contract_id) REFERENCES contracts (id) DEFERRABLE INITIALLY DEFERRED;
 ALTER TABLE sim_bindings ADD FOREIGN KEY (contract_id) REFERENCES contracts (id);

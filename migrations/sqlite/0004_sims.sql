@@ -4,6 +4,7 @@ CREATE TABLE numbers (
     id                INTEGER PRIMARY KEY AUTOINCREMENT,
     msisdn            TEXT    NOT NULL UNIQUE,
     status            TEXT    NOT NULL,
+    contract_id       INTEGER UNIQUE REFERENCES contracts (id) DEFERRABLE INITIALLY DEFERRED,
     reserved_until    TEXT,
     quarantined_until TEXT,
     search_text       TEXT    NOT NULL,
@@ -11,7 +12,10 @@ CREATE TABLE numbers (
     updated_at        TEXT    NOT NULL,
     version           INTEGER NOT NULL DEFAULT 1
 ) STRICT;
-CREATE INDEX numbers_status ON numbers (status, id);
+CREATE INDEX numbers_status ON numbers (status, created_at, id);
+-- what has run out: for the sweep, and for whoever asks before it ran
+CREATE INDEX numbers_reserved_until ON numbers (reserved_until) WHERE status = 'reserved';
+CREATE INDEX numbers_quarantined_until ON numbers (quarantined_until) WHERE status = 'quarantined';
 CREATE INDEX numbers_created_at ON numbers (created_at, id);
 
 CREATE TABLE sims (
@@ -25,13 +29,16 @@ CREATE TABLE sims (
     contract_id    INTEGER UNIQUE REFERENCES contracts (id) DEFERRABLE INITIALLY DEFERRED,
     activated_at   TEXT,
     deactivated_at TEXT,
+    block_reason   TEXT,
     search_text    TEXT    NOT NULL,
     created_at     TEXT    NOT NULL,
     updated_at     TEXT    NOT NULL,
     version        INTEGER NOT NULL DEFAULT 1
 ) STRICT;
-CREATE INDEX sims_status ON sims (status, id);
-CREATE INDEX sims_kind ON sims (kind, id);
+CREATE INDEX sims_status ON sims (status, created_at, id);
+CREATE INDEX sims_kind ON sims (kind, created_at, id);
+CREATE INDEX sims_with_number ON sims (status, created_at, id) WHERE number_id IS NOT NULL;
+CREATE INDEX sims_without_number ON sims (status, created_at, id) WHERE number_id IS NULL;
 CREATE INDEX sims_created_at ON sims (created_at, id);
 
 CREATE TABLE sim_bindings (
@@ -45,8 +52,8 @@ CREATE TABLE sim_bindings (
     bound_why    TEXT    NOT NULL,
     unbound_why  TEXT
 ) STRICT;
-CREATE INDEX sim_bindings_sim ON sim_bindings (sim_id, id);
-CREATE INDEX sim_bindings_number ON sim_bindings (number_id, id);
+CREATE INDEX sim_bindings_sim ON sim_bindings (sim_id, bound_at, id);
+CREATE INDEX sim_bindings_number ON sim_bindings (number_id, bound_at, id);
 CREATE INDEX sim_bindings_contract ON sim_bindings (contract_id, id);
 CREATE INDEX sim_bindings_customer ON sim_bindings (customer_id, id);
 

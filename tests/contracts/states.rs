@@ -41,10 +41,11 @@ struct Subject {
     contract: i64,
     paid: i64,
     awaited: i64,
+    spare_sim: i64,
 }
 
 /// The actions: a name, a method, what is beneath the contract's path, a body.
-fn actions(Subject { contract, paid, awaited }: Subject) -> Vec<(&'static str, Method, String, Value)> {
+fn actions(Subject { contract, paid, awaited, spare_sim }: Subject) -> Vec<(&'static str, Method, String, Value)> {
     let on = |path: &str| format!("/contracts/{contract}{path}");
     let suspend = |reason: &str| (Method::POST, on("/suspend"), json!({"reason": reason}));
     let resume = |reason: &str| (Method::POST, on("/resume"), json!({"reason": reason}));
@@ -77,6 +78,7 @@ fn actions(Subject { contract, paid, awaited }: Subject) -> Vec<(&'static str, M
         ("edit limit", Method::PATCH, on(""), json!({"credit_limit": "100.00"})),
         ("edit signed date", Method::PATCH, on(""), json!({"signed_date": "2025-01-01"})),
         ("take the SIM off", Method::PATCH, on(""), json!({"sim_id": null})),
+        ("replace the SIM", Method::POST, on("/replace-sim"), json!({"sim_id": spare_sim, "reason": "x"})),
         ("delete", Method::DELETE, on(""), Value::Null),
     ]
 }
@@ -97,12 +99,13 @@ async fn in_state(app: &App, admin: &Client, plan: &Plan, state: &str) -> Subjec
         (draft["tariff_id"], draft["credit_limit"]) = (json!(plan.postpaid), json!("50.00"));
     }
     let contract = id(&admin.post("/contracts", draft).await.expect(201));
+    let spare_sim = admin.sim().await;
     if state == "bare draft" {
-        return Subject { contract, ..Subject::default() };
+        return Subject { contract, spare_sim, ..Subject::default() };
     }
     let paid = id(&admin.pay(contract, "1.00").await);
     let card = json!({"contract_id": contract, "amount": "100.00", "payment_method": "card"});
-    let subject = Subject { contract, paid, awaited: id(&admin.post("/payments", card).await.expect(201)) };
+    let subject = Subject { contract, paid, awaited: id(&admin.post("/payments", card).await.expect(201)), spare_sim };
     if state.contains("draft") {
         return subject;
     }
@@ -118,7 +121,11 @@ async fn in_state(app: &App, admin: &Client, plan: &Plan, state: &str) -> Subjec
     if state.contains("customer") {
         admin.post(&format!("/customers/{customer}/suspend"), json!({"reason": "x"})).await.expect(200);
     }
-    for reason in [HoldReason::NoSim, HoldReason::Request, HoldReason::Fraud] {
+    if state.contains("no_sim") {
+        let sim = admin.contract(contract).await["sim_id"].clone();
+        admin.post(&format!("/sims/{sim}/deactivate"), json!({"reason": "lost"})).await.expect(200);
+    }
+    for reason in [HoldReason::Request, HoldReason::Fraud] {
         if state.contains(reason.as_str()) {
             hold(app, contract, reason).await;
         }

@@ -190,6 +190,8 @@ scenario! {
         }
         let (same, gone) = (admin.customer().await, admin.customer().await);
         admin.delete(&format!("/customers/{gone}")).await.expect(204);
+        let (sim_id, spare, useless) = (admin.contract(draft).await["sim_id"].clone(), admin.sim().await, admin.sim().await);
+        let number = id(&admin.post("/numbers", json!({"first": "+79990000001"})).await.expect(201)[0]);
         let user = id(&admin.post("/users", json!({"username": "worker", "full_name": "x", "role": "operator", "password": PASSWORD})).await.expect(201));
         let ticket = id(&admin.post("/tickets", json!({"customer_id": customer, "category": "sim", "subject": "x", "description": "x"})).await.expect(201));
         let pair = app.stranger().post("/auth/login", json!({"username": "admin", "password": PASSWORD})).await.expect(200);
@@ -209,6 +211,14 @@ scenario! {
             (&admin, format!("/contracts/{draft}/activate"), json!({})),
             (&admin, format!("/contracts/{draft}/suspend"), json!({"reason": "request"})),
             (&admin, format!("/contracts/{draft}/resume"), json!({"reason": "request"})),
+            (&admin, format!("/sims/{sim_id}/block"), json!({"reason": "x"})),
+            (&admin, format!("/sims/{sim_id}/unblock"), json!({})),
+            (&admin, format!("/sims/{sim_id}/deactivate"), json!({"reason": "lost"})),
+            (&admin, format!("/contracts/{draft}/replace-sim"), json!({"sim_id": spare, "reason": "x"})),
+            (&admin, format!("/sims/{useless}/close"), json!({})),
+            (&admin, format!("/numbers/{number}/reserve"), json!({"until": "2026-02-28T00:00:00Z"})),
+            (&admin, format!("/numbers/{number}/release"), json!({})),
+            (&admin, format!("/numbers/{number}/port-out"), json!({"note": "x"})),
             (&admin, format!("/contracts/{draft}/terminate"), json!({"reason": "x"})),
             (&admin, "/payments".into(), json!({"contract_id": other, "amount": 1, "payment_method": "cash"})),
             (&admin, format!("/contracts/{other}/add_balance"), json!({"amount": 1})),

@@ -58,6 +58,16 @@ impl Office<'_> {
         id(&self.admin.post("/payments", body).await.expect(201))
     }
 
+    /// A card that serves a contract.
+    async fn bound_sim(&self) -> i64 {
+        self.admin.contract(self.running().await).await["sim_id"].as_i64().unwrap()
+    }
+
+    /// A number that nobody has.
+    async fn phone_number(&self) -> i64 {
+        id(&self.admin.post("/numbers", json!({"first": format!("+7902{:07}", unique())})).await.expect(201)[0])
+    }
+
     async fn ticket(&self) -> i64 {
         id(&self.admin.post("/tickets", self.new_ticket().await).await.expect(201))
     }
@@ -163,6 +173,32 @@ impl Office<'_> {
                 post(&format!("/customers/{one}/merge"), json!({"duplicate_id": other}))
             }
             ("POST", "/sims") => post(path, sim()),
+            ("PUT", "/sims/{id}") => self.changed(&format!("/sims/{}", admin.sim().await), "puk_code", "87654321").await,
+            ("PATCH", "/sims/{id}") => {
+                admin.request(Method::PATCH, &format!("/sims/{}", admin.sim().await)).json(&json!({"puk_code": "87654321"}))
+            }
+            ("DELETE", "/sims/{id}") => admin.request(Method::DELETE, &format!("/sims/{}", admin.sim().await)),
+            ("POST", "/sims/{id}/block") => post(&format!("/sims/{}/block", self.bound_sim().await), json!({"reason": "клон"})),
+            ("POST", "/sims/{id}/unblock") => {
+                let sim = self.bound_sim().await;
+                admin.post(&format!("/sims/{sim}/block"), json!({"reason": "клон"})).await.expect(200);
+                post(&format!("/sims/{sim}/unblock"), json!({}))
+            }
+            ("POST", "/sims/{id}/close") => post(&format!("/sims/{}/close", admin.sim().await), json!({})),
+            ("POST", "/sims/{id}/deactivate") => post(&format!("/sims/{}/deactivate", self.bound_sim().await), json!({"reason": "stolen"})),
+            ("POST", "/contracts/{id}/replace-sim") => {
+                let (contract, sim) = (self.running().await, admin.sim().await);
+                post(&format!("/contracts/{contract}/replace-sim"), json!({"sim_id": sim, "reason": "износ"}))
+            }
+            ("POST", "/numbers/{id}/reserve") => {
+                post(&format!("/numbers/{}/reserve", self.phone_number().await), json!({"until": "2026-02-01T00:00:00Z"}))
+            }
+            ("POST", "/numbers/{id}/release") => {
+                let number = self.phone_number().await;
+                admin.post(&format!("/numbers/{number}/reserve"), json!({"until": "2026-02-01T00:00:00Z"})).await.expect(200);
+                post(&format!("/numbers/{number}/release"), json!({}))
+            }
+            ("POST", "/numbers/{id}/port-out") => post(&format!("/numbers/{}/port-out", self.phone_number().await), json!({})),
             ("POST", "/numbers") => post(path, json!({"first": format!("+7901{:07}", unique()), "count": 1})),
             ("POST", "/tariffs") => post(path, prepaid("100.00")),
 
@@ -239,7 +275,7 @@ scenario! {
             for row in rows {
                 assert_eq!((row["request_id"].as_str(), row["address"].as_str()), (Some("the-one"), Some("127.0.0.1")), "{name}: {row}");
                 assert!(row["actor_id"].is_i64(), "{name}: nobody did it: {row}");
-                for secret in [PASSWORD, OTHER_PASSWORD, "$argon2", "tcrm_", "eyJ", "12345678\""] {
+                for secret in [PASSWORD, OTHER_PASSWORD, "$argon2", "tcrm_", "eyJ", "12345678\"", "87654321"] {
                     assert!(!row.to_string().contains(secret), "{name}: `{secret}` is on record: {row}");
                 }
             }

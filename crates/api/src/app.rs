@@ -3,8 +3,9 @@
 use std::{collections::HashMap, fs, io::Write, net::TcpListener, path::Path, sync::Arc, time::Duration};
 
 use acl::{
-    Access, AccessSettings, PasswordCost, Secret,
+    Access, AccessSettings, Granted, PasswordCost, Secret,
     bootstrap::{self, FirstAdmin},
+    perm,
 };
 use actix_cors::Cors;
 use actix_web::{
@@ -31,6 +32,9 @@ use crate::{edge, idempotency, openapi, problem::Refused, routes, settings::Sett
 const HEAD_WAIT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// Numbers that are made available again in one transaction.
+pub const NUMBERS_AT_ONCE: usize = 500;
 
 /// A database that is open and migrated, and what was made on the way.
 pub struct Opened {
@@ -208,15 +212,21 @@ fn cors(settings: &Settings) -> Cors {
     settings.cors_allowed_origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
-/// Chores between requests: the log of personal data read, last uses of tokens, keys past their life.
+/// Chores between requests: the log of personal data read, last uses of tokens, keys past their life, numbers whose
+/// reservation or quarantine has run out.
 pub async fn chores(state: Arc<State>) {
     let mut seconds: u64 = 0;
+    let mut more_numbers = false;
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
         seconds += 1;
         flush(&state, seconds.is_multiple_of(30)).await;
+        // a bounded number each second, as long as there are more
+        if more_numbers || seconds.is_multiple_of(60) {
+            more_numbers = free_lapsed_numbers(&state).await == NUMBERS_AT_ONCE;
+        }
         if seconds.is_multiple_of(600) {
             state.forget_old_sign_ins();
             let context = state.context(Origin { request_id: "chores".into(), address: None });
@@ -225,6 +235,20 @@ pub async fn chores(state: Arc<State>) {
             }
         }
     }
+}
+
+/// Makes numbers available whose reservation or quarantine has run out; answers how many, at most [`NUMBERS_AT_ONCE`].
+///
+/// Instances do not wait for each other here. What fails is tried again in a minute: the numbers count as available anyway.
+pub async fn free_lapsed_numbers(state: &State) -> usize {
+    let context = state.context(Origin { request_id: "chores".into(), address: None });
+    let granted = Granted::<perm::SimsWrite>::system("numbers that have run out");
+    let limit = i64::try_from(NUMBERS_AT_ONCE).unwrap_or(i64::MAX);
+    let freed = state.db.transaction(&context, async |tx| sims::numbers::free_lapsed(tx, &context, &granted, limit).await).await;
+    freed.unwrap_or_else(|error| {
+        log::warn!("numbers whose time is up stay as they are for now: {error}");
+        0
+    })
 }
 
 /// Writes down what is still in memory.

@@ -92,6 +92,6 @@ async fn of_sim(conn: &mut Conn, context: &Context, contract: &Contract) -> Resu
         (None, _) => Standing::Open,
         (Some(_), _) => Standing::Met,
     };
-    let available = number.map_or(Standing::Open, |number| Standing::of(number.assign(context.now, context.today())));
+    let available = number.map_or(Standing::Open, |number| Standing::of(number.assign(contract.id, context.now, context.today())));
     Ok([Standing::Met, free, numbered, available])
 }

@@ -10,6 +10,7 @@ pub mod history;
 mod input;
 mod model;
 mod service;
+mod sim_cards;
 mod statistics;
 mod store;
 
@@ -23,5 +24,6 @@ pub use service::{
     activate, create, delete, details, edit, exists, find_by_words, get, lift_hold, list, load, number, place_hold, post, set_period,
     terminate, violations,
 };
+pub use sim_cards::{lose_sim, replace_sim};
 pub use statistics::{ContractStatistics, ContractsOfHold, ContractsOfStatus, statistics};
 pub use store::{LIST, insert_all, insert_holds};

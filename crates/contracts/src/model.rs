@@ -267,7 +267,8 @@ impl Contract {
         }
     }
 
-    fn running(&self) -> Result<()> {
+    /// Errors: `contract_not_running`.
+    pub fn running(&self) -> Result<()> {
         match self.status {
             ContractStatus::Active | ContractStatus::Suspended => Ok(()),
             status => Err(Error::new(refusal::NOT_RUNNING).with("status", status)),

@@ -290,12 +290,18 @@ pub async fn insert_holds<'a>(tx: &mut Tx, contracts: impl IntoIterator<Item = &
 /// Contracts that break an invariant of SPEC 14.3 or 14.4, with what is wrong.
 pub async fn violations(conn: &mut Conn) -> Result<Vec<(ContractId, String)>> {
     Sql::new(
-        "SELECT c.id, 'is active or suspended without exactly one SIM of its own in that state with an assigned number' FROM contracts c \
-         LEFT JOIN sims s ON s.id = c.sim_id LEFT JOIN numbers n ON n.id = s.number_id \
-         WHERE c.status IN ('active', 'suspended') \
+        "SELECT c.id, 'is active or suspended without one SIM of its own in that state' FROM contracts c \
+         LEFT JOIN sims s ON s.id = c.sim_id AND s.contract_id = c.id \
+         WHERE c.status IN ('active', 'suspended') AND (s.status IS NULL OR s.status <> c.status) \
          AND NOT EXISTS (SELECT 1 FROM contract_holds h WHERE h.contract_id = c.id AND h.reason = 'no_sim' AND h.lifted_at IS NULL) \
-         AND (s.id IS NULL OR s.contract_id IS NULL OR s.contract_id <> c.id OR n.status IS NULL OR n.status <> 'assigned' \
-              OR (s.status <> c.status AND s.status <> 'blocked')) \
+         UNION ALL SELECT c.id, 'is held for want of a SIM and has one that is not blocked' FROM contracts c \
+         JOIN contract_holds h ON h.contract_id = c.id AND h.reason = 'no_sim' AND h.lifted_at IS NULL \
+         LEFT JOIN sims s ON s.contract_id = c.id \
+         WHERE COALESCE(s.status, 'blocked') <> 'blocked' OR COALESCE(s.id, 0) <> COALESCE(c.sim_id, 0) \
+         UNION ALL SELECT c.id, 'is active or suspended without an assigned number of its own' FROM contracts c \
+         LEFT JOIN numbers n ON n.contract_id = c.id WHERE c.status IN ('active', 'suspended') AND COALESCE(n.status, '') <> 'assigned' \
+         UNION ALL SELECT c.id, 'is terminated or a draft and still has a number' FROM contracts c JOIN numbers n ON n.contract_id = c.id \
+         WHERE c.status IN ('terminated', 'draft') \
          UNION ALL SELECT c.id, 'is suspended without a hold, or held without being suspended' FROM contracts c \
          WHERE (c.status = 'suspended') <> EXISTS (SELECT 1 FROM contract_holds h WHERE h.contract_id = c.id AND h.lifted_at IS NULL) \
          UNION ALL SELECT c.id, 'is terminated or a draft and still has a SIM bound' FROM contracts c JOIN sims s ON s.contract_id = c.id \

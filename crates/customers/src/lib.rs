@@ -2,8 +2,8 @@
 //!
 //! [`Customer`] is the entity and what the API shows of it; [`Customer::shown`] masks personal data for those who may
 //! not see it. [`CustomerInput`] is what a client may send, with the country's rules. The use cases are [`create`],
-//! [`get`], [`list`], [`history`], [`restore`], [`check_duplicates`], [`statistics`], and [`find_active`] for the contracts
-//! above. [`edit`], [`suspend`], [`block`], [`activate`], [`archive`] and [`merge`] are halves: `billing` joins them with the
+//! [`get`], [`list`], [`history`], [`restore`], [`check_duplicates`], [`statistics`], and [`find`] and [`find_active`] for
+//! the contracts above. [`edit`], [`suspend`], [`block`], [`activate`], [`archive`] and [`merge`] are halves: `billing` joins them with the
 //! subscriber's contracts.
 
 mod input;
@@ -17,7 +17,7 @@ pub use model::{
     DuplicateReason, HistoryRow, RegisteredCustomer, StatusCounts, refusal,
 };
 pub use service::{
-    Edited, activate, archive, block, check_duplicates, create, edit, find_active, find_by_words, get, history, insert_all, list, load,
-    load_both, merge, must_exist, peek, restore, statistics, suspend, violations, would_rename,
+    Edited, activate, archive, block, check_duplicates, create, edit, find, find_active, find_by_words, get, history, insert_all, list,
+    load, load_both, merge, must_exist, peek, restore, statistics, suspend, violations, would_rename,
 };
 pub use store::{LIST, SELECT_ONE, history::LIST as HISTORY_LIST};

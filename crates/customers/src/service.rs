@@ -172,12 +172,17 @@ fn changed_fields(before: &CustomerInput, after: &CustomerInput) -> Result<Vec<S
     Ok(after.filter(|(name, value)| before.get(*name).unwrap_or(&Value::Null) != *value).map(|(name, _)| name.clone()).collect())
 }
 
+/// The subscriber as it is, kept so until the transaction ends. Errors: `not_found` in the field `customer_id`.
+pub async fn find(tx: &mut Tx, id: CustomerId) -> Result<Customer> {
+    let customer = store::keep(tx, id).await?.ok_or_else(|| Error::of_field("customer_id", field::NOT_FOUND))?;
+    Ok(customer.shown(false))
+}
+
 /// The subscriber, kept as it is until the transaction ends, if it is active.
 ///
 /// Errors: `not_found` in the field `customer_id`, `customer_not_active`.
 pub async fn find_active(tx: &mut Tx, id: CustomerId) -> Result<Customer> {
-    let customer = store::keep(tx, id).await?.ok_or_else(|| Error::of_field("customer_id", field::NOT_FOUND))?;
-    Ok(customer.active()?.shown(false))
+    find(tx, id).await?.active()
 }
 
 /// The subscriber as it is now, masked and without a lock, for rules that only look.

@@ -174,6 +174,25 @@ sim_not_bound = The SIM card is not bound to a contract: it is { $status ->
         [closed] closed
        *[other] nobody's
     }. Choose the card that serves the contract.
+sim_wrong_state = A SIM card that is { $status ->
+        [free] free
+        [active] active
+        [suspended] suspended
+        [blocked] { $bound ->
+            [yes] blocked and bound to a contract
+           *[no] blocked
+        }
+        [closed] closed
+       *[other] in this state
+    } { $action ->
+        [block] cannot be blocked. Choose a card that is free, active or suspended.
+        [unblock] cannot be unblocked. Choose a card that is blocked.
+        [edit] cannot be changed any more. Use another card.
+        [close] cannot be closed. A card in use is deactivated, replaced, or closed with its contract.
+       *[other] does not allow this. Read the card again.
+    }
+sim_was_bound = The SIM card has served a contract and stays on record. A card that is no longer needed is closed, not deleted.
+sim_in_use = A draft contract names the SIM card. Choose another card for the draft, or delete the draft, and try again.
 sim_without_number = SIM card { $iccid } carries no phone number. Give it a number, or choose a card that has one.
 number_not_found = There is no such phone number. Check it against the list of numbers, or add it first.
 number_not_available = Number { $msisdn } cannot be taken: it is { $status ->
@@ -183,6 +202,20 @@ number_not_available = Number { $msisdn } cannot be taken: it is { $status ->
         [ported_out] ported to another operator
        *[other] not available
     }. Choose an available number.
+number_wrong_state = Number { $msisdn } is { $status ->
+        [available] available
+        [reserved] reserved
+        [assigned] assigned to a contract
+        [quarantined] in quarantine
+        [ported_out] ported to another operator
+       *[other] in another state
+    }, so it cannot be { $action ->
+        [reserve] reserved. Choose an available number, or release this one first if it is reserved.
+        [release] released. Only a reserved number, or one that was ported out and came back, can be.
+        [port_out] ported out. Terminate its contract first if it has one.
+       *[other] changed like this. Read the number again.
+    }
+number_on_sim = Number { $msisdn } is on a SIM card, so it cannot be ported out. Take it off the card first.
 number_taken = Number { $msisdn } is on another SIM card already. Choose another number, or use that card.
 number_duplicate = These numbers are there already: { $numbers }. Nothing was added; leave them out of the range and try again.
 

@@ -1,22 +1,25 @@
 //! What a client may say of SIM cards and numbers, and the country's rules for it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use kernel::{
     Context, FieldErrors, Input,
     country::{Country, digits},
     error::field,
-    id::ContractId,
+    id::{ContractId, SimId},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
-use crate::model::{NumberStatus, SimKind, SimStatus};
+use crate::model::{NumberStatus, Sim, SimKind, SimLoss, SimStatus};
 
-/// A new SIM card.
+/// How long a number can be reserved, in days.
+const LONGEST_RESERVATION: i64 = 365;
+
+/// A SIM card as it is registered or edited.
 ///
 /// With `msisdn` it carries that number, which is added unless it is there already.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "iccid": "8970199123456789012", "imsi": "250991234567890", "puk_code": "12345678", "kind": "physical", "msisdn": "+79161234567"
@@ -37,6 +40,26 @@ pub struct SimInput {
     /// The phone number it is to carry, in the country's form.
     #[schema(pattern = r"^\+(7[0-9]{10}|996[0-9]{9})$")]
     pub msisdn: Option<String>,
+}
+
+impl SimInput {
+    /// The fields of a card that can be edited.
+    pub(crate) fn of(sim: &Sim) -> Self {
+        let Sim { iccid, imsi, puk_code, kind, msisdn, .. } = sim.clone();
+        Self { iccid, imsi, puk_code, kind, msisdn }
+    }
+
+    /// The names of the fields in which the two differ.
+    pub(crate) fn changed(&self, after: &Self) -> Vec<&'static str> {
+        let differs = [
+            ("iccid", self.iccid != after.iccid),
+            ("imsi", self.imsi != after.imsi),
+            ("puk_code", self.puk_code != after.puk_code),
+            ("kind", self.kind != after.kind),
+            ("msisdn", self.msisdn != after.msisdn),
+        ];
+        differs.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
+    }
 }
 
 fn physical() -> SimKind {
@@ -67,6 +90,92 @@ fn check_msisdn(name: &str, msisdn: &str, country: Country, wrong: &mut FieldErr
     }
     fits
 }
+
+/// Why to block a SIM card.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "подозрение на клонирование"}))]
+pub struct SimBlockInput {
+    /// The reason, in words.
+    #[validate(length(min = 1, max = 500))]
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+}
+
+impl Input for SimBlockInput {}
+
+/// Why a bound SIM card can serve no longer.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "lost", "note": "сообщил по телефону"}))]
+pub struct SimDeactivateInput {
+    /// What happened to it.
+    pub reason: SimLoss,
+    /// What to remember about it.
+    #[validate(length(max = 500))]
+    #[schema(max_length = 500)]
+    pub note: Option<String>,
+}
+
+impl Input for SimDeactivateInput {}
+
+impl SimDeactivateInput {
+    /// What happened, in the words of the binding's record.
+    pub fn why(&self) -> String {
+        match &self.note {
+            Some(note) => format!("{}: {note}", self.reason),
+            None => self.reason.to_string(),
+        }
+    }
+}
+
+/// Which SIM card takes the place of a contract's present one.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"sim_id": 42, "reason": "замена на eSIM"}))]
+pub struct ReplaceSimInput {
+    /// A free SIM; if it carries a number, it lets go of it for the contract's.
+    pub sim_id: SimId,
+    /// The reason, in words.
+    #[validate(length(min = 1, max = 500))]
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+}
+
+impl Input for ReplaceSimInput {}
+
+/// Until when to put a number aside.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"until": "2026-06-30T18:00:00Z"}))]
+pub struct NumberReserveInput {
+    /// The moment from which the reservation no longer counts, at most a year ahead.
+    pub until: DateTime<Utc>,
+}
+
+impl Input for NumberReserveInput {
+    fn check(&self, context: &Context, wrong: &mut FieldErrors) {
+        let latest = context.now + TimeDelta::days(LONGEST_RESERVATION);
+        if self.until <= context.now {
+            wrong.add("until", field::IN_THE_PAST);
+        } else if self.until > latest {
+            wrong.add("until", field::RANGE).with("min", context.now.to_rfc3339()).with("max", latest.to_rfc3339());
+        }
+    }
+}
+
+/// What to remember of a number that goes to another operator.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"note": "заявление № 1204"}))]
+pub struct NumberPortOutInput {
+    /// What to remember about it.
+    #[validate(length(max = 500))]
+    #[schema(max_length = 500)]
+    pub note: Option<String>,
+}
+
+impl Input for NumberPortOutInput {}
 
 /// A range of new phone numbers that follow one another.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
@@ -135,13 +244,43 @@ pub struct SimFilter {
     pub search: Option<String>,
 }
 
+/// Which free SIM cards to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct FreeSimFilter {
+    /// Only cards, or only profiles.
+    pub kind: Option<SimKind>,
+    /// Only those that carry a number and so can be activated, or only those that do not.
+    pub has_number: Option<bool>,
+    /// Part of the ICCID, the IMSI or the phone number.
+    #[param(max_length = 200)]
+    pub search: Option<String>,
+}
+
+impl From<&FreeSimFilter> for SimFilter {
+    fn from(free: &FreeSimFilter) -> Self {
+        let FreeSimFilter { kind, has_number, search } = free.clone();
+        Self { status: Some(SimStatus::Free), kind, has_number, search, ..Self::default() }
+    }
+}
+
+/// Which bindings to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct BindingFilter {}
+
 /// Which phone numbers to list.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct NumberFilter {
-    /// Only with this status.
+    /// Only with this status, as they stand now: a reservation or a quarantine that has run out does not count.
     pub status: Option<NumberStatus>,
+    /// Only the one that is assigned to this contract.
+    #[param(inline)]
+    pub contract: Option<ContractId>,
     /// Added at this moment or later.
     pub created_at_after: Option<DateTime<Utc>>,
     /// Added at this moment or earlier.
@@ -176,6 +315,19 @@ mod tests {
         let body = json!({"iccid": "897019912345678901", "imsi": "25099123456789x", "puk_code": "1234", "msisdn": "89161234567"});
         let expected = [("/iccid", field::ICCID), ("/imsi", field::FORMAT), ("/puk_code", field::FORMAT), ("/msisdn", field::PHONE)];
         assert_eq!(wrong::<SimInput>(body), expected.map(|(pointer, code)| (pointer.to_owned(), code)));
+    }
+
+    #[test]
+    fn a_reservation_ends_within_a_year() {
+        for (until, expected) in [
+            ("1970-01-01T00:00:00Z", Some(field::IN_THE_PAST)),
+            ("1970-01-01T00:00:00.000001Z", None),
+            ("1971-01-01T00:00:00Z", None),
+            ("1971-01-01T00:00:01Z", Some(field::RANGE)),
+        ] {
+            let expected: Vec<_> = expected.map(|code| ("/until".to_owned(), code)).into_iter().collect();
+            assert_eq!(wrong::<NumberReserveInput>(json!({"until": until})), expected, "{until}");
+        }
     }
 
     #[test]

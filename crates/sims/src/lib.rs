@@ -2,19 +2,31 @@
 //!
 //! [`Sim`] and [`Number`] are the entities; their transitions are functions that give the new state or a refusal naming
 //! the present one, and [`Sim::shown`] hides the PUK from those who may not see it. [`SimInput`] and [`NumberInput`] are
-//! what a client may send. The use cases are [`create`], [`get`], [`list`] and their counterparts for numbers, and
-//! [`find`], [`bind`], [`suspend`], [`resume`] and [`release`] for the contracts above: a SIM follows its contract.
+//! what a client may send. The use cases of cards are [`create`], [`edit`], [`close`] and their like, those of numbers are in
+//! [`numbers`]. What becomes of a card and its number with the contract they serve is for the contracts above: [`bind`],
+//! [`suspend`], [`resume`], [`release`], [`block`], [`unblock`], [`deactivate`], [`replace`]. [`SimBinding`] is a row of what
+//! was ever bound to whom.
 
 mod input;
 mod model;
 mod service;
 mod store;
 
-pub use input::{NumberFilter, NumberInput, SimFilter, SimInput};
-pub use model::{NewBinding, NewNumber, NewSim, Number, NumberStatus, Sim, SimKind, SimStatus, refusal};
-pub use service::{
-    bind, create, create_numbers, find, find_by_words, get, get_number, insert_all, insert_bindings, insert_numbers, list, list_numbers,
-    peek, release, resume, suspend, violations,
+pub use input::{
+    BindingFilter, FreeSimFilter, NumberFilter, NumberInput, NumberPortOutInput, NumberReserveInput, ReplaceSimInput, SimBlockInput,
+    SimDeactivateInput, SimFilter, SimInput,
 };
-pub use service::{follow_contracts_of, give_bindings};
-pub use store::{LIST, NUMBER_LIST};
+pub use model::{
+    NewBinding, NewNumber, NewSim, Number, NumberStatus, NumbersByStatus, Sim, SimBinding, SimKind, SimLoss, SimStatistics, SimStatus,
+    SimsByKind, SimsByStatus, refusal,
+};
+pub use service::{
+    insert_all, insert_bindings, insert_numbers,
+    lines::{
+        bind, block, contract_of, deactivate, find, follow_contracts_of, give_bindings, peek, release, replace, resume, suspend, unblock,
+    },
+    numbers, present,
+    sims::{close, create, delete, edit, find_by_words, get, history, list, list_free, statistics},
+    violations,
+};
+pub use store::{bindings::LIST as BINDING_LIST, numbers::LIST as NUMBER_LIST, sims::LIST};

@@ -7,6 +7,7 @@ mod auth;
 mod contracts;
 mod customers;
 mod health;
+mod numbers;
 mod payments;
 mod roles;
 mod search;
@@ -32,6 +33,7 @@ pub fn configure(config: &mut ServiceConfig) {
         scope("/api/v1")
             .configure(customers::configure)
             .configure(sims::configure)
+            .configure(numbers::configure)
             .configure(tariffs::configure)
             .configure(contracts::configure)
             .configure(payments::configure)

@@ -1,34 +1,56 @@
-//! SIM cards and phone numbers (SPEC 5).
+//! SIM cards (SPEC 5), and the one that takes another's place on a contract (SPEC 7.4).
 
 use acl::perm;
-use actix_web::{get, post};
+use actix_web::{delete, get, patch, post, put};
+use contracts::Contract;
 use kernel::{
-    id::{NumberId, SimId},
-    page::ListSpec,
+    id::{ContractId, SimId},
+    input::NoInput,
+    page::{ListSpec, Page},
 };
-use sims::{Number, NumberFilter, NumberInput, Sim, SimFilter, SimInput};
+use sims::{
+    BindingFilter, FreeSimFilter, ReplaceSimInput, Sim, SimBinding, SimBlockInput, SimDeactivateInput, SimFilter, SimInput, SimStatistics,
+};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
-    extract::{Body, ListQuery, Listing, PathPart},
+    extract::{Body, Change, ListQuery, Listing, PathPart},
     guard::Guard,
 };
 
 pub fn configure(config: &mut ServiceConfig) {
-    config.service(get_sim).service(list_sims).service(create_sim);
-    config.service(get_number).service(list_numbers).service(create_numbers);
+    // words before ids: the first that fits is taken
+    config.service(list_free_sims).service(sim_statistics);
+    config.service(get_sim).service(list_sims).service(create_sim).service(replace_sim).service(update_sim).service(delete_sim);
+    config.service(block_sim).service(unblock_sim).service(close_sim).service(deactivate_sim).service(list_sim_history);
+    config.service(replace_contract_sim);
 }
 
 impl ListQuery for SimFilter {
     const SPEC: ListSpec = sims::LIST;
 }
 
-impl ListQuery for NumberFilter {
-    const SPEC: ListSpec = sims::NUMBER_LIST;
+impl ListQuery for FreeSimFilter {
+    const SPEC: ListSpec = sims::LIST;
 }
 
-/// One SIM card; its PUK only with `sims:puk`.
+impl ListQuery for BindingFilter {
+    const SPEC: ListSpec = sims::BINDING_LIST;
+}
+
+/// Notes whose PUKs the caller is about to see.
+async fn record_puks(call: &Call, sims: &[Sim]) -> kernel::Result<()> {
+    let seen: Vec<i64> = sims.iter().filter(|sim| sim.puk_code.is_some()).map(|sim| sim.id.get()).collect();
+    call.record_read("sim", seen).await
+}
+
+async fn page_of_sims(call: &Call, page: Page<Sim>) -> Reply {
+    record_puks(call, &page.results).await?;
+    Ok(call.page(page)?)
+}
+
+/// One SIM card; its PUK only with `sims:puk`, and seeing it is recorded.
 #[utoipa::path(
     tag = "sims",
     params(("id" = SimId, Path, description = "The SIM's id.")),
@@ -38,10 +60,11 @@ impl ListQuery for NumberFilter {
 #[get("/sims/{id}")]
 async fn get_sim(call: Call, granted: Guard<perm::SimsRead>, id: PathPart<SimId>) -> Reply {
     let sim = call.read(async |conn| sims::get(conn, &granted, id.0).await).await?;
+    record_puks(&call, std::slice::from_ref(&sim)).await?;
     Ok(Answer::resource(&sim, sim.version)?)
 }
 
-/// A page of SIM cards; their PUKs only with `sims:puk`.
+/// A page of SIM cards; their PUKs only with `sims:puk`, and seeing them is recorded.
 #[utoipa::path(
     tag = "sims",
     params(Listing<SimFilter>),
@@ -51,7 +74,32 @@ async fn get_sim(call: Call, granted: Guard<perm::SimsRead>, id: PathPart<SimId>
 #[get("/sims")]
 async fn list_sims(call: Call, granted: Guard<perm::SimsRead>, query: Listing<SimFilter>) -> Reply {
     let page = call.read(async |conn| sims::list(conn, &granted, &query.filter, &query.paging).await).await?;
-    Ok(call.page(page)?)
+    page_of_sims(&call, page).await
+}
+
+/// A page of the SIM cards that wait for a contract.
+#[utoipa::path(
+    tag = "sims",
+    params(Listing<FreeSimFilter>),
+    responses((status = 200, description = "A page of free SIMs.", body = List<Sim>)),
+    security(("bearer" = ["sims:read"]))
+)]
+#[get("/sims/free")]
+async fn list_free_sims(call: Call, granted: Guard<perm::SimsRead>, query: Listing<FreeSimFilter>) -> Reply {
+    let page = call.read(async |conn| sims::list_free(conn, &granted, &query.filter, &query.paging).await).await?;
+    page_of_sims(&call, page).await
+}
+
+/// How many SIM cards there are by status and kind, and numbers by status.
+#[utoipa::path(
+    tag = "sims",
+    responses((status = 200, description = "The numbers.", body = SimStatistics)),
+    security(("bearer" = ["reports:read"]))
+)]
+#[get("/sims/statistics")]
+async fn sim_statistics(call: Call, granted: Guard<perm::ReportsRead>) -> Reply {
+    let found = call.read(async |conn| sims::statistics(conn, &call.context, &granted).await).await?;
+    Ok(Answer::ok(&found)?)
 }
 
 /// Adds a SIM card; with `msisdn` it carries that number, which is made or taken from the available ones.
@@ -60,7 +108,7 @@ async fn list_sims(call: Call, granted: Guard<perm::SimsRead>, query: Listing<Si
     request_body = SimInput,
     responses(
         (status = 201, description = "The new SIM.", body = Sim),
-        (status = 409, description = "`sim_duplicate`, `number_not_available`, `number_taken`.")
+        (status = 409, description = "`sim_duplicate`, `number_not_available`, `number_taken`, `number_duplicate`.")
     ),
     security(("bearer" = ["sims:write"]))
 )]
@@ -73,47 +121,196 @@ async fn create_sim(call: Call, granted: Guard<perm::SimsWrite>, input: Body<Sim
     Ok(answer.await?)
 }
 
-/// One phone number.
-#[utoipa::path(
-    tag = "numbers",
-    params(("id" = NumberId, Path, description = "The number's id.")),
-    responses((status = 200, description = "The number.", body = Number)),
-    security(("bearer" = ["sims:read"]))
-)]
-#[get("/numbers/{id}")]
-async fn get_number(call: Call, granted: Guard<perm::SimsRead>, id: PathPart<NumberId>) -> Reply {
-    let number = call.read(async |conn| sims::get_number(conn, &granted, id.0).await).await?;
-    Ok(Answer::resource(&number, number.version)?)
+async fn edit(call: &Call, granted: &Guard<perm::SimsWrite>, id: SimId, change: &Change<SimInput>) -> Reply {
+    let expected = call.expected()?;
+    let answer = call.write(async |tx| {
+        let sim = sims::edit(tx, &call.context, granted, id, &change.0, &expected).await?;
+        Answer::resource(&sim, sim.version)
+    });
+    Ok(answer.await?)
 }
 
-/// A page of phone numbers.
+/// Replaces a SIM card's editable fields: all of them while it is free, `kind` and `puk_code` until it is closed.
+///
+/// A number that it no longer carries stays, available. Who may not see the PUK keeps it by leaving it out.
 #[utoipa::path(
-    tag = "numbers",
-    params(Listing<NumberFilter>),
-    responses((status = 200, description = "A page of numbers.", body = List<Number>)),
-    security(("bearer" = ["sims:read"]))
-)]
-#[get("/numbers")]
-async fn list_numbers(call: Call, granted: Guard<perm::SimsRead>, query: Listing<NumberFilter>) -> Reply {
-    let page = call.read(async |conn| sims::list_numbers(conn, &granted, &query.filter, &query.paging).await).await?;
-    Ok(call.page(page)?)
-}
-
-/// Adds a range of phone numbers, all or none.
-#[utoipa::path(
-    tag = "numbers",
-    request_body = NumberInput,
+    tag = "sims",
+    params(("id" = SimId, Path, description = "The SIM's id.")),
+    request_body = SimInput,
     responses(
-        (status = 201, description = "The new numbers.", body = Vec<Number>),
-        (status = 409, description = "`number_duplicate`: some of them exist already.")
+        (status = 200, description = "The SIM.", body = Sim),
+        (status = 409, description = "`sim_wrong_state`: it is closed; `sim_duplicate`, `number_not_available`, `number_taken`, `number_duplicate`.")
     ),
     security(("bearer" = ["sims:write"]))
 )]
-#[post("/numbers")]
-async fn create_numbers(call: Call, granted: Guard<perm::SimsWrite>, input: Body<NumberInput>) -> Reply {
+#[put("/sims/{id}")]
+async fn replace_sim(call: Call, granted: Guard<perm::SimsWrite>, id: PathPart<SimId>, change: Change<SimInput>) -> Reply {
+    edit(&call, &granted, id.0, &change).await
+}
+
+/// Changes some of a SIM card's fields: any of them while it is free, `kind` and `puk_code` until it is closed.
+///
+/// A number that it no longer carries stays, available.
+#[utoipa::path(
+    tag = "sims",
+    params(("id" = SimId, Path, description = "The SIM's id.")),
+    request_body = SimInput,
+    responses(
+        (status = 200, description = "The SIM.", body = Sim),
+        (status = 409, description = "`sim_wrong_state`: it is closed; `sim_duplicate`, `number_not_available`, `number_taken`, `number_duplicate`.")
+    ),
+    security(("bearer" = ["sims:write"]))
+)]
+#[patch("/sims/{id}")]
+async fn update_sim(call: Call, granted: Guard<perm::SimsWrite>, id: PathPart<SimId>, change: Change<SimInput>) -> Reply {
+    edit(&call, &granted, id.0, &change).await
+}
+
+/// Deletes a SIM card that never served a contract; others stay on record. Its number stays, available.
+#[utoipa::path(
+    tag = "sims",
+    params(("id" = SimId, Path, description = "The SIM's id.")),
+    responses(
+        (status = 204, description = "The SIM is gone."),
+        (status = 409, description = "`sim_was_bound`, `sim_in_use`: a draft names it.")
+    ),
+    security(("bearer" = ["sims:delete"]))
+)]
+#[delete("/sims/{id}")]
+async fn delete_sim(call: Call, granted: Guard<perm::SimsDelete>, id: PathPart<SimId>) -> Reply {
+    let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        let numbers = sims::create_numbers(tx, &call.context, &granted, &input).await?;
-        Answer::created_plain("numbers".to_owned(), &numbers)
+        sims::delete(tx, &granted, id.0, &expected).await?;
+        Ok(Answer::empty())
+    });
+    Ok(answer.await?)
+}
+
+/// Blocks a SIM card that is free, active or suspended.
+///
+/// A contract is active exactly while its SIM is, so the contract of a bound one is suspended by hold `no_sim`, and no
+/// period begins.
+#[utoipa::path(
+    tag = "sims",
+    params(("id" = SimId, Path, description = "The SIM's id.")),
+    request_body = SimBlockInput,
+    responses(
+        (status = 200, description = "The SIM, blocked.", body = Sim),
+        (status = 409, description = "`sim_wrong_state`.")
+    ),
+    security(("bearer" = ["sims:status"]))
+)]
+#[post("/sims/{id}/block")]
+async fn block_sim(call: Call, granted: Guard<perm::SimsStatus>, id: PathPart<SimId>, input: Body<SimBlockInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let sim = billing::block_sim(tx, &call.context, &granted, id.0, &input).await?;
+        Answer::resource(&sim, sim.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Lets a blocked SIM card be what it was: free, or as its contract is.
+///
+/// Hold `no_sim` is lifted from its contract; when it was the last, the contract is active again and a period that is due
+/// begins, or hold `debt` goes on.
+#[utoipa::path(
+    tag = "sims",
+    params(("id" = SimId, Path, description = "The SIM's id.")),
+    request_body = NoInput,
+    responses(
+        (status = 200, description = "The SIM, free, active or suspended.", body = Sim),
+        (status = 409, description = "`sim_wrong_state`.")
+    ),
+    security(("bearer" = ["sims:status"]))
+)]
+#[post("/sims/{id}/unblock")]
+async fn unblock_sim(call: Call, granted: Guard<perm::SimsStatus>, id: PathPart<SimId>, _input: Body<NoInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let sim = billing::unblock_sim(tx, &call.context, &granted, id.0).await?;
+        Answer::resource(&sim, sim.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Closes a SIM card that serves no contract, for good. A number that it carries is let go.
+#[utoipa::path(
+    tag = "sims",
+    params(("id" = SimId, Path, description = "The SIM's id.")),
+    request_body = NoInput,
+    responses(
+        (status = 200, description = "The SIM, closed.", body = Sim),
+        (status = 409, description = "`sim_wrong_state`.")
+    ),
+    security(("bearer" = ["sims:status"]))
+)]
+#[post("/sims/{id}/close")]
+async fn close_sim(call: Call, granted: Guard<perm::SimsStatus>, id: PathPart<SimId>, _input: Body<NoInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let sim = sims::close(tx, &call.context, &granted, id.0).await?;
+        Answer::resource(&sim, sim.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Closes a bound SIM card that is lost, stolen or broken, for good.
+///
+/// The contract keeps its number, and hold `no_sim` is on it until `replace-sim` gives it another card.
+#[utoipa::path(
+    tag = "sims",
+    params(("id" = SimId, Path, description = "The SIM's id.")),
+    request_body = SimDeactivateInput,
+    responses(
+        (status = 200, description = "The SIM, closed.", body = Sim),
+        (status = 409, description = "`sim_not_bound`.")
+    ),
+    security(("bearer" = ["sims:status"]))
+)]
+#[post("/sims/{id}/deactivate")]
+async fn deactivate_sim(call: Call, granted: Guard<perm::SimsStatus>, id: PathPart<SimId>, input: Body<SimDeactivateInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let sim = billing::deactivate_sim(tx, &call.context, &granted, id.0, &input).await?;
+        Answer::resource(&sim, sim.version)
+    });
+    Ok(answer.await?)
+}
+
+/// A page of what a SIM card served: number, contract, subscriber, from when, until when, and why.
+#[utoipa::path(
+    tag = "sims",
+    params(("id" = SimId, Path, description = "The SIM's id."), Listing<BindingFilter>),
+    responses((status = 200, description = "A page of bindings.", body = List<SimBinding>)),
+    security(("bearer" = ["sims:read"]))
+)]
+#[get("/sims/{id}/history")]
+async fn list_sim_history(call: Call, granted: Guard<perm::SimsRead>, id: PathPart<SimId>, query: Listing<BindingFilter>) -> Reply {
+    let page = call.read(async |conn| sims::history(conn, &granted, id.0, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}
+
+/// Moves a contract's number to a free SIM card, and closes the present one if there still is one.
+///
+/// A number that the new card carries is let go. Hold `no_sim` is lifted; when it was the last, the contract is active again
+/// and a period that is due begins, or hold `debt` goes on.
+#[utoipa::path(
+    tag = "contracts",
+    params(("id" = ContractId, Path, description = "The contract's id.")),
+    request_body = ReplaceSimInput,
+    responses(
+        (status = 200, description = "The contract, with its new SIM.", body = Contract),
+        (status = 409, description = "`contract_not_running`, `sim_not_free`.")
+    ),
+    security(("bearer" = ["contracts:write"]))
+)]
+#[post("/contracts/{id}/replace-sim")]
+async fn replace_contract_sim(
+    call: Call,
+    granted: Guard<perm::ContractsWrite>,
+    id: PathPart<ContractId>,
+    input: Body<ReplaceSimInput>,
+) -> Reply {
+    let answer = call.write(async |tx| {
+        let contract = billing::replace_sim(tx, &call.context, &granted, id.0, &input).await?;
+        Answer::resource(&contract, contract.version)
     });
     Ok(answer.await?)
 }

@@ -102,6 +102,9 @@ impl Batch {
     /// The batch with its ids moved to these.
     #[must_use]
     pub fn placed(mut self, first: FirstIds) -> Self {
+        for number in &mut self.numbers {
+            number.contract_id = number.contract_id.map(|id| moved(id, first.contract));
+        }
         for sim in &mut self.sims {
             sim.number = sim.number.take().map(|(id, msisdn)| (moved(id, first.number), msisdn));
             sim.contract_id = sim.contract_id.map(|id| moved(id, first.contract));
@@ -277,6 +280,7 @@ impl Plan {
                 sim.status = if contract.status == ContractStatus::Suspended { SimStatus::Suspended } else { SimStatus::Active };
                 sim.contract_id = Some(contract.id);
                 number.status = NumberStatus::Assigned;
+                number.contract_id = Some(contract.id);
             }
         }
         batch.bindings.push(NewBinding {

@@ -1,0 +1,145 @@
+//! Phone numbers (SPEC 5.1, 5.2).
+
+use acl::perm;
+use actix_web::{get, post};
+use kernel::{id::NumberId, input::NoInput, page::ListSpec};
+use sims::{BindingFilter, Number, NumberFilter, NumberInput, NumberPortOutInput, NumberReserveInput, SimBinding, numbers};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::{
+    call::{Answer, Call, List, Reply},
+    extract::{Body, ListQuery, Listing, PathPart},
+    guard::Guard,
+};
+
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(get_number).service(list_numbers).service(create_numbers);
+    config.service(reserve_number).service(release_number).service(port_number_out).service(list_number_history);
+}
+
+impl ListQuery for NumberFilter {
+    const SPEC: ListSpec = sims::NUMBER_LIST;
+}
+
+/// One phone number, as it stands now.
+#[utoipa::path(
+    tag = "numbers",
+    params(("id" = NumberId, Path, description = "The number's id.")),
+    responses((status = 200, description = "The number.", body = Number)),
+    security(("bearer" = ["sims:read"]))
+)]
+#[get("/numbers/{id}")]
+async fn get_number(call: Call, granted: Guard<perm::SimsRead>, id: PathPart<NumberId>) -> Reply {
+    let number = call.read(async |conn| numbers::get(conn, &call.context, &granted, id.0).await).await?;
+    Ok(Answer::resource(&number, number.version)?)
+}
+
+/// A page of phone numbers, as they stand now.
+#[utoipa::path(
+    tag = "numbers",
+    params(Listing<NumberFilter>),
+    responses((status = 200, description = "A page of numbers.", body = List<Number>)),
+    security(("bearer" = ["sims:read"]))
+)]
+#[get("/numbers")]
+async fn list_numbers(call: Call, granted: Guard<perm::SimsRead>, query: Listing<NumberFilter>) -> Reply {
+    let page = call.read(async |conn| numbers::list(conn, &call.context, &granted, &query.filter, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}
+
+/// Adds a range of phone numbers, all or none.
+#[utoipa::path(
+    tag = "numbers",
+    request_body = NumberInput,
+    responses(
+        (status = 201, description = "The new numbers.", body = Vec<Number>),
+        (status = 409, description = "`number_duplicate`: some of them exist already.")
+    ),
+    security(("bearer" = ["sims:write"]))
+)]
+#[post("/numbers")]
+async fn create_numbers(call: Call, granted: Guard<perm::SimsWrite>, input: Body<NumberInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let numbers = numbers::create(tx, &call.context, &granted, &input).await?;
+        Answer::created_plain("numbers".to_owned(), &numbers)
+    });
+    Ok(answer.await?)
+}
+
+/// Puts an available number aside until a time, whether a free SIM card carries it or none.
+///
+/// From that moment on it is available again by itself. The card that carries it can be activated all the same; no other
+/// card can take it.
+#[utoipa::path(
+    tag = "numbers",
+    params(("id" = NumberId, Path, description = "The number's id.")),
+    request_body = NumberReserveInput,
+    responses(
+        (status = 200, description = "The number, reserved.", body = Number),
+        (status = 409, description = "`number_wrong_state`.")
+    ),
+    security(("bearer" = ["sims:write"]))
+)]
+#[post("/numbers/{id}/reserve")]
+async fn reserve_number(call: Call, granted: Guard<perm::SimsWrite>, id: PathPart<NumberId>, input: Body<NumberReserveInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let number = numbers::reserve(tx, &call.context, &granted, id.0, &input).await?;
+        Answer::resource(&number, number.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Ends a reservation; or takes back a number that was ported out and has come home, to rest like after a contract.
+#[utoipa::path(
+    tag = "numbers",
+    params(("id" = NumberId, Path, description = "The number's id.")),
+    request_body = NoInput,
+    responses(
+        (status = 200, description = "The number, available or quarantined.", body = Number),
+        (status = 409, description = "`number_wrong_state`.")
+    ),
+    security(("bearer" = ["sims:write"]))
+)]
+#[post("/numbers/{id}/release")]
+async fn release_number(call: Call, granted: Guard<perm::SimsWrite>, id: PathPart<NumberId>, _input: Body<NoInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let number = numbers::release(tx, &call.context, &granted, id.0).await?;
+        Answer::resource(&number, number.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Notes that a number went to another operator: one that is available, reserved or in quarantine, and on no SIM card.
+///
+/// A contract's number goes after its contract: terminate the contract first, and the number is in quarantine.
+#[utoipa::path(
+    tag = "numbers",
+    params(("id" = NumberId, Path, description = "The number's id.")),
+    request_body = NumberPortOutInput,
+    responses(
+        (status = 200, description = "The number, ported out.", body = Number),
+        (status = 409, description = "`number_wrong_state`, `number_on_sim`.")
+    ),
+    security(("bearer" = ["sims:write"]))
+)]
+#[post("/numbers/{id}/port-out")]
+async fn port_number_out(call: Call, granted: Guard<perm::SimsWrite>, id: PathPart<NumberId>, input: Body<NumberPortOutInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let number = numbers::port_out(tx, &call.context, &granted, id.0, &input).await?;
+        Answer::resource(&number, number.version)
+    });
+    Ok(answer.await?)
+}
+
+/// A page of what a number served: SIM card, contract, subscriber, from when, until when, and why.
+#[utoipa::path(
+    tag = "numbers",
+    params(("id" = NumberId, Path, description = "The number's id."), Listing<BindingFilter>),
+    responses((status = 200, description = "A page of bindings.", body = List<SimBinding>)),
+    security(("bearer" = ["sims:read"]))
+)]
+#[get("/numbers/{id}/history")]
+async fn list_number_history(call: Call, granted: Guard<perm::SimsRead>, id: PathPart<NumberId>, query: Listing<BindingFilter>) -> Reply {
+    let page = call.read(async |conn| numbers::history(conn, &granted, id.0, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}

@@ -1,0 +1,92 @@
+//! SIM cards whose state moves their contract, and with it what is due (SPEC 5.3, 7.4).
+//!
+//! A contract is active exactly while its card is (SPEC 14.3). So hold `no_sim` is on a contract exactly while its card is
+//! blocked or it has none, and a line that comes back from it is settled as from any other hold.
+
+use acl::{Granted, perm};
+use contracts::{Contract, ContractStatus, HoldReason};
+use kernel::{
+    Context, Result,
+    db::Tx,
+    id::{ContractId, SimId},
+};
+use sims::{ReplaceSimInput, Sim, SimBlockInput, SimDeactivateInput};
+
+use crate::charge::{self, Service};
+
+/// Bars a SIM card; its contract, if it has one, is suspended by hold `no_sim`. Errors: `sim_not_found`, `sim_wrong_state`.
+pub async fn block_sim(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::SimsStatus>,
+    id: SimId,
+    input: &SimBlockInput,
+) -> Result<Sim> {
+    let contract_id = sims::contract_of(tx, id).await?;
+    let contract = held(tx, contract_id).await?;
+    sims::block(tx, context, granted, id, contract_id, &input.reason).await?;
+    if let Some(mut contract) = contract {
+        contracts::place_hold(tx, context, granted.actor(), &mut contract, HoldReason::NoSim, Some(&input.reason)).await?;
+    }
+    sims::present(tx, granted, id).await
+}
+
+/// Lets a barred SIM card be what it was. A contract that was suspended for it alone is active again, and a period that is
+/// due begins. Errors: `sim_not_found`, `sim_wrong_state`.
+pub async fn unblock_sim(tx: &mut Tx, context: &Context, granted: &Granted<perm::SimsStatus>, id: SimId) -> Result<Sim> {
+    let contract_id = sims::contract_of(tx, id).await?;
+    let contract = held(tx, contract_id).await?;
+    let Some(mut contract) = contract.filter(|contract| contract.is_held(HoldReason::NoSim)) else {
+        sims::unblock(tx, context, granted, id, contract_id, false).await?;
+        return sims::present(tx, granted, id).await;
+    };
+    contracts::lift_hold(tx, context, granted.actor(), &mut contract, HoldReason::NoSim).await?;
+    sims::unblock(tx, context, granted, id, contract_id, contract.status == ContractStatus::Active).await?;
+    charge::settle(tx, context, granted.actor(), &mut contract, Service::FromToday).await?;
+    sims::present(tx, granted, id).await
+}
+
+/// Closes a bound SIM card that is lost, stolen or broken; hold `no_sim` is on its contract until another takes its place.
+///
+/// Errors: `sim_not_found`, `sim_not_bound`.
+pub async fn deactivate_sim(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::SimsStatus>,
+    id: SimId,
+    input: &SimDeactivateInput,
+) -> Result<Sim> {
+    let contract_id = sims::contract_of(tx, id).await?;
+    match held(tx, contract_id).await? {
+        Some(mut contract) => contracts::lose_sim(tx, context, granted, &mut contract, id, &input.why()).await?,
+        // nobody's card: its state says why not
+        None => drop(sims::deactivate(tx, context, granted, id, None, &input.why()).await?),
+    }
+    sims::present(tx, granted, id).await
+}
+
+/// Moves a contract's number to a free SIM card and closes the present one, if there is one. Where the contract was without
+/// a working card, hold `no_sim` is lifted, and when it was the last, a period that is due begins.
+///
+/// Errors: `contract_not_found`, `contract_not_running`, `not_found` in the field `sim_id`, `sim_not_free`.
+pub async fn replace_sim(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::ContractsWrite>,
+    id: ContractId,
+    input: &ReplaceSimInput,
+) -> Result<Contract> {
+    let mut contract = contracts::load(tx, id).await?;
+    let was_without = contracts::replace_sim(tx, context, granted, &mut contract, input.sim_id, &input.reason).await?;
+    if was_without {
+        charge::settle(tx, context, granted.actor(), &mut contract, Service::FromToday).await?;
+    }
+    Ok(contract)
+}
+
+async fn held(tx: &mut Tx, id: Option<ContractId>) -> Result<Option<Contract>> {
+    match id {
+        Some(id) => contracts::load(tx, id).await.map(Some),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,276 @@
+//! The phone number and its states.
+//!
+//! ```text
+//!                reserve                    activation
+//!    available ⇄ reserved       available, reserved → assigned
+//!        ↑       release, time                           │ termination
+//!        └──────────────── date ─────────────────── quarantined
+//!    available, reserved, quarantined ─ port-out → ported_out ─ release → quarantined
+//! ```
+//!
+//! A reservation or a quarantine that has run out no longer counts, whatever the row still says: [`Number::standing`].
+
+use chrono::{DateTime, NaiveDate, Utc};
+use kernel::{
+    Error, Result,
+    id::{ContractId, NumberId, SimId},
+    text_enum,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::refusal;
+
+text_enum! {
+    /// Where a phone number stands.
+    pub enum NumberStatus {
+        /// Nobody's; a free SIM card may carry it.
+        Available = "available",
+        /// Put aside until a time.
+        Reserved = "reserved",
+        /// A contract's.
+        Assigned = "assigned",
+        /// Rests until a date after its last contract.
+        Quarantined = "quarantined",
+        /// Went to another operator.
+        PortedOut = "ported_out",
+    }
+}
+
+/// A phone number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, sqlx::FromRow)]
+#[schema(example = json!({
+    "id": 31, "msisdn": "+79161234567", "status": "quarantined", "sim_id": null, "contract_id": null, "reserved_until": null,
+    "quarantined_until": "2026-04-15", "created_at": "2026-01-15T09:30:00Z", "updated_at": "2026-01-15T09:30:00Z", "version": 3
+}))]
+pub struct Number {
+    /// The id.
+    pub id: NumberId,
+    /// The number itself, in the country's form.
+    pub msisdn: String,
+    /// Changes only through its actions and with contracts.
+    pub status: NumberStatus,
+    /// The SIM card that carries it.
+    pub sim_id: Option<SimId>,
+    /// The contract it is assigned to; it stays while the contract waits for another SIM card.
+    pub contract_id: Option<ContractId>,
+    /// The moment from which a reservation no longer counts.
+    pub reserved_until: Option<DateTime<Utc>>,
+    /// The first day on which it may be given out again.
+    pub quarantined_until: Option<NaiveDate>,
+    /// When it was added.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+    /// Grows with every change.
+    pub version: i64,
+}
+
+impl Number {
+    /// Where it stands now that some reservations and quarantines have run out.
+    #[must_use]
+    pub fn standing(&self, now: DateTime<Utc>, today: NaiveDate) -> NumberStatus {
+        match self.status {
+            NumberStatus::Reserved if self.reserved_until.is_some_and(|until| until <= now) => NumberStatus::Available,
+            NumberStatus::Quarantined if self.quarantined_until.is_some_and(|until| until <= today) => NumberStatus::Available,
+            status => status,
+        }
+    }
+
+    /// The form that is shown: as it stands now, also before what has run out was swept up.
+    #[must_use]
+    pub fn shown(self, now: DateTime<Utc>, today: NaiveDate) -> Self {
+        match self.standing(now, today) {
+            NumberStatus::Available => self.into_status(NumberStatus::Available),
+            _ => self,
+        }
+    }
+
+    /// Put on a free SIM card: it stays available, and whatever it waited for is over. Errors: `number_not_available`.
+    pub fn put_on_sim(self, now: DateTime<Utc>, today: NaiveDate) -> Result<Self> {
+        match self.standing(now, today) {
+            NumberStatus::Available => Ok(self.into_status(NumberStatus::Available)),
+            status => Err(self.unavailable(status)),
+        }
+    }
+
+    /// Given to the contract of the SIM card that carries it. Errors: `number_not_available`.
+    ///
+    /// A reserved number counts as reserved for the card that carries it.
+    pub fn assign(self, contract_id: ContractId, now: DateTime<Utc>, today: NaiveDate) -> Result<Self> {
+        match self.standing(now, today) {
+            NumberStatus::Available | NumberStatus::Reserved => {
+                Ok(Self { contract_id: Some(contract_id), ..self.into_status(NumberStatus::Assigned) })
+            }
+            status => Err(self.unavailable(status)),
+        }
+    }
+
+    /// Taken from its contract, which is over, to rest until that day.
+    #[must_use]
+    pub fn quarantine(self, until: NaiveDate) -> Self {
+        Self { quarantined_until: Some(until), ..self.into_status(NumberStatus::Quarantined) }
+    }
+
+    /// Put aside until a time, whether a free SIM card carries it or none. Errors: `number_wrong_state`.
+    ///
+    /// Not twice: whoever reserves a number must hear that somebody did before.
+    pub fn reserve(self, until: DateTime<Utc>, now: DateTime<Utc>, today: NaiveDate) -> Result<Self> {
+        match self.standing(now, today) {
+            NumberStatus::Available => Ok(Self { reserved_until: Some(until), ..self.into_status(NumberStatus::Reserved) }),
+            status => Err(self.refused("reserve", status)),
+        }
+    }
+
+    /// A reserved number is available again, and one that went to another operator comes home, to rest until that day.
+    /// Errors: `number_wrong_state`.
+    ///
+    /// A quarantine is not cut short: it keeps calls and codes for the one before from the one after.
+    pub fn release(self, rest_until: NaiveDate, now: DateTime<Utc>, today: NaiveDate) -> Result<Self> {
+        match self.standing(now, today) {
+            NumberStatus::Reserved => Ok(self.into_status(NumberStatus::Available)),
+            NumberStatus::PortedOut => Ok(self.quarantine(rest_until)),
+            status => Err(self.refused("release", status)),
+        }
+    }
+
+    /// Goes to another operator. Errors: `number_wrong_state`, `number_on_sim`.
+    ///
+    /// A contract's number goes when the contract is over, from its quarantine.
+    pub fn port_out(self, now: DateTime<Utc>, today: NaiveDate) -> Result<Self> {
+        match self.standing(now, today) {
+            status @ (NumberStatus::Assigned | NumberStatus::PortedOut) => Err(self.refused("port_out", status)),
+            _ if self.sim_id.is_some() => Err(Error::new(refusal::NUMBER_ON_SIM).with("msisdn", self.msisdn)),
+            _ => Ok(self.into_status(NumberStatus::PortedOut)),
+        }
+    }
+
+    /// In that state, and nothing left of the one before.
+    fn into_status(self, status: NumberStatus) -> Self {
+        Self { status, contract_id: None, reserved_until: None, quarantined_until: None, ..self }
+    }
+
+    fn unavailable(self, status: NumberStatus) -> Error {
+        Error::new(refusal::NUMBER_NOT_AVAILABLE).with("msisdn", self.msisdn).with("status", status)
+    }
+
+    fn refused(self, action: &str, status: NumberStatus) -> Error {
+        Error::new(refusal::NUMBER_WRONG_STATE).with("msisdn", self.msisdn).with("action", action).with("status", status)
+    }
+}
+
+/// A phone number that is not in the database yet.
+#[derive(Clone, Debug)]
+pub struct NewNumber {
+    /// The number itself, in the country's form.
+    pub msisdn: String,
+    /// Where it stands.
+    pub status: NumberStatus,
+    /// The contract it is assigned to.
+    pub contract_id: Option<ContractId>,
+    /// The moment from which a reservation no longer counts.
+    pub reserved_until: Option<DateTime<Utc>>,
+    /// The first day on which it may be given out again.
+    pub quarantined_until: Option<NaiveDate>,
+    /// When it was added.
+    pub created_at: DateTime<Utc>,
+}
+
+impl NewNumber {
+    /// One that nobody has had yet.
+    #[must_use]
+    pub fn available(msisdn: String, created_at: DateTime<Utc>) -> Self {
+        let (contract_id, reserved_until, quarantined_until) = (None, None, None);
+        Self { msisdn, status: NumberStatus::Available, contract_id, reserved_until, quarantined_until, created_at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use kernel::Code;
+
+    use super::*;
+
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+    const CONTRACT: ContractId = ContractId::new(7);
+
+    fn today() -> NaiveDate {
+        NOW.date_naive()
+    }
+
+    fn rest() -> NaiveDate {
+        today() + TimeDelta::days(90)
+    }
+
+    /// A number in this state, with what belongs to it.
+    fn number(status: NumberStatus) -> Number {
+        Number {
+            id: NumberId::new(1),
+            msisdn: "+79161234567".into(),
+            status,
+            sim_id: (status == NumberStatus::Assigned).then_some(SimId::new(3)),
+            contract_id: (status == NumberStatus::Assigned).then_some(CONTRACT),
+            reserved_until: (status == NumberStatus::Reserved).then_some(NOW + TimeDelta::hours(1)),
+            quarantined_until: (status == NumberStatus::Quarantined).then_some(rest()),
+            created_at: NOW,
+            updated_at: NOW,
+            version: 1,
+        }
+    }
+
+    /// An action, and what it makes of a number in each state, in the order of [`NumberStatus::ALL`].
+    type Line = (&'static str, fn(Number) -> Result<Number>, [Result<NumberStatus, Code>; 5]);
+
+    #[test]
+    fn every_action_from_every_state_leads_where_the_table_says() {
+        use NumberStatus::{Assigned, Available, PortedOut, Quarantined, Reserved};
+        let taken = Err(refusal::NUMBER_NOT_AVAILABLE);
+        let wrong = Err(refusal::NUMBER_WRONG_STATE);
+        // what each action makes of an available, a reserved, an assigned, a quarantined number and one that went away
+        let table: [Line; 6] = [
+            ("put on a card", |number| number.put_on_sim(NOW, today()), [Ok(Available), taken, taken, taken, taken]),
+            ("assign", |number| number.assign(CONTRACT, NOW, today()), [Ok(Assigned), Ok(Assigned), taken, taken, taken]),
+            ("reserve", |number| number.reserve(NOW + TimeDelta::days(1), NOW, today()), [Ok(Reserved), wrong, wrong, wrong, wrong]),
+            ("release", |number| number.release(rest(), NOW, today()), [wrong, Ok(Available), wrong, wrong, Ok(Quarantined)]),
+            ("port out", |number| number.port_out(NOW, today()), [Ok(PortedOut), Ok(PortedOut), wrong, Ok(PortedOut), wrong]),
+            ("quarantine", |number| Ok(number.quarantine(rest())), [Ok(Quarantined); 5]),
+        ];
+        for (name, action, expected) in table {
+            for (status, expected) in NumberStatus::ALL.iter().zip(expected) {
+                let outcome = action(number(*status));
+                if let Ok(after) = &outcome {
+                    assert_eq!(after.contract_id.is_some(), after.status == Assigned, "{name} from {status}");
+                    assert_eq!(after.reserved_until.is_some(), after.status == Reserved, "{name} from {status}");
+                    assert_eq!(after.quarantined_until.is_some(), after.status == Quarantined, "{name} from {status}");
+                }
+                assert_eq!(outcome.map(|after| after.status).map_err(|error| error.code()), expected, "{name} from {status}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_card_carries_does_not_go_to_another_operator() {
+        for status in [NumberStatus::Available, NumberStatus::Reserved] {
+            let carried = Number { sim_id: Some(SimId::new(3)), ..number(status) };
+            assert_eq!(carried.port_out(NOW, today()).unwrap_err().code(), refusal::NUMBER_ON_SIM, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_reservation_and_a_quarantine_run_out_at_their_ends() {
+        let reserved = |until| Number { reserved_until: Some(until), ..number(NumberStatus::Reserved) };
+        assert_eq!(reserved(NOW).standing(NOW, today()), NumberStatus::Available);
+        assert_eq!(reserved(NOW + TimeDelta::microseconds(1)).standing(NOW, today()), NumberStatus::Reserved);
+        let resting = |until| Number { quarantined_until: Some(until), ..number(NumberStatus::Quarantined) };
+        assert_eq!(resting(today() + TimeDelta::days(1)).standing(NOW, today()), NumberStatus::Quarantined);
+        // then they are as good as available, for everything
+        for lapsed in [reserved(NOW), resting(today())] {
+            assert_eq!(lapsed.clone().shown(NOW, today()), number(NumberStatus::Available));
+            assert_eq!(lapsed.clone().put_on_sim(NOW, today()).unwrap(), number(NumberStatus::Available));
+            assert_eq!(lapsed.clone().assign(CONTRACT, NOW, today()).unwrap().status, NumberStatus::Assigned);
+            assert_eq!(lapsed.clone().reserve(NOW + TimeDelta::hours(1), NOW, today()).unwrap(), number(NumberStatus::Reserved));
+            assert_eq!(lapsed.release(rest(), NOW, today()).unwrap_err().args()[2], ("status", "available".to_owned()));
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! The SIM card and its states.
+//!
+//! A free card can be blocked, closed, or bound by activating a contract or by replacing a contract's card; a bound one
+//! follows its contract, and once it is unbound it is closed for good.
+//!
+//! A contract is active exactly while its card is (SPEC 14.3). So a bound card that an operator blocks suspends its
+//! contract: hold `no_sim` is on a contract exactly while its card is blocked or it has none.
+
+use chrono::{DateTime, Utc};
+use kernel::{
+    Code, Error, FieldErrors, Result,
+    error::field,
+    id::{ContractId, NumberId, SimId},
+    text_enum,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::refusal;
+
+text_enum! {
+    /// What a SIM card is made of.
+    pub enum SimKind {
+        /// A plastic card.
+        Physical = "physical",
+        /// A profile in the device.
+        Esim = "esim",
+    }
+}
+
+text_enum! {
+    /// Where a SIM card stands.
+    pub enum SimStatus {
+        /// Waits for a contract.
+        Free = "free",
+        /// Serves a contract.
+        Active = "active",
+        /// Suspended with its contract.
+        Suspended = "suspended",
+        /// Barred by an operator.
+        Blocked = "blocked",
+        /// Done with for good.
+        Closed = "closed",
+    }
+}
+
+text_enum! {
+    /// Why a bound SIM card can serve no longer.
+    pub enum SimLoss {
+        /// Nobody knows where it is.
+        Lost = "lost",
+        /// Somebody took it.
+        Stolen = "stolen",
+        /// It does not work.
+        Broken = "broken",
+    }
+}
+
+/// A SIM card.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, sqlx::FromRow)]
+#[schema(example = json!({
+    "id": 12, "iccid": "8970199123456789012", "imsi": "250991234567890", "puk_code": null, "kind": "physical", "status": "active",
+    "msisdn": "+79161234567", "number_id": 31, "contract_id": 7, "activated_at": "2026-01-15T10:00:00Z", "deactivated_at": null,
+    "block_reason": null, "created_at": "2026-01-15T09:30:00Z", "updated_at": "2026-01-15T10:00:00Z", "version": 2
+}))]
+pub struct Sim {
+    /// The id.
+    pub id: SimId,
+    /// The card's own number, 19 or 20 digits.
+    pub iccid: String,
+    /// The subscriber's identity in the network, 15 digits.
+    pub imsi: String,
+    /// The unblocking code; `null` without `sims:puk`.
+    pub puk_code: Option<String>,
+    /// Card or profile.
+    pub kind: SimKind,
+    /// Changes only through its actions and with its contract.
+    pub status: SimStatus,
+    /// The phone number it carries.
+    pub msisdn: Option<String>,
+    /// The number's id.
+    pub number_id: Option<NumberId>,
+    /// The contract it serves.
+    pub contract_id: Option<ContractId>,
+    /// When it began to serve a contract.
+    pub activated_at: Option<DateTime<Utc>>,
+    /// When it was closed.
+    pub deactivated_at: Option<DateTime<Utc>>,
+    /// Why it is blocked.
+    pub block_reason: Option<String>,
+    /// When it was registered.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+    /// Grows with every change.
+    pub version: i64,
+}
+
+impl Sim {
+    /// The form that is shown: without the PUK unless `with_puk`.
+    #[must_use]
+    pub fn shown(mut self, with_puk: bool) -> Self {
+        self.puk_code = self.puk_code.filter(|_| with_puk);
+        self
+    }
+
+    /// The SIM, if it can still be given to a contract. Errors: `sim_not_free`.
+    pub fn free(self) -> Result<Self> {
+        match self.status {
+            SimStatus::Free => Ok(self),
+            _ => Err(self.refused(refusal::NOT_FREE)),
+        }
+    }
+
+    /// Put to the service of a contract that is being activated. Errors: `sim_not_free`, `sim_without_number`.
+    pub fn bind(self, contract_id: ContractId, now: DateTime<Utc>) -> Result<Self> {
+        match (self.status, self.number_id) {
+            (SimStatus::Free, Some(_)) => {
+                Ok(Self { status: SimStatus::Active, contract_id: Some(contract_id), activated_at: Some(now), ..self })
+            }
+            (SimStatus::Free, None) => Err(Error::new(refusal::WITHOUT_NUMBER).with("iccid", self.iccid)),
+            _ => Err(self.refused(refusal::NOT_FREE)),
+        }
+    }
+
+    /// Takes over a contract and its number from another card; the number it carried until now is let go.
+    /// Errors: `sim_not_free`.
+    pub fn take_over(self, contract_id: ContractId, number: (NumberId, String), is_served: bool, now: DateTime<Utc>) -> Result<Self> {
+        let free = self.free()?;
+        Ok(Self {
+            status: with_contract(is_served),
+            contract_id: Some(contract_id),
+            number_id: Some(number.0),
+            msisdn: Some(number.1),
+            activated_at: Some(now),
+            ..free
+        })
+    }
+
+    /// Suspended because its contract is. Errors: `sim_not_active`.
+    ///
+    /// One that an operator blocks stays blocked: that is why its contract is being suspended.
+    pub fn suspend_with_contract(self) -> Result<Self> {
+        match (self.status, self.contract_id) {
+            (SimStatus::Active, _) => Ok(Self { status: SimStatus::Suspended, ..self }),
+            (SimStatus::Blocked, Some(_)) => Ok(self),
+            _ => Err(self.refused(refusal::NOT_ACTIVE)),
+        }
+    }
+
+    /// Serves again because its contract does. Errors: `sim_not_suspended`.
+    ///
+    /// One that an operator blocked stays blocked until the operator unblocks it, which comes right after.
+    pub fn resume_with_contract(self) -> Result<Self> {
+        match (self.status, self.contract_id) {
+            (SimStatus::Suspended, _) => Ok(Self { status: SimStatus::Active, ..self }),
+            (SimStatus::Blocked, Some(_)) => Ok(self),
+            _ => Err(self.refused(refusal::NOT_SUSPENDED)),
+        }
+    }
+
+    /// Barred. Errors: `sim_wrong_state`.
+    pub fn block(self, reason: &str) -> Result<Self> {
+        match self.status {
+            SimStatus::Free | SimStatus::Active | SimStatus::Suspended => {
+                Ok(Self { status: SimStatus::Blocked, block_reason: Some(reason.to_owned()), ..self })
+            }
+            SimStatus::Blocked | SimStatus::Closed => Err(self.impossible("block")),
+        }
+    }
+
+    /// What it was before it was blocked: free, or as its contract is. Errors: `sim_wrong_state`.
+    pub fn unblock(self, is_served: bool) -> Result<Self> {
+        match (self.status, self.contract_id) {
+            (SimStatus::Blocked, None) => Ok(Self { status: SimStatus::Free, block_reason: None, ..self }),
+            (SimStatus::Blocked, Some(_)) => Ok(Self { status: with_contract(is_served), block_reason: None, ..self }),
+            _ => Err(self.impossible("unblock")),
+        }
+    }
+
+    /// Done with before it ever served a contract; its number is let go. Errors: `sim_wrong_state`.
+    pub fn close(self, now: DateTime<Utc>) -> Result<Self> {
+        match (self.status, self.contract_id) {
+            (SimStatus::Free | SimStatus::Blocked, None) => Ok(self.closed(now)),
+            _ => Err(self.impossible("close")),
+        }
+    }
+
+    /// Taken from its contract and closed for good, its number let go. Errors: `sim_not_bound`.
+    pub fn unbind_and_close(self, now: DateTime<Utc>) -> Result<Self> {
+        match self.contract_id {
+            Some(_) => Ok(self.closed(now)),
+            None => Err(self.refused(refusal::NOT_BOUND)),
+        }
+    }
+
+    /// Whether these fields may change: all while it is free, kind and PUK until it is closed, then nothing.
+    ///
+    /// Errors: `read_only` in each field that may not change in this state, `sim_wrong_state` for a closed card.
+    pub fn editable(&self, changed: &[&str]) -> Result<()> {
+        let mut wrong = FieldErrors::default();
+        match self.status {
+            SimStatus::Free => {}
+            SimStatus::Closed if changed.is_empty() => {}
+            SimStatus::Closed => return Err(self.impossible("edit")),
+            SimStatus::Active | SimStatus::Suspended | SimStatus::Blocked => {
+                for name in changed.iter().filter(|name| !["kind", "puk_code"].contains(*name)) {
+                    wrong.add(name, field::READ_ONLY);
+                }
+            }
+        }
+        wrong.into_result()
+    }
+
+    fn closed(self, now: DateTime<Utc>) -> Self {
+        let (contract_id, number_id, msisdn, block_reason) = (None, None, None, None);
+        Self { status: SimStatus::Closed, contract_id, number_id, msisdn, block_reason, deactivated_at: Some(now), ..self }
+    }
+
+    fn refused(&self, code: Code) -> Error {
+        Error::new(code).with("status", self.status)
+    }
+
+    fn impossible(&self, action: &str) -> Error {
+        let bound = if self.contract_id.is_some() { "yes" } else { "no" };
+        self.refused(refusal::WRONG_STATE).with("action", action).with("bound", bound)
+    }
+}
+
+/// The state of a card that is bound and not blocked.
+fn with_contract(is_served: bool) -> SimStatus {
+    if is_served { SimStatus::Active } else { SimStatus::Suspended }
+}
+
+/// A SIM card that is not in the database yet.
+#[derive(Clone, Debug)]
+pub struct NewSim {
+    /// The card's own number.
+    pub iccid: String,
+    /// The subscriber's identity in the network.
+    pub imsi: String,
+    /// The unblocking code.
+    pub puk_code: Option<String>,
+    /// Card or profile.
+    pub kind: SimKind,
+    /// Where it stands.
+    pub status: SimStatus,
+    /// The number it carries: its id and the number itself.
+    pub number: Option<(NumberId, String)>,
+    /// The contract it serves.
+    pub contract_id: Option<ContractId>,
+    /// When it began to serve a contract.
+    pub activated_at: Option<DateTime<Utc>>,
+    /// When it was closed.
+    pub deactivated_at: Option<DateTime<Utc>>,
+    /// When it was registered.
+    pub created_at: DateTime<Utc>,
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::error::common;
+
+    use super::*;
+
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+    const CONTRACT: ContractId = ContractId::new(7);
+
+    fn sim((status, bound): (SimStatus, bool)) -> Sim {
+        Sim {
+            id: SimId::new(1),
+            iccid: "8970199123456789012".into(),
+            imsi: "250991234567890".into(),
+            puk_code: Some("12345678".into()),
+            kind: SimKind::Physical,
+            status,
+            msisdn: Some("+79161234567".into()),
+            number_id: Some(NumberId::new(1)),
+            contract_id: bound.then_some(CONTRACT),
+            activated_at: None,
+            deactivated_at: None,
+            block_reason: (status == SimStatus::Blocked).then(|| "fraud".to_owned()),
+            created_at: NOW,
+            updated_at: NOW,
+            version: 1,
+        }
+    }
+
+    /// Every state there can be: status, and whether a contract has the card.
+    const STATES: [(SimStatus, bool); 6] = [
+        (SimStatus::Free, false),
+        (SimStatus::Active, true),
+        (SimStatus::Suspended, true),
+        (SimStatus::Blocked, false),
+        (SimStatus::Blocked, true),
+        (SimStatus::Closed, false),
+    ];
+
+    /// An action, and what it makes of a card in each of [`STATES`].
+    type Line<'a> = (&'a str, &'a dyn Fn(Sim) -> Result<Sim>, [Result<SimStatus, Code>; 6]);
+
+    #[test]
+    fn every_action_from_every_state_leads_where_the_table_says() {
+        use SimStatus::{Active, Blocked, Closed, Free, Suspended};
+        let (taken, wrong) = (Err(refusal::NOT_FREE), Err(refusal::WRONG_STATE));
+        let (idle, serving, unbound) = (Err(refusal::NOT_ACTIVE), Err(refusal::NOT_SUSPENDED), Err(refusal::NOT_BOUND));
+        let take_over = |sim: Sim, is_served| sim.take_over(CONTRACT, (NumberId::new(2), "+79160000000".into()), is_served, NOW);
+        // what each makes of the states above, in their order
+        let table: [Line<'_>; 10] = [
+            ("bind", &|sim| sim.bind(CONTRACT, NOW), [Ok(Active), taken, taken, taken, taken, taken]),
+            ("take over", &|sim| take_over(sim, true), [Ok(Active), taken, taken, taken, taken, taken]),
+            ("take over a held contract", &|sim| take_over(sim, false), [Ok(Suspended), taken, taken, taken, taken, taken]),
+            ("suspend", &Sim::suspend_with_contract, [idle, Ok(Suspended), idle, idle, Ok(Blocked), idle]),
+            ("resume", &Sim::resume_with_contract, [serving, serving, Ok(Active), serving, Ok(Blocked), serving]),
+            ("block", &|sim| sim.block("fraud"), [Ok(Blocked), Ok(Blocked), Ok(Blocked), wrong, wrong, wrong]),
+            ("unblock", &|sim| sim.unblock(true), [wrong, wrong, wrong, Ok(Free), Ok(Active), wrong]),
+            ("unblock for a held contract", &|sim| sim.unblock(false), [wrong, wrong, wrong, Ok(Free), Ok(Suspended), wrong]),
+            ("close", &|sim| sim.close(NOW), [Ok(Closed), wrong, wrong, Ok(Closed), wrong, wrong]),
+            ("unbind", &|sim| sim.unbind_and_close(NOW), [unbound, Ok(Closed), Ok(Closed), unbound, Ok(Closed), unbound]),
+        ];
+        for (name, action, expected) in table {
+            for (state, expected) in STATES.into_iter().zip(expected) {
+                let outcome = action(sim(state));
+                if let Err(error) = &outcome {
+                    assert_eq!(error.args()[0], ("status", state.0.to_string()), "{name} from {state:?}");
+                }
+                if let Ok(after) = &outcome {
+                    assert!(STATES.contains(&(after.status, after.contract_id.is_some())), "{name} from {state:?}");
+                    assert_eq!(after.number_id.is_some(), after.status != Closed, "{name} from {state:?}");
+                    assert_eq!(after.msisdn.is_some(), after.number_id.is_some(), "{name} from {state:?}");
+                    assert_eq!(after.deactivated_at.is_some(), after.status == Closed, "{name} from {state:?}");
+                    assert_eq!(after.block_reason.is_some(), after.status == Blocked, "{name} from {state:?}");
+                }
+                assert_eq!(outcome.map(|sim| sim.status).map_err(|error| error.code()), expected, "{name} from {state:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn binding_needs_a_number_and_notes_when_and_to_what() {
+        let without = Sim { number_id: None, msisdn: None, ..sim((SimStatus::Free, false)) };
+        assert_eq!(without.bind(CONTRACT, NOW).unwrap_err().code(), refusal::WITHOUT_NUMBER);
+        let bound = sim((SimStatus::Free, false)).bind(CONTRACT, NOW).unwrap();
+        assert_eq!((bound.contract_id, bound.activated_at), (Some(CONTRACT), Some(NOW)));
+    }
+
+    #[test]
+    fn what_may_be_edited_gets_less_with_each_state() {
+        const ALL: [&str; 5] = ["iccid", "imsi", "puk_code", "kind", "msisdn"];
+        for state in STATES {
+            let refused = sim(state).editable(&ALL).err();
+            let fields = refused.iter().flat_map(|error| error.wrong_fields()).map(|wrong| wrong.pointer.as_str()).collect::<Vec<_>>();
+            let (code, expected): (_, &[&str]) = match state.0 {
+                SimStatus::Free => (None, &[]),
+                SimStatus::Closed => (Some(refusal::WRONG_STATE), &[]),
+                _ => (Some(common::INVALID), &["/iccid", "/imsi", "/msisdn"]),
+            };
+            assert_eq!((refused.as_ref().map(Error::code), fields.as_slice()), (code, expected), "{state:?}");
+            assert_eq!(sim(state).editable(&["kind", "puk_code"]).is_ok(), state.0 != SimStatus::Closed, "{state:?}");
+            assert!(sim(state).editable(&[]).is_ok());
+        }
+    }
+
+    #[test]
+    fn the_puk_is_shown_only_to_those_who_may_see_it() {
+        assert_eq!(sim((SimStatus::Free, false)).shown(true).puk_code.as_deref(), Some("12345678"));
+        assert_eq!(sim((SimStatus::Free, false)).shown(false).puk_code, None);
+    }
+}

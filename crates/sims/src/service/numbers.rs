@@ -1,0 +1,152 @@
+//! Phone numbers: adding, reserving, letting go, and what runs out by itself.
+
+use acl::{Granted, Permission, perm};
+use chrono::SubsecRound;
+use kernel::{
+    Context, Error, FieldErrors, Page, Paging, Result,
+    audit::Entry,
+    db::{Conn, Tx},
+    error::{Transient, common, field},
+    id::NumberId,
+};
+
+use super::{change_number, rest_until};
+use crate::{
+    input::{NumberFilter, NumberInput, NumberPortOutInput, NumberReserveInput},
+    model::{NewNumber, Number, SimBinding, refusal},
+    store,
+};
+
+/// How many numbers that are there already a refusal names.
+const MOST_NAMED: i64 = 10;
+
+/// One phone number, as it stands now. Errors: `number_not_found`.
+pub async fn get(conn: &mut Conn, context: &Context, _: &Granted<perm::SimsRead>, id: NumberId) -> Result<Number> {
+    let number = store::numbers::get(conn, id).await?.ok_or(refusal::NUMBER_NOT_FOUND)?;
+    Ok(number.shown(context.now, context.today()))
+}
+
+/// A page of phone numbers, as they stand now.
+pub async fn list(
+    conn: &mut Conn,
+    context: &Context,
+    _: &Granted<perm::SimsRead>,
+    filter: &NumberFilter,
+    paging: &Paging,
+) -> Result<Page<Number>> {
+    let (now, today) = (context.now, context.today());
+    Ok(store::numbers::list(conn, filter, now, today, paging).await?.map(|number| number.shown(now, today)))
+}
+
+/// A page of what a number served, the latest first. Errors: `number_not_found`.
+pub async fn history(conn: &mut Conn, _: &Granted<perm::SimsRead>, id: NumberId, paging: &Paging) -> Result<Page<SimBinding>> {
+    if !store::numbers::exists(conn, id).await? {
+        return Err(refusal::NUMBER_NOT_FOUND.into());
+    }
+    store::bindings::of_number(conn, id, paging).await
+}
+
+/// Adds a range of phone numbers, all or none. Errors: `number_duplicate`, naming the first ten that are there already.
+pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::SimsWrite>, input: &NumberInput) -> Result<Vec<Number>> {
+    let new: Vec<NewNumber> = input.msisdns(context.policy.country).map(|msisdn| NewNumber::available(msisdn, context.now)).collect();
+    let last = new.last().map_or(input.first.as_str(), |last| last.msisdn.as_str());
+    let present = store::numbers::between(tx, &input.first, last, MOST_NAMED).await?;
+    if !present.is_empty() {
+        let named: Vec<String> = present.into_iter().map(|number| number.msisdn).collect();
+        return Err(Error::new(refusal::NUMBER_DUPLICATE).with("numbers", named.join(", ")));
+    }
+    store::numbers::insert_all(tx, &new).await.map_err(|error| added_meanwhile(error, &input.first))?;
+    let numbers = store::numbers::between(tx, &input.first, last, input.count).await?;
+    for number in &numbers {
+        tx.record(Entry::new(granted.actor(), "number.created", "number", number.id).created(number));
+    }
+    Ok(numbers)
+}
+
+/// Puts a number aside until a time. Errors: `number_not_found`, `number_wrong_state`.
+pub async fn reserve(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::SimsWrite>,
+    id: NumberId,
+    input: &NumberReserveInput,
+) -> Result<Number> {
+    let before = store::numbers::lock(tx, id).await?.ok_or(refusal::NUMBER_NOT_FOUND)?;
+    let reserved = before.clone().reserve(input.until.trunc_subsecs(6), context.now, context.today())?;
+    change_number(tx, context, granted.actor(), "number.reserved", &before, reserved).await
+}
+
+/// Ends a reservation, or takes back a number that another operator returned.
+///
+/// Errors: `number_not_found`, `number_wrong_state`.
+pub async fn release(tx: &mut Tx, context: &Context, granted: &Granted<perm::SimsWrite>, id: NumberId) -> Result<Number> {
+    let before = store::numbers::lock(tx, id).await?.ok_or(refusal::NUMBER_NOT_FOUND)?;
+    let released = before.clone().release(rest_until(context)?, context.now, context.today())?;
+    let released = change_number(tx, context, granted.actor(), "number.released", &before, released).await?;
+    Ok(released.shown(context.now, context.today()))
+}
+
+/// Notes that a number went to another operator. Errors: `number_not_found`, `number_wrong_state`, `number_on_sim`.
+pub async fn port_out(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::SimsWrite>,
+    id: NumberId,
+    input: &NumberPortOutInput,
+) -> Result<Number> {
+    let before = store::numbers::lock(tx, id).await?.ok_or(refusal::NUMBER_NOT_FOUND)?;
+    let gone = before.clone().port_out(context.now, context.today())?;
+    let gone = store::numbers::update(tx, gone, context.now).await?;
+    let mut entry = Entry::new(granted.actor(), "number.ported_out", "number", id).change(&before, &gone);
+    if let Some(note) = &input.note {
+        entry = entry.note("note", note.as_str());
+    }
+    tx.record(entry);
+    Ok(gone)
+}
+
+/// Makes some of the numbers available whose reservation or quarantine has run out; answers how many, at most `limit`.
+///
+/// Until then they count as available all the same: this keeps the rows in step with the time.
+pub async fn free_lapsed(tx: &mut Tx, context: &Context, granted: &Granted<perm::SimsWrite>, limit: i64) -> Result<usize> {
+    let (now, today) = (context.now, context.today());
+    let lapsed = store::numbers::lock_lapsed(tx, now, today, limit).await?;
+    if lapsed.is_empty() {
+        return Ok(0);
+    }
+    let ids: Vec<NumberId> = lapsed.iter().map(|number| number.id).collect();
+    store::numbers::free_all(tx, &ids, now).await?;
+    for before in &lapsed {
+        let after = Number { updated_at: now, version: before.version + 1, ..before.clone().shown(now, today) };
+        tx.record(Entry::new(granted.actor(), "number.freed", "number", before.id).change(before, &after));
+    }
+    Ok(lapsed.len())
+}
+
+/// The number for a card: added if it is not there, else taken if it is available and no other card carries it.
+///
+/// Errors: `number_not_available`, `number_taken`, `number_duplicate` when somebody added it at the same time.
+pub(super) async fn number_to_carry(tx: &mut Tx, context: &Context, granted: &Granted<perm::SimsWrite>, msisdn: &str) -> Result<Number> {
+    let Some(number) = store::numbers::lock_msisdn(tx, msisdn).await? else {
+        let new = [NewNumber::available(msisdn.to_owned(), context.now)];
+        store::numbers::insert_all(tx, &new).await.map_err(|error| added_meanwhile(error, msisdn))?;
+        let number = store::numbers::lock_msisdn(tx, msisdn).await?.ok_or(refusal::NUMBER_NOT_FOUND)?;
+        tx.record(Entry::new(granted.actor(), "number.created", "number", number.id).created(&number));
+        return Ok(number);
+    };
+    let available = number.clone().put_on_sim(context.now, context.today())?;
+    if let Some(carrier) = number.sim_id {
+        let mut taken = FieldErrors::default();
+        taken.add("msisdn", field::DUPLICATE).existing_id = granted.may(Permission::SimsRead).then_some(carrier.get());
+        return Err(Error::new(refusal::NUMBER_TAKEN).with("msisdn", number.msisdn).fields(taken));
+    }
+    change_number(tx, context, granted.actor(), "number.freed", &number, available).await
+}
+
+/// Another request added the number between the look and the write: the next try sees it.
+fn added_meanwhile(error: Error, msisdn: &str) -> Error {
+    match error.code() == common::DUPLICATE {
+        true => Error::new(refusal::NUMBER_DUPLICATE).with("numbers", msisdn).transient(Transient::Collision),
+        false => error,
+    }
+}

@@ -1,0 +1,193 @@
+//! SIM cards as they are registered, read, edited and removed.
+
+use acl::{Granted, Permission, perm};
+use kernel::{
+    Context, Edit, Error, Expected, FieldErrors, Page, Paging, Result,
+    audit::Entry,
+    db::{Conn, Tx},
+    error::{Transient, common, field},
+    id::SimId,
+    search::{Found, Sought},
+};
+
+use super::{change_sim, numbers::number_to_carry, present};
+use crate::{
+    input::{FreeSimFilter, SimFilter, SimInput},
+    model::{NewSim, NumberStatus, Sim, SimBinding, SimKind, SimStatistics, SimStatus, refusal},
+    store,
+};
+
+/// One SIM card, without the PUK for those who may not see it. Errors: `sim_not_found`.
+pub async fn get(conn: &mut Conn, granted: &Granted<perm::SimsRead>, id: SimId) -> Result<Sim> {
+    let sim = store::sims::get(conn, id).await?.ok_or(refusal::NOT_FOUND)?;
+    Ok(sim.shown(granted.may(Permission::SimsPuk)))
+}
+
+/// A page of SIM cards, without the PUKs for those who may not see them.
+pub async fn list(conn: &mut Conn, granted: &Granted<perm::SimsRead>, filter: &SimFilter, paging: &Paging) -> Result<Page<Sim>> {
+    let with_puk = granted.may(Permission::SimsPuk);
+    Ok(store::sims::list(conn, filter, paging).await?.map(|sim| sim.shown(with_puk)))
+}
+
+/// A page of the SIM cards that wait for a contract.
+pub async fn list_free(conn: &mut Conn, granted: &Granted<perm::SimsRead>, filter: &FreeSimFilter, paging: &Paging) -> Result<Page<Sim>> {
+    list(conn, granted, &filter.into(), paging).await
+}
+
+/// A page of what a SIM card served, the latest first. Errors: `sim_not_found`.
+pub async fn history(conn: &mut Conn, _: &Granted<perm::SimsRead>, id: SimId, paging: &Paging) -> Result<Page<SimBinding>> {
+    if !store::sims::exists(conn, id).await? {
+        return Err(refusal::NOT_FOUND.into());
+    }
+    store::bindings::of_sim(conn, id, paging).await
+}
+
+/// How many SIM cards and numbers there are of each sort, as they stand now.
+pub async fn statistics(conn: &mut Conn, context: &Context, _: &Granted<perm::ReportsRead>) -> Result<SimStatistics> {
+    let mut found = SimStatistics::default();
+    for (about, word, count) in store::sims::counts(conn, context.now, context.today()).await? {
+        match (about.as_str(), word.parse(), word.parse(), word.parse()) {
+            ("sim_status", Ok(status), ..) => {
+                found.total += count;
+                *match status {
+                    SimStatus::Free => &mut found.by_status.free,
+                    SimStatus::Active => &mut found.by_status.active,
+                    SimStatus::Suspended => &mut found.by_status.suspended,
+                    SimStatus::Blocked => &mut found.by_status.blocked,
+                    SimStatus::Closed => &mut found.by_status.closed,
+                } += count;
+            }
+            ("sim_kind", _, Ok(kind), _) => {
+                *match kind {
+                    SimKind::Physical => &mut found.by_kind.physical,
+                    SimKind::Esim => &mut found.by_kind.esim,
+                } += count;
+            }
+            ("free_with_number", ..) => found.free_with_number = count,
+            ("number", .., Ok(status)) => *found.numbers.of(status) += count,
+            // the row still says what it waited for
+            ("lapsed", .., Ok(status)) => {
+                *found.numbers.of(status) -= count;
+                *found.numbers.of(NumberStatus::Available) += count;
+            }
+            _ => return Err(Error::internal(format!("{word} counts for nothing in {about}"))),
+        }
+    }
+    Ok(found)
+}
+
+/// Registers a free SIM card, with the number it is to carry.
+///
+/// Errors: `sim_duplicate` with every unique field that is taken, and, for those who may see it, by which card;
+/// `number_not_available`, `number_taken`.
+pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::SimsWrite>, input: &SimInput) -> Result<Sim> {
+    refuse_clashes(tx, granted, input, None).await?;
+    let number = match &input.msisdn {
+        Some(msisdn) => Some(number_to_carry(tx, context, granted, msisdn).await?),
+        None => None,
+    };
+    let new = NewSim {
+        iccid: input.iccid.clone(),
+        imsi: input.imsi.clone(),
+        puk_code: input.puk_code.clone(),
+        kind: input.kind,
+        status: SimStatus::Free,
+        number: number.map(|number| (number.id, number.msisdn)),
+        contract_id: None,
+        activated_at: None,
+        deactivated_at: None,
+        created_at: context.now,
+    };
+    let id = store::sims::insert(tx, &new).await.map_err(duplicate)?;
+    let sim = store::sims::get(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
+    tx.record(Entry::new(granted.actor(), "sim.created", "sim", id).created(&sim.clone().shown(false)));
+    Ok(sim.shown(granted.may(Permission::SimsPuk)))
+}
+
+/// Changes what may still be changed of a SIM card: all of it while it is free, its kind and its PUK until it is closed.
+///
+/// Errors: `sim_not_found`, `stale_version`, `invalid`, also for what may not change in its state, `sim_wrong_state` for a
+/// closed card, and those of [`create`].
+pub async fn edit(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::SimsWrite>,
+    id: SimId,
+    change: &Edit<SimInput>,
+    expected: &Expected,
+) -> Result<Sim> {
+    let before = store::sims::lock(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
+    expected.check(before.version)?;
+    let present_input = SimInput::of(&before);
+    let sees_puk = granted.may(Permission::SimsPuk);
+    let mut input = change.apply(&before.clone().shown(sees_puk), &present_input, context)?;
+    if !sees_puk && input.puk_code.is_none() {
+        // who cannot see it did not mean to clear it by leaving it out
+        input.puk_code.clone_from(&present_input.puk_code);
+    }
+    let changed = present_input.changed(&input);
+    before.editable(&changed)?;
+    if !changed.is_empty() {
+        refuse_clashes(tx, granted, &input, Some(id)).await?;
+        let number = match &input.msisdn {
+            Some(msisdn) if before.msisdn.as_ref() != Some(msisdn) => {
+                let number = number_to_carry(tx, context, granted, msisdn).await?;
+                Some((number.id, number.msisdn))
+            }
+            Some(_) => before.number_id.zip(before.msisdn.clone()),
+            None => None,
+        };
+        let (number_id, msisdn) = number.unzip();
+        let SimInput { iccid, imsi, puk_code, kind, .. } = input;
+        let after = Sim { iccid, imsi, puk_code, kind, number_id, msisdn, ..before.clone() };
+        let after = store::sims::edit(tx, after, context.now).await.map_err(duplicate)?;
+        let mut entry = Entry::new(granted.actor(), "sim.updated", "sim", id).change(&before.clone().shown(false), &after.shown(false));
+        if changed.contains(&"puk_code") {
+            entry = entry.note("puk_code", "changed");
+        }
+        tx.record(entry);
+    }
+    present(tx, granted, id).await
+}
+
+/// Removes a SIM card that never served a contract; its number stays. Errors: `sim_not_found`, `stale_version`,
+/// `sim_was_bound`, `sim_in_use` while a draft names it.
+pub async fn delete(tx: &mut Tx, granted: &Granted<perm::SimsDelete>, id: SimId, expected: &Expected) -> Result<()> {
+    let before = store::sims::lock(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
+    expected.check(before.version)?;
+    if store::bindings::was_bound(tx, id).await? {
+        return Err(Error::new(refusal::WAS_BOUND).with("status", before.status));
+    }
+    let in_use = |error: Error| if error.code() == common::IN_USE { Error::new(refusal::IN_USE).cause(error) } else { error };
+    store::sims::delete(tx, &before).await.map_err(in_use)?;
+    tx.record(Entry::new(granted.actor(), "sim.deleted", "sim", id).deleted(&before.shown(false)));
+    Ok(())
+}
+
+/// Closes a SIM card that never served a contract; its number is let go. Errors: `sim_not_found`, `sim_wrong_state`.
+pub async fn close(tx: &mut Tx, context: &Context, granted: &Granted<perm::SimsStatus>, id: SimId) -> Result<Sim> {
+    let before = store::sims::lock(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
+    let closed = before.clone().close(context.now)?;
+    change_sim(tx, context, &before, closed, Entry::new(granted.actor(), "sim.closed", "sim", id)).await?;
+    present(tx, granted, id).await
+}
+
+/// Errors: `sim_duplicate` with every unique field that another card has.
+async fn refuse_clashes(tx: &mut Tx, granted: &Granted<perm::SimsWrite>, input: &SimInput, but: Option<SimId>) -> Result<()> {
+    let mut taken = FieldErrors::default();
+    for clash in store::sims::clashes(tx, &input.iccid, &input.imsi, but).await? {
+        let error = taken.add(&clash.field, field::DUPLICATE);
+        error.existing_id = granted.may(Permission::SimsRead).then_some(clash.sim_id.get());
+    }
+    taken.into_error(refusal::DUPLICATE)
+}
+
+/// Another request took a unique value between the look and the write: the next try sees who has it, and says so.
+fn duplicate(error: Error) -> Error {
+    if error.code() == common::DUPLICATE { Error::new(refusal::DUPLICATE).transient(Transient::Collision) } else { error }
+}
+
+/// What the search box finds among SIM cards.
+pub async fn find_by_words(conn: &mut Conn, _: &Granted<perm::SimsRead>, sought: &Sought) -> Result<Vec<Found>> {
+    store::sims::SEARCHED.find(conn, sought).await
+}

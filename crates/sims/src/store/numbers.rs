@@ -1,0 +1,185 @@
+//! SQL of phone numbers.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use kernel::{
+    Page, Paging, Result,
+    db::{Arg, Bulk, Conn, Engine, Filter, Sql, Tx},
+    id::{ContractId, NumberId},
+    page::{KeyKind, ListSpec, OrderField},
+    text::search_text,
+};
+
+use crate::{
+    input::NumberFilter,
+    model::{NewNumber, Number, NumberStatus},
+};
+
+/// How lists of phone numbers are ordered.
+pub const LIST: ListSpec = ListSpec {
+    order_fields: &[
+        OrderField { name: "created_at", column: "numbers.created_at", kind: KeyKind::Time },
+        OrderField { name: "msisdn", column: "numbers.msisdn", kind: KeyKind::Text },
+    ],
+    default_order: "-created_at",
+    id: "numbers.id",
+    id_name: "id",
+};
+
+macro_rules! select {
+    ($tail:literal) => {
+        concat!(
+            "SELECT numbers.id, numbers.msisdn, numbers.status, sims.id AS sim_id, numbers.contract_id, numbers.reserved_until, ",
+            "numbers.quarantined_until, numbers.created_at, numbers.updated_at, numbers.version ",
+            "FROM numbers LEFT JOIN sims ON sims.number_id = numbers.id",
+            $tail
+        )
+    };
+}
+
+pub async fn get(conn: &mut Conn, id: NumberId) -> Result<Option<Number>> {
+    Sql::new(select!(" WHERE numbers.id = $1")).bind(id).optional(conn).await
+}
+
+pub async fn exists(conn: &mut Conn, id: NumberId) -> Result<bool> {
+    let found: Option<(NumberId,)> = Sql::new("SELECT id FROM numbers WHERE id = $1").bind(id).optional(conn).await?;
+    Ok(found.is_some())
+}
+
+/// The number, locked until the transaction ends; always after the card that carries it.
+pub async fn lock(tx: &mut Tx, id: NumberId) -> Result<Option<Number>> {
+    // in a statement of its own: only what is read after the lock is had is what the one before left, its card too
+    if tx.engine() == Engine::Postgres {
+        Sql::new("SELECT id FROM numbers WHERE id = $1 FOR UPDATE").bind(id).optional::<(NumberId,)>(tx).await?;
+    }
+    get(tx, id).await
+}
+
+/// The number found by itself, locked until the transaction ends.
+pub async fn lock_msisdn(tx: &mut Tx, msisdn: &str) -> Result<Option<Number>> {
+    if tx.engine() == Engine::Postgres {
+        let lock = Sql::new("SELECT id FROM numbers WHERE msisdn = $1 FOR UPDATE");
+        lock.bind(msisdn.to_owned()).optional::<(NumberId,)>(tx).await?;
+    }
+    Sql::new(select!(" WHERE numbers.msisdn = $1")).bind(msisdn.to_owned()).optional(tx).await
+}
+
+/// The number of a contract that the caller holds, locked until the transaction ends.
+pub async fn lock_of_contract(tx: &mut Tx, id: ContractId) -> Result<Option<Number>> {
+    if tx.engine() == Engine::Postgres {
+        Sql::new("SELECT id FROM numbers WHERE contract_id = $1 FOR UPDATE").bind(id).optional::<(NumberId,)>(tx).await?;
+    }
+    Sql::new(select!(" WHERE numbers.contract_id = $1")).bind(id).optional(tx).await
+}
+
+/// Reservations and quarantines that have run out.
+const LAPSED: &str = "(numbers.status = 'reserved' AND numbers.reserved_until <= ?) \
+     OR (numbers.status = 'quarantined' AND numbers.quarantined_until <= ?)";
+
+pub async fn list(conn: &mut Conn, filter: &NumberFilter, now: DateTime<Utc>, today: NaiveDate, paging: &Paging) -> Result<Page<Number>> {
+    let mut conditions = Filter::new(conn.engine());
+    // as they stand now: the sweep may not have come by yet
+    match filter.status {
+        Some(NumberStatus::Available) => {
+            conditions.values(&format!("(numbers.status = 'available' OR {LAPSED})"), [now.into(), today.into()]);
+        }
+        status => conditions.equal("numbers.status", status),
+    }
+    match filter.status {
+        Some(NumberStatus::Reserved) => conditions.value("numbers.reserved_until > ?", Some(now)),
+        Some(NumberStatus::Quarantined) => conditions.value("numbers.quarantined_until > ?", Some(today)),
+        _ => {}
+    }
+    conditions.equal("numbers.contract_id", filter.contract);
+    conditions.at_least("numbers.created_at", filter.created_at_after);
+    conditions.at_most("numbers.created_at", filter.created_at_before);
+    conditions.search("numbers", filter.search.as_deref());
+    paging.fetch(conn, select!(""), "numbers", conditions).await
+}
+
+/// Some numbers whose reservation or quarantine has run out, locked; those that somebody else is at are left to them.
+pub async fn lock_lapsed(tx: &mut Tx, now: DateTime<Utc>, today: NaiveDate, limit: i64) -> Result<Vec<Number>> {
+    let lock = match tx.engine() {
+        Engine::Sqlite => "",
+        // several instances sweep at once, and none waits for another
+        Engine::Postgres => " FOR UPDATE OF numbers SKIP LOCKED",
+    };
+    let lapsed = LAPSED.replacen('?', "$1", 1).replacen('?', "$2", 1);
+    let text = format!("{} WHERE {lapsed} LIMIT $3{lock}", select!(""));
+    Sql::owned(text).bind(now).bind(today).bind(limit).all(tx).await
+}
+
+/// Makes these available, whatever they waited for.
+pub async fn free_all(tx: &mut Tx, ids: &[NumberId], at: DateTime<Utc>) -> Result<u64> {
+    let places: Vec<String> = (0..ids.len()).map(|place| format!("${}", place + 2)).collect();
+    let text = format!(
+        "UPDATE numbers SET status = 'available', reserved_until = NULL, quarantined_until = NULL, updated_at = $1, version = version + 1 \
+         WHERE id IN ({})",
+        places.join(", ")
+    );
+    Sql::owned(text).bind(at).bind_all(ids.iter().map(|id| (*id).into())).execute(tx).await
+}
+
+/// The numbers from `first` to `last`, in order, at most `limit` of them.
+pub async fn between(conn: &mut Conn, first: &str, last: &str, limit: i64) -> Result<Vec<Number>> {
+    // text of one length is ordered as its digits are; another length is another country's
+    Sql::new(select!(" WHERE numbers.msisdn BETWEEN $1 AND $2 AND LENGTH(numbers.msisdn) = LENGTH($1) ORDER BY numbers.msisdn LIMIT $3"))
+        .bind(first.to_owned())
+        .bind(last.to_owned())
+        .bind(limit)
+        .all(conn)
+        .await
+}
+
+const COLUMNS: [&str; 9] =
+    ["msisdn", "status", "contract_id", "reserved_until", "quarantined_until", "search_text", "created_at", "updated_at", "version"];
+
+fn values(number: &NewNumber) -> Vec<Arg> {
+    vec![
+        (&number.msisdn).into(),
+        number.status.into(),
+        number.contract_id.into(),
+        number.reserved_until.into(),
+        number.quarantined_until.into(),
+        search_text([Some(number.msisdn.as_str())]).into(),
+        number.created_at.into(),
+        number.created_at.into(),
+        1_i64.into(),
+    ]
+}
+
+/// Writes new numbers under ids of the database's choice.
+pub async fn insert_all(tx: &mut Tx, numbers: &[NewNumber]) -> Result<()> {
+    let mut rows = Bulk::into_table("numbers", &COLUMNS);
+    for number in numbers {
+        rows.row(values(number));
+    }
+    rows.execute(tx).await
+}
+
+/// Writes many under ids reserved for them, from `first_id` on.
+pub async fn insert_all_from(tx: &mut Tx, first_id: i64, numbers: &[NewNumber]) -> Result<()> {
+    let columns: Vec<&str> = ["id"].into_iter().chain(COLUMNS).collect();
+    let mut rows = Bulk::into_table("numbers", &columns);
+    for (number, id) in numbers.iter().zip(first_id..) {
+        rows.row([Arg::from(id)].into_iter().chain(values(number)).collect());
+    }
+    rows.execute(tx).await
+}
+
+/// Writes the number's new state over the version it was made from, and answers it as it then stands.
+pub async fn update(tx: &mut Tx, number: Number, at: DateTime<Utc>) -> Result<Number> {
+    Sql::new(
+        "UPDATE numbers SET status = $3, contract_id = $4, reserved_until = $5, quarantined_until = $6, updated_at = $7, \
+         version = version + 1 WHERE id = $1 AND version = $2",
+    )
+    .bind(number.id)
+    .bind(number.version)
+    .bind(number.status)
+    .bind(number.contract_id)
+    .bind(number.reserved_until)
+    .bind(number.quarantined_until)
+    .bind(at)
+    .expect_one(tx)
+    .await?;
+    Ok(Number { updated_at: at, version: number.version + 1, ..number })
+}

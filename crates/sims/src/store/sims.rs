@@ -1,0 +1,237 @@
+//! SQL of SIM cards.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use kernel::{
+    Page, Paging, Result,
+    db::{Arg, Bulk, Conn, Engine, Filter, Sql, Tx},
+    id::{ContractId, CustomerId, SimId},
+    page::{KeyKind, ListSpec, OrderField},
+    search::{FoundType, Source},
+    text::search_text,
+};
+
+use crate::{
+    input::SimFilter,
+    model::{NewSim, Sim, SimStatus},
+};
+
+/// How lists of SIM cards are ordered.
+pub const LIST: ListSpec = ListSpec {
+    order_fields: &[
+        OrderField { name: "created_at", column: "sims.created_at", kind: KeyKind::Time },
+        OrderField { name: "iccid", column: "sims.iccid", kind: KeyKind::Text },
+        OrderField { name: "imsi", column: "sims.imsi", kind: KeyKind::Text },
+    ],
+    default_order: "-created_at",
+    id: "sims.id",
+    id_name: "id",
+};
+
+macro_rules! select {
+    ($tail:literal) => {
+        concat!(
+            "SELECT sims.id, sims.iccid, sims.imsi, sims.puk_code, sims.kind, sims.status, numbers.msisdn, sims.number_id, ",
+            "sims.contract_id, sims.activated_at, sims.deactivated_at, sims.block_reason, sims.created_at, sims.updated_at, sims.version ",
+            "FROM sims LEFT JOIN numbers ON numbers.id = sims.number_id",
+            $tail
+        )
+    };
+}
+
+pub async fn get(conn: &mut Conn, id: SimId) -> Result<Option<Sim>> {
+    Sql::new(select!(" WHERE sims.id = $1")).bind(id).optional(conn).await
+}
+
+pub async fn exists(conn: &mut Conn, id: SimId) -> Result<bool> {
+    let found: Option<(SimId,)> = Sql::new("SELECT id FROM sims WHERE id = $1").bind(id).optional(conn).await?;
+    Ok(found.is_some())
+}
+
+/// The card, locked until the transaction ends.
+pub async fn lock(tx: &mut Tx, id: SimId) -> Result<Option<Sim>> {
+    // in a statement of its own: only what is read after the lock is had is what the one before left, its number too
+    if tx.engine() == Engine::Postgres {
+        Sql::new("SELECT id FROM sims WHERE id = $1 FOR UPDATE").bind(id).optional::<(SimId,)>(tx).await?;
+    }
+    get(tx, id).await
+}
+
+/// The card that serves a contract, locked until the transaction ends.
+///
+/// Whoever changes which card that is holds the contract, and so does the caller: nothing moves between the statements.
+pub async fn lock_of_contract(tx: &mut Tx, id: ContractId) -> Result<Option<Sim>> {
+    if tx.engine() == Engine::Postgres {
+        Sql::new("SELECT id FROM sims WHERE contract_id = $1 FOR UPDATE").bind(id).optional::<(SimId,)>(tx).await?;
+    }
+    Sql::new(select!(" WHERE sims.contract_id = $1")).bind(id).optional(tx).await
+}
+
+pub async fn list(conn: &mut Conn, filter: &SimFilter, paging: &Paging) -> Result<Page<Sim>> {
+    let mut conditions = Filter::new(conn.engine());
+    conditions.equal("sims.status", filter.status);
+    conditions.equal("sims.kind", filter.kind);
+    conditions.equal("sims.contract_id", filter.contract);
+    conditions.when(filter.has_number == Some(true), "sims.number_id IS NOT NULL");
+    conditions.when(filter.has_number == Some(false), "sims.number_id IS NULL");
+    conditions.at_least("sims.created_at", filter.created_at_after);
+    conditions.at_most("sims.created_at", filter.created_at_before);
+    conditions.search("sims", filter.search.as_deref());
+    paging.fetch(conn, select!(""), "sims", conditions).await
+}
+
+/// How many cards and numbers there are of each sort: about what, which word of it, how many.
+pub async fn counts(conn: &mut Conn, now: DateTime<Utc>, today: NaiveDate) -> Result<Vec<(String, String, i64)>> {
+    // each line is answered from an index alone
+    Sql::new(
+        "SELECT 'sim_status' AS about, status AS word, CAST(COUNT(*) AS BIGINT) AS count FROM sims GROUP BY status \
+         UNION ALL SELECT 'sim_kind', kind, CAST(COUNT(*) AS BIGINT) FROM sims GROUP BY kind \
+         UNION ALL SELECT 'free_with_number', '', CAST(COUNT(*) AS BIGINT) FROM sims WHERE status = 'free' AND number_id IS NOT NULL \
+         UNION ALL SELECT 'number', status, CAST(COUNT(*) AS BIGINT) FROM numbers GROUP BY status \
+         UNION ALL SELECT 'lapsed', 'reserved', CAST(COUNT(*) AS BIGINT) FROM numbers WHERE status = 'reserved' AND reserved_until <= $1 \
+         UNION ALL SELECT 'lapsed', 'quarantined', CAST(COUNT(*) AS BIGINT) FROM numbers \
+             WHERE status = 'quarantined' AND quarantined_until <= $2",
+    )
+    .bind(now)
+    .bind(today)
+    .all(conn)
+    .await
+}
+
+/// A unique field and the SIM card that has its value already.
+#[derive(sqlx::FromRow)]
+pub struct Clash {
+    pub field: String,
+    pub sim_id: SimId,
+}
+
+/// Every unique field that another SIM card has already; `but` is the one that is being edited.
+pub async fn clashes(tx: &mut Tx, iccid: &str, imsi: &str, but: Option<SimId>) -> Result<Vec<Clash>> {
+    Sql::new(
+        "SELECT 'iccid' AS field, id AS sim_id FROM sims WHERE iccid = $1 AND id <> $3 \
+         UNION ALL SELECT 'imsi', id FROM sims WHERE imsi = $2 AND id <> $3",
+    )
+    .bind(iccid.to_owned())
+    .bind(imsi.to_owned())
+    .bind(but.map_or(0, SimId::get))
+    .all(tx)
+    .await
+}
+
+const COLUMNS: [&str; 13] = [
+    "iccid",
+    "imsi",
+    "puk_code",
+    "kind",
+    "status",
+    "number_id",
+    "contract_id",
+    "activated_at",
+    "deactivated_at",
+    "search_text",
+    "created_at",
+    "updated_at",
+    "version",
+];
+
+fn values(sim: &NewSim) -> Vec<Arg> {
+    let (number_id, msisdn) = sim.number.as_ref().map(|(id, msisdn)| (*id, msisdn.as_str())).unzip();
+    vec![
+        (&sim.iccid).into(),
+        (&sim.imsi).into(),
+        (&sim.puk_code).into(),
+        sim.kind.into(),
+        sim.status.into(),
+        number_id.into(),
+        sim.contract_id.into(),
+        sim.activated_at.into(),
+        sim.deactivated_at.into(),
+        search_text([Some(sim.iccid.as_str()), Some(sim.imsi.as_str()), msisdn]).into(),
+        sim.created_at.into(),
+        sim.created_at.into(),
+        1_i64.into(),
+    ]
+}
+
+pub async fn insert(tx: &mut Tx, sim: &NewSim) -> Result<SimId> {
+    let mut rows = Bulk::into_table("sims", &COLUMNS);
+    rows.row(values(sim));
+    rows.insert_one(tx).await
+}
+
+/// Writes many under ids reserved for them, from `first_id` on.
+pub async fn insert_all(tx: &mut Tx, first_id: i64, sims: &[NewSim]) -> Result<()> {
+    let columns: Vec<&str> = ["id"].into_iter().chain(COLUMNS).collect();
+    let mut rows = Bulk::into_table("sims", &columns);
+    for (sim, id) in sims.iter().zip(first_id..) {
+        rows.row([Arg::from(id)].into_iter().chain(values(sim)).collect());
+    }
+    rows.execute(tx).await
+}
+
+/// Writes the card's own fields over the version they were made from, and answers it as it then stands.
+pub async fn edit(tx: &mut Tx, sim: Sim, at: DateTime<Utc>) -> Result<Sim> {
+    Sql::new(
+        "UPDATE sims SET iccid = $3, imsi = $4, puk_code = $5, kind = $6, number_id = $7, search_text = $8, updated_at = $9, \
+         version = version + 1 WHERE id = $1 AND version = $2",
+    )
+    .bind(sim.id)
+    .bind(sim.version)
+    .bind(&sim.iccid)
+    .bind(&sim.imsi)
+    .bind(&sim.puk_code)
+    .bind(sim.kind)
+    .bind(sim.number_id)
+    .bind(search_text([Some(sim.iccid.as_str()), Some(sim.imsi.as_str()), sim.msisdn.as_deref()]))
+    .bind(at)
+    .expect_one(tx)
+    .await?;
+    Ok(Sim { updated_at: at, version: sim.version + 1, ..sim })
+}
+
+/// Brings the cards of all contracts of a subscriber in line with their contracts; one that an operator blocked stays so.
+/// Answers the cards that changed, with their new status and version.
+pub async fn follow_contracts_of(tx: &mut Tx, id: CustomerId, at: DateTime<Utc>) -> Result<Vec<(SimId, SimStatus, i64)>> {
+    let turn = "UPDATE sims SET status = $2, updated_at = $4, version = version + 1 \
+                WHERE status = $3 AND contract_id IN (SELECT id FROM contracts WHERE customer_id = $1 AND status = $2) RETURNING id, status, version";
+    let turned = async |tx: &mut Tx, to: SimStatus, from: SimStatus| -> Result<Vec<(SimId, SimStatus, i64)>> {
+        Sql::new(turn).bind(id).bind(to).bind(from).bind(at).all(tx).await
+    };
+    let mut all = turned(tx, SimStatus::Suspended, SimStatus::Active).await?;
+    all.extend(turned(tx, SimStatus::Active, SimStatus::Suspended).await?);
+    Ok(all)
+}
+
+/// Removes a card. Errors: `stale_version`, and `in_use` while another row names it.
+pub async fn delete(tx: &mut Tx, sim: &Sim) -> Result<()> {
+    Sql::new("DELETE FROM sims WHERE id = $1 AND version = $2").bind(sim.id).bind(sim.version).expect_one(tx).await
+}
+
+/// Writes the card's new state over the version it was made from, and answers it as it then stands.
+pub async fn update(tx: &mut Tx, sim: Sim, at: DateTime<Utc>) -> Result<Sim> {
+    Sql::new(
+        "UPDATE sims SET status = $3, number_id = $4, contract_id = $5, activated_at = $6, deactivated_at = $7, block_reason = $8, \
+         search_text = $9, updated_at = $10, version = version + 1 WHERE id = $1 AND version = $2",
+    )
+    .bind(sim.id)
+    .bind(sim.version)
+    .bind(sim.status)
+    .bind(sim.number_id)
+    .bind(sim.contract_id)
+    .bind(sim.activated_at)
+    .bind(sim.deactivated_at)
+    .bind(&sim.block_reason)
+    .bind(search_text([Some(sim.iccid.as_str()), Some(sim.imsi.as_str()), sim.msisdn.as_deref()]))
+    .bind(at)
+    .expect_one(tx)
+    .await?;
+    Ok(Sim { updated_at: at, version: sim.version + 1, ..sim })
+}
+
+/// How the search box finds SIM cards.
+pub const SEARCHED: Source = Source {
+    found_type: FoundType::Sim,
+    table: "sims",
+    from: "sims LEFT JOIN numbers ON numbers.id = sims.number_id",
+    title: "sims.iccid",
+    detail: "numbers.msisdn",
+};
