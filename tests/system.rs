@@ -14,4 +14,5 @@ mod program;
 mod records;
 mod sim_cards;
 mod sim_swap;
+mod tickets;
 mod walks;

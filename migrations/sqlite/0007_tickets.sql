@@ -1,4 +1,4 @@
--- Support tickets and their journal.
+-- Support tickets with their journal, comments and attached files.
 
 CREATE TABLE tickets (
     id                INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -19,6 +19,10 @@ CREATE TABLE tickets (
     resolved_at       TEXT,
     closed_at         TEXT,
     resolution        TEXT,
+    stopped_at         TEXT,
+    stopped_for        INTEGER NOT NULL DEFAULT 0,
+    response_seconds   INTEGER,
+    resolution_seconds INTEGER,
     search_text       TEXT    NOT NULL,
     created_at        TEXT    NOT NULL,
     updated_at        TEXT    NOT NULL,
@@ -29,9 +33,12 @@ CREATE INDEX tickets_contract ON tickets (contract_id, id);
 CREATE INDEX tickets_status ON tickets (status, id);
 CREATE INDEX tickets_category ON tickets (category, id);
 CREATE INDEX tickets_priority ON tickets (priority_rank, id);
-CREATE INDEX tickets_assigned_to ON tickets (assigned_to, id);
+CREATE INDEX tickets_assigned_to ON tickets (assigned_to, due_at, id);
 CREATE INDEX tickets_created_at ON tickets (created_at, id);
 CREATE INDEX tickets_due_at ON tickets (due_at, id);
+-- what is open is little beside what is over: the queues are read from these alone
+CREATE INDEX tickets_open_due_at ON tickets (due_at, id) WHERE status NOT IN ('resolved', 'closed');
+CREATE INDEX tickets_open_assigned_to ON tickets (assigned_to, due_at, id) WHERE status NOT IN ('resolved', 'closed');
 
 CREATE TABLE ticket_journal (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -44,7 +51,40 @@ CREATE TABLE ticket_journal (
     to_status   TEXT    NOT NULL,
     note        TEXT
 ) STRICT;
-CREATE INDEX ticket_journal_ticket ON ticket_journal (ticket_id, id);
+CREATE INDEX ticket_journal_ticket ON ticket_journal (ticket_id, at, id);
+
+CREATE TABLE ticket_comments (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    ticket_id   INTEGER NOT NULL REFERENCES tickets (id) ON DELETE CASCADE,
+    author_id   INTEGER REFERENCES users (id),
+    author      TEXT NOT NULL,
+    is_internal INTEGER NOT NULL,
+    text        TEXT NOT NULL,
+    created_at  TEXT NOT NULL
+) STRICT;
+CREATE INDEX ticket_comments_ticket ON ticket_comments (ticket_id, created_at, id);
+
+-- the files themselves lie in the store of files, each under its key
+CREATE TABLE ticket_attachments (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    ticket_id   INTEGER NOT NULL REFERENCES tickets (id) ON DELETE CASCADE,
+    file_key    TEXT NOT NULL UNIQUE,
+    name        TEXT NOT NULL,
+    media_type  TEXT NOT NULL,
+    size        INTEGER NOT NULL,
+    sha256      TEXT NOT NULL,
+    uploaded_by INTEGER REFERENCES users (id),
+    uploader    TEXT NOT NULL,
+    created_at  TEXT NOT NULL
+) STRICT;
+CREATE INDEX ticket_attachments_ticket ON ticket_attachments (ticket_id, created_at, id);
+
+-- files that no attachment names, or not yet: written down before the file is, so that none is ever lost sight of
+CREATE TABLE leftover_files (
+    file_key TEXT NOT NULL PRIMARY KEY,
+    since    TEXT NOT NULL
+) STRICT;
+CREATE INDEX leftover_files_since ON leftover_files (since);
 
 CREATE VIRTUAL TABLE tickets_search USING fts5 (search_text, content = 'tickets', content_rowid = 'id', tokenize = 'trigram');
 CREATE TRIGGER tickets_search_insert AFTER INSERT ON tickets BEGIN

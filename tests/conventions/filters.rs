@@ -42,11 +42,20 @@ pub fn tried(ids: &BTreeMap<&str, i64>) -> Vec<Tried> {
         ("/payments/pending", "contract", id("contract"), "contract_id", none()),
         words("/payments/pending", "payment_method", "card", "payment_method", "cash"),
         words("/tickets", "status", "new", "status", "closed"),
-        words("/tickets", "category", "sim", "category", "complaint"),
-        words("/tickets", "priority", "critical", "priority", "high"),
+        words("/tickets", "category", "sim", "category", "other"),
+        words("/tickets", "priority", "critical", "priority", ""),
         ("/tickets", "customer", id("customer"), "customer_id", none()),
         ("/tickets", "contract", id("contract"), "contract_id", none()),
         ("/tickets", "assigned_to", id("worker"), "assigned_to", none()),
+        words("/tickets/my_tickets", "status", "in_progress", "status", "closed"),
+        words("/tickets/my_tickets", "category", "tariff", "category", "sim"),
+        words("/tickets/my_tickets", "priority", "high", "priority", "critical"),
+        words("/tickets/unassigned", "status", "new", "status", "waiting"),
+        words("/tickets/unassigned", "category", "billing", "category", "complaint"),
+        words("/tickets/unassigned", "priority", "critical", "priority", "high"),
+        words("/tickets/overdue", "status", "in_progress", "status", "waiting"),
+        words("/tickets/overdue", "category", "complaint", "category", "sim"),
+        words("/tickets/overdue", "priority", "medium", "priority", "low"),
         words("/users", "role", "employee", "role", "nobody"),
         words("/users", "is_active", "false", "is_active", ""),
         words("/roles", "is_builtin", "false", "is_builtin", ""),
@@ -128,13 +137,19 @@ scenario! {
         assert_eq!((with.len(), without.len()), (6, 1));
         assert!(with.iter().all(|sim| sim["msisdn"].is_string()) && without[0]["msisdn"].is_null());
 
-        assert_eq!((rows(&admin, "/tickets?overdue=true").await.len(), rows(&admin, "/tickets?overdue=false").await.len()), (0, 6));
+        let numbers = |rows: Vec<Value>| rows.iter().map(|ticket| text(&ticket["number"])).collect::<BTreeSet<_>>();
+        let all = rows(&admin, "/tickets").await.len();
+        let overdue = rows(&admin, "/tickets?overdue=true").await;
+        assert!(overdue.len() == 6 && overdue.iter().all(|ticket| ticket["subject"] == "Просрочено" && ticket["is_overdue"] == true), "{overdue:?}");
+        assert_eq!(numbers(overdue), numbers(rows(&admin, "/tickets/overdue").await));
         // past the deadline of the critical ones and before that of the others
         app.advance(chrono::TimeDelta::hours(5));
         let overdue = rows(&admin, "/tickets?overdue=true").await;
-        assert!(overdue.len() == 3 && overdue.iter().all(|ticket| ticket["priority"] == "critical" && ticket["is_overdue"] == true), "{overdue:?}");
+        assert!(overdue.len() == 9 && overdue.iter().all(|ticket| ticket["is_overdue"] == true), "{overdue:?}");
+        assert_eq!(overdue.iter().filter(|ticket| ticket["priority"] == "critical").count(), 3);
+        assert_eq!(numbers(overdue), numbers(rows(&admin, "/tickets/overdue").await));
         let others = rows(&admin, "/tickets?overdue=false").await;
-        assert!(others.len() == 3 && others.iter().all(|ticket| ticket["is_overdue"] == false), "{others:?}");
+        assert!(others.len() == all - 9 && others.iter().all(|ticket| ticket["is_overdue"] == false), "{others:?}");
     }
 
     async fn ranges_of_time_hold_both_their_ends(app) {

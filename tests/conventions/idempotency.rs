@@ -194,6 +194,7 @@ scenario! {
         let number = id(&admin.post("/numbers", json!({"first": "+79990000001"})).await.expect(201)[0]);
         let user = id(&admin.post("/users", json!({"username": "worker", "full_name": "x", "role": "operator", "password": PASSWORD})).await.expect(201));
         let ticket = id(&admin.post("/tickets", json!({"customer_id": customer, "category": "sim", "subject": "x", "description": "x"})).await.expect(201));
+        let given = id(&admin.post("/tickets", json!({"customer_id": customer, "category": "sim", "subject": "x", "description": "x", "assigned_to": user})).await.expect(201));
         let pair = app.stranger().post("/auth/login", json!({"username": "admin", "password": PASSWORD})).await.expect(200);
         let stranger = app.stranger();
         let steps: Vec<(&Client, String, Value)> = vec![
@@ -230,7 +231,14 @@ scenario! {
             (&admin, format!("/payments/{}/fail", pending[2]), json!({"reason": "x"})),
             (&admin, "/tickets".into(), json!({"customer_id": customer, "category": "sim", "subject": "x", "description": "x"})),
             (&admin, format!("/tickets/{ticket}/assign"), json!({"user_id": user})),
+            (&admin, format!("/tickets/{ticket}/wait"), json!({"reason": "x"})),
+            (&admin, format!("/tickets/{ticket}/resume"), json!({})),
+            (&admin, format!("/tickets/{ticket}/change_priority"), json!({"priority": "low"})),
+            (&admin, format!("/tickets/{ticket}/comments"), json!({"text": "x"})),
             (&admin, format!("/tickets/{ticket}/resolve"), json!({"resolution": "x"})),
+            (&admin, format!("/tickets/{ticket}/close"), json!({})),
+            (&admin, format!("/tickets/{ticket}/reopen"), json!({"reason": "x"})),
+            (&admin, format!("/tickets/{given}/start_work"), json!({})),
             (&admin, "/users".into(), json!({"username": "second", "full_name": "x", "role": "operator", "password": PASSWORD})),
             (&admin, format!("/users/{user}/block"), json!({"reason": "x", "until": null})),
             (&admin, format!("/users/{user}/unblock"), json!({})),
@@ -251,6 +259,18 @@ scenario! {
             assert_eq!((essence(&again), app.count("audit").await), (essence(&first), rows), "{path}");
         }
 
+        // a file: other boundaries around the same one are the same request
+        let files = format!("/tickets/{ticket}/attachments");
+        let keyed = admin.with("idempotency-key", "file");
+        let first = Reply::read("file".into(), keyed.file(&files, "a.txt", "text/plain", b"text").send().await.unwrap()).await;
+        let elsewhere = "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\ntext\r\n--edge--\r\n";
+        let again = keyed.request(reqwest::Method::POST, &files).header("content-type", "multipart/form-data; boundary=edge").body(elsewhere);
+        let again = Reply::read("file".into(), again.send().await.unwrap()).await;
+        assert!(first.status == 201 && is_replay(&again), "{} {}", first.text, again.text);
+        assert_eq!((essence(&again), app.count("ticket_attachments").await, app.count("leftover_files").await), (essence(&first), 1, 0));
+        Reply::read("file".into(), keyed.file(&files, "a.txt", "text/plain", b"other").send().await.unwrap()).await.refused(422, "idempotency_key_reused");
+        assert_eq!((app.count("ticket_attachments").await, app.count("leftover_files").await), (1, 0));
+        tried.insert("/tickets/{id}/attachments".to_owned());
         // a form
         let form = || stranger.with("idempotency-key", "form").request(reqwest::Method::POST, "/auth/token").form(&[("username", "admin"), ("password", PASSWORD)]);
         let (first, again) = (Reply::read("form".into(), form().send().await.unwrap()).await, Reply::read("form".into(), form().send().await.unwrap()).await);

@@ -134,6 +134,20 @@ pub async fn furnish(app: &App) -> Client {
         }
         pass(app, n);
     }
+    // the administrator's own, of which those that say so are overdue
+    let me = id(&admin.get("/auth/me").await.expect(200));
+    for n in 0..7 {
+        let (category, priority) = (["complaint", "tariff"][n % 2], ["medium", "high"][n % 2]);
+        let subject = if n < 6 { "Просрочено" } else { "Жалоба" };
+        let one = json!({"customer_id": customers[n], "category": category, "priority": priority, "subject": subject, "description": "Сломалось", "assigned_to": me});
+        let ticket = id(&admin.post("/tickets", one).await.expect(201));
+        if n % 3 == 0 {
+            admin.post(&format!("/tickets/{ticket}/start_work"), json!({})).await.expect(200);
+        }
+        pass(app, n);
+    }
+    app.advance(TimeDelta::seconds(1));
+    app.execute("UPDATE tickets SET due_at = created_at WHERE subject = 'Просрочено'").await;
     for n in 0..5 {
         admin
             .post("/auth/api-tokens", json!({"name": format!("script {n}"), "permissions": ["customers:read"], "expires_at": null}))

@@ -59,6 +59,15 @@ impl Client {
         request
     }
 
+    /// A form with a file of this name and type.
+    pub fn file(&self, path: &str, name: &str, media_type: &str, content: &[u8]) -> RequestBuilder {
+        let head = format!(
+            "--frontier\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: {media_type}\r\n\r\n"
+        );
+        let body = [head.as_bytes(), content, b"\r\n--frontier--\r\n"].concat();
+        self.request(Method::POST, path).header("content-type", "multipart/form-data; boundary=frontier").body(body)
+    }
+
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Reply {
         let asked = format!("{method} {path} {}", body.as_ref().map(ToString::to_string).unwrap_or_default());
         let request = self.request(method, path);

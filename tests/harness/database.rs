@@ -61,8 +61,10 @@ impl TestDatabase {
 
     /// The variables a server on this database is started with.
     pub fn variables(&self) -> BTreeMap<String, String> {
+        let files = format!("file://{}", self.files().display());
         let pairs = [
             ("DATABASE_URL", self.url.as_str()),
+            ("ATTACHMENTS_URL", files.as_str()),
             ("JWT_SECRET", "a secret of the tests, and of nobody else"),
             ("ADMIN_PASSWORD", PASSWORD),
             ("WORKERS", "1"),
@@ -71,6 +73,11 @@ impl TestDatabase {
             ("ACCESS_TOKEN_MINUTES", "1440"),
         ];
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    }
+
+    /// Where the files of this database are.
+    pub fn files(&self) -> PathBuf {
+        folder().join(format!("{}.files", self.name))
     }
 
     pub fn settings(&self) -> Settings {
@@ -98,6 +105,7 @@ impl TestDatabase {
     }
 
     pub async fn remove(&self) {
+        let _none_there = std::fs::remove_dir_all(self.files());
         match self.engine {
             Engine::Sqlite => {
                 for end in ["", "-wal", "-shm", "-migrate.lock"] {

@@ -10,9 +10,14 @@ fn place() -> Place {
 }
 
 /// Every variable with a value that it cannot have.
-const WRONG: [(&str, &str); 27] = [
+const WRONG: [(&str, &str); 32] = [
     ("ACCESS_TOKEN_MINUTES", "soonish"),
     ("ADMIN_PASSWORD", "hunter2"),
+    ("ATTACHMENTS_S3_ENDPOINT", "gopher://s3"),
+    ("ATTACHMENTS_S3_KEY_ID", "ab"),
+    ("ATTACHMENTS_S3_REGION", "The Moon"),
+    ("ATTACHMENTS_S3_SECRET_KEY", "hunter2"),
+    ("ATTACHMENTS_URL", "ftp://files"),
     ("BIND", "everywhere"),
     ("BODY_SECONDS", "0"),
     ("CORS_ALLOWED_ORIGINS", "javascript:alert"),

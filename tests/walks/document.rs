@@ -125,8 +125,14 @@ fn inputs() -> Vec<(&'static str, Parse)> {
         sims::SimInput,
         tariffs::TariffInput,
         tickets::AssignInput,
+        tickets::CloseInput,
+        tickets::CommentInput,
+        tickets::NewTicket,
+        tickets::PriorityInput,
+        tickets::ReopenInput,
         tickets::ResolveInput,
         tickets::TicketInput,
+        tickets::WaitInput,
     ]
 }
 

@@ -26,7 +26,15 @@ use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::{edge, idempotency, openapi, problem::Refused, routes, settings::Settings, state::State};
+use crate::{
+    edge,
+    files::{self, Files},
+    idempotency, openapi,
+    problem::Refused,
+    routes,
+    settings::Settings,
+    state::State,
+};
 
 /// Longest wait for a request's head.
 const HEAD_WAIT: Duration = Duration::from_secs(5);
@@ -61,7 +69,8 @@ pub async fn open(settings: Settings, clock: Clock, cost: PasswordCost) -> Resul
     };
     let access = Access::new(db.clone(), &access_settings)?;
     let seals = [Some(secret), settings.jwt_secret_previous.clone()].into_iter().flatten().collect();
-    let state = State::new(db, access, clock, settings, seals);
+    let files = Files::open(&settings.files_at)?;
+    let state = State::new(db, access, files, clock, settings, seals);
     let context = state.context(Origin { request_id: "start".into(), address: None });
     let (name, password) = (&state.settings.admin_username, state.settings.admin_password.as_ref());
     // a start is not given up for a slow disk or for somebody who starts at the same time; nor is a password that was made lost
@@ -212,8 +221,8 @@ fn cors(settings: &Settings) -> Cors {
     settings.cors_allowed_origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
-/// Chores between requests: the log of personal data read, last uses of tokens, keys past their life, numbers whose
-/// reservation or quarantine has run out.
+/// Chores between requests: the log of personal data read, last uses of tokens, keys past their life, files left over,
+/// numbers whose reservation or quarantine has run out.
 pub async fn chores(state: Arc<State>) {
     let mut seconds: u64 = 0;
     let mut more_numbers = false;
@@ -232,6 +241,9 @@ pub async fn chores(state: Arc<State>) {
             let context = state.context(Origin { request_id: "chores".into(), address: None });
             if let Err(error) = idempotency::forget_old(&state.db, &context).await {
                 log::warn!("old idempotency keys stay for now: {error}");
+            }
+            if let Err(error) = files::sweep(&state).await {
+                log::warn!("files that are nobody's stay for now: {error}");
             }
         }
     }

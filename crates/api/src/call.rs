@@ -177,6 +177,16 @@ impl Call {
         self.request.extensions().get::<Arc<Caller>>().cloned().map(SignedIn)
     }
 
+    /// Refuses a key that cannot be one, for a handler that does something before it writes.
+    pub fn check_idempotency_key(&self) -> Result<()> {
+        self.idempotency_key().map(drop)
+    }
+
+    /// Whether the caller has what this tag names, by `If-None-Match`.
+    pub fn has_already(&self, tag: &str) -> bool {
+        self.header(header::IF_NONE_MATCH).is_some_and(|tags| is_among(tags, tag))
+    }
+
     fn idempotency_key(&self) -> Result<Option<Key>> {
         if self.request.method() != Method::POST {
             return Ok(None);
@@ -196,6 +206,11 @@ impl Call {
             request: format!("{} {} {}", self.request.method(), self.request.uri(), digest.0),
         }))
     }
+}
+
+/// Whether a tag is among those of an `If-None-Match`.
+fn is_among(tags: &str, tag: &str) -> bool {
+    tags.split(',').map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag)
 }
 
 /// A page of a list.
@@ -307,8 +322,7 @@ impl Responder for Answer {
         }
         if let Some(etag) = self.etag {
             let known = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-            let same = |tag: &str| tag.trim() == "*" || tag.trim().trim_start_matches("W/") == etag;
-            let unchanged = request.method() == Method::GET && known.is_some_and(|tags| tags.split(',').any(same));
+            let unchanged = request.method() == Method::GET && known.is_some_and(|tags| is_among(tags, &etag));
             response.insert_header((header::ETAG, etag));
             if unchanged {
                 return response.status(StatusCode::NOT_MODIFIED).finish();

@@ -33,10 +33,14 @@ pub const BODY_LIMIT: usize = 1024 * 1024;
 #[derive(Clone, Debug, Default)]
 pub struct BodyDigest(pub String);
 
+/// The body's length, where the request says it.
+pub(crate) fn announced_length(request: &HttpRequest) -> Option<u64> {
+    request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok())
+}
+
 async fn read_body(request: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
     guard::let_in(request).await?;
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > BODY_LIMIT) {
+    if announced_length(request).is_some_and(|length| length > BODY_LIMIT as u64) {
         return Err(Error::new(common::BODY_TOO_LARGE).with("limit", BODY_LIMIT));
     }
     let read = async {
@@ -152,6 +156,24 @@ impl<T: FromStr + 'static> FromRequest for PathPart<T> {
     }
 }
 
+/// The two ids of a path such as `/tickets/{id}/attachments/{attachment_id}`.
+pub struct PathPair<A, B>(pub A, pub B);
+
+impl<A: FromStr + 'static, B: FromStr + 'static> FromRequest for PathPair<A, B> {
+    type Error = Refused;
+    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            guard::let_in(&request).await?;
+            let mut parts = request.match_info().iter().map(|(_, text)| text);
+            let pair = parts.next().and_then(|text| text.parse().ok()).zip(parts.next().and_then(|text| text.parse().ok()));
+            pair.map(|(first, second)| Self(first, second)).ok_or_else(|| common::NO_SUCH_PATH.into())
+        })
+    }
+}
+
 /// Characters a parameter may have, where its filter says nothing of it.
 const LONGEST_PARAMETER: usize = 200;
 
@@ -162,6 +184,33 @@ fn is_plain_text(schema: &Object) -> bool {
         SchemaType::AnyValue => false,
     };
     text && schema.format.is_none() && schema.pattern.is_none() && schema.enum_values.is_none()
+}
+
+/// The parameters of a query that is no list.
+pub struct Query<F>(pub F);
+
+impl<F> Deref for Query<F> {
+    type Target = F;
+
+    fn deref(&self) -> &F {
+        &self.0
+    }
+}
+
+impl<F: DeserializeOwned + IntoParams + 'static> FromRequest for Query<F> {
+    type Error = Refused;
+    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            guard::let_in(&request).await?;
+            let (pairs, mut wrong) = parameters(request.query_string(), &F::into_params(|| Some(ParameterIn::Query)))?;
+            let read = read_filters(pairs, &mut wrong);
+            wrong.into_error(common::INVALID_PARAMETER)?;
+            read.map(Self).ok_or_else(|| common::MALFORMED.into())
+        })
+    }
 }
 
 /// A list's filters, and how it may be ordered.

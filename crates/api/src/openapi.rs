@@ -294,7 +294,8 @@ fn complete_operation(path: &str, method: &str, can_be_read: bool, operation: &m
 /// Whether a response shows one resource, rather than a list or tokens.
 fn shows_version(response: &Value) -> bool {
     let name = response["content"]["application/json"]["schema"]["$ref"].as_str().unwrap_or_default();
-    !name.contains("List_") && !name.is_empty()
+    let is_file = !response["content"]["application/octet-stream"].is_null();
+    is_file || (!name.contains("List_") && !name.is_empty())
 }
 
 fn complete_response(status: &str, response: &mut Value) {

@@ -23,6 +23,8 @@ use kernel::{
     db::DatabaseUrl,
 };
 
+use crate::files::{FilesAt, S3};
+
 /// Everything that can be set.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -60,6 +62,8 @@ pub struct Settings {
     pub workers: usize,
     /// Sign-ins an address may try in a minute.
     pub sign_ins_per_minute: NonZeroU32,
+    /// Where files are.
+    pub files_at: FilesAt,
     /// Longest wait for a request's body, in seconds.
     pub body_seconds: u64,
     /// Longest wait for running requests when stopping, in seconds.
@@ -182,6 +186,7 @@ impl Settings {
                 from.listed("TICKET_HOLIDAYS", "dates, such as 2026-01-01, separated by commas", date).into_iter().collect(),
             ),
         };
+        let files_at = files_at(&mut from, &database_url);
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let settings = Self {
             bind,
@@ -216,6 +221,7 @@ impl Settings {
                 |text| text.parse().ok(),
                 NonZeroU32::MIN.saturating_add(29),
             ),
+            files_at,
             body_seconds: from.number("BODY_SECONDS", "a number of seconds from 1 to 300", 1..=300, 15).unsigned_abs(),
             shutdown_seconds: from.number("SHUTDOWN_SECONDS", "a number of seconds from 0 to 300", 0..=300, 30).unsigned_abs(),
         };
@@ -225,6 +231,42 @@ impl Settings {
         }
         if from.wrong.is_empty() { Ok(settings) } else { Err(from.wrong) }
     }
+}
+
+/// A folder, beside the database unless told otherwise, or a bucket with what it takes to get at it.
+fn files_at(from: &mut Reader<'_>, database_url: &DatabaseUrl) -> FilesAt {
+    let beside = || FilesAt::Folder(database_url.folder().join("attachments"));
+    let endpoint = from.parsed("ATTACHMENTS_S3_ENDPOINT", "a URL, such as https://s3.example.com", |text| web_origin(text).map(Some), None);
+    let region = from.parsed("ATTACHMENTS_S3_REGION", "a region, such as us-east-1", region, "us-east-1".to_owned());
+    let key_id = from.secret("ATTACHMENTS_S3_KEY_ID", "at least 3 characters", 3);
+    let secret_key = from.secret("ATTACHMENTS_S3_SECRET_KEY", "at least 8 characters", 8);
+    let known = |name: &str| from.wrong.iter().any(|wrong| wrong.name == name);
+    let missing = [("ATTACHMENTS_S3_KEY_ID", key_id.is_none()), ("ATTACHMENTS_S3_SECRET_KEY", secret_key.is_none())]
+        .into_iter()
+        .filter(|(name, missing)| *missing && !known(name))
+        .map(|(name, _)| WrongSetting { name, expected: "the key to the bucket, because ATTACHMENTS_URL is one of s3://" });
+    let missing: Vec<WrongSetting> = missing.collect();
+    let parse = |text: &str| match text.split_once("://") {
+        Some(("file", path)) if !path.is_empty() => Some(FilesAt::Folder(path.into())),
+        Some(("s3", place)) => {
+            let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+            let plain = bucket.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte));
+            let (bucket, prefix) = (bucket.to_owned(), prefix.trim_matches('/').to_owned());
+            let (endpoint, region) = (endpoint.clone(), region.clone());
+            let s3 = S3 { bucket, prefix, endpoint, region, key_id: key_id.clone(), secret_key: secret_key.clone() };
+            (plain && (3..=63).contains(&s3.bucket.len())).then_some(FilesAt::S3(s3))
+        }
+        _ => None,
+    };
+    let files_at = from.parsed("ATTACHMENTS_URL", "file://path/to/folder or s3://bucket/prefix", parse, beside());
+    if matches!(files_at, FilesAt::S3(_)) {
+        from.wrong.extend(missing);
+    }
+    files_at
+}
+
+fn region(text: &str) -> Option<String> {
+    text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-').then(|| text.to_owned())
 }
 
 /// The variables of a file; none where there is no file.
@@ -307,6 +349,24 @@ mod tests {
         assert!(
             ["verbose", "warn,", "access=loud", "=info", "info=access=warn"].iter().all(|level| read(&[("LOG_LEVEL", level)]).is_err())
         );
+    }
+
+    #[test]
+    fn files_are_beside_the_database_in_a_folder_or_in_a_bucket_with_its_keys() {
+        let folder = |pairs: &[(&str, &str)]| match read(pairs).unwrap().files_at {
+            FilesAt::Folder(folder) => folder.display().to_string(),
+            FilesAt::S3(s3) => format!("{} {} {}", s3.bucket, s3.prefix, s3.region),
+        };
+        assert_eq!(folder(&[]), "./data/attachments");
+        assert_eq!(folder(&[("DATABASE_URL", "sqlite:///srv/crm/crm.db")]), "/srv/crm/attachments");
+        assert_eq!(folder(&[("ATTACHMENTS_URL", "file:///srv/files")]), "/srv/files");
+        let keys = [("ATTACHMENTS_S3_KEY_ID", "crm"), ("ATTACHMENTS_S3_SECRET_KEY", "long enough")];
+        assert_eq!(folder(&[&[("ATTACHMENTS_URL", "s3://crm-files/tickets/")][..], &keys].concat()), "crm-files tickets us-east-1");
+        let missing = read(&[("ATTACHMENTS_URL", "s3://crm-files")]).unwrap_err();
+        assert_eq!(missing.iter().map(|wrong| wrong.name).collect::<Vec<_>>(), ["ATTACHMENTS_S3_KEY_ID", "ATTACHMENTS_S3_SECRET_KEY"]);
+        for wrong in ["s3://", "s3://A_B", "/srv/files", "file://", "ftp://files"] {
+            assert_eq!(read(&[&[("ATTACHMENTS_URL", wrong)][..], &keys].concat()).unwrap_err()[0].name, "ATTACHMENTS_URL", "{wrong}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use acl::{Access, Secret, audit::ReadLog};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use kernel::{Clock, Context, Error, Origin, Result, db::Db};
 
-use crate::settings::Settings;
+use crate::{files::Files, settings::Settings};
 
 /// The program's parts, made once.
 pub struct State {
@@ -16,6 +16,8 @@ pub struct State {
     pub access: Access,
     /// Reads of unmasked personal data, on their way to the audit trail.
     pub reads: ReadLog,
+    /// What is attached to tickets.
+    pub files: Files,
     /// The time.
     pub clock: Clock,
     /// What was set.
@@ -27,9 +29,9 @@ pub struct State {
 
 impl State {
     /// Puts the parts together.
-    pub fn new(db: Db, access: Access, clock: Clock, settings: Settings, seals: Vec<Secret>) -> Arc<Self> {
+    pub fn new(db: Db, access: Access, files: Files, clock: Clock, settings: Settings, seals: Vec<Secret>) -> Arc<Self> {
         let sign_ins = RateLimiter::keyed(Quota::per_minute(settings.sign_ins_per_minute));
-        Arc::new(Self { db, access, reads: ReadLog::default(), clock, settings, seals, sign_ins })
+        Arc::new(Self { db, access, reads: ReadLog::default(), files, clock, settings, seals, sign_ins })
     }
 
     /// The surroundings of a use case that begins now.

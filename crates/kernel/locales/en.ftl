@@ -10,7 +10,7 @@ no_such_path = There is nothing at this address. Check the path in the documenta
 method_not_allowed = The address is right, but it does not take this method. Use one of the methods named in the Allow header and in the documentation at /swagger-ui/.
 stale_version = The record was changed after you read it. Read it again and repeat your change with the new ETag.
 body_timeout = The request body did not arrive in time. Check the connection and send the request again.
-body_too_large = The request body is too large. Make it smaller or split it: JSON may be up to 1 MiB.
+body_too_large = The request body is too large. Make it smaller or split it: JSON may be up to 1 MiB, a file up to 10 MiB.
 unsupported_media_type = A body of this type is not accepted here. Set Content-Type to the type named in the documentation, usually application/json.
 invalid = Some fields are wrong. Correct those listed in errors and send the request again.
 amount_out_of_range = The amount would exceed the limit (99,999,999,999.99). Make it smaller or post it in parts.
@@ -21,6 +21,7 @@ in_use = Other records refer to this one, so it cannot be deleted. Remove those 
 too_many_requests = Too many requests in a row. Try again after the time in the Retry-After header.
 database_not_empty = The database holds data already. Only an empty one can be filled: name another in DATABASE_URL.
 database_away = The data cannot be reached right now. Try again after the time in the Retry-After header.
+files_away = The store of files does not answer. Try again in a moment.
 internal = Something went wrong on our side. Try again later; if it happens again, give support the request_id from this answer.
 
 ## Single fields
@@ -54,6 +55,10 @@ weak_password = This password is easy to guess. Make it longer and avoid names, 
 password_is_username = The password is the same as the user name. Choose another.
 wrong_password = The current password is not right. Enter it again.
 mismatch = This value belongs to a different record than the rest of the request. Check that they go together.
+assignee_cannot_work = This user may not work on tickets. Name one who may, or have the permission given.
+file_empty = The file is empty. Choose one with something in it.
+file_type_not_allowed = Files of this type are not taken. Attach one of: { $types }.
+file_type_mismatch = The file's content is not what its name or its declared type says. Send it under its right name.
 
 ## Subscribers
 
@@ -223,6 +228,10 @@ number_duplicate = These numbers are there already: { $numbers }. Nothing was ad
 
 ticket_not_found = There is no such ticket. Check the id, or find the ticket in the list.
 ticket_wrong_state = The ticket is in state { $status }, and the action is possible only from: { $from }. Bring the ticket into one of these states first.
+ticket_not_assigned = Nobody works on the ticket yet. Assign it to somebody first; a new ticket is in progress from then on.
+ticket_taken_up = Only a new ticket that nobody has taken up or answered is deleted. Close this one with a reason instead.
+ticket_attachment_not_found = The ticket has no such file. Check the id, or find the file in the ticket's list.
+ticket_attachments_full = The ticket has { $most } files, and takes no more. Remove one that is no longer needed.
 customer_archived = The subscriber is archived, and no new tickets are filed for archived subscribers. Name a subscriber who is not.
 
 ## Sign-in, users and roles

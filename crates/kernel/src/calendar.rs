@@ -97,6 +97,11 @@ impl Calendar {
         Self { time_zone, days, hours, holidays }
     }
 
+    /// The first moment of a day.
+    pub fn day_begins(&self, day: NaiveDate) -> Option<DateTime<Utc>> {
+        self.moment(day, 0)
+    }
+
     fn is_always(&self) -> bool {
         self.days == WorkingDays::default() && self.hours == WorkingHours::default() && self.holidays.is_empty()
     }

@@ -96,6 +96,8 @@ pub mod common {
         TOO_MANY_REQUESTS = TooMany "too_many_requests";
         /// The database did not answer in time.
         DATABASE_AWAY = Unavailable "database_away";
+        /// The store of files did not answer.
+        FILES_AWAY = Unavailable "files_away";
         /// Only an empty database can be filled.
         DATABASE_NOT_EMPTY = Conflict "database_not_empty";
         /// Our own fault; the log has the cause under the request id.
@@ -171,6 +173,14 @@ pub mod field {
         WRONG_PASSWORD = "wrong_password";
         /// Belongs to something else than the rest of the request.
         MISMATCH = "mismatch";
+        /// A user who may not work on tickets.
+        ASSIGNEE_CANNOT_WORK = "assignee_cannot_work";
+        /// A file with nothing in it.
+        FILE_EMPTY = "file_empty";
+        /// A file of a type that is not taken.
+        FILE_TYPE = "file_type_not_allowed";
+        /// A file that is not what its name or its declared type says.
+        FILE_MISMATCH = "file_type_mismatch";
     }
 }
 

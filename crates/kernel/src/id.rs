@@ -48,6 +48,12 @@ ids! {
     PaymentId of Payment;
     /// A support ticket.
     TicketId of Ticket;
+    /// A step in a ticket's journal.
+    TicketStepId of TicketStep;
+    /// A comment on a ticket.
+    TicketCommentId of TicketComment;
+    /// A file attached to a ticket.
+    TicketAttachmentId of TicketAttachment;
 }
 
 impl<T> Id<T> {

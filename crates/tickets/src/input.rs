@@ -1,6 +1,6 @@
 //! What a client may say of a ticket, and what the seed says of past ones.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
     Context, FieldErrors, Input,
     error::field,
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
-use crate::model::{Assignee, Ticket, TicketCategory, TicketPriority, TicketStatus};
+use crate::model::{Assignee, Now, Ticket, TicketCategory, TicketPriority, TicketStatus};
 
 /// A new ticket.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
@@ -19,7 +19,7 @@ use crate::model::{Assignee, Ticket, TicketCategory, TicketPriority, TicketStatu
     "customer_id": 7, "contract_id": 12, "category": "technical", "subject": "Нет связи",
     "description": "С утра телефон не видит сеть.", "priority": "high"
 }))]
-pub struct TicketInput {
+pub struct NewTicket {
     /// The subscriber it is about.
     pub customer_id: CustomerId,
     /// The contract it is about; one of the subscriber's.
@@ -38,18 +38,21 @@ pub struct TicketInput {
     #[serde(default)]
     #[schema(default = json!("medium"))]
     pub priority: TicketPriority,
+    /// The user who is to work on it; for those with permission `tickets:assign`. The ticket stays new until they start.
+    pub assigned_to: Option<UserId>,
 }
 
-impl Input for TicketInput {
+impl Input for NewTicket {
     fn check(&self, _context: &Context, wrong: &mut FieldErrors) {
         not_blank("subject", &self.subject, wrong);
         not_blank("description", &self.description, wrong);
     }
 }
 
-impl TicketInput {
+impl NewTicket {
     /// The ticket this asks for; its id is zero until the database gives it one.
-    pub(crate) fn filed(&self, number: String, by: Option<UserId>, at: DateTime<Utc>, hours: [i64; 4]) -> Ticket {
+    pub(crate) fn filed(&self, number: String, by: Option<UserId>, now: Now<'_>) -> Ticket {
+        let time = self.priority.time(now.policy.ticket_hours);
         Ticket {
             id: TicketId::new(0),
             number,
@@ -60,19 +63,75 @@ impl TicketInput {
             description: self.description.clone(),
             status: TicketStatus::New,
             priority: self.priority,
-            assigned_to: None,
+            priority_rank: self.priority.rank(),
+            assigned_to: self.assigned_to,
             created_by: by,
-            assigned_at: None,
+            assigned_at: self.assigned_to.map(|_| now.at),
             first_response_at: None,
-            due_at: self.priority.deadline(at, hours),
+            due_at: now.policy.ticket_calendar.after(now.at, time),
             resolved_at: None,
             closed_at: None,
             resolution: None,
             is_overdue: false,
-            created_at: at,
-            updated_at: at,
+            created_at: now.at,
+            updated_at: now.at,
             version: 1,
+            stopped_at: None,
+            stopped_for: 0,
+            response_seconds: None,
+            resolution_seconds: None,
         }
+    }
+}
+
+/// What can be changed of a ticket; state, priority and assignee have actions of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "contract_id": 12, "category": "technical", "subject": "Нет связи", "description": "С утра телефон не видит сеть."
+}))]
+pub struct TicketInput {
+    /// The contract it is about; one of the subscriber's.
+    pub contract_id: Option<ContractId>,
+    /// What it is about.
+    pub category: TicketCategory,
+    /// In short; not blank.
+    #[validate(length(max = 200))]
+    #[schema(min_length = 1, max_length = 200, pattern = r"\S")]
+    pub subject: String,
+    /// At length; not blank.
+    #[validate(length(max = 5000))]
+    #[schema(min_length = 1, max_length = 5000, pattern = r"\S")]
+    pub description: String,
+}
+
+impl Input for TicketInput {
+    fn check(&self, _context: &Context, wrong: &mut FieldErrors) {
+        not_blank("subject", &self.subject, wrong);
+        not_blank("description", &self.description, wrong);
+    }
+}
+
+impl TicketInput {
+    /// The editable fields of a ticket.
+    pub(crate) fn of(ticket: &Ticket) -> Self {
+        Self {
+            contract_id: ticket.contract_id,
+            category: ticket.category,
+            subject: ticket.subject.clone(),
+            description: ticket.description.clone(),
+        }
+    }
+
+    /// The names of the fields that differ.
+    pub(crate) fn changes(&self, other: &Self) -> String {
+        let fields = [
+            ("contract_id", self.contract_id != other.contract_id),
+            ("category", self.category != other.category),
+            ("subject", self.subject != other.subject),
+            ("description", self.description != other.description),
+        ];
+        fields.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -81,7 +140,7 @@ impl TicketInput {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "user_id": 3 }))]
 pub struct AssignInput {
-    /// An active user.
+    /// A user whose account may be used now, and who may work on tickets.
     pub user_id: UserId,
 }
 
@@ -101,6 +160,95 @@ pub struct ResolveInput {
 impl Input for ResolveInput {
     fn check(&self, _context: &Context, wrong: &mut FieldErrors) {
         not_blank("resolution", &self.resolution, wrong);
+    }
+}
+
+/// Why a ticket is put on hold.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "reason": "Ждём ответа абонента." }))]
+pub struct WaitInput {
+    /// What it waits for; not blank.
+    #[validate(length(max = 500))]
+    #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
+    pub reason: String,
+}
+
+impl Input for WaitInput {
+    fn check(&self, _context: &Context, wrong: &mut FieldErrors) {
+        not_blank("reason", &self.reason, wrong);
+    }
+}
+
+/// Why a ticket is taken up once more.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "reason": "Связь снова пропала." }))]
+pub struct ReopenInput {
+    /// Why it is not over; not blank.
+    #[validate(length(max = 500))]
+    #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
+    pub reason: String,
+}
+
+impl Input for ReopenInput {
+    fn check(&self, _context: &Context, wrong: &mut FieldErrors) {
+        not_blank("reason", &self.reason, wrong);
+    }
+}
+
+/// Why a ticket is closed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "reason": "Абонент отозвал обращение." }))]
+pub struct CloseInput {
+    /// Needed unless the ticket was solved; not blank.
+    #[validate(length(max = 500))]
+    #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
+    pub reason: Option<String>,
+}
+
+impl Input for CloseInput {
+    fn check(&self, _context: &Context, wrong: &mut FieldErrors) {
+        if let Some(reason) = &self.reason {
+            not_blank("reason", reason, wrong);
+        }
+    }
+}
+
+/// How urgent a ticket is from now on.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "priority": "critical" }))]
+pub struct PriorityInput {
+    /// The priority; the deadline becomes the one that goes with it.
+    pub priority: TicketPriority,
+}
+
+impl Input for PriorityInput {}
+
+/// A comment on a ticket.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "text": "Мастер приедет завтра с 10 до 12.", "is_internal": false }))]
+pub struct CommentInput {
+    /// What to say; not blank.
+    #[validate(length(max = 5000))]
+    #[schema(min_length = 1, max_length = 5000, pattern = r"\S")]
+    pub text: String,
+    /// Whether it is for the staff alone, as it is unless told otherwise; one for the subscriber counts as an answer.
+    #[serde(default = "yes")]
+    #[schema(default = json!(true))]
+    pub is_internal: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Input for CommentInput {
+    fn check(&self, _context: &Context, wrong: &mut FieldErrors) {
+        not_blank("text", &self.text, wrong);
     }
 }
 
@@ -139,11 +287,53 @@ pub struct TicketFilter {
     pub search: Option<String>,
 }
 
+/// Which of one's own, of the unassigned or of the overdue tickets to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct QueueFilter {
+    /// Only with this status.
+    pub status: Option<TicketStatus>,
+    /// Only about this.
+    pub category: Option<TicketCategory>,
+    /// Only of this urgency.
+    pub priority: Option<TicketPriority>,
+    /// Part of a number, subject or description.
+    #[param(max_length = 200)]
+    pub search: Option<String>,
+}
+
+/// Which comments to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct CommentFilter {
+    /// Only those for the staff alone, or only those for the subscriber.
+    pub is_internal: Option<bool>,
+}
+
+/// Which steps to list: all of them.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct HistoryFilter {}
+
+/// Which tickets the figures are about.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct StatisticsFilter {
+    /// Filed on this day or later; 29 days before `to` unless told otherwise, and at most 365.
+    pub from: Option<NaiveDate>,
+    /// Filed on this day or earlier; today unless told otherwise.
+    pub to: Option<NaiveDate>,
+}
+
 /// A ticket of the past with what became of it, for bulk loads.
 #[derive(Clone, Debug)]
 pub struct PastTicket {
     /// What was asked.
-    pub input: TicketInput,
+    pub input: NewTicket,
     /// When it was filed.
     pub filed_at: DateTime<Utc>,
     /// To whom it was given and when, if it was.
@@ -176,13 +366,13 @@ mod tests {
     #[test]
     fn a_ticket_is_of_medium_priority_unless_told_otherwise() {
         let body = json!({ "customer_id": 7, "category": "sim", "subject": "PUK", "description": "Забыл PUK" });
-        assert_eq!(read::<TicketInput>(&body).unwrap().priority, TicketPriority::Medium);
+        assert_eq!(read::<NewTicket>(&body).unwrap().priority, TicketPriority::Medium);
     }
 
     #[test]
     fn blank_and_empty_texts_are_each_refused_once() {
         let body = json!({ "customer_id": 7, "category": "sim", "subject": "", "description": " \n\u{a0}" });
-        assert_eq!(wrong::<TicketInput>(&body), [("/subject".to_owned(), field::REQUIRED), ("/description".to_owned(), field::REQUIRED)]);
+        assert_eq!(wrong::<NewTicket>(&body), [("/subject".to_owned(), field::REQUIRED), ("/description".to_owned(), field::REQUIRED)]);
         assert_eq!(wrong::<ResolveInput>(&json!({ "resolution": " " })), [("/resolution".to_owned(), field::REQUIRED)]);
     }
 

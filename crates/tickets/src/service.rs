@@ -1,22 +1,31 @@
-//! The use cases of tickets.
+//! The use cases of tickets: filing, reading, editing, deleting; the actions are in `service/actions.rs`.
 
-use acl::{Granted, perm};
+pub mod actions;
+pub mod attachments;
+pub mod comments;
+pub mod statistics;
+
+use acl::{Granted, Permission, perm, users};
 use chrono::{DateTime, Utc};
 use customers::CustomerStatus;
 use kernel::{
-    Context, Error, FieldErrors, Page, Paging, Result,
+    Context, Edit, Error, Expected, FieldErrors, Page, Paging, Result,
     audit::{Actor, Entry},
     db::{Conn, Tx},
     error::field,
-    id::{CustomerId, TicketId},
+    id::{ContractId, CustomerId, TicketId, UserId},
     search::{Found, Sought},
 };
 use serde_json::json;
 
 use crate::{
-    input::{AssignInput, PastTicket, ResolveInput, TicketFilter, TicketInput},
-    model::{Step, Ticket, TicketAction, number, refusal},
-    store,
+    input::{NewTicket, PastTicket, QueueFilter, TicketFilter, TicketInput},
+    model::{
+        Now, Step, Ticket, TicketAction,
+        TicketStatus::{InProgress, New, Resolved, Waiting},
+        TicketStep, number, refusal,
+    },
+    store::{self, Queue},
 };
 
 /// How many numbers are tried; of a thousand million a month, hardly ever more than one.
@@ -39,47 +48,96 @@ pub async fn list(
     Ok(store::list(conn, context, filter, paging).await?.map(|ticket| ticket.shown(context.now)))
 }
 
-/// Files a ticket. Errors: `not_found` and `mismatch` in the fields `customer_id` and `contract_id`, `customer_archived`.
-pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::TicketsWrite>, input: &TicketInput) -> Result<Ticket> {
-    check_subject(tx, input).await?;
+/// A page of one's own tickets, of those that nobody works on, or of the overdue ones.
+pub async fn queue(
+    conn: &mut Conn,
+    context: &Context,
+    _granted: &Granted<perm::TicketsRead>,
+    queue: Queue,
+    filter: &QueueFilter,
+    paging: &Paging,
+) -> Result<Page<Ticket>> {
+    Ok(store::queue(conn, context, queue, filter, paging).await?.map(|ticket| ticket.shown(context.now)))
+}
+
+/// A page of a ticket's journal. Errors: `ticket_not_found`.
+pub async fn history(conn: &mut Conn, _granted: &Granted<perm::TicketsRead>, id: TicketId, paging: &Paging) -> Result<Page<TicketStep>> {
+    must_exist(conn, id).await?;
+    store::journal::list(conn, id, paging).await
+}
+
+/// Files a ticket.
+///
+/// Errors: `not_found` and `mismatch` in the fields `customer_id` and `contract_id`, `customer_archived`; where it is given to
+/// somebody at once, what `assign` refuses, and `permission_missing` without `tickets:assign`.
+pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::TicketsWrite>, input: &NewTicket) -> Result<Ticket> {
+    if input.assigned_to.is_some() && !granted.may(Permission::TicketsAssign) {
+        return Err(Error::new(acl::refusal::PERMISSION_MISSING).with("permission", Permission::TicketsAssign));
+    }
+    check_subject(tx, input.customer_id, input.contract_id).await?;
+    let assignee = match input.assigned_to {
+        Some(user) => Some(assignable(tx, context, "assigned_to", user).await?),
+        None => None,
+    };
     let number = free_number(tx, context).await?;
-    let mut ticket = input.filed(number, granted.actor().user_id, context.now, context.policy.ticket_hours);
+    let mut ticket = input.filed(number, granted.actor().user_id, now(context));
     ticket.id = store::insert(tx, &ticket).await?;
-    store::insert_steps(tx, granted.actor(), &[Step::filing(&ticket)]).await?;
+    let assigned = assignee.map(|name| Step::between(&ticket, &ticket, TicketAction::Assigned, Some(&name)));
+    let steps: Vec<Step> = [Step::filing(&ticket)].into_iter().chain(assigned).collect();
+    store::journal::insert(tx, granted.actor(), &steps).await?;
     tx.record(Entry::new(granted.actor(), TicketAction::Created.audit_name(), "ticket", ticket.id).created(&ticket));
     Ok(ticket.shown(context.now))
 }
 
-/// Gives a ticket to a user; a new one is then worked on.
+/// Changes what a ticket says.
 ///
-/// Errors: `ticket_not_found`, `not_found` in the field `user_id` unless the account may be used now, `ticket_wrong_state`.
-pub async fn assign(
+/// Errors: `ticket_not_found`, `stale_version`, `invalid`, `not_found` and `mismatch` in the field `contract_id`,
+/// `ticket_wrong_state` when it is closed.
+pub async fn edit(
     tx: &mut Tx,
     context: &Context,
-    granted: &Granted<perm::TicketsAssign>,
+    granted: &Granted<perm::TicketsWrite>,
     id: TicketId,
-    input: &AssignInput,
+    edit: &Edit<TicketInput>,
+    expected: &Expected,
 ) -> Result<Ticket> {
-    let before = store::lock(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
-    let found = store::active_user(tx, input.user_id, context.now).await?;
-    let user = found.ok_or_else(|| Error::of_field("user_id", field::NOT_FOUND))?;
-    let after = before.assign(user.id, context.now)?;
-    keep(tx, granted.actor(), (&before, &after), TicketAction::Assigned, &user.username).await?;
+    let before = load(tx, id).await?;
+    expected.check(before.version)?;
+    let present = TicketInput::of(&before);
+    let input = edit.apply(&before.clone().shown(context.now), &present, context)?;
+    if input == present {
+        return Ok(before.shown(context.now));
+    }
+    before.only_from(&[New, InProgress, Waiting, Resolved])?;
+    if input.contract_id != present.contract_id {
+        check_contract(tx, before.customer_id, input.contract_id).await?.into_result()?;
+    }
+    let changes = present.changes(&input);
+    let TicketInput { contract_id, category, subject, description } = input;
+    let after = Ticket { contract_id, category, subject, description, ..before.changed(now(context)) };
+    keep(tx, granted.actor(), (&before, &after), TicketAction::Edited, Some(&changes)).await?;
     Ok(after.shown(context.now))
 }
 
-/// Notes how a ticket was solved. Errors: `ticket_not_found`, `ticket_wrong_state`.
-pub async fn resolve(
+/// Deletes a ticket that nobody has taken up, as one filed by mistake; others are closed.
+///
+/// Errors: `ticket_not_found`, `stale_version`, `ticket_taken_up`.
+pub async fn delete(
     tx: &mut Tx,
     context: &Context,
-    granted: &Granted<perm::TicketsWork>,
+    granted: &Granted<perm::TicketsDelete>,
     id: TicketId,
-    input: &ResolveInput,
-) -> Result<Ticket> {
-    let before = store::lock(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
-    let after = before.resolve(&input.resolution, context.now)?;
-    keep(tx, granted.actor(), (&before, &after), TicketAction::Resolved, &input.resolution).await?;
-    Ok(after.shown(context.now))
+    expected: &Expected,
+) -> Result<()> {
+    let before = load(tx, id).await?;
+    expected.check(before.version)?;
+    if before.status != New || before.first_response_at.is_some() {
+        return Err(Error::new(refusal::TAKEN_UP));
+    }
+    store::attachments::leave_all(tx, id, DateTime::UNIX_EPOCH).await?;
+    store::delete(tx, &before).await?;
+    tx.record(Entry::new(granted.actor(), "ticket.deleted", "ticket", id).deleted(&before.shown(context.now)));
+    Ok(())
 }
 
 /// Writes many tickets with their past under ids reserved for them, from `first_id` on; the caller has checked them and
@@ -99,23 +157,23 @@ pub async fn insert_all(
         // an odd factor leads no two ids to the same 30 bits, where chance would among many; and it hides that they follow each other
         let bits = (id as u32).wrapping_mul(0x9E37_79B1);
         let number = number_at(context, past.filed_at, bits);
-        let mut ticket = past.input.filed(number, granted.actor().user_id, past.filed_at, context.policy.ticket_hours);
+        let mut ticket = past.input.filed(number, granted.actor().user_id, Now { at: past.filed_at, policy: &context.policy });
         ticket.id = TicketId::new(id);
         steps.push(Step::filing(&ticket));
         if let Some((user, at)) = &past.assigned {
-            let after = ticket.assign(user.id, *at)?;
-            steps.push(Step::between(&ticket, &after, TicketAction::Assigned, &user.username));
+            let after = ticket.assign(user.id, Now { at: *at, policy: &context.policy })?;
+            steps.push(Step::between(&ticket, &after, TicketAction::Assigned, Some(&user.username)));
             ticket = after;
         }
         if let Some((resolution, at)) = &past.resolved {
-            let after = ticket.resolve(resolution, *at)?;
-            steps.push(Step::between(&ticket, &after, TicketAction::Resolved, resolution));
+            let after = ticket.resolve(resolution, Now { at: *at, policy: &context.policy })?;
+            steps.push(Step::between(&ticket, &after, TicketAction::Resolved, Some(resolution)));
             ticket = after;
         }
         tickets.push(ticket);
     }
     store::insert_all(tx, &tickets).await?;
-    store::insert_steps(tx, granted.actor(), &steps).await
+    store::journal::insert(tx, granted.actor(), &steps).await
 }
 
 /// Gives all tickets of one locked subscriber to another, who is the same. Answers how many there were.
@@ -129,25 +187,36 @@ pub async fn give(tx: &mut Tx, context: &Context, actor: &Actor, from: CustomerI
 }
 
 /// Whether there is a subscriber to file it for, and the contract is theirs.
-async fn check_subject(tx: &mut Tx, input: &TicketInput) -> Result<()> {
-    let mut wrong = FieldErrors::default();
-    let customer = store::customer_status(tx, input.customer_id).await?;
+async fn check_subject(tx: &mut Tx, customer_id: CustomerId, contract_id: Option<ContractId>) -> Result<()> {
+    let customer = store::customer_status(tx, customer_id).await?;
+    let mut wrong = check_contract(tx, customer_id, contract_id).await?;
     if customer.is_none() {
         wrong.add("customer_id", field::NOT_FOUND);
     }
-    if let Some(contract_id) = input.contract_id {
+    wrong.into_result()?;
+    if customer == Some(CustomerStatus::Archived) { Err(refusal::CUSTOMER_ARCHIVED.into()) } else { Ok(()) }
+}
+
+/// What is wrong with the contract.
+async fn check_contract(tx: &mut Tx, customer_id: CustomerId, contract_id: Option<ContractId>) -> Result<FieldErrors> {
+    let mut wrong = FieldErrors::default();
+    if let Some(contract_id) = contract_id {
         match store::contract_holder(tx, contract_id).await? {
-            None => {
-                wrong.add("contract_id", field::NOT_FOUND);
-            }
-            Some(holder) if holder != input.customer_id => {
-                wrong.add("contract_id", field::MISMATCH);
-            }
+            None => drop(wrong.add("contract_id", field::NOT_FOUND)),
+            Some(holder) if holder != customer_id => drop(wrong.add("contract_id", field::MISMATCH)),
             Some(_) => {}
         }
     }
-    wrong.into_result()?;
-    if customer == Some(CustomerStatus::Archived) { Err(refusal::CUSTOMER_ARCHIVED.into()) } else { Ok(()) }
+    Ok(wrong)
+}
+
+/// The name of a user who can be given a ticket.
+///
+/// Errors: `not_found` in this field unless the account may be used now, `assignee_cannot_work` without `tickets:work`.
+async fn assignable(tx: &mut Tx, context: &Context, name: &str, user: UserId) -> Result<String> {
+    let worker = users::worker(tx, context, user, Permission::TicketsWork).await?;
+    let worker = worker.ok_or_else(|| Error::of_field(name, field::NOT_FOUND))?;
+    if worker.may { Ok(worker.username) } else { Err(Error::of_field(name, field::ASSIGNEE_CANNOT_WORK)) }
 }
 
 /// A number that no ticket has. Looked for beforehand, because after a clash PostgreSQL does no more in a transaction.
@@ -166,10 +235,24 @@ fn number_at(context: &Context, at: DateTime<Utc>, bits: u32) -> String {
     number(at.with_timezone(&context.policy.time_zone).date_naive(), bits)
 }
 
+/// The ticket, locked until the transaction ends. Errors: `ticket_not_found`.
+async fn load(tx: &mut Tx, id: TicketId) -> Result<Ticket> {
+    Ok(store::lock(tx, id).await?.ok_or(refusal::NOT_FOUND)?)
+}
+
+/// Errors: `ticket_not_found`.
+async fn must_exist(conn: &mut Conn, id: TicketId) -> Result<()> {
+    if store::exists(conn, id).await? { Ok(()) } else { Err(refusal::NOT_FOUND.into()) }
+}
+
+fn now(context: &Context) -> Now<'_> {
+    Now { at: context.now, policy: &context.policy }
+}
+
 /// Writes an action: the ticket after it, its step in the journal, its entry in the audit trail.
-async fn keep(tx: &mut Tx, actor: &Actor, (before, after): (&Ticket, &Ticket), action: TicketAction, note: &str) -> Result<()> {
+async fn keep(tx: &mut Tx, actor: &Actor, (before, after): (&Ticket, &Ticket), action: TicketAction, note: Option<&str>) -> Result<()> {
     store::update(tx, before, after).await?;
-    store::insert_steps(tx, actor, &[Step::between(before, after, action, note)]).await?;
+    store::journal::insert(tx, actor, &[Step::between(before, after, action, note)]).await?;
     tx.record(Entry::new(actor, action.audit_name(), "ticket", after.id).change(before, after));
     Ok(())
 }

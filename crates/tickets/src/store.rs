@@ -1,10 +1,13 @@
 //! SQL of tickets.
 
-use chrono::{DateTime, Utc};
+pub mod attachments;
+pub mod comments;
+pub mod journal;
+pub mod statistics;
+
 use customers::CustomerStatus;
 use kernel::{
     Context, Page, Paging, Result,
-    audit::Actor,
     db::{Arg, Bulk, Conn, Engine, Filter, Sql, Tx},
     id::{ContractId, CustomerId, TicketId, UserId},
     page::{KeyKind, ListSpec, OrderField},
@@ -13,8 +16,8 @@ use kernel::{
 };
 
 use crate::{
-    input::TicketFilter,
-    model::{Assignee, Step, Ticket, TicketPriority},
+    input::{QueueFilter, TicketFilter},
+    model::{Ticket, TicketPriority},
 };
 
 /// How lists of tickets are ordered.
@@ -22,17 +25,29 @@ pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "created_at", column: "tickets.created_at", kind: KeyKind::Time },
         OrderField { name: "due_at", column: "tickets.due_at", kind: KeyKind::Time },
+        OrderField { name: "priority_rank", column: "tickets.priority_rank", kind: KeyKind::Int },
     ],
     default_order: "-created_at",
     id: "tickets.id",
     id_name: "id",
 };
 
+/// How queues of tickets are ordered: what is due first, first.
+pub const QUEUE: ListSpec = ListSpec { default_order: "due_at", ..LIST };
+
+/// What is neither solved nor closed, in the words of the indexes.
+const OPEN: &str = "tickets.status NOT IN ('resolved', 'closed')";
+/// Open, and its time ran out before its clock stopped; the same rule as in `Ticket::shown`.
+const OVERDUE: &str = "(tickets.status NOT IN ('resolved', 'closed') AND tickets.due_at < ? AND (tickets.stopped_at IS NULL OR tickets.due_at < tickets.stopped_at))";
+/// Anything else.
+const NOT_OVERDUE: &str = "(tickets.status IN ('resolved', 'closed') OR tickets.due_at >= ? OR tickets.due_at >= tickets.stopped_at)";
+
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "SELECT id, number, customer_id, contract_id, category, subject, description, status, priority, assigned_to, created_by, ",
-            "assigned_at, first_response_at, due_at, resolved_at, closed_at, resolution, created_at, updated_at, version FROM tickets",
+            "SELECT id, number, customer_id, contract_id, category, subject, description, status, priority, priority_rank, assigned_to, ",
+            "created_by, assigned_at, first_response_at, due_at, resolved_at, closed_at, resolution, created_at, updated_at, version, ",
+            "stopped_at, stopped_for, response_seconds, resolution_seconds FROM tickets",
             $tail
         )
     };
@@ -57,16 +72,46 @@ pub async fn list(conn: &mut Conn, context: &Context, filter: &TicketFilter, pag
     conditions.equal("tickets.customer_id", filter.customer);
     conditions.equal("tickets.contract_id", filter.contract);
     conditions.equal("tickets.assigned_to", filter.assigned_to);
-    // the same rule as in Ticket::shown
-    let overdue = match filter.overdue {
-        Some(false) => "(tickets.due_at >= ? OR tickets.status IN ('resolved', 'closed'))",
-        Some(true) | None => "(tickets.due_at < ? AND tickets.status NOT IN ('resolved', 'closed'))",
-    };
+    let overdue = if filter.overdue == Some(false) { NOT_OVERDUE } else { OVERDUE };
     conditions.value(overdue, filter.overdue.map(|_| context.now));
     conditions.at_least("tickets.created_at", filter.created_at_after);
     conditions.at_most("tickets.created_at", filter.created_at_before);
     conditions.search("tickets", filter.search.as_deref());
     paging.fetch(conn, select!(""), "tickets", conditions).await
+}
+
+/// Whose tickets a queue holds.
+#[derive(Clone, Copy, Debug)]
+pub enum Queue {
+    /// Those of this user, also what is over.
+    Of(UserId),
+    /// Open ones that nobody works on.
+    Unassigned,
+    /// Those whose time ran out.
+    Overdue,
+}
+
+pub async fn queue(conn: &mut Conn, context: &Context, queue: Queue, filter: &QueueFilter, paging: &Paging) -> Result<Page<Ticket>> {
+    let mut conditions = Filter::new(conn.engine());
+    match queue {
+        Queue::Of(user) => conditions.equal("tickets.assigned_to", Some(user)),
+        Queue::Unassigned => {
+            conditions.when(true, OPEN);
+            conditions.when(true, "tickets.assigned_to IS NULL");
+        }
+        Queue::Overdue => conditions.value(OVERDUE, Some(context.now)),
+    }
+    conditions.equal("tickets.status", filter.status);
+    conditions.equal("tickets.category", filter.category);
+    conditions.equal("tickets.priority_rank", filter.priority.map(TicketPriority::rank));
+    conditions.search("tickets", filter.search.as_deref());
+    paging.fetch(conn, select!(""), "tickets", conditions).await
+}
+
+/// Whether there is such a ticket.
+pub async fn exists(conn: &mut Conn, id: TicketId) -> Result<bool> {
+    let found: Option<(i64,)> = Sql::new("SELECT id FROM tickets WHERE id = $1").bind(id).optional(conn).await?;
+    Ok(found.is_some())
 }
 
 /// Where the subscriber stands, kept so until the transaction ends.
@@ -86,25 +131,13 @@ pub async fn contract_holder(tx: &mut Tx, id: ContractId) -> Result<Option<Custo
     Ok(found.map(|(customer_id,)| customer_id))
 }
 
-/// The user, if the account may be used at this moment.
-pub async fn active_user(tx: &mut Tx, id: UserId, now: DateTime<Utc>) -> Result<Option<Assignee>> {
-    Sql::new(
-        "SELECT id, username FROM users WHERE id = $1 AND is_active AND (blocked_at IS NULL OR blocked_until <= $2) \
-         AND (valid_from IS NULL OR valid_from <= $2) AND (valid_until IS NULL OR valid_until > $2)",
-    )
-    .bind(id)
-    .bind(now)
-    .optional(tx)
-    .await
-}
-
 pub async fn number_exists(tx: &mut Tx, number: &str) -> Result<bool> {
     let matches: i64 =
         Sql::new("SELECT CAST(COUNT(*) AS BIGINT) FROM tickets WHERE number = $1").bind(number.to_owned()).scalar(tx).await?;
     Ok(matches > 0)
 }
 
-const COLUMNS: [&str; 21] = [
+const COLUMNS: [&str; 25] = [
     "number",
     "customer_id",
     "contract_id",
@@ -122,14 +155,21 @@ const COLUMNS: [&str; 21] = [
     "resolved_at",
     "closed_at",
     "resolution",
+    "stopped_at",
+    "stopped_for",
+    "response_seconds",
+    "resolution_seconds",
     "search_text",
     "created_at",
     "updated_at",
     "version",
 ];
 
+fn searched(ticket: &Ticket) -> String {
+    search_text([&ticket.number, &ticket.subject, &ticket.description].map(|text| Some(text.as_str())))
+}
+
 fn values(ticket: &Ticket) -> Vec<Arg> {
-    let search = search_text([&ticket.number, &ticket.subject, &ticket.description].map(|text| Some(text.as_str())));
     vec![
         (&ticket.number).into(),
         ticket.customer_id.into(),
@@ -139,7 +179,7 @@ fn values(ticket: &Ticket) -> Vec<Arg> {
         (&ticket.description).into(),
         ticket.status.into(),
         ticket.priority.into(),
-        ticket.priority.rank().into(),
+        ticket.priority_rank.into(),
         ticket.assigned_to.into(),
         ticket.created_by.into(),
         ticket.assigned_at.into(),
@@ -148,7 +188,11 @@ fn values(ticket: &Ticket) -> Vec<Arg> {
         ticket.resolved_at.into(),
         ticket.closed_at.into(),
         (&ticket.resolution).into(),
-        search.into(),
+        ticket.stopped_at.into(),
+        ticket.stopped_for.into(),
+        ticket.response_seconds.into(),
+        ticket.resolution_seconds.into(),
+        searched(ticket).into(),
         ticket.created_at.into(),
         ticket.updated_at.into(),
         ticket.version.into(),
@@ -171,43 +215,66 @@ pub async fn insert_all(tx: &mut Tx, tickets: &[Ticket]) -> Result<()> {
     rows.execute(tx).await
 }
 
-/// Writes what an action changed; the version before it must still stand. Errors: `stale_version`.
+/// Writes what an action or an edit changed; the version before it must still stand. Errors: `stale_version`.
 pub async fn update(tx: &mut Tx, before: &Ticket, after: &Ticket) -> Result<()> {
     Sql::new(
-        "UPDATE tickets SET status = $3, assigned_to = $4, assigned_at = $5, first_response_at = $6, resolved_at = $7, resolution = $8, \
-         updated_at = $9, version = $10 WHERE id = $1 AND version = $2",
+        "UPDATE tickets SET contract_id = $3, category = $4, subject = $5, description = $6, status = $7, priority = $8, \
+         priority_rank = $9, assigned_to = $10, assigned_at = $11, first_response_at = $12, due_at = $13, resolved_at = $14, \
+         closed_at = $15, resolution = $16, stopped_at = $17, stopped_for = $18, response_seconds = $19, resolution_seconds = $20, \
+         search_text = $21, updated_at = $22, version = $23 WHERE id = $1 AND version = $2",
     )
     .bind(before.id)
     .bind(before.version)
+    .bind(after.contract_id)
+    .bind(after.category)
+    .bind(&after.subject)
+    .bind(&after.description)
     .bind(after.status)
+    .bind(after.priority)
+    .bind(after.priority_rank)
     .bind(after.assigned_to)
     .bind(after.assigned_at)
     .bind(after.first_response_at)
+    .bind(after.due_at)
     .bind(after.resolved_at)
+    .bind(after.closed_at)
     .bind(&after.resolution)
+    .bind(after.stopped_at)
+    .bind(after.stopped_for)
+    .bind(after.response_seconds)
+    .bind(after.resolution_seconds)
+    .bind(searched(after))
     .bind(after.updated_at)
     .bind(after.version)
     .expect_one(tx)
     .await
 }
 
-/// Writes steps into the tickets' journals.
-pub async fn insert_steps(tx: &mut Tx, actor: &Actor, steps: &[Step]) -> Result<()> {
-    let columns = ["ticket_id", "at", "actor_id", "actor", "action", "from_status", "to_status", "note"];
-    let mut rows = Bulk::into_table("ticket_journal", &columns);
-    for step in steps {
-        rows.row(vec![
-            step.ticket_id.into(),
-            step.at.into(),
-            actor.user_id.into(),
-            (&actor.name).into(),
-            step.action.into(),
-            step.from_status.map(|status| status.as_str()).into(),
-            step.to_status.into(),
-            (&step.note).into(),
-        ]);
-    }
-    rows.execute(tx).await
+/// Deletes it with its journal, comments and attachments. Errors: `stale_version`.
+pub async fn delete(tx: &mut Tx, ticket: &Ticket) -> Result<()> {
+    Sql::new("DELETE FROM tickets WHERE id = $1 AND version = $2").bind(ticket.id).bind(ticket.version).expect_one(tx).await
+}
+
+/// Tickets that are not what their state says, or whose journal or contract says otherwise.
+pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
+    let found: Vec<(TicketId, String)> = Sql::new(
+        "SELECT id, what FROM ( \
+         SELECT id, 'in progress, and nobody works on it' AS what FROM tickets WHERE status = 'in_progress' AND assigned_to IS NULL \
+         UNION ALL SELECT id, 'its times are not those of its state' FROM tickets \
+         WHERE (resolved_at IS NOT NULL AND status NOT IN ('resolved', 'closed')) OR (resolved_at IS NULL AND status = 'resolved') \
+         OR ((closed_at IS NOT NULL) <> (status = 'closed')) OR ((stopped_at IS NULL) <> (status IN ('new', 'in_progress'))) \
+         OR ((resolved_at IS NULL) <> (resolution IS NULL)) OR ((resolved_at IS NULL) <> (resolution_seconds IS NULL)) \
+         OR ((first_response_at IS NULL) <> (response_seconds IS NULL)) OR (first_response_at IS NULL AND status <> 'new') \
+         UNION ALL SELECT id, 'its journal ends in another state' FROM tickets WHERE status <> COALESCE( \
+         (SELECT to_status FROM ticket_journal WHERE ticket_id = tickets.id ORDER BY at DESC, id DESC LIMIT 1), '') \
+         UNION ALL SELECT tickets.id, 'its contract is of another subscriber' FROM tickets JOIN contracts ON contracts.id = tickets.contract_id \
+         WHERE contracts.customer_id <> tickets.customer_id \
+         UNION ALL SELECT ticket_id, 'an attached file is marked as left over' FROM ticket_attachments \
+         JOIN leftover_files ON leftover_files.file_key = ticket_attachments.file_key) AS broken ORDER BY id LIMIT 1000",
+    )
+    .all(conn)
+    .await?;
+    Ok(found.into_iter().map(|(id, what)| format!("ticket {id}: {what}")).collect())
 }
 
 /// Gives all tickets of one subscriber to another; answers their ids and new versions.

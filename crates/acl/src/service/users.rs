@@ -309,3 +309,25 @@ pub async fn reset_password(
     store::sessions::revoke_all(tx, id, None, "password_reset", context.now).await?;
     finish(tx, context, granted, &before, "user.password_reset").await
 }
+
+/// A user whom work may be given to.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    /// The user's name.
+    pub username: String,
+    /// Whether the user holds the permission that was asked about.
+    pub may: bool,
+}
+
+/// Somebody whose account may be used now, and whether they hold a permission; nobody for any other id.
+pub async fn worker(conn: &mut Conn, context: &Context, id: UserId, permission: Permission) -> Result<Option<Worker>> {
+    let account = match Account::load(conn, id).await {
+        Err(error) if error.code() == refusal::USER_NOT_FOUND => return Ok(None),
+        account => account?,
+    };
+    if account.row.standing.obstacle(context.now).is_some() {
+        return Ok(None);
+    }
+    let may = account.permissions().has(permission);
+    Ok(Some(Worker { username: account.row.username, may }))
+}

@@ -48,6 +48,7 @@ pub async fn violations(db: &Db) -> Result<Vec<(&'static str, Vec<String>)>> {
         ("contracts, holds and SIMs agree", db.read(async |conn| contracts::violations(conn).await).await?),
         ("a SIM and a number belong to one contract at most", db.read(async |conn| sims::violations(conn).await).await?),
         ("every tariff has its prices", db.read(async |conn| tariffs::violations(conn).await).await?),
+        ("tickets are what their state and their journal say", db.read(async |conn| tickets::violations(conn).await).await?),
         ("no two subscribers share a unique key", db.read(async |conn| customers::violations(conn).await).await?),
         ("the audit trail is unbroken", broken_chain(db).await?),
     ])

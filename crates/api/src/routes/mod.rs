@@ -2,6 +2,7 @@
 //!
 //! Mounting a handler documents it: there is no list of operations beside this one.
 
+mod attachments;
 mod audit;
 mod auth;
 mod contracts;
@@ -13,6 +14,8 @@ mod roles;
 mod search;
 mod sims;
 mod tariffs;
+mod ticket_actions;
+mod ticket_records;
 mod tickets;
 mod users;
 
@@ -38,6 +41,9 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(contracts::configure)
             .configure(payments::configure)
             .configure(tickets::configure)
+            .configure(ticket_actions::configure)
+            .configure(attachments::configure)
+            .configure(ticket_records::configure)
             .configure(search::configure)
             .configure(auth::configure)
             .configure(users::configure)

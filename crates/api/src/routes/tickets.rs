@@ -1,23 +1,33 @@
 //! Support tickets (SPEC 9).
 
 use acl::perm;
-use actix_web::{get, post};
-use kernel::{id::TicketId, page::ListSpec};
-use tickets::{AssignInput, ResolveInput, Ticket, TicketFilter, TicketInput};
+use actix_web::{delete, get, patch, post, put};
+use kernel::{
+    id::{TicketId, UserId},
+    page::ListSpec,
+};
+use tickets::{NewTicket, Queue, QueueFilter, StatisticsFilter, Ticket, TicketFilter, TicketInput, TicketStatistics};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
-    extract::{Body, ListQuery, Listing, PathPart},
+    extract::{Body, Change, ListQuery, Listing, PathPart, Query},
     guard::Guard,
 };
 
 pub fn configure(config: &mut ServiceConfig) {
-    config.service(get_ticket).service(list_tickets).service(create_ticket).service(assign_ticket).service(resolve_ticket);
+    // before the one with an id: the first that fits is taken
+    config.service(list_my_tickets).service(list_unassigned_tickets).service(list_overdue_tickets).service(get_ticket_statistics);
+    config.service(get_ticket).service(list_tickets).service(create_ticket);
+    config.service(replace_ticket).service(update_ticket).service(delete_ticket);
 }
 
 impl ListQuery for TicketFilter {
     const SPEC: ListSpec = tickets::LIST;
+}
+
+impl ListQuery for QueueFilter {
+    const SPEC: ListSpec = tickets::QUEUE;
 }
 
 /// One ticket.
@@ -46,18 +56,19 @@ async fn list_tickets(call: Call, granted: Guard<perm::TicketsRead>, query: List
     Ok(call.page(page)?)
 }
 
-/// Files a ticket; its deadline follows from its priority.
+/// Files a ticket; its deadline follows from its priority, in working hours.
 #[utoipa::path(
     tag = "tickets",
-    request_body = TicketInput,
+    request_body = NewTicket,
     responses(
         (status = 201, description = "The new ticket.", body = Ticket),
+        (status = 403, description = "`permission_missing`, also for `assigned_to` without `tickets:assign`."),
         (status = 409, description = "`customer_archived`.")
     ),
     security(("bearer" = ["tickets:write"]))
 )]
 #[post("/tickets")]
-async fn create_ticket(call: Call, granted: Guard<perm::TicketsWrite>, input: Body<TicketInput>) -> Reply {
+async fn create_ticket(call: Call, granted: Guard<perm::TicketsWrite>, input: Body<NewTicket>) -> Reply {
     let answer = call.write(async |tx| {
         let ticket = tickets::create(tx, &call.context, &granted, &input).await?;
         Answer::created(format!("tickets/{}", ticket.id), &ticket, ticket.version)
@@ -65,42 +76,121 @@ async fn create_ticket(call: Call, granted: Guard<perm::TicketsWrite>, input: Bo
     Ok(answer.await?)
 }
 
-/// Gives a ticket to somebody; a new one is in progress from then on.
+async fn read_queue(call: &Call, granted: &Guard<perm::TicketsRead>, queue: Queue, query: &Listing<QueueFilter>) -> Reply {
+    let read = call.read(async |conn| tickets::queue(conn, &call.context, granted, queue, &query.filter, &query.paging).await);
+    Ok(call.page(read.await?)?)
+}
+
+/// A page of the tickets that are assigned to whoever asks, what is due first, first.
 #[utoipa::path(
     tag = "tickets",
-    params(("id" = TicketId, Path, description = "The ticket's id.")),
-    request_body = AssignInput,
-    responses(
-        (status = 200, description = "The ticket.", body = Ticket),
-        (status = 409, description = "`ticket_wrong_state`: only new, in_progress and waiting tickets.")
-    ),
-    security(("bearer" = ["tickets:assign"]))
+    params(Listing<QueueFilter>),
+    responses((status = 200, description = "A page of tickets.", body = List<Ticket>)),
+    security(("bearer" = ["tickets:read"]))
 )]
-#[post("/tickets/{id}/assign")]
-async fn assign_ticket(call: Call, granted: Guard<perm::TicketsAssign>, id: PathPart<TicketId>, input: Body<AssignInput>) -> Reply {
+#[get("/tickets/my_tickets")]
+async fn list_my_tickets(call: Call, granted: Guard<perm::TicketsRead>, query: Listing<QueueFilter>) -> Reply {
+    // no ticket is assigned to user 0, and nobody but a user comes here
+    let queue = Queue::Of(granted.actor().user_id.unwrap_or(UserId::new(0)));
+    read_queue(&call, &granted, queue, &query).await
+}
+
+/// A page of the open tickets that nobody works on, what is due first, first.
+#[utoipa::path(
+    tag = "tickets",
+    params(Listing<QueueFilter>),
+    responses((status = 200, description = "A page of tickets.", body = List<Ticket>)),
+    security(("bearer" = ["tickets:read"]))
+)]
+#[get("/tickets/unassigned")]
+async fn list_unassigned_tickets(call: Call, granted: Guard<perm::TicketsRead>, query: Listing<QueueFilter>) -> Reply {
+    read_queue(&call, &granted, Queue::Unassigned, &query).await
+}
+
+/// A page of the open tickets whose time ran out, the oldest deadline first.
+#[utoipa::path(
+    tag = "tickets",
+    params(Listing<QueueFilter>),
+    responses((status = 200, description = "A page of tickets.", body = List<Ticket>)),
+    security(("bearer" = ["tickets:read"]))
+)]
+#[get("/tickets/overdue")]
+async fn list_overdue_tickets(call: Call, granted: Guard<perm::TicketsRead>, query: Listing<QueueFilter>) -> Reply {
+    read_queue(&call, &granted, Queue::Overdue, &query).await
+}
+
+/// Figures about the tickets filed in a span of days: how many, how fast they were answered and solved, how many in time.
+///
+/// Times are working time; of the time to the solution, that on hold does not count.
+#[utoipa::path(
+    tag = "tickets",
+    params(StatisticsFilter),
+    responses((status = 200, description = "The figures.", body = TicketStatistics)),
+    security(("bearer" = ["reports:read"]))
+)]
+#[get("/tickets/statistics")]
+async fn get_ticket_statistics(call: Call, granted: Guard<perm::ReportsRead>, query: Query<StatisticsFilter>) -> Reply {
+    let figures = call.read(async |conn| tickets::statistics(conn, &call.context, &granted, &query).await).await?;
+    Ok(Answer::ok(&figures)?)
+}
+
+async fn edit(call: &Call, granted: &Guard<perm::TicketsWrite>, id: TicketId, change: &Change<TicketInput>) -> Reply {
+    let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        let ticket = tickets::assign(tx, &call.context, &granted, id.0, &input).await?;
+        let ticket = tickets::edit(tx, &call.context, granted, id, &change.0, &expected).await?;
         Answer::resource(&ticket, ticket.version)
     });
     Ok(answer.await?)
 }
 
-/// Solves a ticket.
+/// Replaces what a ticket says; state, priority and assignee have actions of their own.
 #[utoipa::path(
     tag = "tickets",
     params(("id" = TicketId, Path, description = "The ticket's id.")),
-    request_body = ResolveInput,
+    request_body = TicketInput,
     responses(
-        (status = 200, description = "The ticket, resolved.", body = Ticket),
-        (status = 409, description = "`ticket_wrong_state`: only in_progress and waiting tickets.")
+        (status = 200, description = "The ticket.", body = Ticket),
+        (status = 409, description = "`ticket_wrong_state`: any ticket but a closed one.")
     ),
-    security(("bearer" = ["tickets:work"]))
+    security(("bearer" = ["tickets:write"]))
 )]
-#[post("/tickets/{id}/resolve")]
-async fn resolve_ticket(call: Call, granted: Guard<perm::TicketsWork>, id: PathPart<TicketId>, input: Body<ResolveInput>) -> Reply {
+#[put("/tickets/{id}")]
+async fn replace_ticket(call: Call, granted: Guard<perm::TicketsWrite>, id: PathPart<TicketId>, change: Change<TicketInput>) -> Reply {
+    edit(&call, &granted, id.0, &change).await
+}
+
+/// Changes some of what a ticket says; state, priority and assignee have actions of their own.
+#[utoipa::path(
+    tag = "tickets",
+    params(("id" = TicketId, Path, description = "The ticket's id.")),
+    request_body = TicketInput,
+    responses(
+        (status = 200, description = "The ticket.", body = Ticket),
+        (status = 409, description = "`ticket_wrong_state`: any ticket but a closed one.")
+    ),
+    security(("bearer" = ["tickets:write"]))
+)]
+#[patch("/tickets/{id}")]
+async fn update_ticket(call: Call, granted: Guard<perm::TicketsWrite>, id: PathPart<TicketId>, change: Change<TicketInput>) -> Reply {
+    edit(&call, &granted, id.0, &change).await
+}
+
+/// Deletes a new ticket that nobody has taken up or answered; others are closed instead. The audit trail keeps what it said.
+#[utoipa::path(
+    tag = "tickets",
+    params(("id" = TicketId, Path, description = "The ticket's id.")),
+    responses(
+        (status = 204, description = "The ticket is gone."),
+        (status = 409, description = "`ticket_taken_up`.")
+    ),
+    security(("bearer" = ["tickets:delete"]))
+)]
+#[delete("/tickets/{id}")]
+async fn delete_ticket(call: Call, granted: Guard<perm::TicketsDelete>, id: PathPart<TicketId>) -> Reply {
+    let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        let ticket = tickets::resolve(tx, &call.context, &granted, id.0, &input).await?;
-        Answer::resource(&ticket, ticket.version)
+        tickets::delete(tx, &call.context, &granted, id.0, &expected).await?;
+        Ok(Answer::empty())
     });
     Ok(answer.await?)
 }

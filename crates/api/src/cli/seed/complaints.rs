@@ -2,7 +2,7 @@
 
 use chrono::{NaiveDate, TimeDelta};
 use kernel::id::{ContractId, CustomerId};
-use tickets::{Assignee, PastTicket, TicketCategory, TicketInput, TicketPriority};
+use tickets::{Assignee, NewTicket, PastTicket, TicketCategory, TicketPriority};
 
 use super::dice::{Calendar, Dice};
 
@@ -67,7 +67,14 @@ pub fn ticket(
     let solved = taken_up + dice.between(20, 60 * 60);
     let assigned = later(taken_up).filter(|_| !staff.is_empty() && dice.percent(97)).map(|at| (dice.pick(staff).clone(), at));
     let resolved = later(solved).filter(|_| assigned.is_some() && dice.percent(95)).map(|at| (solution.to_owned(), at));
-    let input =
-        TicketInput { customer_id, contract_id, category, subject: subject.to_owned(), description: description.to_owned(), priority };
+    let input = NewTicket {
+        customer_id,
+        contract_id,
+        category,
+        subject: subject.to_owned(),
+        description: description.to_owned(),
+        priority,
+        assigned_to: None,
+    };
     PastTicket { input, filed_at, assigned, resolved }
 }

@@ -1,0 +1,177 @@
+//! Files attached to tickets (SPEC 9.3).
+
+use acl::perm;
+use actix_web::{
+    HttpResponse, delete, get,
+    http::header::{self, Charset, ContentDisposition, DispositionParam, DispositionType, ExtendedValue},
+    post,
+};
+use kernel::{
+    Error,
+    id::{TicketAttachmentId, TicketId},
+    page::ListSpec,
+};
+use serde::Deserialize;
+use tickets::{TicketAttachment, attachments};
+use utoipa::IntoParams;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::{
+    call::{Answer, Call, List, Reply},
+    extract::{ListQuery, Listing, PathPair, PathPart},
+    files::{self, Files},
+    guard::Guard,
+    problem::Refused,
+    upload::{AttachmentForm, Upload},
+};
+
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(list_ticket_attachments).service(attach_file).service(download_attachment).service(remove_attachment);
+}
+
+/// Which files to list: all of them.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct AttachmentFilter {}
+
+impl ListQuery for AttachmentFilter {
+    const SPEC: ListSpec = tickets::ATTACHMENT_LIST;
+}
+
+/// A page of the files attached to a ticket.
+#[utoipa::path(
+    tag = "tickets",
+    params(("id" = TicketId, Path, description = "The ticket's id."), Listing<AttachmentFilter>),
+    responses((status = 200, description = "A page of files.", body = List<TicketAttachment>)),
+    security(("bearer" = ["tickets:read"]))
+)]
+#[get("/tickets/{id}/attachments")]
+async fn list_ticket_attachments(
+    call: Call,
+    granted: Guard<perm::TicketsRead>,
+    id: PathPart<TicketId>,
+    query: Listing<AttachmentFilter>,
+) -> Reply {
+    let page = call.read(async |conn| attachments::list(conn, &granted, id.0, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}
+
+/// Attaches a file of up to 10 MiB to a ticket.
+///
+/// What the file is goes by its content, and its name and declared type must agree with that. A name with a path in it keeps
+/// its last part.
+#[utoipa::path(
+    tag = "tickets",
+    params(("id" = TicketId, Path, description = "The ticket's id.")),
+    request_body(content = AttachmentForm, content_type = "multipart/form-data"),
+    responses(
+        (status = 201, description = "The file, attached.", body = TicketAttachment),
+        (status = 409, description = "`ticket_attachments_full`: a ticket takes 100 files."),
+        (status = 413, description = "The file is over 10 MiB."),
+        (status = 429, description = "`too_many_requests`: files are taken a few at a time.")
+    ),
+    security(("bearer" = ["tickets:write"]))
+)]
+#[post("/tickets/{id}/attachments")]
+async fn attach_file(call: Call, granted: Guard<perm::TicketsWrite>, id: PathPart<TicketId>, upload: Upload) -> Reply {
+    call.check_idempotency_key()?;
+    call.read(async |conn| attachments::may_add(conn, &granted, id.0).await).await?;
+    let key = Files::new_key();
+    let (db, context) = (&call.state.db, &call.context);
+    db.transaction(context, async |tx| attachments::announce(tx, context, &granted, &key).await).await?;
+    let outcome = match upload.receive(&call.state.files, &key).await {
+        Err(error) => Err(error),
+        Ok(file) => {
+            call.write(async |tx| {
+                let attachment = attachments::add(tx, context, &granted, id.0, &file).await?;
+                Answer::created_plain(format!("tickets/{}/attachments/{}", id.0, attachment.id), &attachment)
+            })
+            .await
+        }
+    };
+    if !matches!(&outcome, Ok(answer) if !answer.replayed) {
+        tidy(&call, &key).await;
+    }
+    Ok(outcome?)
+}
+
+/// Removes a file that is nobody's; what cannot be removed now is removed later.
+async fn tidy(call: &Call, key: &str) {
+    if let Err(error) = files::discard(&call.state, &call.context, key).await {
+        log::warn!(request_id = &*call.context.origin.request_id; "a file that is nobody's stays for now: {error}");
+    }
+}
+
+/// The content of an attached file, to be saved; browsers do not open it.
+#[utoipa::path(
+    tag = "tickets",
+    params(
+        ("id" = TicketId, Path, description = "The ticket's id."),
+        ("attachment_id" = TicketAttachmentId, Path, description = "The file's id.")
+    ),
+    responses((status = 200, description = "The file.", body = Vec<u8>, content_type = "application/octet-stream")),
+    security(("bearer" = ["tickets:read"]))
+)]
+#[get("/tickets/{id}/attachments/{attachment_id}")]
+async fn download_attachment(
+    call: Call,
+    granted: Guard<perm::TicketsRead>,
+    at: PathPair<TicketId, TicketAttachmentId>,
+) -> Result<HttpResponse, Refused> {
+    let file = call.read(async |conn| attachments::get(conn, &granted, at.0, at.1).await).await?;
+    // it may show a passport as well as a spot without a network
+    call.record_read("ticket_attachment", [file.id.get()]).await?;
+    let tag = format!("\"{}-{}\"", attachments::VERSION, file.sha256.get(..16).unwrap_or_default());
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::ETAG, tag.clone()));
+    if call.has_already(&tag) {
+        return Ok(response.status(actix_web::http::StatusCode::NOT_MODIFIED).finish());
+    }
+    let content = call.state.files.read(&file.file_key).await?;
+    response
+        .insert_header(saved_as(&file.name))
+        // a page of it could do nothing: no scripts, no forms, no origin
+        .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox; frame-ancestors 'none'"))
+        .insert_header(("cross-origin-resource-policy", "same-origin"))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::CONTENT_TYPE, "application/octet-stream"))
+        .no_chunking(u64::try_from(file.size).map_err(Error::internal)?);
+    Ok(response.streaming(content))
+}
+
+/// The file's name in full, and a plain one for programs that know no other.
+fn saved_as(name: &str) -> ContentDisposition {
+    let plain: String =
+        name.chars().map(|letter| if letter.is_ascii_alphanumeric() || "._- ".contains(letter) { letter } else { '_' }).collect();
+    let full = ExtendedValue { charset: Charset::Ext("UTF-8".into()), language_tag: None, value: name.as_bytes().to_vec() };
+    let parameters = vec![DispositionParam::Filename(plain), DispositionParam::FilenameExt(full)];
+    ContentDisposition { disposition: DispositionType::Attachment, parameters }
+}
+
+/// Removes an attached file: one's own, or anybody's with `tickets:delete`.
+#[utoipa::path(
+    tag = "tickets",
+    params(
+        ("id" = TicketId, Path, description = "The ticket's id."),
+        ("attachment_id" = TicketAttachmentId, Path, description = "The file's id.")
+    ),
+    responses(
+        (status = 204, description = "The file is gone."),
+        (status = 403, description = "`permission_missing`, also for somebody else's file without `tickets:delete`.")
+    ),
+    security(("bearer" = ["tickets:write"]))
+)]
+#[delete("/tickets/{id}/attachments/{attachment_id}")]
+async fn remove_attachment(call: Call, granted: Guard<perm::TicketsWrite>, at: PathPair<TicketId, TicketAttachmentId>) -> Reply {
+    let expected = call.expected()?;
+    let key = std::cell::RefCell::new(String::new());
+    let answer = call.write(async |tx| {
+        let removed = attachments::remove(tx, &call.context, &granted, at.0, at.1, &expected).await?;
+        key.replace(removed);
+        Ok(Answer::empty())
+    });
+    let answer = answer.await?;
+    tidy(&call, &key.take()).await;
+    Ok(answer)
+}

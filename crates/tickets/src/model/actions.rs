@@ -1,0 +1,377 @@
+//! What can be done to a ticket, from which states, and how its clock runs: each action answers the ticket after it.
+//!
+//! The time to solve a ticket counts from when it was filed, in working hours. Its clock stands still while it waits, and
+//! once it is solved or closed; when it goes on, the deadline moves by the working time that it stood. So a reopened ticket
+//! has what was left of its time, and nobody gains any by closing and reopening.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use kernel::{Error, Policy, Result, error::field, id::UserId};
+
+use super::{
+    Ticket, TicketPriority,
+    TicketStatus::{self, Closed, InProgress, New, Resolved, Waiting},
+    refusal,
+};
+
+/// The moment of an action, and the rules it goes by.
+#[derive(Clone, Copy, Debug)]
+pub struct Now<'a> {
+    /// The moment.
+    pub at: DateTime<Utc>,
+    /// The operator's rules.
+    pub policy: &'a Policy,
+}
+
+impl Now<'_> {
+    fn working_time(self, since: DateTime<Utc>) -> TimeDelta {
+        self.policy.ticket_calendar.between(since, self.at)
+    }
+}
+
+impl Ticket {
+    /// The form that is shown: whether it is overdue is told as of `now`, or as of when its clock stopped.
+    #[must_use]
+    pub fn shown(mut self, now: DateTime<Utc>) -> Self {
+        self.is_overdue = self.status.is_open() && self.due_at < self.stopped_at.unwrap_or(now);
+        self
+    }
+
+    /// The ticket after it was given to a user; a new one is then worked on.
+    ///
+    /// Errors: `ticket_wrong_state` unless it is new, in progress or waiting.
+    pub fn assign(&self, user: UserId, now: Now<'_>) -> Result<Self> {
+        self.only_from(&[New, InProgress, Waiting])?;
+        let status = if self.status == New { InProgress } else { self.status };
+        Ok(Self { status, assigned_to: Some(user), assigned_at: Some(now.at), ..self.changed(now) }.responded(now))
+    }
+
+    /// The ticket after its user began to work on it.
+    ///
+    /// Errors: `ticket_wrong_state` unless it is new, `ticket_not_assigned`.
+    pub fn start_work(&self, now: Now<'_>) -> Result<Self> {
+        self.only_from(&[New])?;
+        if self.assigned_to.is_none() {
+            return Err(Error::new(refusal::NOT_ASSIGNED));
+        }
+        Ok(Self { status: InProgress, ..self.changed(now) }.responded(now))
+    }
+
+    /// The ticket on hold: its clock stands still. Errors: `ticket_wrong_state` unless it is new or in progress.
+    pub fn wait(&self, now: Now<'_>) -> Result<Self> {
+        self.only_from(&[New, InProgress])?;
+        Ok(Self { status: Waiting, stopped_at: Some(now.at), ..self.changed(now) }.responded(now))
+    }
+
+    /// The ticket after its hold: in progress, or new again where nobody works on it.
+    ///
+    /// Errors: `ticket_wrong_state` unless it is waiting.
+    pub fn resume(&self, now: Now<'_>) -> Result<Self> {
+        self.only_from(&[Waiting])?;
+        Ok(Self { status: self.taken_up(), ..self.changed(now) }.restarted(now))
+    }
+
+    /// The ticket after it was solved. Errors: `ticket_wrong_state` unless it is in progress or waiting.
+    pub fn resolve(&self, resolution: &str, now: Now<'_>) -> Result<Self> {
+        self.only_from(&[InProgress, Waiting])?;
+        let after = self.changed(now).restarted(now).responded(now);
+        let took = now.working_time(self.created_at) - TimeDelta::microseconds(after.stopped_for);
+        Ok(Self {
+            status: Resolved,
+            stopped_at: Some(now.at),
+            resolved_at: Some(now.at),
+            resolution: Some(resolution.to_owned()),
+            resolution_seconds: Some(took.num_seconds().max(0)),
+            ..after
+        })
+    }
+
+    /// The ticket done with. Errors: `ticket_wrong_state` when it is closed, `required` in the field `reason` unless it was solved.
+    pub fn close(&self, reason: Option<&str>, now: Now<'_>) -> Result<Self> {
+        self.only_from(&[New, InProgress, Waiting, Resolved])?;
+        if self.status != Resolved && reason.is_none() {
+            return Err(Error::of_field("reason", field::REQUIRED));
+        }
+        // a solved one's clock goes on standing since it was solved
+        let after = if self.status == Resolved { self.changed(now) } else { self.changed(now).restarted(now).responded(now) };
+        Ok(Self { status: Closed, closed_at: Some(now.at), stopped_at: after.stopped_at.or(Some(now.at)), ..after })
+    }
+
+    /// The ticket taken up once more, by the same user if `keep_user`: in progress, or new where nobody works on it.
+    ///
+    /// Errors: `ticket_wrong_state` unless it is resolved or closed.
+    pub fn reopen(&self, keep_user: bool, now: Now<'_>) -> Result<Self> {
+        self.only_from(&[Resolved, Closed])?;
+        let kept = Self {
+            assigned_to: self.assigned_to.filter(|_| keep_user),
+            assigned_at: self.assigned_at.filter(|_| keep_user),
+            resolved_at: None,
+            closed_at: None,
+            resolution: None,
+            resolution_seconds: None,
+            ..self.changed(now)
+        };
+        Ok(Self { status: kept.taken_up(), ..kept }.restarted(now))
+    }
+
+    /// The ticket with another priority and the deadline that goes with it. Errors: `ticket_wrong_state` when it is closed.
+    pub fn change_priority(&self, priority: TicketPriority, now: Now<'_>) -> Result<Self> {
+        self.only_from(&[New, InProgress, Waiting, Resolved])?;
+        let time = priority.time(now.policy.ticket_hours) + TimeDelta::microseconds(self.stopped_for);
+        let due_at = now.policy.ticket_calendar.after(self.created_at, time);
+        Ok(Self { priority, priority_rank: priority.rank(), due_at, ..self.changed(now) })
+    }
+
+    /// The ticket after its first answer to the subscriber; after a later one, nothing is different.
+    #[must_use]
+    pub fn answered(&self, now: Now<'_>) -> Option<Self> {
+        self.first_response_at.is_none().then(|| self.changed(now).responded(now))
+    }
+
+    /// The same, changed now.
+    #[must_use]
+    pub fn changed(&self, now: Now<'_>) -> Self {
+        Self { updated_at: now.at, version: self.version + 1, ..self.clone() }
+    }
+
+    /// Errors: `ticket_wrong_state` unless it is in one of these states.
+    pub fn only_from(&self, allowed: &[TicketStatus]) -> Result<()> {
+        if allowed.contains(&self.status) {
+            return Ok(());
+        }
+        let from: Vec<&str> = allowed.iter().map(|status| status.as_str()).collect();
+        Err(Error::new(refusal::WRONG_STATE).with("status", self.status).with("from", from.join(", ")))
+    }
+
+    fn taken_up(&self) -> TicketStatus {
+        if self.assigned_to.is_some() { InProgress } else { New }
+    }
+
+    fn responded(self, now: Now<'_>) -> Self {
+        if self.first_response_at.is_some() {
+            return self;
+        }
+        let took = now.working_time(self.created_at).num_seconds();
+        Self { first_response_at: Some(now.at), response_seconds: Some(took), ..self }
+    }
+
+    /// Its clock goes on, if it stood.
+    fn restarted(self, now: Now<'_>) -> Self {
+        let Some(stopped_at) = self.stopped_at else { return self };
+        let stood = now.working_time(stopped_at);
+        Self {
+            due_at: now.policy.ticket_calendar.after(self.due_at, stood),
+            stopped_for: self.stopped_for.saturating_add(stood.num_microseconds().unwrap_or_default()),
+            stopped_at: None,
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::{
+        Calendar,
+        country::Country,
+        id::{CustomerId, TicketId},
+    };
+    use proptest::{collection::vec, prelude::*, sample::select};
+
+    use super::{super::TicketCategory, *};
+
+    const USER: UserId = UserId::new(3);
+
+    fn hour(hour: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::hours(hour)
+    }
+
+    fn now(policy: &Policy, at: i64) -> Now<'_> {
+        Now { at: hour(at), policy }
+    }
+
+    /// Of high priority, filed at hour 0, with eight hours to go.
+    fn ticket(status: TicketStatus) -> Ticket {
+        Ticket {
+            id: TicketId::new(1),
+            number: "T-197001-000000".into(),
+            customer_id: CustomerId::new(7),
+            contract_id: None,
+            category: TicketCategory::Technical,
+            subject: "Нет связи".into(),
+            description: "Телефон не видит сеть".into(),
+            status,
+            priority: TicketPriority::High,
+            priority_rank: 3,
+            assigned_to: None,
+            created_by: None,
+            assigned_at: None,
+            first_response_at: None,
+            due_at: hour(8),
+            resolved_at: None,
+            closed_at: None,
+            resolution: None,
+            is_overdue: false,
+            created_at: hour(0),
+            updated_at: hour(0),
+            version: 1,
+            stopped_at: (!matches!(status, New | InProgress)).then(|| hour(0)),
+            stopped_for: 0,
+            response_seconds: None,
+            resolution_seconds: None,
+        }
+    }
+
+    #[test]
+    fn each_action_is_possible_only_from_its_states() {
+        let policy = Policy::standard(Country::Ru);
+        let at = now(&policy, 1);
+        type Action<'a> = Box<dyn Fn(&Ticket) -> Result<Ticket> + 'a>;
+        let actions: [(&str, Action<'_>, [Option<TicketStatus>; 5]); 9] = [
+            ("assign", Box::new(|one| one.assign(USER, at)), [Some(InProgress), Some(InProgress), Some(Waiting), None, None]),
+            ("start_work", Box::new(|one| one.start_work(at)), [Some(InProgress), None, None, None, None]),
+            ("wait", Box::new(|one| one.wait(at)), [Some(Waiting), Some(Waiting), None, None, None]),
+            ("resume", Box::new(|one| one.resume(at)), [None, None, Some(InProgress), None, None]),
+            ("resolve", Box::new(|one| one.resolve("x", at)), [None, Some(Resolved), Some(Resolved), None, None]),
+            ("close", Box::new(|one| one.close(Some("x"), at)), [Some(Closed), Some(Closed), Some(Closed), Some(Closed), None]),
+            ("reopen", Box::new(|one| one.reopen(true, at)), [None, None, None, Some(InProgress), Some(InProgress)]),
+            ("reopen without", Box::new(|one| one.reopen(false, at)), [None, None, None, Some(New), Some(New)]),
+            (
+                "change_priority",
+                Box::new(|one| one.change_priority(TicketPriority::Low, at)),
+                [Some(New), Some(InProgress), Some(Waiting), Some(Resolved), None],
+            ),
+        ];
+        for (name, action, outcomes) in actions {
+            for (status, expected) in TicketStatus::ALL.iter().zip(outcomes) {
+                let before = Ticket { assigned_to: Some(USER), ..ticket(*status) };
+                match (action(&before), expected) {
+                    (Ok(after), Some(expected)) => {
+                        assert_eq!((after.status, after.version, after.updated_at), (expected, 2, hour(1)), "{name} from {status}");
+                        // the clock stands exactly while it waits and once it is over
+                        assert_eq!(after.stopped_at.is_some(), !matches!(after.status, New | InProgress), "{name} from {status}");
+                    }
+                    (Err(error), None) => {
+                        assert_eq!((error.code(), &error.args()[0]), (refusal::WRONG_STATE, &("status", status.to_string())));
+                    }
+                    (outcome, _) => panic!("{name} from {status}: {outcome:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn work_starts_and_goes_on_only_where_somebody_does_it() {
+        let policy = Policy::standard(Country::Ru);
+        assert_eq!(ticket(New).start_work(now(&policy, 1)).unwrap_err().code(), refusal::NOT_ASSIGNED);
+        assert_eq!(ticket(Waiting).resume(now(&policy, 1)).unwrap().status, New);
+    }
+
+    #[test]
+    fn a_reason_is_needed_to_close_what_was_not_solved() {
+        let policy = Policy::standard(Country::Ru);
+        for status in [New, InProgress, Waiting] {
+            let refused = ticket(status).close(None, now(&policy, 1)).unwrap_err();
+            assert_eq!((&*refused.wrong_fields()[0].pointer, refused.wrong_fields()[0].code), ("/reason", field::REQUIRED));
+        }
+        assert_eq!(ticket(Resolved).close(None, now(&policy, 1)).unwrap().closed_at, Some(hour(1)));
+        assert_eq!(ticket(Closed).close(None, now(&policy, 1)).unwrap_err().code(), refusal::WRONG_STATE);
+    }
+
+    #[test]
+    fn the_first_step_out_of_new_is_the_first_response_and_later_ones_are_not() {
+        let policy = Policy::standard(Country::Ru);
+        let first = ticket(New).assign(USER, now(&policy, 1)).unwrap();
+        let second = first.assign(UserId::new(4), now(&policy, 2)).unwrap();
+        assert_eq!((first.first_response_at, first.response_seconds), (Some(hour(1)), Some(3600)));
+        assert_eq!((second.assigned_at, second.first_response_at), (Some(hour(2)), Some(hour(1))));
+        assert_eq!(ticket(New).wait(now(&policy, 2)).unwrap().first_response_at, Some(hour(2)));
+        assert_eq!(ticket(New).close(Some("x"), now(&policy, 3)).unwrap().first_response_at, Some(hour(3)));
+        assert_eq!(ticket(New).answered(now(&policy, 1)).unwrap().first_response_at, Some(hour(1)));
+        assert!(first.answered(now(&policy, 5)).is_none());
+    }
+
+    #[test]
+    fn the_deadline_moves_by_the_time_that_the_ticket_waited_or_was_over() {
+        let policy = Policy::standard(Country::Ru);
+        let waiting = ticket(New).wait(now(&policy, 3)).unwrap();
+        assert!(!waiting.clone().shown(hour(100)).is_overdue);
+        let resumed = waiting.resume(now(&policy, 13)).unwrap();
+        assert_eq!(resumed.due_at, hour(18));
+        let resolved = Ticket { assigned_to: Some(USER), status: InProgress, ..resumed }.resolve("x", now(&policy, 17)).unwrap();
+        assert_eq!((resolved.due_at, resolved.resolution_seconds), (hour(18), Some(7 * 3600)));
+        let closed = resolved.close(None, now(&policy, 50)).unwrap();
+        let reopened = closed.reopen(true, now(&policy, 117)).unwrap();
+        // an hour was left when it was solved
+        assert_eq!((reopened.due_at, reopened.resolved_at, reopened.closed_at, reopened.resolution), (hour(118), None, None, None));
+        // solved while it waits: the wait counts for nothing
+        let solved = ticket(New).wait(now(&policy, 3)).unwrap().resolve("x", now(&policy, 30)).unwrap();
+        assert_eq!((solved.due_at, solved.resolution_seconds), (hour(35), Some(3 * 3600)));
+    }
+
+    #[test]
+    fn what_was_overdue_when_its_clock_stopped_is_so_afterwards() {
+        let policy = Policy::standard(Country::Ru);
+        let late = ticket(InProgress).wait(now(&policy, 9)).unwrap();
+        assert!(late.clone().shown(hour(9)).is_overdue);
+        assert!(late.resume(now(&policy, 20)).unwrap().shown(hour(20)).is_overdue);
+        let overdue = |status, at| ticket(status).shown(at).is_overdue;
+        assert!(!overdue(New, hour(8)) && overdue(New, hour(9)) && overdue(InProgress, hour(9)));
+        assert!(!overdue(Resolved, hour(9)) && !overdue(Closed, hour(9)) && !overdue(Waiting, hour(9)));
+    }
+
+    #[test]
+    fn another_priority_counts_from_when_the_ticket_was_filed() {
+        let policy = Policy::standard(Country::Ru);
+        let resumed = ticket(New).wait(now(&policy, 1)).unwrap().resume(now(&policy, 3)).unwrap();
+        let critical = resumed.change_priority(TicketPriority::Critical, now(&policy, 5)).unwrap();
+        assert_eq!((critical.due_at, critical.priority_rank), (hour(6), 4));
+        assert_eq!(critical.change_priority(TicketPriority::High, now(&policy, 5)).unwrap().due_at, resumed.due_at);
+    }
+
+    #[test]
+    fn deadlines_count_in_working_hours() {
+        let zone = Country::Ru.time_zone();
+        let hours = "09:00-18:00".parse().unwrap();
+        let ticket_calendar = Calendar::new(zone, "mon-fri".parse().unwrap(), hours, ["2026-02-23".parse().unwrap()].into());
+        let policy = Policy { ticket_calendar, ..Policy::standard(Country::Ru) };
+        let at = |text: &str| Now { at: text.parse().unwrap(), policy: &policy };
+        // Friday at noon in Moscow, eight hours to go, and Monday is a holiday
+        let created_at = "2026-02-20T09:00:00Z".parse().unwrap();
+        let filed = Ticket { created_at, due_at: policy.ticket_calendar.after(created_at, TimeDelta::hours(8)), ..ticket(New) };
+        assert_eq!(filed.due_at.to_rfc3339(), "2026-02-24T08:00:00+00:00");
+        // waits from Friday, an hour before the end of the day, to Tuesday, an hour after its beginning
+        let waited = filed.wait(at("2026-02-20T14:00:00Z")).unwrap().resume(at("2026-02-24T07:00:00Z")).unwrap();
+        assert_eq!(waited.due_at.to_rfc3339(), "2026-02-24T10:00:00+00:00");
+    }
+
+    proptest! {
+        /// However a ticket goes on, its deadline is the time of its priority and the time its clock stood, from its filing on.
+        #[test]
+        fn the_deadline_is_always_the_time_to_solve_and_the_time_stood(steps in vec((0_u8..7, 0_i64..5_000), 0..30), days in select(vec!["mon-sun", "mon-fri", "tue"])) {
+            let calendar = Calendar::new(Country::Ru.time_zone(), days.parse().unwrap(), "08:30-17:00".parse().unwrap(), Default::default());
+            let policy = Policy { ticket_calendar: calendar.clone(), ..Policy::standard(Country::Ru) };
+            let mut one = Ticket { due_at: calendar.after(hour(0), TimeDelta::hours(8)), ..ticket(New) };
+            let mut at = hour(0);
+            for (action, minutes) in steps {
+                at += TimeDelta::minutes(minutes);
+                let now = Now { at, policy: &policy };
+                let after = match action {
+                    0 => one.assign(USER, now),
+                    1 => one.wait(now),
+                    2 => one.resume(now),
+                    3 => one.resolve("x", now),
+                    4 => one.close(Some("x"), now),
+                    5 => one.reopen(true, now),
+                    _ => one.change_priority(TicketPriority::ALL[minutes as usize % 4], now),
+                };
+                if let Ok(after) = after {
+                    one = after;
+                }
+                let time = one.priority.time(policy.ticket_hours) + TimeDelta::microseconds(one.stopped_for);
+                prop_assert_eq!(calendar.between(hour(0), one.due_at), time);
+                prop_assert_eq!(one.stopped_at.is_none(), matches!(one.status, New | InProgress));
+                prop_assert!(one.status != InProgress || one.assigned_to.is_some());
+                prop_assert_eq!(one.resolution_seconds.is_some(), one.resolved_at.is_some());
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! SQL of attachments, and of files that are left over.
+
+use chrono::{DateTime, Utc};
+use kernel::{
+    Page, Paging, Result,
+    db::{Bulk, Conn, Filter, Sql, Tx},
+    id::{TicketAttachmentId, TicketId},
+    page::{KeyKind, ListSpec, OrderField},
+};
+
+use crate::model::TicketAttachment;
+
+/// How the files of a ticket are ordered: as they were attached.
+pub const LIST: ListSpec = ListSpec {
+    order_fields: &[OrderField { name: "created_at", column: "ticket_attachments.created_at", kind: KeyKind::Time }],
+    default_order: "created_at",
+    id: "ticket_attachments.id",
+    id_name: "id",
+};
+
+const SELECT: &str =
+    "SELECT id, ticket_id, file_key, name, media_type, size, sha256, uploaded_by, uploader, created_at FROM ticket_attachments";
+
+pub async fn list(conn: &mut Conn, ticket: TicketId, paging: &Paging) -> Result<Page<TicketAttachment>> {
+    let mut conditions = Filter::new(conn.engine());
+    conditions.equal("ticket_attachments.ticket_id", Some(ticket));
+    paging.fetch(conn, SELECT, "ticket_attachments", conditions).await
+}
+
+pub async fn get(conn: &mut Conn, ticket: TicketId, id: TicketAttachmentId) -> Result<Option<TicketAttachment>> {
+    Sql::owned(format!("{SELECT} WHERE id = $1 AND ticket_id = $2")).bind(id).bind(ticket).optional(conn).await
+}
+
+pub async fn count(conn: &mut Conn, ticket: TicketId) -> Result<i64> {
+    Sql::new("SELECT CAST(COUNT(*) AS BIGINT) FROM ticket_attachments WHERE ticket_id = $1").bind(ticket).scalar(conn).await
+}
+
+pub async fn insert(tx: &mut Tx, attachment: &TicketAttachment) -> Result<TicketAttachmentId> {
+    let columns = ["ticket_id", "file_key", "name", "media_type", "size", "sha256", "uploaded_by", "uploader", "created_at"];
+    let mut rows = Bulk::into_table("ticket_attachments", &columns);
+    rows.row(vec![
+        attachment.ticket_id.into(),
+        (&attachment.file_key).into(),
+        (&attachment.name).into(),
+        (&attachment.media_type).into(),
+        attachment.size.into(),
+        (&attachment.sha256).into(),
+        attachment.uploaded_by.into(),
+        (&attachment.uploader).into(),
+        attachment.created_at.into(),
+    ]);
+    rows.insert_one(tx).await
+}
+
+pub async fn delete(tx: &mut Tx, id: TicketAttachmentId) -> Result<()> {
+    Sql::new("DELETE FROM ticket_attachments WHERE id = $1").bind(id).execute(tx).await.map(drop)
+}
+
+/// The files of a ticket are left over from now on.
+pub async fn leave_all(tx: &mut Tx, ticket: TicketId, since: DateTime<Utc>) -> Result<()> {
+    Sql::new("INSERT INTO leftover_files (file_key, since) SELECT file_key, $2 FROM ticket_attachments WHERE ticket_id = $1")
+        .bind(ticket)
+        .bind(since)
+        .execute(tx)
+        .await
+        .map(drop)
+}
+
+/// A file that is nobody's, or not yet.
+pub async fn leave(tx: &mut Tx, key: &str, since: DateTime<Utc>) -> Result<()> {
+    Sql::new("INSERT INTO leftover_files (file_key, since) VALUES ($1, $2)").bind(key.to_owned()).bind(since).execute(tx).await.map(drop)
+}
+
+/// The file is somebody's; answers whether it was still to be had, left later than this.
+pub async fn take(tx: &mut Tx, key: &str, later_than: DateTime<Utc>) -> Result<bool> {
+    let sql = Sql::new("DELETE FROM leftover_files WHERE file_key = $1 AND since > $2");
+    Ok(sql.bind(key.to_owned()).bind(later_than).execute(tx).await? == 1)
+}
+
+/// Nobody takes the file any more; answers whether it was still left over.
+pub async fn give_up(tx: &mut Tx, key: &str, since: DateTime<Utc>) -> Result<bool> {
+    let sql = Sql::new("UPDATE leftover_files SET since = $2 WHERE file_key = $1");
+    Ok(sql.bind(key.to_owned()).bind(since).execute(tx).await? == 1)
+}
+
+/// The file is no more.
+pub async fn forget(tx: &mut Tx, key: &str) -> Result<()> {
+    Sql::new("DELETE FROM leftover_files WHERE file_key = $1").bind(key.to_owned()).execute(tx).await.map(drop)
+}
+
+/// The oldest files left over, of those left before this.
+pub async fn left_before(conn: &mut Conn, moment: DateTime<Utc>, most: i64) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> =
+        Sql::new("SELECT file_key FROM leftover_files WHERE since < $1 ORDER BY since LIMIT $2").bind(moment).bind(most).all(conn).await?;
+    Ok(rows.into_iter().map(|(key,)| key).collect())
+}

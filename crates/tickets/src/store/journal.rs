@@ -1,0 +1,45 @@
+//! SQL of the journal.
+
+use kernel::{
+    Page, Paging, Result,
+    audit::Actor,
+    db::{Bulk, Conn, Filter, Tx},
+    id::TicketId,
+    page::{KeyKind, ListSpec, OrderField},
+};
+
+use crate::model::{Step, TicketStep};
+
+/// How a ticket's journal is ordered: as it happened.
+pub const LIST: ListSpec = ListSpec {
+    order_fields: &[OrderField { name: "at", column: "ticket_journal.at", kind: KeyKind::Time }],
+    default_order: "at",
+    id: "ticket_journal.id",
+    id_name: "id",
+};
+
+pub async fn list(conn: &mut Conn, ticket: TicketId, paging: &Paging) -> Result<Page<TicketStep>> {
+    let mut conditions = Filter::new(conn.engine());
+    conditions.equal("ticket_journal.ticket_id", Some(ticket));
+    let select = "SELECT id, ticket_id, at, actor_id, actor, action, from_status, to_status, note FROM ticket_journal";
+    paging.fetch(conn, select, "ticket_journal", conditions).await
+}
+
+/// Writes steps into the tickets' journals.
+pub async fn insert(tx: &mut Tx, actor: &Actor, steps: &[Step]) -> Result<()> {
+    let columns = ["ticket_id", "at", "actor_id", "actor", "action", "from_status", "to_status", "note"];
+    let mut rows = Bulk::into_table("ticket_journal", &columns);
+    for step in steps {
+        rows.row(vec![
+            step.ticket_id.into(),
+            step.at.into(),
+            actor.user_id.into(),
+            (&actor.name).into(),
+            step.action.into(),
+            step.from_status.into(),
+            step.to_status.into(),
+            (&step.note).into(),
+        ]);
+    }
+    rows.execute(tx).await
+}
