@@ -85,6 +85,8 @@ impl Files {
                     .with_bucket_name(&s3.bucket)
                     .with_region(&s3.region)
                     .with_retry(retries)
+                    // not everything that is like S3 knows how to delete many at once
+                    .with_disable_bulk_delete(true)
                     .with_client_options(waits);
                 if let Some(endpoint) = &s3.endpoint {
                     builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
