@@ -28,11 +28,12 @@ CREATE TABLE tickets (
     updated_at        TIMESTAMPTZ NOT NULL,
     version           BIGINT      NOT NULL DEFAULT 1
 );
-CREATE INDEX tickets_customer ON tickets (customer_id, id);
-CREATE INDEX tickets_contract ON tickets (contract_id, id);
-CREATE INDEX tickets_status ON tickets (status, id);
-CREATE INDEX tickets_category ON tickets (category, id);
+CREATE INDEX tickets_customer ON tickets (customer_id, created_at, id);
+CREATE INDEX tickets_contract ON tickets (contract_id, created_at, id);
+CREATE INDEX tickets_status ON tickets (status, created_at, id);
+CREATE INDEX tickets_category ON tickets (category, created_at, id);
 CREATE INDEX tickets_priority ON tickets (priority_rank, id);
+CREATE INDEX tickets_priority_created_at ON tickets (priority_rank, created_at, id);
 CREATE INDEX tickets_assigned_to ON tickets (assigned_to, due_at, id);
 CREATE INDEX tickets_created_at ON tickets (created_at, id);
 CREATE INDEX tickets_due_at ON tickets (due_at, id);

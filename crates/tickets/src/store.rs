@@ -5,6 +5,7 @@ pub mod comments;
 pub mod journal;
 pub mod statistics;
 
+use chrono::{DateTime, Utc};
 use customers::CustomerStatus;
 use kernel::{
     Context, Page, Paging, Result,
