@@ -77,7 +77,7 @@ fn the_example_file_names_every_variable_and_its_defaults_start() {
 }
 
 fn is_variable(name: &str) -> bool {
-    name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+    name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 #[test]
