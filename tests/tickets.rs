@@ -1,7 +1,6 @@
 //! Tickets from filing to closing: states, deadlines, comments, files, figures (SPEC 9).
 
 mod attachments;
-mod bucket;
 mod deadlines;
 mod edits;
 mod records;
