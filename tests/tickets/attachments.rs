@@ -115,7 +115,7 @@ scenario! {
         let text = "--frontier\nContent-Disposition: form-data; name=\"file\"\n\ntext\n";
         let other = "--frontier\nContent-Disposition: form-data; name=\"note\"\n\ntext\n";
         let end = "--frontier--\n";
-        for (body, code) in [(format!("{end}"), "required"), (format!("{text}{end}"), "invalid_type"), (format!("{file}{file}{end}"), "duplicate_value")] {
+        for (body, code) in [(end.to_owned(), "required"), (format!("{text}{end}"), "invalid_type"), (format!("{file}{file}{end}"), "duplicate_value")] {
             let reply = form(&desk.operator, &path, &body).await;
             assert_eq!(reply.wrong_fields(), [("/file".to_owned(), code.to_owned())], "{body}: {}", reply.text);
         }
