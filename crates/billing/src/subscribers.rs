@@ -21,7 +21,7 @@ pub mod refusal {
 }
 
 /// How many contracts may begin a period in one transaction: each is charged by itself.
-const MOST_PERIODS: i64 = 200;
+const MOST_PERIODS: i64 = 100;
 
 /// Changes a subscriber's own fields; under a new name the contracts are found by it.
 ///
