@@ -14,5 +14,6 @@ mod program;
 mod records;
 mod sim_cards;
 mod sim_swap;
+mod tariffs;
 mod tickets;
 mod walks;

@@ -1,10 +1,11 @@
--- Contracts and what holds them.
+-- Contracts, what holds them, and their options.
 
 CREATE TABLE contracts (
     id                INTEGER PRIMARY KEY AUTOINCREMENT,
     number            TEXT    NOT NULL UNIQUE,
     customer_id       INTEGER NOT NULL REFERENCES customers (id),
     tariff_id         INTEGER NOT NULL REFERENCES tariffs (id),
+    next_tariff_id    INTEGER REFERENCES tariffs (id),
     sim_id            INTEGER REFERENCES sims (id),
     status            TEXT    NOT NULL,
     signed_date       TEXT    NOT NULL,
@@ -28,6 +29,8 @@ CREATE INDEX contracts_sim ON contracts (sim_id);
 CREATE INDEX contracts_customer ON contracts (customer_id, created_at, id);
 CREATE INDEX contracts_customer_active ON contracts (customer_id) WHERE status = 'active';
 CREATE INDEX contracts_tariff ON contracts (tariff_id, created_at, id);
+CREATE INDEX contracts_tariff_suspended ON contracts (tariff_id) WHERE status = 'suspended';
+CREATE INDEX contracts_next_tariff ON contracts (next_tariff_id) WHERE next_tariff_id IS NOT NULL;
 CREATE INDEX contracts_status ON contracts (status, created_at, id);
 CREATE INDEX contracts_created_at ON contracts (created_at, id);
 CREATE INDEX contracts_signed_date ON contracts (signed_date, id);
@@ -48,6 +51,21 @@ CREATE TABLE contract_holds (
 ) STRICT;
 CREATE UNIQUE INDEX contract_holds_present ON contract_holds (contract_id, reason) WHERE lifted_at IS NULL;
 CREATE INDEX contract_holds_reason ON contract_holds (reason, contract_id) WHERE lifted_at IS NULL;
+
+-- A contract's options. Usually both flags are on; one that waits for the next period, or ends with this one, has one of them.
+CREATE TABLE contract_options (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    contract_id INTEGER NOT NULL REFERENCES contracts (id) ON DELETE CASCADE,
+    option_id   INTEGER NOT NULL REFERENCES options (id),
+    is_in_force INTEGER NOT NULL,
+    is_in_next  INTEGER NOT NULL,
+    added_at    TEXT    NOT NULL,
+    added_by    TEXT    NOT NULL,
+    removed_at  TEXT   ,
+    removed_by  TEXT   
+) STRICT;
+CREATE UNIQUE INDEX contract_options_present ON contract_options (contract_id, option_id) WHERE removed_at IS NULL;
+CREATE INDEX contract_options_option ON contract_options (option_id, contract_id);
 
 CREATE VIRTUAL TABLE contracts_search USING fts5 (search_text, content = 'contracts', content_rowid = 'id', tokenize = 'trigram');
 CREATE TRIGGER contracts_search_insert AFTER INSERT ON contracts BEGIN

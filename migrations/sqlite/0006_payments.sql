@@ -79,14 +79,20 @@ CREATE TRIGGER payments_search_delete AFTER DELETE ON payments WHEN old.search_t
     INSERT INTO payments_search (payments_search, rowid, search_text) VALUES ('delete', old.id, old.search_text);
 END;
 
--- [period_start, period_end): a prepaid period is charged when it begins, a postpaid one when it ends
+-- [period_start, period_end): a prepaid period is charged when it begins, a postpaid one when it ends.
+-- What a whole one costs (tariff and options less discount) is noted when it begins. A change of tariff or options in between
+-- ends it on that day (ended_on) and begins another for the rest: of that, whole_days is the length of the whole.
 CREATE TABLE contract_periods (
     id                INTEGER PRIMARY KEY AUTOINCREMENT,
     contract_id       INTEGER NOT NULL REFERENCES contracts (id),
     period_start      TEXT    NOT NULL,
     period_end        TEXT    NOT NULL,
     tariff_version_id INTEGER NOT NULL REFERENCES tariff_versions (id),
+    option_fees       TEXT    NOT NULL DEFAULT '',
+    whole_fee         INTEGER NOT NULL CHECK (whole_fee >= 0),
+    whole_days        INTEGER NOT NULL CHECK (whole_days > 0),
     fee               INTEGER CHECK (fee >= 0),
+    credited          INTEGER NOT NULL DEFAULT 0 CHECK (credited >= 0),
     payment_id        INTEGER UNIQUE REFERENCES payments (id),
     charged_at        TEXT,
     ended_on          TEXT,
@@ -94,3 +100,10 @@ CREATE TABLE contract_periods (
     UNIQUE (contract_id, period_start)
 ) STRICT;
 CREATE INDEX contract_periods_end ON contract_periods (contract_id, period_end);
+CREATE INDEX contract_periods_tariff_version ON contract_periods (tariff_version_id, charged_at);
+
+-- which charge a correction gives back because a change cut its period
+CREATE TABLE charge_credits (
+    credit_id INTEGER PRIMARY KEY REFERENCES payments (id),
+    charge_id INTEGER NOT NULL UNIQUE REFERENCES payments (id)
+) STRICT;

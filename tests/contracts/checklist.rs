@@ -77,6 +77,24 @@ scenario! {
         assert_eq!(seen, expected.map(|code| code.map(str::to_owned)).into(), "every refusal was met");
     }
 
+    async fn options_that_cannot_be_had_any_more_are_told_of(app) {
+        let admin = app.admin().await;
+        let tariff = admin.prepaid_tariff("1.00").await;
+        let (one, other) = (admin.option("1.00", &[tariff]).await, admin.option("1.00", &[tariff]).await);
+        let draft = json!({"customer_id": admin.customer().await, "tariff_id": tariff, "sim_id": admin.sim().await, "options": [one, other]});
+        let contract = id(&admin.post("/contracts", draft).await.expect(201));
+        admin.patch(&format!("/options/{one}"), json!({"is_active": false, "tariff_ids": []})).await.expect(200);
+        // nothing lets options that are had together exclude each other
+        app.execute(&format!("INSERT INTO option_exclusions (option_id, excluded_id) VALUES ({one}, {other}), ({other}, {one})")).await;
+        let mut told = Vec::new();
+        for change in [json!({"is_active": true}), json!({"tariff_ids": [tariff]}), json!({"excluded_option_ids": []})] {
+            told.push(compared(app, &admin, contract, "options").await);
+            admin.patch(&format!("/options/{one}"), change).await.expect(200);
+        }
+        told.push(compared(app, &admin, contract, "options").await);
+        assert_eq!(told, [Some("option_retired"), Some("option_incompatible"), Some("options_exclusive"), None].map(|code| code.map(str::to_owned)));
+    }
+
     async fn what_is_no_draft_any_more_lacks_just_that_first(app) {
         let admin = app.admin().await;
         for action in ["", "suspend", "terminate"] {
@@ -101,7 +119,8 @@ scenario! {
         let told = employee.with("accept-language", "en").get(&path).await.expect(200);
         let standing: Vec<(&str, bool, bool)> = told["items"].as_array().unwrap().iter().map(|item| (item["code"].as_str().unwrap(), item["ok"].as_bool().unwrap(), item["message"].is_string())).collect();
         assert_eq!(standing, [
-            ("contract_not_draft", true, false), ("customer_not_active", false, true), ("tariff_retired", true, false), ("contract_without_sim", false, true),
+            ("contract_not_draft", true, false), ("customer_not_active", false, true), ("tariff_retired", true, false),
+            ("option_retired", true, false), ("option_incompatible", true, false), ("options_exclusive", true, false), ("contract_without_sim", false, true),
             ("sim_not_free", false, false), ("sim_without_number", false, false), ("number_not_available", false, false),
         ]);
         assert_eq!((&told["ready"], &told["items"][0]["requirement"]), (&json!(false), &json!("The contract is a draft.")));

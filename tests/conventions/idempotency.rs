@@ -192,6 +192,8 @@ scenario! {
         admin.delete(&format!("/customers/{gone}")).await.expect(204);
         let (sim_id, spare, useless) = (admin.contract(draft).await["sim_id"].clone(), admin.sim().await, admin.sim().await);
         let number = id(&admin.post("/numbers", json!({"first": "+79990000001"})).await.expect(201)[0]);
+        let other_tariff = admin.prepaid_tariff("0.00").await;
+        let option = admin.option("0.00", &[admin.contract(draft).await["tariff_id"].as_i64().unwrap()]).await;
         let user = id(&admin.post("/users", json!({"username": "worker", "full_name": "x", "role": "operator", "password": PASSWORD})).await.expect(201));
         let ticket = id(&admin.post("/tickets", json!({"customer_id": customer, "category": "sim", "subject": "x", "description": "x"})).await.expect(201));
         let given = id(&admin.post("/tickets", json!({"customer_id": customer, "category": "sim", "subject": "x", "description": "x", "assigned_to": user})).await.expect(201));
@@ -208,8 +210,14 @@ scenario! {
             (&admin, "/sims".into(), sim()),
             (&admin, "/numbers".into(), json!({"first": "+79990000000"})),
             (&admin, "/tariffs".into(), prepaid("1.00")),
+            (&admin, format!("/tariffs/{other_tariff}/deactivate"), json!({})),
+            (&admin, format!("/tariffs/{other_tariff}/activate"), json!({})),
+            (&admin, "/options".into(), json!({"code": "NEW", "name": "x", "kind": "service", "monthly_fee": "1.00"})),
             (&admin, "/contracts".into(), json!({"customer_id": customer, "tariff_id": tariff})),
             (&admin, format!("/contracts/{draft}/activate"), json!({})),
+            (&admin, format!("/contracts/{draft}/change-tariff"), json!({"tariff_id": other_tariff, "when": "next_period"})),
+            (&admin, format!("/contracts/{draft}/cancel-change"), json!({})),
+            (&admin, format!("/contracts/{draft}/options"), json!({"add": [option], "when": "now"})),
             (&admin, format!("/contracts/{draft}/suspend"), json!({"reason": "request"})),
             (&admin, format!("/contracts/{draft}/resume"), json!({"reason": "request"})),
             (&admin, format!("/sims/{sim_id}/block"), json!({"reason": "x"})),

@@ -76,6 +76,24 @@ pub async fn furnish(app: &App) -> Client {
         pass(app, n);
     }
 
+    for (n, (code, kind, amount, fee)) in [
+        ("MIN100", "minutes", Some(100), "50.00"),
+        ("DATA5", "data", Some(5), "100.00"),
+        ("DATA10", "data", Some(10), "100.00"),
+        ("ROAM", "service", None, "0.00"),
+        ("MIN500", "minutes", Some(500), "100.00"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let one = json!({
+            "code": code, "name": format!("Опция № {}", n % 2), "kind": kind, "amount": amount, "monthly_fee": fee, "is_active": n != 3,
+            "tariff_ids": if n < 2 { vec![tariffs[0], tariffs[1]] } else { vec![tariffs[2]] }
+        });
+        admin.post("/options", one).await.expect(201);
+        pass(app, n);
+    }
+
     let mut contracts = Vec::new();
     for n in 0..6 {
         let signed = ["2026-01-31", "2025-12-01", "2026-01-31", "2024-02-29", "2025-12-01", "2026-01-30"][n];

@@ -81,7 +81,7 @@ scenario! {
         let admin = office::furnish(app).await;
         admin.get("/auth/me").await.expect(200);
         for (path, expected) in [
-            ("/customers/1", 2), ("/sims/1", 2), ("/numbers/1", 2), ("/tariffs/1", 2), ("/contracts/1", 3), ("/payments/1", 2), ("/tickets/1", 2),
+            ("/customers/1", 2), ("/sims/1", 2), ("/numbers/1", 2), ("/tariffs/1", 2), ("/options/1", 2), ("/contracts/1", 3), ("/payments/1", 2), ("/tickets/1", 2),
             ("/users/1", 4), ("/roles/1", 3),
         ] {
             assert_eq!(cost(app, &admin, path).await, expected, "{path}");

@@ -230,6 +230,14 @@ impl Client {
         id(&self.post("/tariffs", prepaid(fee)).await.expect(201))
     }
 
+    /// Makes a service option with this fee that goes with these tariffs; answers the id.
+    pub async fn option(&self, fee: &str, tariffs: &[i64]) -> i64 {
+        let n = unique();
+        let body =
+            json!({"code": format!("S{n}"), "name": format!("Услуга {n}"), "kind": "service", "monthly_fee": fee, "tariff_ids": tariffs});
+        id(&self.post("/options", body).await.expect(201))
+    }
+
     /// Draws up a contract with a customer, a SIM and a prepaid tariff of its own; answers the id.
     pub async fn draft(&self, fee: &str) -> i64 {
         let (customer, tariff, sim) = (self.customer().await, self.prepaid_tariff(fee).await, self.sim().await);

@@ -68,6 +68,18 @@ impl Office<'_> {
         id(&self.admin.post("/numbers", json!({"first": format!("+7902{:07}", unique())})).await.expect(201)[0])
     }
 
+    /// An option that goes with this tariff.
+    async fn option(&self, tariff: Option<i64>) -> i64 {
+        self.admin.option("10.00", tariff.as_slice()).await
+    }
+
+    /// A contract in its first period with money left, and its tariff.
+    async fn with_tariff(&self) -> (i64, i64) {
+        let contract = self.running().await;
+        self.admin.pay(contract, "500.00").await;
+        (contract, self.admin.contract(contract).await["tariff_id"].as_i64().unwrap())
+    }
+
     async fn ticket(&self) -> i64 {
         id(&self.admin.post("/tickets", self.new_ticket().await).await.expect(201))
     }
@@ -202,6 +214,48 @@ impl Office<'_> {
             ("POST", "/numbers") => post(path, json!({"first": format!("+7901{:07}", unique()), "count": 1})),
             ("POST", "/tariffs") => post(path, prepaid("100.00")),
 
+            ("PUT", "/tariffs/{id}") => {
+                self.changed(&format!("/tariffs/{}", admin.prepaid_tariff("1.00").await), "monthly_fee", "2.00").await
+            }
+            ("PATCH", "/tariffs/{id}") => {
+                let path = format!("/tariffs/{}", admin.prepaid_tariff("1.00").await);
+                admin.request(Method::PATCH, &path).json(&json!({"monthly_fee": "2.00", "effective_from": "2026-03-01"}))
+            }
+            ("DELETE", "/tariffs/{id}") => admin.request(Method::DELETE, &format!("/tariffs/{}", admin.prepaid_tariff("1.00").await)),
+            ("POST", "/tariffs/{id}/deactivate") => post(&format!("/tariffs/{}/deactivate", admin.prepaid_tariff("1.00").await), json!({})),
+            ("POST", "/tariffs/{id}/activate") => {
+                let tariff = admin.prepaid_tariff("1.00").await;
+                admin.post(&format!("/tariffs/{tariff}/deactivate"), json!({})).await.expect(200);
+                post(&format!("/tariffs/{tariff}/activate"), json!({}))
+            }
+            ("POST", "/options") => {
+                let body = json!({"code": format!("NEW{}", unique()), "name": "Ещё", "kind": "service", "monthly_fee": "1.00"});
+                post(path, body)
+            }
+            ("PUT", "/options/{id}") => self.changed(&format!("/options/{}", self.option(None).await), "name", "Другая").await,
+            ("PATCH", "/options/{id}") => {
+                let other = self.option(None).await;
+                let path = format!("/options/{}", self.option(None).await);
+                admin.request(Method::PATCH, &path).json(&json!({"excluded_option_ids": [other]}))
+            }
+            ("DELETE", "/options/{id}") => admin.request(Method::DELETE, &format!("/options/{}", self.option(None).await)),
+
+            ("POST", "/contracts/{id}/change-tariff") => {
+                let (contract, _) = self.with_tariff().await;
+                let body = json!({"tariff_id": admin.prepaid_tariff("200.00").await, "when": "now"});
+                post(&format!("/contracts/{contract}/change-tariff"), body)
+            }
+            ("POST", "/contracts/{id}/options") => {
+                let (contract, tariff) = self.with_tariff().await;
+                let body = json!({"add": [self.option(Some(tariff)).await], "when": "now"});
+                post(&format!("/contracts/{contract}/options"), body)
+            }
+            ("POST", "/contracts/{id}/cancel-change") => {
+                let (contract, _) = self.with_tariff().await;
+                let body = json!({"tariff_id": admin.prepaid_tariff("200.00").await, "when": "next_period"});
+                admin.post(&format!("/contracts/{contract}/change-tariff"), body).await.expect(200);
+                post(&format!("/contracts/{contract}/cancel-change"), json!({}))
+            }
             ("POST", "/contracts") => {
                 let (customer, tariff) = (admin.customer().await, admin.prepaid_tariff("100.00").await);
                 post(path, json!({"customer_id": customer, "tariff_id": tariff}))

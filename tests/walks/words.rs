@@ -10,10 +10,11 @@ use kernel::{
 
 /// Every code that a problem may have.
 pub fn codes() -> Vec<Code> {
-    let tables: [&[Code]; 9] = [
+    let tables: [&[Code]; 10] = [
         common::ALL,
         acl::refusal::ALL,
         billing::subscribers::refusal::ALL,
+        billing::refusal::ALL,
         contracts::refusal::ALL,
         customers::refusal::ALL,
         payments::refusal::ALL,

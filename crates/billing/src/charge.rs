@@ -1,22 +1,19 @@
-//! What a period costs, and the settling of what is due (SPEC 8.3).
+//! What a period costs and what is due (SPEC 8.3): pure functions, by which the charge, the change of a tariff, the quote and the
+//! preview all go; the posting by them is in `settle`.
 
 use chrono::{Datelike, NaiveDate};
 use contracts::{Contract, ContractStatus, HoldReason};
-use kernel::{Context, Money, Result, audit::Actor, db::Tx};
-use payments::{
-    PaymentMethod, TransactionType,
-    ledger::{self, Posting},
-};
-use tariffs::{TariffType, TariffVersion};
+use kernel::{Money, Result, money::Percent};
 
 use crate::{
-    period::{days, end_of_period, last_day},
-    store::{self, PeriodRow},
+    period::{days, end_of_period},
+    store::PeriodRow,
+    terms::Terms,
 };
 
-/// The fee of a whole period: the version's price less the contract's discount, rounded half-even to the minor unit.
-pub fn fee(version: &TariffVersion, contract: &Contract) -> Result<Money> {
-    version.monthly_fee.less(contract.discount_percent)
+/// The fee of a whole period: the tariff and the options, less the discount, rounded half-even to the minor unit.
+pub fn fee(tariff_fee: Money, option_fees: impl IntoIterator<Item = Money>, discount: Percent) -> Result<Money> {
+    option_fees.into_iter().try_fold(tariff_fee, Money::add)?.less(discount)
 }
 
 /// From when the next period counts.
@@ -28,132 +25,237 @@ pub enum Service {
     FromToday,
 }
 
-/// Brings a locked contract in line with its balance: charges what is due, begins the periods that are due, one by one,
-/// and places or lifts `debt`.
-///
-/// A prepaid period begins when `balance + credit_limit` covers its fee, else `debt` goes on; a postpaid one is charged
-/// when it ends, and `debt` is on while the balance is below `-credit_limit`. Under any hold no period begins.
-pub async fn settle(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract, service: Service) -> Result<()> {
-    if !matches!(contract.status, ContractStatus::Active | ContractStatus::Suspended) {
-        return Ok(());
-    }
-    let today = context.today();
-    // a debt is a break too: the fee is that of the day the line comes back, and that day becomes the billing day
-    let mut service = if contract.is_held(HoldReason::Debt) { Service::FromToday } else { service };
-    loop {
-        let newest = store::newest(tx, contract.id).await?;
-        if let Some(ended) = newest.as_ref().filter(|period| period.period_end <= today && period.charged_at.is_none()) {
-            charge_ended(tx, context, actor, contract, ended).await?;
-        }
-        let running = newest.as_ref().is_some_and(|period| period.period_end > today);
-        let start = match (service, &newest) {
-            (Service::Unbroken, Some(period)) => period.period_end,
-            _ => today,
-        };
-        let version = tariffs::version_on(tx, contract.tariff_id, start).await?;
-        let fee = fee(&version, contract)?;
-        let available = contract.balance.add(contract.credit_limit)?;
-        let held_for_debt = contract.is_held(HoldReason::Debt);
-        let in_debt = match version.tariff_type {
-            // held for another reason it owes nothing: nothing begins while it is held
-            TariffType::Prepaid => !running && available < fee && (contract.status == ContractStatus::Active || held_for_debt),
-            TariffType::Postpaid => available < Money::ZERO,
-        };
-        if in_debt && !held_for_debt {
-            contracts::place_hold(tx, context, actor, contract, HoldReason::Debt, None).await?;
-        } else if !in_debt && held_for_debt {
-            contracts::lift_hold(tx, context, actor, contract, HoldReason::Debt).await?;
-        }
-        if running || contract.status != ContractStatus::Active {
-            return Ok(());
-        }
-        let billing_day = match (service, contract.billing_day.and_then(|day| u32::try_from(day).ok())) {
-            (Service::Unbroken, Some(day)) => day,
-            _ => start.day(),
-        };
-        begin_period(tx, context, actor, contract, &version, fee, (start, end_of_period(start, billing_day)), billing_day).await?;
-        service = Service::Unbroken;
+impl Service {
+    /// A debt is a break too: the fee is that of the day the line comes back, and that day becomes the billing day.
+    #[must_use]
+    pub fn of(self, contract: &Contract) -> Self {
+        if contract.is_held(HoldReason::Debt) { Self::FromToday } else { self }
     }
 }
 
-/// Begins a period; a prepaid one is charged at once.
-#[allow(clippy::too_many_arguments, reason = "a period is all of these, and each has its own type")]
-async fn begin_period(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    contract: &mut Contract,
-    version: &TariffVersion,
-    fee: Money,
-    (start, end): (NaiveDate, NaiveDate),
-    billing_day: u32,
-) -> Result<()> {
-    let prepaid = version.tariff_type == TariffType::Prepaid;
-    let charge = if prepaid && fee > Money::ZERO { Some(charge(tx, context, actor, contract, fee, (start, end)).await?) } else { None };
-    let period = PeriodRow {
-        contract_id: contract.id,
-        period_start: start,
-        period_end: end,
-        tariff_version_id: version.id,
-        fee: prepaid.then_some(fee),
-        payment_id: charge,
-        charged_at: prepaid.then_some(context.now),
+impl PeriodRow {
+    /// Whether it has not ended yet on this day.
+    pub fn is_running(&self, today: NaiveDate) -> bool {
+        self.period_end > today
+    }
+
+    /// What these of its days cost.
+    pub fn share(&self, days: i64) -> Result<Money> {
+        self.whole_fee.share(days, self.whole_days)
+    }
+
+    /// What it costs as long as it is: less than a whole one where it began in between.
+    pub fn amount(&self) -> Result<Money> {
+        self.share(days(self.period_start, self.period_end))
+    }
+}
+
+/// A period that is to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beginning {
+    /// Its first day.
+    pub start: NaiveDate,
+    /// The day after its last.
+    pub end: NaiveDate,
+    /// Day of the month on which periods begin from now on.
+    pub billing_day: u32,
+    /// By what it is charged.
+    pub terms: Terms,
+    /// What it costs.
+    pub whole_fee: Money,
+}
+
+/// The first day of the next period.
+pub fn start_of_next(newest: Option<&PeriodRow>, service: Service, today: NaiveDate) -> NaiveDate {
+    match (service, newest) {
+        (Service::Unbroken, Some(period)) => period.period_end,
+        _ => today,
+    }
+}
+
+/// The period that begins on `start` by these terms.
+pub fn beginning(contract: &Contract, service: Service, start: NaiveDate, terms: Terms) -> Result<Beginning> {
+    let billing_day = match (service, contract.billing_day.and_then(|day| u32::try_from(day).ok())) {
+        (Service::Unbroken, Some(day)) => day,
+        _ => start.day(),
     };
-    store::insert_periods(tx, &[period]).await?;
-    contracts::set_period(tx, context, contract, end, billing_day).await
+    let whole_fee = terms.whole_fee(contract.discount_percent)?;
+    Ok(Beginning { start, end: end_of_period(start, billing_day), billing_day, terms, whole_fee })
 }
 
-/// Charges a postpaid period that has ended.
-async fn charge_ended(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract, period: &PeriodRow) -> Result<()> {
-    let version = tariffs::version_by_id(tx, period.tariff_version_id).await?;
-    let fee = fee(&version, contract)?;
-    let payment_id = match fee {
-        Money::ZERO => None,
-        fee => Some(charge(tx, context, actor, contract, fee, (period.period_start, period.period_end)).await?),
-    };
-    let charged = PeriodRow { fee: Some(fee), payment_id, charged_at: Some(context.now), ..period.clone() };
-    store::set_charged(tx, &charged).await
+/// Whether hold `debt` belongs on a contract while this period runs.
+pub fn in_debt_while(contract: &Contract, running: &PeriodRow) -> Result<bool> {
+    // a prepaid one is paid for
+    Ok(running.charged_at.is_none() && available(contract)? < Money::ZERO)
 }
 
-/// Ends the running period today. A postpaid one is charged for the days used, in proportion, rounded half-even.
-pub async fn end_period(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract) -> Result<()> {
-    let today = context.today();
-    let Some(mut period) = store::newest(tx, contract.id).await? else { return Ok(()) };
-    if period.charged_at.is_none() && period.period_end <= today {
-        settle(tx, context, actor, contract, Service::Unbroken).await?;
-        period = store::newest(tx, contract.id).await?.unwrap_or(period);
+/// Whether hold `debt` belongs on a contract of which this period is to begin.
+pub fn in_debt_before(contract: &Contract, next: &Beginning) -> Result<bool> {
+    let available = available(contract)?;
+    Ok(match next.terms.is_prepaid() {
+        // held for another reason it owes nothing: nothing begins while it is held
+        true => available < next.whole_fee && (contract.status == ContractStatus::Active || contract.is_held(HoldReason::Debt)),
+        false => available < Money::ZERO,
+    })
+}
+
+/// What a contract can pay with.
+pub fn available(contract: &Contract) -> Result<Money> {
+    contract.balance.add(contract.credit_limit)
+}
+
+/// What a change in the middle of a period moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Swap {
+    /// For days served that were not charged yet: postpaid ones.
+    pub used: Money,
+    /// For days charged that are not served by what they were charged for.
+    pub credit: Money,
+    /// For the days left, by the new terms; nothing yet where the period is paid for when it ends.
+    pub charge: Money,
+}
+
+impl Swap {
+    /// What the balance must cover.
+    pub fn due(&self) -> Result<Money> {
+        self.used.add(self.charge)?.subtract(self.credit)
     }
-    if period.charged_at.is_none() {
-        let version = tariffs::version_by_id(tx, period.tariff_version_id).await?;
-        let whole = days(period.period_start, period.period_end);
-        // the day of termination was served too
-        let used = (days(period.period_start, today) + 1).clamp(0, whole);
-        let fee = fee(&version, contract)?.share(used, whole)?;
-        if fee > Money::ZERO {
-            period.payment_id = Some(charge(tx, context, actor, contract, fee, (period.period_start, period.period_end)).await?);
+}
+
+/// What changing to terms by which a whole period costs `whole_fee` moves in a period that runs: the unused days of the price
+/// actually charged come back, the days left are charged anew, each rounded half-even. The day of the change counts as left.
+pub fn swap(running: &PeriodRow, today: NaiveDate, whole_fee: Money, prepaid: bool) -> Result<Swap> {
+    let length = days(running.period_start, running.period_end);
+    let used_days = days(running.period_start, today).clamp(0, length);
+    let days_left = length - used_days;
+    let (used, credit) = match running.fee {
+        Some(fee) => (Money::ZERO, fee.share(days_left, length)?),
+        None => (running.share(used_days)?, Money::ZERO),
+    };
+    let charge = if prepaid { whole_fee.share(days_left, running.whole_days)? } else { Money::ZERO };
+    Ok(Swap { used, credit, charge })
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Days};
+    use kernel::id::{ContractId, TariffVersionId};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::terms::OptionFees;
+
+    fn money(minor: i64) -> Money {
+        Money::from_minor(minor).unwrap()
+    }
+
+    fn percent(hundredths: i64) -> Percent {
+        format!("{}.{:02}", hundredths / 100, hundredths % 100).parse().unwrap()
+    }
+
+    fn day(number: u64) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2026, 1, 31).unwrap() + Days::new(number)
+    }
+
+    /// A period of these days, of which a whole one costs `fee` and has `whole` days; charged when it began, or not yet.
+    fn period(length: u64, fee: i64, whole: i64, charged: bool) -> PeriodRow {
+        let mut period = PeriodRow {
+            contract_id: ContractId::new(1),
+            period_start: day(0),
+            period_end: day(length),
+            tariff_version_id: TariffVersionId::new(1),
+            option_fees: OptionFees::default(),
+            whole_fee: money(fee),
+            whole_days: whole,
+            fee: None,
+            credited: Money::ZERO,
+            payment_id: None,
+            charged_at: None,
+        };
+        if charged {
+            period.fee = Some(period.amount().unwrap());
+            period.charged_at = Some(DateTime::UNIX_EPOCH);
         }
-        period.fee = Some(fee);
-        period.charged_at = Some(context.now);
-        store::set_charged(tx, &period).await?;
+        period
     }
-    store::end(tx, &period, today.clamp(period.period_start, period.period_end)).await
-}
 
-async fn charge(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    contract: &mut Contract,
-    amount: Money,
-    (start, end): (NaiveDate, NaiveDate),
-) -> Result<kernel::id::PaymentId> {
-    let posting = Posting {
-        transaction_type: TransactionType::Charge,
-        amount,
-        method: PaymentMethod::System,
-        transaction_id: None,
-        description: Some(format!("{start} – {}", last_day(end))),
-        period: Some((start, end)),
-    };
-    Ok(ledger::post(tx, context, actor, contract, posting).await?.id)
+    #[test]
+    fn halves_of_a_discount_go_to_the_even_unit() {
+        let fee =
+            |tariff, options: &[i64], discount| fee(money(tariff), options.iter().copied().map(money), percent(discount)).unwrap().minor();
+        assert_eq!((fee(5, &[], 5000), fee(10, &[5], 5000), fee(65_000, &[15_000, 3_000], 1000)), (2, 8, 74_700));
+        assert_eq!((fee(65_000, &[15_000], 0), fee(65_000, &[15_000], 10_000), fee(0, &[], 1234)), (80_000, 0, 0));
+        // the sum is discounted, not each line
+        assert_eq!(fee(5, &[5], 5000), 5);
+    }
+
+    #[test]
+    fn a_swap_gives_back_the_unused_days_of_what_was_charged_and_charges_the_rest_anew() {
+        let running = period(28, 28_000, 28, true);
+        assert_eq!(
+            swap(&running, day(7), money(56_000), true).unwrap(),
+            Swap { used: money(0), credit: money(21_000), charge: money(42_000) }
+        );
+        assert_eq!(
+            swap(&running, day(0), money(14_000), true).unwrap(),
+            Swap { used: money(0), credit: money(28_000), charge: money(14_000) }
+        );
+        // to postpaid: nothing is charged before the period ends
+        assert_eq!(swap(&running, day(27), money(56_000), false).unwrap(), Swap { used: money(0), credit: money(1_000), charge: money(0) });
+        // from postpaid: the days served are charged
+        let running = period(28, 28_000, 28, false);
+        assert_eq!(
+            swap(&running, day(7), money(56_000), true).unwrap(),
+            Swap { used: money(7_000), credit: money(0), charge: money(42_000) }
+        );
+        assert_eq!(swap(&running, day(7), money(56_000), false).unwrap(), Swap { used: money(7_000), credit: money(0), charge: money(0) });
+    }
+
+    proptest! {
+        #[test]
+        fn the_fee_lies_between_nothing_and_the_sum_and_is_off_by_half_a_unit_at_most(tariff in 0_i64..9_999_999, options in proptest::collection::vec(0_i64..999_999, 0..10), discount in 0_i64..=10_000) {
+            let sum = tariff + options.iter().sum::<i64>();
+            let fee = fee(money(tariff), options.into_iter().map(money), percent(discount)).unwrap().minor();
+            prop_assert!((0..=sum).contains(&fee));
+            prop_assert!((fee * 10_000 - sum * (10_000 - discount)).abs() <= 5_000);
+        }
+
+        #[test]
+        fn no_unit_is_lost_by_a_swap(fee in 0_i64..9_999_999_999, new in 0_i64..9_999_999_999, length in 1_u64..=31, used in 0_u64..31, more in 0_i64..10) {
+            let used = used.min(length - 1);
+            let running = period(length, fee, length as i64 + more, true);
+            let charged = running.fee.unwrap().minor();
+            let swapped = swap(&running, day(used), money(new), true).unwrap();
+            let used_share = charged - swapped.credit.minor();
+            // exact within half a unit, on both sides of the cut
+            prop_assert!((swapped.credit.minor() * length as i64 * 2 - charged * (length - used) as i64 * 2).abs() <= length as i64);
+            prop_assert!((used_share * length as i64 * 2 - charged * used as i64 * 2).abs() <= length as i64);
+            prop_assert!((0..=charged).contains(&swapped.credit.minor()) && (used > 0 || used_share == 0));
+            prop_assert_eq!(swapped.due().unwrap().minor(), swapped.charge.minor() - swapped.credit.minor());
+        }
+
+        #[test]
+        fn changing_to_the_same_price_costs_nothing(fee in 0_i64..9_999_999_999, length in 1_u64..=31, used in 0_u64..31) {
+            let running = period(length, fee, length as i64, true);
+            let swapped = swap(&running, day(used.min(length - 1)), money(fee), true).unwrap();
+            prop_assert_eq!(swapped.due().unwrap(), Money::ZERO);
+        }
+
+        #[test]
+        fn however_often_a_period_is_cut_its_parts_make_the_whole_within_a_unit_each(fee in 0_i64..9_999_999_999, cuts in proptest::collection::btree_set(1_u64..30, 0..6), prepaid in any::<bool>()) {
+            let mut running = period(30, fee, 30, prepaid);
+            let (mut charged, mut at) = (running.fee.unwrap_or(Money::ZERO).minor(), 0);
+            for cut in &cuts {
+                let moved = swap(&running, day(*cut), money(fee), prepaid).unwrap();
+                charged += moved.due().unwrap().minor();
+                at = *cut;
+                running = PeriodRow { period_start: day(at), fee: prepaid.then_some(moved.charge), ..running };
+            }
+            prop_assert_eq!(days(running.period_start, running.period_end), 30 - at as i64);
+            if !prepaid {
+                charged += running.amount().unwrap().minor();
+            }
+            prop_assert!((charged - fee).abs() <= cuts.len() as i64, "{} of {}", charged, fee);
+        }
+    }
 }

@@ -8,10 +8,7 @@ use kernel::{
     id::ContractId,
 };
 
-use crate::{
-    charge::{self, Service},
-    store,
-};
+use crate::{charge::Service, settle, store};
 
 /// Activates a draft and begins its first period; where the balance does not cover a prepaid fee, hold `debt` goes on.
 ///
@@ -25,7 +22,7 @@ pub async fn activate(
 ) -> Result<Contract> {
     let mut contract = contracts::load(tx, id).await?;
     contracts::activate(tx, context, granted, &mut contract, input.sim_id).await?;
-    charge::settle(tx, context, granted.actor(), &mut contract, Service::FromToday).await?;
+    settle::settle(tx, context, granted.actor(), &mut contract, Service::FromToday).await?;
     Ok(contract)
 }
 
@@ -44,7 +41,7 @@ pub async fn edit(
     let credit_limit = contract.credit_limit;
     contracts::edit(tx, context, granted, &mut contract, edit, expected).await?;
     if contract.credit_limit != credit_limit {
-        charge::settle(tx, context, granted.actor(), &mut contract, Service::Unbroken).await?;
+        settle::settle(tx, context, granted.actor(), &mut contract, Service::Unbroken).await?;
     }
     Ok(contract)
 }
@@ -74,7 +71,7 @@ pub async fn resume(
 ) -> Result<Contract> {
     let mut contract = contracts::load(tx, id).await?;
     contracts::lift_hold(tx, context, granted.actor(), &mut contract, input.reason.into()).await?;
-    charge::settle(tx, context, granted.actor(), &mut contract, Service::FromToday).await?;
+    settle::settle(tx, context, granted.actor(), &mut contract, Service::FromToday).await?;
     Ok(contract)
 }
 
@@ -90,7 +87,11 @@ pub async fn terminate(
 ) -> Result<Contract> {
     let mut contract = contracts::load(tx, id).await?;
     contract.not_over()?;
-    charge::end_period(tx, context, granted.actor(), &mut contract).await?;
+    settle::end_period(tx, context, granted.actor(), &mut contract).await?;
+    if contract.has_planned_change() {
+        let plan = contract.plan();
+        contracts::options::set(tx, context, granted.actor(), &mut contract, (&plan, &plan), "contract.planned_change_cancelled").await?;
+    }
     contracts::terminate(tx, context, granted, &mut contract, &input.reason).await?;
     Ok(contract)
 }

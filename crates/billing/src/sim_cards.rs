@@ -12,7 +12,7 @@ use kernel::{
 };
 use sims::{ReplaceSimInput, Sim, SimBlockInput, SimDeactivateInput};
 
-use crate::charge::{self, Service};
+use crate::{charge::Service, settle};
 
 /// Bars a SIM card; its contract, if it has one, is suspended by hold `no_sim`. Errors: `sim_not_found`, `sim_wrong_state`.
 pub async fn block_sim(
@@ -42,7 +42,7 @@ pub async fn unblock_sim(tx: &mut Tx, context: &Context, granted: &Granted<perm:
     };
     contracts::lift_hold(tx, context, granted.actor(), &mut contract, HoldReason::NoSim).await?;
     sims::unblock(tx, context, granted, id, contract_id, contract.status == ContractStatus::Active).await?;
-    charge::settle(tx, context, granted.actor(), &mut contract, Service::FromToday).await?;
+    settle::settle(tx, context, granted.actor(), &mut contract, Service::FromToday).await?;
     sims::present(tx, granted, id).await
 }
 
@@ -79,7 +79,7 @@ pub async fn replace_sim(
     let mut contract = contracts::load(tx, id).await?;
     let was_without = contracts::replace_sim(tx, context, granted, &mut contract, input.sim_id, &input.reason).await?;
     if was_without {
-        charge::settle(tx, context, granted.actor(), &mut contract, Service::FromToday).await?;
+        settle::settle(tx, context, granted.actor(), &mut contract, Service::FromToday).await?;
     }
     Ok(contract)
 }

@@ -7,6 +7,8 @@ use kernel::{
     id::{ContractId, CustomerId, PaymentId, TariffVersionId},
 };
 
+use crate::terms::OptionFees;
+
 /// A billing period of a contract.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct PeriodRow {
@@ -18,8 +20,16 @@ pub struct PeriodRow {
     pub period_end: NaiveDate,
     /// The prices it is charged by.
     pub tariff_version_id: TariffVersionId,
+    /// The options that it is charged for.
+    pub option_fees: OptionFees,
+    /// What a whole period costs by that, less the discount: fixed when it begins.
+    pub whole_fee: Money,
+    /// Days of the whole period; more than its own where it is the rest of one that a change cut.
+    pub whole_days: i64,
     /// What was charged; nothing yet while a postpaid period runs.
     pub fee: Option<Money>,
+    /// What of that was given back when a change cut it.
+    pub credited: Money,
     /// The charge, where there was something to charge.
     pub payment_id: Option<PaymentId>,
     /// When it was charged.
@@ -27,9 +37,10 @@ pub struct PeriodRow {
 }
 
 /// The contract's newest period that has not been ended before its time.
-pub async fn newest(tx: &mut Tx, contract_id: ContractId) -> Result<Option<PeriodRow>> {
+pub async fn newest(tx: &mut Conn, contract_id: ContractId) -> Result<Option<PeriodRow>> {
     Sql::new(
-        "SELECT contract_id, period_start, period_end, tariff_version_id, fee, payment_id, charged_at FROM contract_periods \
+        "SELECT contract_id, period_start, period_end, tariff_version_id, option_fees, whole_fee, whole_days, fee, credited, payment_id, charged_at \
+         FROM contract_periods \
          WHERE contract_id = $1 AND ended_on IS NULL ORDER BY period_start DESC LIMIT 1",
     )
     .bind(contract_id)
@@ -51,7 +62,19 @@ pub async fn without_period(tx: &mut Tx, customer_id: CustomerId, today: NaiveDa
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-const COLUMNS: [&str; 7] = ["contract_id", "period_start", "period_end", "tariff_version_id", "fee", "payment_id", "charged_at"];
+const COLUMNS: [&str; 11] = [
+    "contract_id",
+    "period_start",
+    "period_end",
+    "tariff_version_id",
+    "option_fees",
+    "whole_fee",
+    "whole_days",
+    "fee",
+    "credited",
+    "payment_id",
+    "charged_at",
+];
 
 /// Writes periods.
 pub async fn insert_periods(tx: &mut Tx, periods: &[PeriodRow]) -> Result<()> {
@@ -62,7 +85,11 @@ pub async fn insert_periods(tx: &mut Tx, periods: &[PeriodRow]) -> Result<()> {
             period.period_start.into(),
             period.period_end.into(),
             period.tariff_version_id.into(),
+            (&period.option_fees).into(),
+            period.whole_fee.into(),
+            period.whole_days.into(),
             period.fee.into(),
+            period.credited.into(),
             period.payment_id.into(),
             Arg::from(period.charged_at),
         ]);
@@ -80,6 +107,43 @@ pub async fn set_charged(tx: &mut Tx, period: &PeriodRow) -> Result<()> {
         .bind(period.period_start)
         .expect_one(tx)
         .await
+}
+
+/// Ends a period that a change cuts on this day, noting what of its charge was given back.
+pub async fn cut(tx: &mut Tx, period: &PeriodRow, on: NaiveDate) -> Result<()> {
+    Sql::new("UPDATE contract_periods SET ended_on = $1, credited = $2 WHERE contract_id = $3 AND period_start = $4 AND ended_on IS NULL")
+        .bind(on)
+        .bind(period.credited)
+        .bind(period.contract_id)
+        .bind(period.period_start)
+        .expect_one(tx)
+        .await
+}
+
+/// Puts a period in the place of one that began on the same day, whose charge was given back whole.
+pub async fn replace(tx: &mut Tx, period: &PeriodRow) -> Result<()> {
+    Sql::new(
+        "UPDATE contract_periods SET tariff_version_id = $1, option_fees = $2, whole_fee = $3, fee = $4, credited = $5, payment_id = $6, \
+         charged_at = $7 WHERE contract_id = $8 AND period_start = $9 AND ended_on IS NULL",
+    )
+    .bind(period.tariff_version_id)
+    .bind(&period.option_fees)
+    .bind(period.whole_fee)
+    .bind(period.fee)
+    .bind(period.credited)
+    .bind(period.payment_id)
+    .bind(period.charged_at)
+    .bind(period.contract_id)
+    .bind(period.period_start)
+    .expect_one(tx)
+    .await
+}
+
+/// Notes which charge a correction gives back, in part or whole; a charge is credited once.
+pub async fn note_credit(tx: &mut Tx, credit: PaymentId, charge: PaymentId) -> Result<()> {
+    let mut rows = Bulk::into_table("charge_credits", &["credit_id", "charge_id"]);
+    rows.row(vec![credit.into(), charge.into()]);
+    rows.execute(tx).await
 }
 
 /// Ends a period before its time.
@@ -101,6 +165,18 @@ pub async fn wrong_periods(conn: &mut Conn) -> Result<Vec<(ContractId, String)>>
          LEFT JOIN contract_periods t ON t.payment_id = p.id \
          WHERE p.transaction_type = 'charge' AND p.status = 'success' AND p.period_start IS NOT NULL \
          AND (t.id IS NULL OR t.contract_id <> p.contract_id OR t.period_start <> p.period_start OR t.fee IS NULL OR t.fee <> p.amount) \
+         AND (t.id IS NOT NULL OR NOT EXISTS (SELECT 1 FROM charge_credits g JOIN payments c ON c.id = g.credit_id \
+         WHERE g.charge_id = p.id AND c.amount = p.amount)) \
+         UNION ALL SELECT t.contract_id, 'has a period of which not that was given back which it says' FROM contract_periods t \
+         WHERE t.payment_id IS NOT NULL AND t.credited <> COALESCE((SELECT c.amount FROM charge_credits g \
+         JOIN payments c ON c.id = g.credit_id WHERE g.charge_id = t.payment_id), 0) \
+         UNION ALL SELECT c.contract_id, 'has a credit that is more than its charge, or of another contract' FROM charge_credits g \
+         JOIN payments c ON c.id = g.credit_id JOIN payments p ON p.id = g.charge_id \
+         WHERE c.contract_id <> p.contract_id OR c.amount > p.amount OR c.transaction_type <> 'correction' OR p.transaction_type <> 'charge' \
+         UNION ALL SELECT a.contract_id, 'has a cut in its periods that no period follows' FROM contract_periods a \
+         JOIN contracts k ON k.id = a.contract_id AND k.status <> 'terminated' \
+         WHERE a.ended_on IS NOT NULL AND NOT EXISTS \
+         (SELECT 1 FROM contract_periods b WHERE b.contract_id = a.contract_id AND b.period_start = a.ended_on) \
          UNION ALL SELECT t.contract_id, 'has a period with a fee and no charge' FROM contract_periods t \
          WHERE t.fee > 0 AND t.payment_id IS NULL \
          UNION ALL SELECT a.contract_id, 'has a period that was never charged, and a later one' FROM contract_periods a \

@@ -7,10 +7,7 @@ use contracts::of_customer;
 use customers::{Customer, CustomerInput, MergeInput, StatusReasonInput, refusal as customer_refusal};
 use kernel::{Context, Edit, Error, Expected, Result, db::Tx, id::CustomerId};
 
-use crate::{
-    charge::{self, Service},
-    store,
-};
+use crate::{charge::Service, settle, store};
 
 /// Refusals of what befalls a subscriber with all contracts.
 pub mod refusal {
@@ -101,7 +98,7 @@ pub async fn activate(tx: &mut Tx, context: &Context, granted: &Granted<perm::Cu
         return Err(many);
     }
     for mut contract in released.into_iter().filter(|contract| due.contains(&contract.id)) {
-        charge::settle(tx, context, granted.actor(), &mut contract, Service::FromToday).await?;
+        settle::settle(tx, context, granted.actor(), &mut contract, Service::FromToday).await?;
     }
     Ok(customer)
 }

@@ -15,7 +15,7 @@ use payments::{
     ledger::{self, Posting},
 };
 
-use crate::charge::{self, Service};
+use crate::{charge::Service, settle};
 
 /// Takes a payment. One whose money is there counts at once, and settles what the new balance covers: a top-up lifts `debt`
 /// and nothing else. One by a gateway is pending until it is processed.
@@ -42,7 +42,7 @@ pub async fn take_payment(tx: &mut Tx, context: &Context, granted: &Granted<perm
 pub async fn process_payment(tx: &mut Tx, context: &Context, granted: &Granted<perm::PaymentsTake>, id: PaymentId) -> Result<Payment> {
     let (payment, mut contract) = payments::load(tx, id).await?;
     let payment = ledger::succeed(tx, context, granted.actor(), &mut contract, &payment, Decider::Staff).await?;
-    charge::settle(tx, context, granted.actor(), &mut contract, Service::Unbroken).await?;
+    settle::settle(tx, context, granted.actor(), &mut contract, Service::Unbroken).await?;
     Ok(payment)
 }
 
@@ -84,7 +84,7 @@ pub async fn refund_payment(
 ) -> Result<Payment> {
     let (payment, mut contract) = payments::load(tx, id).await?;
     ledger::refund(tx, context, granted.actor(), &mut contract, &payment, (input.amount, &input.reason)).await?;
-    charge::settle(tx, context, granted.actor(), &mut contract, Service::Unbroken).await?;
+    settle::settle(tx, context, granted.actor(), &mut contract, Service::Unbroken).await?;
     payments::load(tx, id).await.map(|(payment, _)| payment)
 }
 
@@ -143,7 +143,7 @@ fn correction(amount: Money, reason: &str) -> Posting {
 
 async fn post(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract, posting: Posting) -> Result<Payment> {
     let payment = ledger::post(tx, context, actor, contract, posting).await?;
-    charge::settle(tx, context, actor, contract, Service::Unbroken).await?;
+    settle::settle(tx, context, actor, contract, Service::Unbroken).await?;
     Ok(payment)
 }
 

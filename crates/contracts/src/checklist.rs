@@ -1,11 +1,12 @@
 //! What a draft needs before it can be activated (SPEC 7.2).
 //!
 //! The rules are the very functions that activation goes through, in its order: [`Contract::activated`],
-//! [`customers::Customer::active`], [`tariffs::Tariff::for_sale`], [`sims::Sim::bind`] and [`sims::Number::assign`]. Here they look at the rows
+//! [`customers::Customer::active`], [`tariffs::Tariff::for_sale`], [`check`] of options, [`sims::Sim::bind`] and [`sims::Number::assign`]. Here they look at the rows
 //! as they are; there, at the same rows under lock.
 
 use acl::{Granted, perm};
 use kernel::{Code, Context, Error, Result, db::Conn, error::field, id::ContractId};
+use tariffs::options::{Wanted, check};
 
 use crate::{
     model::{Contract, refusal},
@@ -13,10 +14,13 @@ use crate::{
 };
 
 /// The requirements in the order in which activation asks for them; each is named by the code of its refusal.
-pub const REQUIREMENTS: [Code; 7] = [
+pub const REQUIREMENTS: [Code; 10] = [
     refusal::NOT_DRAFT,
     customers::refusal::NOT_ACTIVE,
     tariffs::refusal::RETIRED,
+    tariffs::refusal::OPTION_RETIRED,
+    tariffs::refusal::OPTION_INCOMPATIBLE,
+    tariffs::refusal::OPTIONS_EXCLUSIVE,
     refusal::SIM_MISSING,
     sims::refusal::NOT_FREE,
     sims::refusal::WITHOUT_NUMBER,
@@ -73,8 +77,22 @@ pub async fn checklist(conn: &mut Conn, context: &Context, _: &Granted<perm::Con
         Standing::of(customer.and_then(customers::Customer::active)),
         Standing::of(tariff.and_then(tariffs::Tariff::for_sale)),
     ];
+    standings.extend(of_options(conn, &contract).await?);
     standings.extend(of_sim(conn, context, &contract).await?);
     Ok(Checklist { contract_id: id, version: contract.version, items: REQUIREMENTS.into_iter().zip(standings).collect() })
+}
+
+/// Whether the options are for sale, whether they go with the tariff, and whether they go with each other.
+async fn of_options(conn: &mut Conn, contract: &Contract) -> Result<[Standing; 3]> {
+    let Err(error) = check(conn, contract.tariff_id, Wanted::anew(&contract.options.0)).await else {
+        return Ok([Standing::Met, Standing::Met, Standing::Met]);
+    };
+    match error.code() {
+        tariffs::refusal::OPTION_RETIRED => Ok([Standing::Refused(error), Standing::Open, Standing::Open]),
+        tariffs::refusal::OPTION_INCOMPATIBLE => Ok([Standing::Met, Standing::Refused(error), Standing::Open]),
+        tariffs::refusal::OPTIONS_EXCLUSIVE => Ok([Standing::Met, Standing::Met, Standing::Refused(error)]),
+        _ => Err(error),
+    }
 }
 
 /// Whether there is a SIM, whether it is free, whether it carries a number, and whether that number can be had.

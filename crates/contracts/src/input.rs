@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use kernel::{
     Context, FieldErrors, Input, Money,
     error::field,
-    id::{CustomerId, SimId, TariffId},
+    id::{CustomerId, OptionId, SimId, TariffId},
     money::{FeeInput, Percent, PercentInput},
 };
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use crate::{
 /// A contract to be drawn up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"customer_id": 7, "tariff_id": 3, "sim_id": 41, "credit_limit": "0.00", "discount_percent": "0"}))]
+#[schema(example = json!({"customer_id": 7, "tariff_id": 3, "sim_id": 41, "options": [], "credit_limit": "0.00", "discount_percent": "0"}))]
 pub struct ContractInput {
     /// The subscriber, who must be active.
     pub customer_id: CustomerId,
@@ -30,6 +30,11 @@ pub struct ContractInput {
     /// How far below zero the balance may go; nothing unless told otherwise.
     #[schema(value_type = Option<FeeInput>)]
     pub credit_limit: Option<Money>,
+    /// Options that go with the tariff and with each other; none unless given.
+    #[serde(default)]
+    #[validate(length(max = 50))]
+    #[schema(max_items = 50)]
+    pub options: Vec<OptionId>,
     /// Discount on every fee, 0 to 100; nothing unless told otherwise.
     #[schema(value_type = Option<PercentInput>)]
     pub discount_percent: Option<Percent>,
@@ -46,6 +51,7 @@ impl Input for ContractInput {
         if self.credit_limit.is_some_and(|limit| limit < Money::ZERO) {
             wrong.add("credit_limit", field::RANGE).with("min", "0.00").with("max", Money::MAX);
         }
+        tariffs::repeated("options", &self.options, wrong);
         if self.signed_date.is_some_and(|date| !(2000..=2100).contains(&date.year())) {
             wrong.add("signed_date", field::RANGE).with("min", "2000-01-01").with("max", "2100-12-31");
         }

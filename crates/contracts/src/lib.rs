@@ -2,13 +2,15 @@
 //!
 //! [`Contract`] tells its transitions as pure functions; the use cases here lock the row ([`load`]), change it and save it
 //! under its version. What joins the life cycle with money, such as activation with its first charge, is a use case of
-//! `billing`, which calls [`activate`], [`place_hold`], [`lift_hold`], [`terminate`] and [`post`].
+//! `billing`, which calls [`options::set`], [`activate`], [`place_hold`], [`lift_hold`], [`terminate`] and [`post`].
 
 mod checklist;
 mod details;
 pub mod history;
 mod input;
 mod model;
+pub mod options;
+mod plan;
 mod service;
 mod sim_cards;
 mod statistics;
@@ -19,9 +21,10 @@ pub use details::{ContractCustomer, ContractDetails, ContractSim, ContractTariff
 pub use history::{Event, EventKind};
 pub use input::{ActivateInput, ContractFilter, ContractInput, HistoryFilter, ResumeInput, StaffHold, SuspendInput, TerminateInput};
 pub use model::{Contract, ContractStatus, HoldReason, Holds, refusal};
+pub use plan::{ChangeTariffInput, ContractOption, ContractOptionFilter, ContractOptionsInput, MOST_OPTIONS, Plan, When};
 pub use service::of_customer;
 pub use service::{
-    activate, create, delete, details, edit, exists, find_by_words, get, lift_hold, list, load, number, place_hold, post, set_period,
+    activate, create, delete, details, edit, exists, find_by_words, get, lift_hold, list, load, number, place_hold, post, read, set_period,
     terminate, violations,
 };
 pub use sim_cards::{lose_sim, replace_sim};

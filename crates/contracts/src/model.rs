@@ -11,6 +11,7 @@ use kernel::{
     text_enum,
 };
 use serde::Serialize;
+use tariffs::OptionIds;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ArrayBuilder, RefOr, Schema},
@@ -39,6 +40,18 @@ pub mod refusal {
         IN_USE = Conflict "contract_in_use";
         /// The draft names no SIM and the request neither.
         SIM_MISSING = Conflict "contract_without_sim";
+        /// A draft has no tariff to change from.
+        NOT_IN_FORCE = Conflict "contract_not_in_force";
+        /// The contract has this tariff, or will have it.
+        TARIFF_UNCHANGED = Conflict "tariff_unchanged";
+        /// The contract has these options already.
+        OPTIONS_PRESENT = Conflict "options_present";
+        /// The contract does not have these options.
+        OPTIONS_ABSENT = Conflict "options_absent";
+        /// No change waits for the next period.
+        NO_PLANNED_CHANGE = Conflict "no_planned_change";
+        /// Contracts have options together that were to exclude each other.
+        OPTIONS_HAD_TOGETHER = Conflict "options_had_together";
     }
 }
 
@@ -105,7 +118,8 @@ impl ToSchema for Holds {
 #[schema(example = json!({
     "id": 12, "number": "202601-7K3M9QXA", "customer_id": 7, "tariff_id": 3, "sim_id": 41, "status": "active", "signed_date": "2026-01-15",
     "activation_date": "2026-01-15", "termination_date": null, "balance": "400.00", "credit_limit": "0.00", "total_charged": "600.00",
-    "discount_percent": "0.00", "next_billing_date": "2026-02-15", "billing_day": 15, "holds": [], "notes": null,
+    "discount_percent": "0.00", "next_billing_date": "2026-02-15", "billing_day": 15, "holds": [], "options": [2], "next_tariff_id": null,
+    "next_options": [2], "notes": null,
     "created_at": "2026-01-15T09:40:00Z", "updated_at": "2026-01-15T09:41:00Z", "version": 3
 }))]
 pub struct Contract {
@@ -142,6 +156,12 @@ pub struct Contract {
     pub billing_day: Option<i64>,
     /// The holds that are on; the contract is suspended exactly while there is one.
     pub holds: Holds,
+    /// The options that it has.
+    pub options: OptionIds,
+    /// The tariff that it will have from the next period on; `null` when it stays.
+    pub next_tariff_id: Option<TariffId>,
+    /// The options that it will have from the next period on.
+    pub next_options: OptionIds,
     /// Free notes.
     pub notes: Option<String>,
     /// When it was drawn up.
@@ -207,6 +227,7 @@ impl Contract {
             customer_id: self.customer_id,
             tariff_id: self.tariff_id,
             sim_id: self.sim_id,
+            options: self.options.0.clone(),
             credit_limit: Some(self.credit_limit),
             discount_percent: Some(self.discount_percent),
             signed_date: Some(self.signed_date),
@@ -219,10 +240,16 @@ impl Contract {
     ///
     /// Errors: `read_only` in each field that may not change in this state, `contract_terminated`.
     pub fn edited(&self, input: &ContractInput, today: NaiveDate) -> Result<Self> {
+        let mut options = OptionIds(input.options.clone());
+        options.0.sort_unstable();
+        // what is in force in a draft is what it begins with; of a running contract only actions change the options
+        let next_options = if self.status == ContractStatus::Draft { options.clone() } else { self.next_options.clone() };
         let after = Self {
             customer_id: input.customer_id,
             tariff_id: input.tariff_id,
             sim_id: input.sim_id,
+            options,
+            next_options,
             credit_limit: input.credit_limit.unwrap_or_default(),
             discount_percent: input.discount_percent.unwrap_or_default(),
             signed_date: input.signed_date.unwrap_or(today),
@@ -239,6 +266,7 @@ impl Contract {
                     ("customer_id", after.customer_id != self.customer_id),
                     ("tariff_id", after.tariff_id != self.tariff_id),
                     ("sim_id", after.sim_id != self.sim_id),
+                    ("options", after.options != self.options),
                     ("signed_date", after.signed_date != self.signed_date),
                 ] {
                     if differs {
@@ -300,6 +328,9 @@ mod tests {
             next_billing_date: None,
             billing_day: None,
             holds: Holds(holds.to_vec()),
+            options: OptionIds::default(),
+            next_tariff_id: None,
+            next_options: OptionIds::default(),
             notes: None,
             created_at: DateTime::UNIX_EPOCH,
             updated_at: DateTime::UNIX_EPOCH,

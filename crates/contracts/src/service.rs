@@ -14,12 +14,13 @@ use kernel::{
     text::search_text,
 };
 use rand::RngExt;
+use tariffs::OptionIds;
 
 use crate::{
     details::ContractDetails,
     input::{ContractFilter, ContractInput},
     model::{Contract, ContractStatus, HoldReason, Holds, refusal},
-    store,
+    options, store,
 };
 
 /// Crockford's base 32: no letter that is mistaken for another.
@@ -47,6 +48,11 @@ pub async fn list(conn: &mut Conn, _: &Granted<perm::ContractsRead>, filter: &Co
     store::list(conn, filter, paging).await
 }
 
+/// The contract as it is, for use cases above that have asked for their own permission. Errors: `contract_not_found`.
+pub async fn read(conn: &mut Conn, id: ContractId) -> Result<Contract> {
+    store::get(conn, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
+}
+
 /// The contract, locked until the transaction ends. Errors: `contract_not_found`.
 pub async fn load(tx: &mut Tx, id: ContractId) -> Result<Contract> {
     store::lock(tx, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
@@ -56,6 +62,9 @@ pub async fn load(tx: &mut Tx, id: ContractId) -> Result<Contract> {
 pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::ContractsWrite>, input: &ContractInput) -> Result<Contract> {
     let customer = customers::find_active(tx, input.customer_id).await?;
     let tariff = tariffs::find_active(tx, context, input.tariff_id).await?;
+    options::check_draft(tx, tariff.id, &input.options).await?;
+    let mut chosen = OptionIds(input.options.clone());
+    chosen.0.sort_unstable();
     let sim = match input.sim_id {
         Some(sim_id) => Some(sims::find(tx, sim_id).await?.free()?),
         None => None,
@@ -77,6 +86,9 @@ pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::Cont
         next_billing_date: None,
         billing_day: None,
         holds: Holds::default(),
+        options: chosen.clone(),
+        next_tariff_id: None,
+        next_options: chosen,
         notes: input.notes.clone(),
         created_at: context.now,
         updated_at: context.now,
@@ -89,6 +101,7 @@ pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::Cont
         sim.as_ref().map(|sim| sim.iccid.as_str()),
     ]);
     contract.id = store::insert(tx, &contract, search).await?;
+    options::set_draft(tx, context, granted.actor(), contract.id, (&[], &contract.options.0)).await?;
     tx.record(Entry::new(granted.actor(), "contract.created", "contract", contract.id).created(&contract));
     Ok(contract)
 }
@@ -120,6 +133,10 @@ pub async fn edit(
     if after.tariff_id != before.tariff_id {
         tariffs::find_active(tx, context, after.tariff_id).await?;
     }
+    let new_options = after.options != before.options;
+    if new_options || after.tariff_id != before.tariff_id {
+        options::check_draft(tx, after.tariff_id, &after.options.0).await?;
+    }
     let mut sim = shown.sim.map(|sim| (sim.iccid, sim.msisdn));
     if after.sim_id != before.sim_id {
         sim = match after.sim_id {
@@ -128,6 +145,9 @@ pub async fn edit(
         };
     }
     store::save_edit(tx, &mut after, context.now).await?;
+    if new_options {
+        options::set_draft(tx, context, granted.actor(), before.id, (&before.options.0, &after.options.0)).await?;
+    }
     if (after.customer_id, after.sim_id) != (before.customer_id, before.sim_id) {
         let (iccid, msisdn) = sim.unzip();
         let search = [Some(after.number.as_str()), Some(&full_name), msisdn.as_ref().and_then(Option::as_deref), iccid.as_deref()];
@@ -185,6 +205,7 @@ pub async fn activate(
     let mut after = contract.activated(context.today())?;
     let customer = customers::find_active(tx, contract.customer_id).await?;
     tariffs::find_active(tx, context, contract.tariff_id).await?;
+    options::check_draft(tx, contract.tariff_id, &contract.options.0).await?;
     let sim_id = sim_id.or(contract.sim_id).ok_or(refusal::SIM_MISSING)?;
     let sim = sims::bind(tx, context, granted.actor(), sim_id, contract.id, contract.customer_id).await?;
     after.sim_id = Some(sim_id);
@@ -280,7 +301,9 @@ pub async fn set_period(
 
 /// What breaks the invariants of contracts (SPEC 14.3, 14.4), in words for the operator's engineers.
 pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
-    let contracts = store::violations(conn).await?.into_iter().map(|(id, what)| format!("contract {id} {what}"));
+    let mut wrong = store::violations(conn).await?;
+    wrong.extend(store::options::violations(conn).await?);
+    let contracts = wrong.into_iter().map(|(id, what)| format!("contract {id} {what}"));
     let mut all: Vec<String> = contracts.collect();
     all.extend(store::wrong_counts(conn).await?.into_iter().map(|(id,)| format!("tariff {id} counts its living contracts wrongly")));
     Ok(all)

@@ -1,6 +1,7 @@
 //! SQL of contracts and their holds.
 
 pub mod history;
+pub mod options;
 pub mod statistics;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -40,7 +41,11 @@ macro_rules! columns {
             "contracts.total_charged, contracts.discount_percent, contracts.next_billing_date, contracts.billing_day, contracts.notes, ",
             "contracts.created_at, contracts.updated_at, contracts.version, ",
             "COALESCE((SELECT string_agg(reason, ',' ORDER BY reason) FROM contract_holds ",
-            "WHERE contract_id = contracts.id AND lifted_at IS NULL), '') AS holds"
+            "WHERE contract_id = contracts.id AND lifted_at IS NULL), '') AS holds, contracts.next_tariff_id, ",
+            "COALESCE((SELECT string_agg(CAST(option_id AS TEXT), ',' ORDER BY option_id) FROM contract_options ",
+            "WHERE contract_id = contracts.id AND removed_at IS NULL AND is_in_force), '') AS options, ",
+            "COALESCE((SELECT string_agg(CAST(option_id AS TEXT), ',' ORDER BY option_id) FROM contract_options ",
+            "WHERE contract_id = contracts.id AND removed_at IS NULL AND is_in_next), '') AS next_options"
         )
     };
 }

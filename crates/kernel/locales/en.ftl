@@ -128,10 +128,19 @@ contract_in_use = Payments or tickets refer to contract { $number }, so it canno
 checklist-contract-not-draft = The contract is a draft.
 checklist-customer-not-active = The subscriber is active.
 checklist-tariff-retired = The tariff is open to new contracts.
+checklist-option-retired = The options can be taken anew.
+checklist-option-incompatible = The options go with the tariff.
+checklist-options-exclusive = The options go with each other.
 checklist-contract-without-sim = The contract has a SIM card.
 checklist-sim-not-free = The SIM card is free.
 checklist-sim-without-number = The SIM card carries a phone number.
 checklist-number-not-available = The phone number can be given out.
+contract_not_in_force = Contract { $number } is still a draft: there is no tariff to change from. Edit the draft instead, or activate it first.
+tariff_unchanged = The contract has the tariff “{ $name }” already, or will have it from the next period on. Choose another; to keep the present tariff, cancel the planned change.
+options_present = The contract has some of these options already, or will have them from the next period on. Leave out what is in its fields options and next_options.
+options_absent = The contract does not have some of these options. Remove only what is in its fields options and next_options.
+no_planned_change = No change of tariff or options waits for the next period, so there is nothing to cancel.
+balance_too_low = The change costs { $due } for the rest of the period, and the balance falls short by { $missing }. Top it up first, or let the change take effect with the next period.
 
 ## Payments
 
@@ -147,6 +156,20 @@ payment_without_receipt = Only a payment that came in and a refund have a receip
 tariff_not_found = There is no such tariff, or it was not yet in force on that day. Check the id against the list of tariffs.
 tariff_name_taken = Another tariff has this name. Choose a different name or change the existing tariff.
 tariff_retired = The tariff “{ $name }” is retired and closed to new contracts. Choose an active tariff or put this one back on sale.
+tariff_already_retired = The tariff “{ $name }” is retired already. Nothing more is needed; to sell it again, activate it.
+tariff_already_active = The tariff “{ $name }” is on sale already. Nothing more is needed; to retire it, deactivate it.
+tariff_in_use = Contracts have or had the tariff “{ $name }”, so it cannot be deleted. Deactivate it instead: contracts keep it, new ones cannot have it.
+tariff_version_in_use = Periods have begun by the prices in force from { $day }, so these stay as they are. Give a later day in effective_from.
+
+## Options
+
+option_not_found = There is no such option. Check the id against the list of options.
+option_code_taken = Another option has this code. Choose a different code or change the existing option.
+option_in_use = Contracts have or had option { $code }, so it cannot be deleted. Set is_active to false instead: contracts keep it, none can take it anew.
+option_retired = These options are retired and cannot be taken anew: { $codes }. Leave them out or choose others.
+option_incompatible = These options do not go with the tariff: { $codes }. Remove them from the contract or choose another tariff.
+options_exclusive = These options exclude each other: { $codes }. Keep only those that go together.
+options_had_together = These options cannot be made to exclude each other, because contracts have both, among them those with ids { $contracts }. Remove one of the options there first.
 
 ## SIM cards and numbers
 

@@ -42,6 +42,8 @@ ids! {
     TariffId of Tariff;
     /// A dated version of a tariff's prices.
     TariffVersionId of TariffVersion;
+    /// An option on top of a tariff.
+    OptionId of TariffOption;
     /// A contract.
     ContractId of Contract;
     /// A payment, charge, refund or correction on a contract.

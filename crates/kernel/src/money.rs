@@ -126,6 +126,11 @@ pub struct Quantity(i64);
 
 impl Quantity {
     const MAX: i64 = 100_000_000;
+
+    /// The quantity in hundredths.
+    pub const fn hundredths(self) -> i64 {
+        self.0
+    }
 }
 
 impl fmt::Display for Quantity {

@@ -1,12 +1,17 @@
-//! What a client may say of a tariff.
+//! What a client may say of a tariff, and of an option.
 
+mod option;
+
+use chrono::{Months, NaiveDate};
 use kernel::{Context, FieldErrors, Input, Money, error::field, money::Quantity};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
-use crate::model::TariffType;
+use crate::model::{Prices, TariffType};
+
+pub use option::{OptionFilter, OptionInput, repeated};
 
 /// Bytes that the extra options may take up as JSON.
 const MOST_EXTRA_OPTIONS: usize = 4096;
@@ -79,23 +84,141 @@ fn active() -> bool {
     true
 }
 
+impl TariffInput {
+    /// The prices and allowances of the first version.
+    pub fn prices(&self) -> Prices {
+        Prices {
+            monthly_fee: self.monthly_fee,
+            minutes_included: self.minutes_included,
+            sms_included: self.sms_included,
+            data_gb_included: self.data_gb_included,
+            minute_overage_cost: self.minute_overage_cost,
+            sms_overage_cost: self.sms_overage_cost,
+            data_gb_overage_cost: self.data_gb_overage_cost,
+        }
+    }
+}
+
 impl Input for TariffInput {
     fn check(&self, _context: &Context, wrong: &mut FieldErrors) {
-        if !self.name.is_empty() && self.name.trim().is_empty() {
-            wrong.add("name", field::REQUIRED);
+        check(&self.name, &self.prices(), &self.extra_options, wrong);
+    }
+}
+
+fn check(name: &str, prices: &Prices, extra_options: &Map<String, Value>, wrong: &mut FieldErrors) {
+    if !name.is_empty() && name.trim().is_empty() {
+        wrong.add("name", field::REQUIRED);
+    }
+    let fees = [
+        ("monthly_fee", prices.monthly_fee),
+        ("minute_overage_cost", prices.minute_overage_cost),
+        ("sms_overage_cost", prices.sms_overage_cost),
+        ("data_gb_overage_cost", prices.data_gb_overage_cost),
+    ];
+    for (name, _) in fees.into_iter().filter(|(_, fee)| *fee < Money::ZERO) {
+        wrong.add(name, field::RANGE).with("min", Money::ZERO).with("max", Money::MAX);
+    }
+    if Value::Object(extra_options.clone()).to_string().len() > MOST_EXTRA_OPTIONS {
+        wrong.add("extra_options", field::LENGTH).with("min", 0).with("max", MOST_EXTRA_OPTIONS);
+    }
+}
+
+/// A change of a tariff.
+///
+/// New prices or allowances make a version of their own, which holds all of them as the change leaves them. What is not a price
+/// counts at once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "name": "Смарт", "description": "Для общения и интернета", "monthly_fee": "700.00", "minutes_included": 600, "sms_included": 300,
+    "data_gb_included": "20.00", "minute_overage_cost": "2.50", "sms_overage_cost": "2.00", "data_gb_overage_cost": "50.00",
+    "extra_options": {"roaming": "home"}, "priority": 10
+}))]
+pub struct TariffEdit {
+    /// The name, unique whatever its case.
+    #[validate(length(min = 1, max = 100))]
+    #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
+    pub name: String,
+    /// What it is for.
+    #[serde(default)]
+    #[validate(length(max = 1000))]
+    #[schema(max_length = 1000)]
+    pub description: String,
+    /// The price of a period.
+    #[schema(value_type = kernel::money::FeeInput)]
+    pub monthly_fee: Money,
+    /// Minutes in a period.
+    #[validate(range(min = 0, max = 1_000_000))]
+    #[schema(minimum = 0, maximum = 1_000_000)]
+    pub minutes_included: Option<i64>,
+    /// Messages in a period.
+    #[validate(range(min = 0, max = 1_000_000))]
+    #[schema(minimum = 0, maximum = 1_000_000)]
+    pub sms_included: Option<i64>,
+    /// Gigabytes in a period.
+    #[schema(value_type = Option<kernel::money::QuantityInput>)]
+    pub data_gb_included: Option<Quantity>,
+    /// The price of a minute beyond those; nothing unless given.
+    #[serde(default)]
+    #[schema(value_type = kernel::money::FeeInput)]
+    pub minute_overage_cost: Money,
+    /// The price of a message beyond those; nothing unless given.
+    #[serde(default)]
+    #[schema(value_type = kernel::money::FeeInput)]
+    pub sms_overage_cost: Money,
+    /// The price of a gigabyte beyond those; nothing unless given.
+    #[serde(default)]
+    #[schema(value_type = kernel::money::FeeInput)]
+    pub data_gb_overage_cost: Money,
+    /// Anything else that goes with it: an object of at most 4096 bytes as JSON.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub extra_options: Map<String, Value>,
+    /// Higher comes first in lists.
+    #[serde(default)]
+    #[validate(range(min = 0, max = 1000))]
+    #[schema(minimum = 0, maximum = 1000, default = 0)]
+    pub priority: i64,
+    /// The first day of new prices or allowances: today or later, within five years. Today unless told otherwise, or when it is the
+    /// one that was read.
+    pub effective_from: Option<NaiveDate>,
+}
+
+/// How far ahead prices can be set.
+const MOST_MONTHS_AHEAD: Months = Months::new(60);
+
+impl TariffEdit {
+    /// The prices and allowances after the change.
+    pub fn prices(&self) -> Prices {
+        Prices {
+            monthly_fee: self.monthly_fee,
+            minutes_included: self.minutes_included,
+            sms_included: self.sms_included,
+            data_gb_included: self.data_gb_included,
+            minute_overage_cost: self.minute_overage_cost,
+            sms_overage_cost: self.sms_overage_cost,
+            data_gb_overage_cost: self.data_gb_overage_cost,
         }
-        let fees = [
-            ("monthly_fee", self.monthly_fee),
-            ("minute_overage_cost", self.minute_overage_cost),
-            ("sms_overage_cost", self.sms_overage_cost),
-            ("data_gb_overage_cost", self.data_gb_overage_cost),
-        ];
-        for (name, _) in fees.into_iter().filter(|(_, fee)| *fee < Money::ZERO) {
-            wrong.add(name, field::RANGE).with("min", Money::ZERO).with("max", Money::MAX);
+    }
+
+    /// The day that new prices begin on; `read` is the day that the caller read. Errors: `out_of_range` for another day that has passed.
+    pub fn first_day(&self, read: NaiveDate, today: NaiveDate) -> Result<NaiveDate, FieldErrors> {
+        let latest = today.checked_add_months(MOST_MONTHS_AHEAD).unwrap_or(today);
+        match self.effective_from.filter(|day| *day != read) {
+            None => Ok(today),
+            Some(day) if (today..=latest).contains(&day) => Ok(day),
+            Some(_) => {
+                let mut wrong = FieldErrors::default();
+                wrong.add("effective_from", field::RANGE).with("min", today).with("max", latest);
+                Err(wrong)
+            }
         }
-        if Value::Object(self.extra_options.clone()).to_string().len() > MOST_EXTRA_OPTIONS {
-            wrong.add("extra_options", field::LENGTH).with("min", 0).with("max", MOST_EXTRA_OPTIONS);
-        }
+    }
+}
+
+impl Input for TariffEdit {
+    fn check(&self, _context: &Context, wrong: &mut FieldErrors) {
+        check(&self.name, &self.prices(), &self.extra_options, wrong);
     }
 }
 
@@ -118,6 +241,48 @@ pub struct TariffFilter {
     #[param(max_length = 200)]
     pub search: Option<String>,
 }
+
+/// Which tariffs for sale to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ActiveTariffFilter {
+    /// Only prepaid, or only postpaid.
+    pub tariff_type: Option<TariffType>,
+    /// Monthly fee of this amount or more.
+    #[param(value_type = Option<String>, pattern = r"^-?[0-9]{1,11}(\.[0-9]{1,2})?$")]
+    pub monthly_fee_min: Option<Money>,
+    /// Monthly fee of this amount or less.
+    #[param(value_type = Option<String>, pattern = r"^-?[0-9]{1,11}(\.[0-9]{1,2})?$")]
+    pub monthly_fee_max: Option<Money>,
+    /// Part of the name or the description.
+    #[param(max_length = 200)]
+    pub search: Option<String>,
+}
+
+impl From<ActiveTariffFilter> for TariffFilter {
+    fn from(filter: ActiveTariffFilter) -> Self {
+        Self {
+            is_active: Some(true),
+            tariff_type: filter.tariff_type,
+            monthly_fee_min: filter.monthly_fee_min,
+            monthly_fee_max: filter.monthly_fee_max,
+            search: filter.search,
+        }
+    }
+}
+
+/// A list without filters.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct VersionFilter {}
+
+/// The changes of a tariff are not filtered.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TariffHistoryFilter {}
 
 #[cfg(test)]
 mod tests {

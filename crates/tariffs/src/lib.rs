@@ -1,15 +1,24 @@
-//! Tariffs and their dated prices (SPEC 6).
+//! Tariffs, their dated prices, and options (SPEC 6).
 //!
-//! [`Tariff`] is the entity with the prices in force on a day; [`TariffInput`] is what a client may send. A charge names
-//! the [`TariffVersion`] it was made by, so old prices never change. The use cases are [`create`], [`get`], [`list`], and
-//! [`find_active`], [`version_on`], [`version_by_id`] and [`count_contracts`] for the contracts and the billing above.
+//! [`Tariff`] is the entity with the prices in force on a day; [`TariffInput`] and [`TariffEdit`] are what a client may send. A
+//! period names the [`TariffVersion`] it was charged by, so old prices never change. The use cases are [`create`], [`edit`],
+//! [`activate`], [`deactivate`], [`delete`], [`get`], [`list`], [`versions`] and [`history`], those of [`options`], and
+//! [`find_active`], [`version_on`] and [`count_contracts`] for the contracts and the billing above.
 
 mod input;
 mod model;
 mod service;
 mod store;
 
-pub use input::{TariffFilter, TariffInput};
-pub use model::{Tariff, TariffType, TariffVersion, refusal};
-pub use service::{count_contracts, create, find_active, get, insert_all, list, peek, version_by_id, version_on, violations};
-pub use store::LIST;
+pub use input::{
+    ActiveTariffFilter, OptionFilter, OptionInput, TariffEdit, TariffFilter, TariffHistoryFilter, TariffInput, VersionFilter, repeated,
+};
+pub use model::{
+    OptionIds, OptionKind, OptionPrice, PriceVersion, Prices, Tariff, TariffChange, TariffIds, TariffOption, TariffType, TariffVersion,
+    VersionStatus, refusal,
+};
+pub use service::{
+    activate, count_contracts, create, deactivate, delete, edit, exists, find_active, find_active_instead, get, history, insert_all,
+    keep_version_on, list, options, peek, version_by_id, version_on, versions, versions_between, violations,
+};
+pub use store::{HISTORY, LIST, VERSIONS};

@@ -1,4 +1,6 @@
-//! The tariff, and the dated version of its prices.
+//! The tariff, the dated version of its prices, and options.
+
+mod option;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
@@ -11,6 +13,8 @@ use kernel::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use option::{OptionIds, OptionKind, OptionPrice, TariffIds, TariffOption};
+
 /// Refusals about tariffs.
 pub mod refusal {
     kernel::codes! {
@@ -20,6 +24,26 @@ pub mod refusal {
         NAME_TAKEN = Conflict "tariff_name_taken";
         /// A retired tariff is closed to new contracts.
         RETIRED = Conflict "tariff_retired";
+        /// The tariff is retired already.
+        ALREADY_RETIRED = Conflict "tariff_already_retired";
+        /// The tariff is for sale already.
+        ALREADY_ACTIVE = Conflict "tariff_already_active";
+        /// A tariff that a contract uses or used cannot be deleted.
+        IN_USE = Conflict "tariff_in_use";
+        /// Periods were charged by the prices of that day.
+        VERSION_IN_USE = Conflict "tariff_version_in_use";
+        /// No such option.
+        OPTION_NOT_FOUND = NotFound "option_not_found";
+        /// Another option has this code.
+        OPTION_CODE_TAKEN = Conflict "option_code_taken";
+        /// An option that a contract has or had cannot be deleted.
+        OPTION_IN_USE = Conflict "option_in_use";
+        /// A retired option cannot be taken anew.
+        OPTION_RETIRED = Conflict "option_retired";
+        /// The options do not go with the tariff.
+        OPTION_INCOMPATIBLE = Conflict "option_incompatible";
+        /// The options exclude each other.
+        OPTIONS_EXCLUSIVE = Conflict "options_exclusive";
     }
 }
 
@@ -100,12 +124,150 @@ impl Tariff {
 /// A dated version of a tariff, as far as charging by it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct TariffVersion {
-    /// The id, which a charge names.
+    /// The id, which a period names.
     pub id: TariffVersionId,
     /// The tariff it is of.
     pub tariff_id: TariffId,
+    /// The first day on which it is in force.
+    pub effective_from: NaiveDate,
     /// Whether a period is paid for when it begins or when it ends.
     pub tariff_type: TariffType,
     /// The price of a period.
     pub monthly_fee: Money,
+}
+
+/// What a tariff costs and what it holds, from some day on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Prices {
+    /// The price of a period.
+    pub monthly_fee: Money,
+    /// Minutes in a period; `None` is unlimited.
+    pub minutes_included: Option<i64>,
+    /// Messages in a period; `None` is unlimited.
+    pub sms_included: Option<i64>,
+    /// Gigabytes in a period; `None` is unlimited.
+    pub data_gb_included: Option<Quantity>,
+    /// The price of a minute beyond those.
+    pub minute_overage_cost: Money,
+    /// The price of a message beyond those.
+    pub sms_overage_cost: Money,
+    /// The price of a gigabyte beyond those.
+    pub data_gb_overage_cost: Money,
+}
+
+impl Tariff {
+    /// The prices in force today.
+    pub fn prices(&self) -> Prices {
+        Prices {
+            monthly_fee: self.monthly_fee,
+            minutes_included: self.minutes_included,
+            sms_included: self.sms_included,
+            data_gb_included: self.data_gb_included,
+            minute_overage_cost: self.minute_overage_cost,
+            sms_overage_cost: self.sms_overage_cost,
+            data_gb_overage_cost: self.data_gb_overage_cost,
+        }
+    }
+
+    /// Closed to new contracts. Errors: `tariff_already_retired`.
+    pub fn deactivated(&self) -> Result<Self> {
+        match self.is_active {
+            true => Ok(Self { is_active: false, ..self.clone() }),
+            false => Err(Error::new(refusal::ALREADY_RETIRED).with("name", &self.name)),
+        }
+    }
+
+    /// For sale again. Errors: `tariff_already_active`.
+    pub fn activated(&self) -> Result<Self> {
+        match self.is_active {
+            true => Err(Error::new(refusal::ALREADY_ACTIVE).with("name", &self.name)),
+            false => Ok(Self { is_active: true, ..self.clone() }),
+        }
+    }
+}
+
+text_enum! {
+    /// Where a version of a tariff stands today.
+    pub enum VersionStatus {
+        /// It will be in force.
+        Future = "future",
+        /// It is in force.
+        Current = "current",
+        /// It was in force.
+        Past = "past",
+    }
+}
+
+/// The prices and allowances of a tariff from a day on.
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[schema(example = json!({
+    "id": 8, "tariff_id": 3, "effective_from": "2026-03-01", "status": "future", "monthly_fee": "700.00", "minutes_included": 600,
+    "sms_included": 300, "data_gb_included": "20.00", "minute_overage_cost": "2.50", "sms_overage_cost": "2.00",
+    "data_gb_overage_cost": "50.00", "created_at": "2026-01-15T09:30:00Z", "created_by": "admin"
+}))]
+pub struct PriceVersion {
+    /// The id.
+    pub id: TariffVersionId,
+    /// The tariff.
+    pub tariff_id: TariffId,
+    /// The first day on which it is in force; a contract moves to it when its next period begins.
+    pub effective_from: NaiveDate,
+    /// Where it stands today.
+    pub status: VersionStatus,
+    /// The price of a period.
+    pub monthly_fee: Money,
+    /// Minutes in a period; `null` is unlimited, 0 is none.
+    pub minutes_included: Option<i64>,
+    /// Messages in a period; `null` is unlimited, 0 is none.
+    pub sms_included: Option<i64>,
+    /// Gigabytes in a period; `null` is unlimited, 0 is none.
+    pub data_gb_included: Option<Quantity>,
+    /// The price of a minute beyond those.
+    pub minute_overage_cost: Money,
+    /// The price of a message beyond those.
+    pub sms_overage_cost: Money,
+    /// The price of a gigabyte beyond those.
+    pub data_gb_overage_cost: Money,
+    /// When it was made, or replaced last.
+    pub created_at: DateTime<Utc>,
+    /// By whom.
+    pub created_by: String,
+}
+
+/// One change of a tariff, out of the audit trail.
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[schema(example = json!({
+    "seq": 1042, "at": "2026-01-20T08:00:00Z", "actor": "a.ivanova", "action": "tariff.version_created",
+    "before": {"monthly_fee": "650.00"}, "after": {"monthly_fee": "700.00", "effective_from": "2026-03-01"}
+}))]
+pub struct TariffChange {
+    /// Place in the audit trail.
+    pub seq: i64,
+    /// When it was.
+    pub at: DateTime<Utc>,
+    /// Who did it.
+    pub actor: String,
+    /// What was done: `tariff.version_created` and `tariff.version_replaced` are changes of prices, from `effective_from` on.
+    pub action: String,
+    /// The fields as they were.
+    #[schema(value_type = Option<Object>)]
+    pub before: Option<JsonText>,
+    /// The fields as they became.
+    #[schema(value_type = Option<Object>)]
+    pub after: Option<JsonText>,
+}
+
+impl PriceVersion {
+    /// Its prices and allowances.
+    pub fn prices(&self) -> Prices {
+        Prices {
+            monthly_fee: self.monthly_fee,
+            minutes_included: self.minutes_included,
+            sms_included: self.sms_included,
+            data_gb_included: self.data_gb_included,
+            minute_overage_cost: self.minute_overage_cost,
+            sms_overage_cost: self.sms_overage_cost,
+            data_gb_overage_cost: self.data_gb_overage_cost,
+        }
+    }
 }

@@ -1,18 +1,21 @@
 //! The use cases of tariffs.
 
+pub mod options;
+
 use acl::{Granted, Permission, perm};
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
-    Context, Error, FieldErrors, Page, Paging, Result,
+    Context, Edit, Error, Expected, FieldErrors, Page, Paging, Result,
     audit::Entry,
     db::{Conn, Tx},
-    error::field,
+    error::{common, field},
     id::{TariffId, TariffVersionId},
 };
+use serde_json::Value;
 
 use crate::{
-    input::{TariffFilter, TariffInput},
-    model::{Tariff, TariffVersion, refusal},
+    input::{TariffEdit, TariffFilter, TariffInput},
+    model::{PriceVersion, Tariff, TariffChange, TariffVersion, refusal},
     store,
 };
 
@@ -36,15 +39,179 @@ pub async fn list(
 ///
 /// Errors: `tariff_name_taken`, and, for those who may see it, by which tariff.
 pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::TariffsWrite>, input: &TariffInput) -> Result<Tariff> {
-    let mut taken = FieldErrors::default();
-    if let Some((other,)) = store::named(tx, &input.name).await? {
-        taken.add("name", field::DUPLICATE).existing_id = granted.may(Permission::TariffsRead).then_some(other.get());
-    }
-    taken.into_error(refusal::NAME_TAKEN)?;
-    let id = store::insert(tx, input, context.today(), context.now).await?;
+    name_is_free(tx, granted, &input.name, None).await?;
+    let id = store::insert(tx, input, context.today(), context.now, &granted.actor().name).await?;
     let tariff = store::get(tx, id, context.today()).await?.ok_or(refusal::NOT_FOUND)?;
     tx.record(Entry::new(granted.actor(), "tariff.created", "tariff", id).created(&tariff));
     Ok(tariff)
+}
+
+async fn name_is_free(tx: &mut Tx, granted: &Granted<perm::TariffsWrite>, name: &str, but: Option<TariffId>) -> Result<()> {
+    let mut taken = FieldErrors::default();
+    if let Some((other,)) = store::named(tx, name).await?.filter(|(other,)| Some(*other) != but) {
+        taken.add("name", field::DUPLICATE).existing_id = granted.may(Permission::TariffsRead).then_some(other.get());
+    }
+    taken.into_error(refusal::NAME_TAKEN)
+}
+
+/// Changes a tariff; new prices or allowances make a version of their own, or replace the one that begins on that day.
+///
+/// Errors: `tariff_not_found`, `stale_version`, `invalid`, `tariff_name_taken`, `tariff_version_in_use` when periods have begun by the
+/// prices of that day.
+pub async fn edit(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::TariffsWrite>,
+    id: TariffId,
+    edit: &Edit<TariffEdit>,
+    expected: &Expected,
+) -> Result<Tariff> {
+    let today = context.today();
+    let before = store::lock(tx, id, today).await?.ok_or(refusal::NOT_FOUND)?;
+    expected.check(before.version)?;
+    let present = editable(&before);
+    let input = edit.apply(&before, &present, context)?;
+    let new_prices = input.prices() != before.prices();
+    let other_day = input.effective_from.is_some_and(|day| day != before.effective_from);
+    let first_day = match new_prices || other_day {
+        true => Some(input.first_day(before.effective_from, today).map_err(|wrong| Error::new(common::INVALID).fields(wrong))?),
+        false => None,
+    };
+    if first_day.is_none() && (TariffEdit { effective_from: present.effective_from, ..input.clone() }) == present {
+        return Ok(before);
+    }
+    name_is_free(tx, granted, &input.name, Some(id)).await?;
+    store::update(tx, &before, &input, context.now).await?;
+    if let Some(first_day) = first_day {
+        set_prices(tx, context, granted, &before, &input, first_day).await?;
+    }
+    let after = store::get(tx, id, today).await?.ok_or(refusal::NOT_FOUND)?;
+    tx.record(Entry::new(granted.actor(), "tariff.updated", "tariff", id).change(&before, &after));
+    Ok(after)
+}
+
+fn editable(tariff: &Tariff) -> TariffEdit {
+    TariffEdit {
+        name: tariff.name.clone(),
+        description: tariff.description.clone(),
+        monthly_fee: tariff.monthly_fee,
+        minutes_included: tariff.minutes_included,
+        sms_included: tariff.sms_included,
+        data_gb_included: tariff.data_gb_included,
+        minute_overage_cost: tariff.minute_overage_cost,
+        sms_overage_cost: tariff.sms_overage_cost,
+        data_gb_overage_cost: tariff.data_gb_overage_cost,
+        extra_options: match &tariff.extra_options.0 {
+            Value::Object(options) => options.clone(),
+            _ => serde_json::Map::new(),
+        },
+        priority: tariff.priority,
+        effective_from: Some(tariff.effective_from),
+    }
+}
+
+/// Makes the version of a day, or replaces it while no period has begun by it.
+async fn set_prices(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::TariffsWrite>,
+    tariff: &Tariff,
+    input: &TariffEdit,
+    first_day: NaiveDate,
+) -> Result<()> {
+    let prices = input.prices();
+    let replaced = store::version_of_day(tx, tariff.id, first_day).await?;
+    if replaced.is_some() {
+        let in_use = |error: Error| match error.code() {
+            common::IN_USE => Error::new(refusal::VERSION_IN_USE).with("day", first_day),
+            _ => error,
+        };
+        store::delete_version(tx, tariff.id, first_day).await.map_err(in_use)?;
+    }
+    store::insert_version(tx, tariff.id, &prices, first_day, context.now, &granted.actor().name).await?;
+    let (action, before) = match &replaced {
+        Some(version) => ("tariff.version_replaced", version.prices()),
+        None => ("tariff.version_created", tariff.prices()),
+    };
+    let entry = Entry::new(granted.actor(), action, "tariff", tariff.id).change(&before, &prices);
+    tx.record(entry.note("effective_from", first_day.to_string()));
+    Ok(())
+}
+
+/// Closes a tariff to new contracts; those that have it keep it. Errors: `tariff_not_found`, `tariff_already_retired`.
+pub async fn deactivate(tx: &mut Tx, context: &Context, granted: &Granted<perm::TariffsWrite>, id: TariffId) -> Result<Tariff> {
+    let before = store::lock(tx, id, context.today()).await?.ok_or(refusal::NOT_FOUND)?;
+    let after = before.deactivated()?;
+    set_active(tx, context, granted, "tariff.deactivated", &before, after).await
+}
+
+/// Puts a tariff on sale again. Errors: `tariff_not_found`, `tariff_already_active`.
+pub async fn activate(tx: &mut Tx, context: &Context, granted: &Granted<perm::TariffsWrite>, id: TariffId) -> Result<Tariff> {
+    let before = store::lock(tx, id, context.today()).await?.ok_or(refusal::NOT_FOUND)?;
+    let after = before.activated()?;
+    set_active(tx, context, granted, "tariff.activated", &before, after).await
+}
+
+async fn set_active(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::TariffsWrite>,
+    action: &'static str,
+    before: &Tariff,
+    mut after: Tariff,
+) -> Result<Tariff> {
+    store::set_active(tx, &after, context.now).await?;
+    after.version += 1;
+    after.updated_at = context.now;
+    tx.record(Entry::new(granted.actor(), action, "tariff", after.id).change(before, &after));
+    Ok(after)
+}
+
+/// Deletes a tariff that no contract names and none was charged by.
+///
+/// Errors: `tariff_not_found`, `stale_version`, `tariff_in_use`.
+pub async fn delete(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::TariffsDelete>,
+    id: TariffId,
+    expected: &Expected,
+) -> Result<()> {
+    let before = store::lock(tx, id, context.today()).await?.ok_or(refusal::NOT_FOUND)?;
+    expected.check(before.version)?;
+    let in_use = |error: Error| match error.code() {
+        common::IN_USE => Error::new(refusal::IN_USE).with("name", &before.name),
+        _ => error,
+    };
+    store::delete(tx, id, context.now).await.map_err(in_use)?;
+    tx.record(Entry::new(granted.actor(), "tariff.deleted", "tariff", id).deleted(&before));
+    Ok(())
+}
+
+/// A page of a tariff's versions. Errors: `tariff_not_found`.
+pub async fn versions(
+    conn: &mut Conn,
+    context: &Context,
+    granted: &Granted<perm::TariffsRead>,
+    id: TariffId,
+    paging: &Paging,
+) -> Result<Page<PriceVersion>> {
+    exists(conn, granted, id).await?;
+    store::versions(conn, id, context.today(), paging).await
+}
+
+/// A page of what was done to a tariff, and by whom. Errors: `tariff_not_found`.
+pub async fn history(conn: &mut Conn, granted: &Granted<perm::TariffsRead>, id: TariffId, paging: &Paging) -> Result<Page<TariffChange>> {
+    exists(conn, granted, id).await?;
+    store::history(conn, id, paging).await
+}
+
+/// Errors: `tariff_not_found`.
+pub async fn exists<P>(conn: &mut Conn, _granted: &Granted<P>, id: TariffId) -> Result<()> {
+    match store::exists(conn, id).await? {
+        true => Ok(()),
+        false => Err(refusal::NOT_FOUND.into()),
+    }
 }
 
 /// The tariff with the prices in force today, kept as it is until the transaction ends, if it is for sale.
@@ -60,14 +227,32 @@ pub async fn peek(conn: &mut Conn, context: &Context, id: TariffId) -> Result<Op
     store::get(conn, id, context.today()).await
 }
 
+/// The tariff that a contract of another is to change to, with both kept as they are until the transaction ends.
+///
+/// Errors: `not_found` in the field `tariff_id`, `tariff_retired`.
+pub async fn find_active_instead(tx: &mut Tx, context: &Context, id: TariffId, present: TariffId) -> Result<Tariff> {
+    store::lock_all(tx, [id, present]).await?;
+    find_active(tx, context, id).await
+}
+
 /// The version of a tariff in force on a day, retired or not. Errors: `tariff_not_found` when none was yet.
 pub async fn version_on(conn: &mut Conn, id: TariffId, day: NaiveDate) -> Result<TariffVersion> {
     store::version_on(conn, id, day).await?.ok_or_else(|| refusal::NOT_FOUND.into())
 }
 
-/// The version that a charge names. Errors: `tariff_not_found`.
+/// The same, kept from being replaced until the transaction ends: for a period that begins by it.
+pub async fn keep_version_on(tx: &mut Tx, id: TariffId, day: NaiveDate) -> Result<TariffVersion> {
+    store::keep_version_on(tx, id, day).await?.ok_or_else(|| refusal::NOT_FOUND.into())
+}
+
+/// The version that a period names. Errors: `tariff_not_found`.
 pub async fn version_by_id(conn: &mut Conn, id: TariffVersionId) -> Result<TariffVersion> {
     store::version_by_id(conn, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
+}
+
+/// The versions of a tariff that are in force on a day of this span, the oldest first.
+pub async fn versions_between(conn: &mut Conn, id: TariffId, first: NaiveDate, last: NaiveDate) -> Result<Vec<TariffVersion>> {
+    store::versions_between(conn, id, first, last).await
 }
 
 /// Adds `change` to the number of contracts that have the tariff and are not terminated; the caller records why.
@@ -82,12 +267,14 @@ pub async fn count_contracts(tx: &mut Tx, id: TariffId, change: i64) -> Result<(
 
 /// Writes many tariffs at once under ids reserved for them, from `first_id` on, each with the day its prices are in force
 /// from and the moment it was made; the caller has checked them and records the load in the audit trail.
-pub async fn insert_all(tx: &mut Tx, first_id: i64, inputs: &[(TariffInput, NaiveDate, DateTime<Utc>)]) -> Result<()> {
-    store::insert_all(tx, first_id, inputs).await
+pub async fn insert_all(tx: &mut Tx, first_id: i64, inputs: &[(TariffInput, NaiveDate, DateTime<Utc>)], by: &str) -> Result<()> {
+    store::insert_all(tx, first_id, inputs, by).await
 }
 
 /// What breaks the invariants of tariffs, in words for the operator's engineers.
 pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
-    let priceless = store::without_prices(conn).await?;
-    Ok(priceless.into_iter().map(|(id,)| format!("tariff {id} has no version with prices")).collect())
+    let priceless = store::without_prices(conn).await?.into_iter();
+    let mut all: Vec<String> = priceless.map(|(id,)| format!("tariff {id} has no version with prices")).collect();
+    all.extend(options::violations(conn).await?);
+    Ok(all)
 }

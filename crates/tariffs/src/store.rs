@@ -1,5 +1,7 @@
 //! SQL of tariffs and their versions.
 
+pub mod options;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
     Page, Paging, Result,
@@ -11,8 +13,8 @@ use kernel::{
 use serde_json::Value;
 
 use crate::{
-    input::{TariffFilter, TariffInput},
-    model::{Tariff, TariffVersion},
+    input::{TariffEdit, TariffFilter, TariffInput},
+    model::{PriceVersion, Prices, Tariff, TariffChange, TariffVersion, VersionStatus},
 };
 
 /// How lists of tariffs are ordered.
@@ -74,6 +76,16 @@ pub async fn lock(tx: &mut Tx, id: TariffId, day: NaiveDate) -> Result<Option<Ta
     }
 }
 
+/// Locks these tariffs until the transaction ends, in the order of their ids, so that changes between them in both directions do
+/// not wait for each other.
+pub async fn lock_all(tx: &mut Tx, ids: [TariffId; 2]) -> Result<()> {
+    if tx.engine() == Engine::Postgres {
+        let text = "SELECT id FROM tariffs WHERE id IN ($1, $2) ORDER BY id FOR NO KEY UPDATE";
+        Sql::new(text).bind(ids[0]).bind(ids[1]).all::<(TariffId,)>(tx).await?;
+    }
+    Ok(())
+}
+
 pub async fn list(conn: &mut Conn, filter: &TariffFilter, paging: &Paging, day: NaiveDate) -> Result<Page<Tariff>> {
     let mut conditions = Filter::new(conn.engine());
     conditions.value(in_force!("?"), Some(day));
@@ -87,12 +99,24 @@ pub async fn list(conn: &mut Conn, filter: &TariffFilter, paging: &Paging, day: 
 
 macro_rules! select_version {
     ($($tail:expr),*) => {
-        concat!("SELECT prices.id, prices.tariff_id, tariffs.tariff_type, prices.monthly_fee FROM ", with_prices!(), $($tail),*)
+        concat!("SELECT prices.id, prices.tariff_id, prices.effective_from, tariffs.tariff_type, prices.monthly_fee FROM ", with_prices!(), $($tail),*)
     };
 }
 
 pub async fn version_on(conn: &mut Conn, id: TariffId, day: NaiveDate) -> Result<Option<TariffVersion>> {
     Sql::new(select_version!(" WHERE tariffs.id = $1 AND ", in_force!("$2"))).bind(id).bind(day).optional(conn).await
+}
+
+/// The same, kept from being replaced until the transaction ends.
+pub async fn keep_version_on(tx: &mut Tx, id: TariffId, day: NaiveDate) -> Result<Option<TariffVersion>> {
+    if tx.engine() == Engine::Postgres {
+        let text = select_version!(" WHERE tariffs.id = $1 AND ", in_force!("$2"), " FOR KEY SHARE OF prices");
+        if let Some(version) = Sql::new(text).bind(id).bind(day).optional(tx).await? {
+            return Ok(Some(version));
+        }
+        // the one that was waited for has just been replaced: look again
+    }
+    version_on(tx, id, day).await
 }
 
 pub async fn version_by_id(conn: &mut Conn, id: TariffVersionId) -> Result<Option<TariffVersion>> {
@@ -147,7 +171,7 @@ fn name_key(name: &str) -> String {
     name.trim().to_lowercase()
 }
 
-const VERSION_COLUMNS: [&str; 10] = [
+const VERSION_COLUMNS: [&str; 11] = [
     "tariff_id",
     "effective_from",
     "monthly_fee",
@@ -158,42 +182,185 @@ const VERSION_COLUMNS: [&str; 10] = [
     "sms_overage_cost",
     "data_gb_overage_cost",
     "created_at",
+    "created_by",
 ];
 
-fn version_values(id: TariffId, input: &TariffInput, effective_from: NaiveDate, at: DateTime<Utc>) -> Vec<Arg> {
+fn version_values(id: TariffId, prices: &Prices, effective_from: NaiveDate, at: DateTime<Utc>, by: &str) -> Vec<Arg> {
     vec![
         id.into(),
         effective_from.into(),
-        input.monthly_fee.into(),
-        input.minutes_included.into(),
-        input.sms_included.into(),
-        input.data_gb_included.into(),
-        input.minute_overage_cost.into(),
-        input.sms_overage_cost.into(),
-        input.data_gb_overage_cost.into(),
+        prices.monthly_fee.into(),
+        prices.minutes_included.into(),
+        prices.sms_included.into(),
+        prices.data_gb_included.into(),
+        prices.minute_overage_cost.into(),
+        prices.sms_overage_cost.into(),
+        prices.data_gb_overage_cost.into(),
         at.into(),
+        by.to_owned().into(),
     ]
 }
 
 /// Writes the tariff and its first version.
-pub async fn insert(tx: &mut Tx, input: &TariffInput, effective_from: NaiveDate, at: DateTime<Utc>) -> Result<TariffId> {
+pub async fn insert(tx: &mut Tx, input: &TariffInput, effective_from: NaiveDate, at: DateTime<Utc>, by: &str) -> Result<TariffId> {
     let mut rows = Bulk::into_table("tariffs", &COLUMNS);
     rows.row(values(input, at));
     let id = rows.insert_one(tx).await?;
-    let mut versions = Bulk::into_table("tariff_versions", &VERSION_COLUMNS);
-    versions.row(version_values(id, input, effective_from, at));
-    versions.execute(tx).await?;
+    insert_version(tx, id, &input.prices(), effective_from, at, by).await?;
     Ok(id)
 }
 
+/// Writes a version. Errors: `duplicate` when there is one of that day.
+pub async fn insert_version(
+    tx: &mut Tx,
+    id: TariffId,
+    prices: &Prices,
+    effective_from: NaiveDate,
+    at: DateTime<Utc>,
+    by: &str,
+) -> Result<()> {
+    let mut versions = Bulk::into_table("tariff_versions", &VERSION_COLUMNS);
+    versions.row(version_values(id, prices, effective_from, at, by));
+    versions.execute(tx).await
+}
+
+/// Removes the version that begins on this day, to make room for another. Errors: `in_use` when a period was charged by it.
+pub async fn delete_version(tx: &mut Tx, id: TariffId, effective_from: NaiveDate) -> Result<()> {
+    let text = "DELETE FROM tariff_versions WHERE tariff_id = $1 AND effective_from = $2";
+    Sql::new(text).bind(id).bind(effective_from).execute(tx).await.map(drop)
+}
+
+/// Saves what is no price. Errors: `stale_version` when somebody else was first.
+pub async fn update(tx: &mut Tx, before: &Tariff, edit: &TariffEdit, at: DateTime<Utc>) -> Result<()> {
+    let name = edit.name.trim();
+    Sql::new(
+        "UPDATE tariffs SET name = $1, name_key = $2, description = $3, extra_options = $4, priority = $5, search_text = $6, \
+         updated_at = $7, version = version + 1 WHERE id = $8 AND version = $9",
+    )
+    .bind(name.to_owned())
+    .bind(name_key(name))
+    .bind(&edit.description)
+    .bind(JsonText(Value::Object(edit.extra_options.clone())))
+    .bind(edit.priority)
+    .bind(search_text([Some(name), Some(&edit.description)]))
+    .bind(at)
+    .bind(before.id)
+    .bind(before.version)
+    .expect_one(tx)
+    .await
+}
+
+/// Opens or closes a tariff to new contracts. Errors: `stale_version` when somebody else was first.
+pub async fn set_active(tx: &mut Tx, tariff: &Tariff, at: DateTime<Utc>) -> Result<()> {
+    Sql::new("UPDATE tariffs SET is_active = $1, updated_at = $2, version = version + 1 WHERE id = $3 AND version = $4")
+        .bind(tariff.is_active)
+        .bind(at)
+        .bind(tariff.id)
+        .bind(tariff.version)
+        .expect_one(tx)
+        .await
+}
+
+/// Deletes a tariff with its versions. Errors: `in_use` when a contract names it or was charged by it.
+pub async fn delete(tx: &mut Tx, id: TariffId, at: DateTime<Utc>) -> Result<()> {
+    Sql::new(
+        "UPDATE options SET version = version + 1, updated_at = $2 WHERE id IN (SELECT option_id FROM option_tariffs WHERE tariff_id = $1)",
+    )
+    .bind(id)
+    .bind(at)
+    .execute(tx)
+    .await?;
+    Sql::new("DELETE FROM tariffs WHERE id = $1").bind(id).execute(tx).await.map(drop)
+}
+
+/// Whether there is such a tariff.
+pub async fn exists(conn: &mut Conn, id: TariffId) -> Result<bool> {
+    let found: Option<(TariffId,)> = Sql::new("SELECT id FROM tariffs WHERE id = $1").bind(id).optional(conn).await?;
+    Ok(found.is_some())
+}
+
+/// How versions of a tariff are ordered.
+pub const VERSIONS: ListSpec = ListSpec {
+    order_fields: &[OrderField { name: "effective_from", column: "tariff_versions.effective_from", kind: KeyKind::Date }],
+    default_order: "-effective_from",
+    id: "tariff_versions.id",
+    id_name: "id",
+};
+
+macro_rules! price_version {
+    ($status:literal) => {
+        concat!(
+            "SELECT tariff_versions.id, tariff_versions.tariff_id, tariff_versions.effective_from, tariff_versions.monthly_fee, ",
+            "tariff_versions.minutes_included, tariff_versions.sms_included, tariff_versions.data_gb_included, ",
+            "tariff_versions.minute_overage_cost, tariff_versions.sms_overage_cost, tariff_versions.data_gb_overage_cost, ",
+            "tariff_versions.created_at, tariff_versions.created_by, ",
+            $status,
+            " AS status FROM tariff_versions"
+        )
+    };
+}
+
+/// The version of this day, if one begins on it.
+pub async fn version_of_day(conn: &mut Conn, id: TariffId, day: NaiveDate) -> Result<Option<PriceVersion>> {
+    let select = price_version!("'future'");
+    let text = format!("{select} WHERE tariff_versions.tariff_id = $1 AND tariff_versions.effective_from = $2");
+    Sql::owned(text).bind(id).bind(day).optional(conn).await
+}
+
+/// A page of versions; `current` is the one in force.
+pub async fn versions(conn: &mut Conn, id: TariffId, today: NaiveDate, paging: &Paging) -> Result<Page<PriceVersion>> {
+    let mut conditions = Filter::new(conn.engine());
+    conditions.equal("tariff_versions.tariff_id", Some(id));
+    let page: Page<PriceVersion> = paging.fetch(conn, price_version!("'future'"), "tariff_versions", conditions).await?;
+    let current = version_on(conn, id, today).await?.map(|version| version.id);
+    Ok(page.map(|mut version| {
+        version.status = match version.effective_from {
+            _ if Some(version.id) == current => VersionStatus::Current,
+            day if day > today => VersionStatus::Future,
+            _ => VersionStatus::Past,
+        };
+        version
+    }))
+}
+
+/// The versions that are in force on a day of this span, the oldest first.
+pub async fn versions_between(conn: &mut Conn, id: TariffId, first: NaiveDate, last: NaiveDate) -> Result<Vec<TariffVersion>> {
+    Sql::new(select_version!(
+        " WHERE tariffs.id = $1 AND prices.effective_from <= $3 AND prices.effective_from >= COALESCE((SELECT MAX(begun.effective_from) FROM tariff_versions AS begun ",
+        "WHERE begun.tariff_id = $1 AND begun.effective_from <= $2), $2) ORDER BY prices.effective_from"
+    ))
+    .bind(id)
+    .bind(first)
+    .bind(last)
+    .all(conn)
+    .await
+}
+
+/// How changes of a tariff are ordered.
+pub const HISTORY: ListSpec = ListSpec {
+    order_fields: &[OrderField { name: "seq", column: "audit.seq", kind: KeyKind::Int }],
+    default_order: "-seq",
+    id: "audit.seq",
+    id_name: "seq",
+};
+
+/// A page of the audit trail of one tariff.
+pub async fn history(conn: &mut Conn, id: TariffId, paging: &Paging) -> Result<Page<TariffChange>> {
+    let mut conditions = Filter::new(conn.engine());
+    conditions.equal("audit.entity", Some("tariff"));
+    conditions.equal("audit.entity_id", Some(id.to_string()));
+    let select = "SELECT audit.seq, audit.at, audit.actor, audit.action, audit.before, audit.after FROM audit";
+    paging.fetch(conn, select, "audit", conditions).await
+}
+
 /// Writes many under ids reserved for them, from `first_id` on, each with its first version.
-pub async fn insert_all(tx: &mut Tx, first_id: i64, inputs: &[(TariffInput, NaiveDate, DateTime<Utc>)]) -> Result<()> {
+pub async fn insert_all(tx: &mut Tx, first_id: i64, inputs: &[(TariffInput, NaiveDate, DateTime<Utc>)], by: &str) -> Result<()> {
     let columns: Vec<&str> = ["id"].into_iter().chain(COLUMNS).collect();
     let mut rows = Bulk::into_table("tariffs", &columns);
     let mut versions = Bulk::into_table("tariff_versions", &VERSION_COLUMNS);
     for ((input, effective_from, at), id) in inputs.iter().zip(first_id..) {
         rows.row([Arg::from(id)].into_iter().chain(values(input, *at)).collect());
-        versions.row(version_values(TariffId::new(id), input, *effective_from, *at));
+        versions.row(version_values(TariffId::new(id), &input.prices(), *effective_from, *at, by));
     }
     rows.execute(tx).await?;
     versions.execute(tx).await

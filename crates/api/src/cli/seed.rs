@@ -108,7 +108,7 @@ impl Seed {
         let offers = db
             .transaction(context, async |tx| {
                 prepare(tx).await?;
-                let offers = offers::write(tx, context, since, calendar.at(since, 10 * 60)).await?;
+                let offers = offers::write(tx, context, &actor, since, calendar.at(since, 10 * 60)).await?;
                 let first = offers.first().map(|offer| offer.tariff_id.get()).unwrap_or_default();
                 tx.record(Entry::new(&actor, "seed.tariffs", "tariff", first).note("tariffs", offers.len()));
                 Ok(offers)

@@ -5,10 +5,12 @@
 mod attachments;
 mod audit;
 mod auth;
+mod contract_plans;
 mod contracts;
 mod customers;
 mod health;
 mod numbers;
+mod options;
 mod payments;
 mod roles;
 mod search;
@@ -38,7 +40,9 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(sims::configure)
             .configure(numbers::configure)
             .configure(tariffs::configure)
+            .configure(options::configure)
             .configure(contracts::configure)
+            .configure(contract_plans::configure)
             .configure(payments::configure)
             .configure(tickets::configure)
             .configure(ticket_actions::configure)

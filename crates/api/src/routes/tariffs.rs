@@ -1,19 +1,62 @@
 //! Tariffs (SPEC 6).
 
 use acl::perm;
-use actix_web::{get, post};
-use kernel::{id::TariffId, page::ListSpec};
-use tariffs::{Tariff, TariffFilter, TariffInput};
+use actix_web::{delete, get, patch, post, put};
+use billing::{Quote, QuoteQuery, TARIFF_STATISTICS, TariffStatistics, TariffStatisticsFilter};
+use contracts::{Contract, ContractFilter, ContractStatus, HoldReason};
+use kernel::{id::TariffId, input::NoInput, page::ListSpec};
+use serde::Deserialize;
+use tariffs::{
+    ActiveTariffFilter, PriceVersion, Tariff, TariffChange, TariffEdit, TariffFilter, TariffHistoryFilter, TariffInput, VersionFilter,
+};
+use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
-    extract::{Body, ListQuery, Listing, PathPart},
+    extract::{Body, Change, ListQuery, Listing, Parameters, PathPart},
     guard::Guard,
 };
 
 pub fn configure(config: &mut ServiceConfig) {
+    config.service(list_active_tariffs).service(list_tariff_statistics);
     config.service(get_tariff).service(list_tariffs).service(create_tariff);
+    config.service(replace_tariff).service(update_tariff).service(delete_tariff).service(activate_tariff).service(deactivate_tariff);
+    config.service(list_tariff_versions).service(list_tariff_history).service(list_tariff_contracts).service(quote_tariff);
+}
+
+impl ListQuery for ActiveTariffFilter {
+    const SPEC: ListSpec = tariffs::LIST;
+}
+
+impl ListQuery for VersionFilter {
+    const SPEC: ListSpec = tariffs::VERSIONS;
+}
+
+impl ListQuery for TariffHistoryFilter {
+    const SPEC: ListSpec = tariffs::HISTORY;
+}
+
+impl ListQuery for TariffStatisticsFilter {
+    const SPEC: ListSpec = TARIFF_STATISTICS;
+}
+
+/// Which contracts of a tariff to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TariffContractFilter {
+    /// Only with this status.
+    pub status: Option<ContractStatus>,
+    /// Only with this hold on.
+    pub hold: Option<HoldReason>,
+    /// Part of the number, the subscriber's name, the MSISDN or the ICCID.
+    #[param(max_length = 200)]
+    pub search: Option<String>,
+}
+
+impl ListQuery for TariffContractFilter {
+    const SPEC: ListSpec = contracts::LIST;
 }
 
 impl ListQuery for TariffFilter {
@@ -63,4 +106,217 @@ async fn create_tariff(call: Call, granted: Guard<perm::TariffsWrite>, input: Bo
         Answer::created(format!("tariffs/{}", tariff.id), &tariff, tariff.version)
     });
     Ok(answer.await?)
+}
+
+/// A page of the tariffs that are for sale.
+#[utoipa::path(
+    tag = "tariffs",
+    params(Listing<ActiveTariffFilter>),
+    responses((status = 200, description = "A page of tariffs.", body = List<Tariff>)),
+    security(("bearer" = ["tariffs:read"]))
+)]
+#[get("/tariffs/active")]
+async fn list_active_tariffs(call: Call, granted: Guard<perm::TariffsRead>, query: Listing<ActiveTariffFilter>) -> Reply {
+    let filter = TariffFilter::from(query.filter);
+    let page = call.read(async |conn| tariffs::list(conn, &call.context, &granted, &filter, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}
+
+/// A page of tariffs with their contracts and what they brought in since the first of this month.
+#[utoipa::path(
+    tag = "tariffs",
+    params(Listing<TariffStatisticsFilter>),
+    responses((status = 200, description = "A page of tariffs, as figures.", body = List<TariffStatistics>)),
+    security(("bearer" = ["reports:read"]))
+)]
+#[get("/tariffs/statistics")]
+async fn list_tariff_statistics(call: Call, granted: Guard<perm::ReportsRead>, query: Listing<TariffStatisticsFilter>) -> Reply {
+    let page =
+        call.read(async |conn| billing::tariff_statistics(conn, &call.context, &granted, &query.filter, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}
+
+async fn edit(call: &Call, granted: &Guard<perm::TariffsWrite>, id: TariffId, change: &Change<TariffEdit>) -> Reply {
+    let expected = call.expected()?;
+    let answer = call.write(async |tx| {
+        let tariff = tariffs::edit(tx, &call.context, granted, id, &change.0, &expected).await?;
+        Answer::resource(&tariff, tariff.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Replaces a tariff's editable fields.
+///
+/// Other prices or allowances make a version of their own from `effective_from` on, or replace the one of that day; contracts move to
+/// it when their next period begins.
+#[utoipa::path(
+    tag = "tariffs",
+    params(("id" = TariffId, Path, description = "The tariff's id.")),
+    request_body = TariffEdit,
+    responses(
+        (status = 200, description = "The tariff, with the prices in force today.", body = Tariff),
+        (status = 409, description = "`tariff_name_taken`, `tariff_version_in_use`: periods have begun by the prices of that day.")
+    ),
+    security(("bearer" = ["tariffs:write"]))
+)]
+#[put("/tariffs/{id}")]
+async fn replace_tariff(call: Call, granted: Guard<perm::TariffsWrite>, id: PathPart<TariffId>, change: Change<TariffEdit>) -> Reply {
+    edit(&call, &granted, id.0, &change).await
+}
+
+/// Changes some of a tariff's fields.
+///
+/// Other prices or allowances make a version of their own from `effective_from` on, or replace the one of that day; contracts move to
+/// it when their next period begins.
+#[utoipa::path(
+    tag = "tariffs",
+    params(("id" = TariffId, Path, description = "The tariff's id.")),
+    request_body = TariffEdit,
+    responses(
+        (status = 200, description = "The tariff, with the prices in force today.", body = Tariff),
+        (status = 409, description = "`tariff_name_taken`, `tariff_version_in_use`: periods have begun by the prices of that day.")
+    ),
+    security(("bearer" = ["tariffs:write"]))
+)]
+#[patch("/tariffs/{id}")]
+async fn update_tariff(call: Call, granted: Guard<perm::TariffsWrite>, id: PathPart<TariffId>, change: Change<TariffEdit>) -> Reply {
+    edit(&call, &granted, id.0, &change).await
+}
+
+/// Deletes a tariff that no contract ever used; others are retired by `deactivate` instead.
+#[utoipa::path(
+    tag = "tariffs",
+    params(("id" = TariffId, Path, description = "The tariff's id.")),
+    responses(
+        (status = 204, description = "The tariff is gone."),
+        (status = 409, description = "`tariff_in_use`.")
+    ),
+    security(("bearer" = ["tariffs:delete"]))
+)]
+#[delete("/tariffs/{id}")]
+async fn delete_tariff(call: Call, granted: Guard<perm::TariffsDelete>, id: PathPart<TariffId>) -> Reply {
+    let expected = call.expected()?;
+    let answer = call.write(async |tx| {
+        tariffs::delete(tx, &call.context, &granted, id.0, &expected).await?;
+        Ok(Answer::empty())
+    });
+    Ok(answer.await?)
+}
+
+/// Puts a retired tariff on sale again.
+#[utoipa::path(
+    tag = "tariffs",
+    params(("id" = TariffId, Path, description = "The tariff's id.")),
+    request_body = NoInput,
+    responses(
+        (status = 200, description = "The tariff.", body = Tariff),
+        (status = 409, description = "`tariff_already_active`.")
+    ),
+    security(("bearer" = ["tariffs:write"]))
+)]
+#[post("/tariffs/{id}/activate")]
+async fn activate_tariff(call: Call, granted: Guard<perm::TariffsWrite>, id: PathPart<TariffId>, _input: Body<NoInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let tariff = tariffs::activate(tx, &call.context, &granted, id.0).await?;
+        Answer::resource(&tariff, tariff.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Retires a tariff: contracts that have it keep it, new ones cannot have it.
+#[utoipa::path(
+    tag = "tariffs",
+    params(("id" = TariffId, Path, description = "The tariff's id.")),
+    request_body = NoInput,
+    responses(
+        (status = 200, description = "The tariff.", body = Tariff),
+        (status = 409, description = "`tariff_already_retired`.")
+    ),
+    security(("bearer" = ["tariffs:write"]))
+)]
+#[post("/tariffs/{id}/deactivate")]
+async fn deactivate_tariff(call: Call, granted: Guard<perm::TariffsWrite>, id: PathPart<TariffId>, _input: Body<NoInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let tariff = tariffs::deactivate(tx, &call.context, &granted, id.0).await?;
+        Answer::resource(&tariff, tariff.version)
+    });
+    Ok(answer.await?)
+}
+
+/// A page of a tariff's prices and allowances by the day from which they are in force.
+#[utoipa::path(
+    tag = "tariffs",
+    params(("id" = TariffId, Path, description = "The tariff's id."), Listing<VersionFilter>),
+    responses((status = 200, description = "A page of versions.", body = List<PriceVersion>)),
+    security(("bearer" = ["tariffs:read"]))
+)]
+#[get("/tariffs/{id}/versions")]
+async fn list_tariff_versions(
+    call: Call,
+    granted: Guard<perm::TariffsRead>,
+    id: PathPart<TariffId>,
+    query: Listing<VersionFilter>,
+) -> Reply {
+    let page = call.read(async |conn| tariffs::versions(conn, &call.context, &granted, id.0, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}
+
+/// A page of what was changed of a tariff, and by whom; new prices are among it.
+#[utoipa::path(
+    tag = "tariffs",
+    params(("id" = TariffId, Path, description = "The tariff's id."), Listing<TariffHistoryFilter>),
+    responses((status = 200, description = "A page of changes.", body = List<TariffChange>)),
+    security(("bearer" = ["tariffs:read"]))
+)]
+#[get("/tariffs/{id}/history")]
+async fn list_tariff_history(
+    call: Call,
+    granted: Guard<perm::TariffsRead>,
+    id: PathPart<TariffId>,
+    query: Listing<TariffHistoryFilter>,
+) -> Reply {
+    let page = call.read(async |conn| tariffs::history(conn, &granted, id.0, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}
+
+/// A page of the contracts that have a tariff.
+#[utoipa::path(
+    tag = "tariffs",
+    params(("id" = TariffId, Path, description = "The tariff's id."), Listing<TariffContractFilter>),
+    responses((status = 200, description = "A page of contracts.", body = List<Contract>)),
+    security(("bearer" = ["contracts:read"]))
+)]
+#[get("/tariffs/{id}/contracts")]
+async fn list_tariff_contracts(
+    call: Call,
+    granted: Guard<perm::ContractsRead>,
+    id: PathPart<TariffId>,
+    query: Listing<TariffContractFilter>,
+) -> Reply {
+    let TariffContractFilter { status, hold, search } = query.filter;
+    let filter = ContractFilter { tariff: Some(id.0), status, hold, search, ..ContractFilter::default() };
+    let page = call
+        .read(async |conn| {
+            tariffs::exists(conn, &granted, id.0).await?;
+            contracts::list(conn, &granted, &filter, &query.paging).await
+        })
+        .await?;
+    Ok(call.page(page)?)
+}
+
+/// What a period of a tariff costs with these options and this discount, if it begins today.
+#[utoipa::path(
+    tag = "tariffs",
+    params(("id" = TariffId, Path, description = "The tariff's id."), QuoteQuery),
+    responses(
+        (status = 200, description = "The lines and the total.", body = Quote),
+        (status = 409, description = "`tariff_retired`, `option_retired`, `option_incompatible`, `options_exclusive`."),
+        (status = 422, description = "`invalid`: there is no such option.")
+    ),
+    security(("bearer" = ["tariffs:read"]))
+)]
+#[get("/tariffs/{id}/quote")]
+async fn quote_tariff(call: Call, granted: Guard<perm::TariffsRead>, id: PathPart<TariffId>, query: Parameters<QuoteQuery>) -> Reply {
+    let quote = call.read(async |conn| billing::quote(conn, &call.context, &granted, id.0, &query.0).await).await?;
+    Ok(Answer::ok(&quote)?)
 }

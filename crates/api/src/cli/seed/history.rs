@@ -2,7 +2,8 @@
 
 use billing::{
     PeriodRow,
-    period::{end_of_period, last_day},
+    period::{days, end_of_period, last_day},
+    terms::OptionFees,
 };
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use contracts::{Contract, ContractStatus, HoldReason, Holds};
@@ -214,7 +215,11 @@ impl Life<'_> {
             period_start,
             period_end,
             tariff_version_id: self.offer.version_id,
+            option_fees: OptionFees::default(),
+            whole_fee: self.fee,
+            whole_days: days(period_start, period_end),
             fee: charged.map(|(fee, ..)| fee),
+            credited: Money::ZERO,
             payment_id: charged.and_then(|(_, payment_id, _)| payment_id),
             charged_at: charged.map(|(.., at)| at),
         });

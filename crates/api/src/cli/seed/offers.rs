@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
     Context, Money, Result,
+    audit::Actor,
     country::Country,
     db::Tx,
     error::Error,
@@ -60,10 +61,10 @@ pub const fn round_sum(country: Country) -> i64 {
 }
 
 /// Writes the tariffs, in force since `since`, and answers them as offers.
-pub async fn write(tx: &mut Tx, context: &Context, since: NaiveDate, made_at: DateTime<Utc>) -> Result<Vec<Offer>> {
+pub async fn write(tx: &mut Tx, context: &Context, actor: &Actor, since: NaiveDate, made_at: DateTime<Utc>) -> Result<Vec<Offer>> {
     let inputs = inputs(context.policy.country)?.into_iter().map(|input| (input, since, made_at)).collect::<Vec<_>>();
     let first = tx.reserve_ids("tariffs", i64::try_from(inputs.len()).map_err(Error::internal)?).await?;
-    tariffs::insert_all(tx, first, &inputs).await?;
+    tariffs::insert_all(tx, first, &inputs, &actor.name).await?;
     let mut offers = Vec::with_capacity(ROWS.len());
     for (row, id) in ROWS.iter().zip(first..) {
         let version = tariffs::version_on(tx, TariffId::new(id), context.today()).await?;

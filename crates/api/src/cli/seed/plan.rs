@@ -16,6 +16,7 @@ use kernel::{
 };
 use payments::{Payment, PaymentMethod};
 use sims::{NewBinding, NewNumber, NewSim, NumberStatus, SimKind, SimStatus};
+use tariffs::OptionIds;
 use tickets::{Assignee, PastTicket};
 
 use super::{
@@ -238,6 +239,9 @@ impl Plan {
             next_billing_date: None,
             billing_day: None,
             holds: Holds::default(),
+            options: OptionIds::default(),
+            next_tariff_id: None,
+            next_options: OptionIds::default(),
             notes: None,
             created_at: drawn_up_at,
             updated_at: drawn_up_at,

@@ -1,0 +1,134 @@
+//! Options on top of tariffs (SPEC 6.4).
+
+use acl::perm;
+use actix_web::{delete, get, patch, post, put};
+use kernel::{id::OptionId, page::ListSpec};
+use tariffs::{OptionFilter, OptionInput, TariffOption, options};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::{
+    call::{Answer, Call, List, Reply},
+    extract::{Body, Change, ListQuery, Listing, PathPart},
+    guard::Guard,
+};
+
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(get_option).service(list_options).service(create_option);
+    config.service(replace_option).service(update_option).service(delete_option);
+}
+
+impl ListQuery for OptionFilter {
+    const SPEC: ListSpec = options::LIST;
+}
+
+/// One option.
+#[utoipa::path(
+    tag = "tariffs",
+    params(("id" = OptionId, Path, description = "The option's id.")),
+    responses((status = 200, description = "The option.", body = TariffOption)),
+    security(("bearer" = ["tariffs:read"]))
+)]
+#[get("/options/{id}")]
+async fn get_option(call: Call, granted: Guard<perm::TariffsRead>, id: PathPart<OptionId>) -> Reply {
+    let option = call.read(async |conn| options::get(conn, &granted, id.0).await).await?;
+    Ok(Answer::resource(&option, option.version)?)
+}
+
+/// A page of options.
+#[utoipa::path(
+    tag = "tariffs",
+    params(Listing<OptionFilter>),
+    responses((status = 200, description = "A page of options.", body = List<TariffOption>)),
+    security(("bearer" = ["tariffs:read"]))
+)]
+#[get("/options")]
+async fn list_options(call: Call, granted: Guard<perm::TariffsRead>, query: Listing<OptionFilter>) -> Reply {
+    let page = call.read(async |conn| options::list(conn, &granted, &query.filter, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}
+
+/// Makes an option.
+#[utoipa::path(
+    tag = "tariffs",
+    request_body = OptionInput,
+    responses(
+        (status = 201, description = "The new option.", body = TariffOption),
+        (status = 409, description = "`option_code_taken`: another option has this code.")
+    ),
+    security(("bearer" = ["tariffs:write"]))
+)]
+#[post("/options")]
+async fn create_option(call: Call, granted: Guard<perm::TariffsWrite>, input: Body<OptionInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let option = options::create(tx, &call.context, &granted, &input).await?;
+        Answer::created(format!("options/{}", option.id), &option, option.version)
+    });
+    Ok(answer.await?)
+}
+
+async fn edit(call: &Call, granted: &Guard<perm::TariffsWrite>, id: OptionId, change: &Change<OptionInput>) -> Reply {
+    let expected = call.expected()?;
+    let answer = call.write(async |tx| {
+        let option = contracts::options::edit_option(tx, &call.context, granted, id, &change.0, &expected).await?;
+        Answer::resource(&option, option.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Replaces an option's editable fields.
+///
+/// A new fee counts for periods that begin from now on, and for changes of contracts made from now on. Contracts keep an option that
+/// is retired or no longer goes with their tariff.
+#[utoipa::path(
+    tag = "tariffs",
+    params(("id" = OptionId, Path, description = "The option's id.")),
+    request_body = OptionInput,
+    responses(
+        (status = 200, description = "The option.", body = TariffOption),
+        (status = 409, description = "`option_code_taken`, `options_had_together`.")
+    ),
+    security(("bearer" = ["tariffs:write"]))
+)]
+#[put("/options/{id}")]
+async fn replace_option(call: Call, granted: Guard<perm::TariffsWrite>, id: PathPart<OptionId>, change: Change<OptionInput>) -> Reply {
+    edit(&call, &granted, id.0, &change).await
+}
+
+/// Changes some of an option's fields.
+///
+/// A new fee counts for periods that begin from now on, and for changes of contracts made from now on. Contracts keep an option that
+/// is retired or no longer goes with their tariff.
+#[utoipa::path(
+    tag = "tariffs",
+    params(("id" = OptionId, Path, description = "The option's id.")),
+    request_body = OptionInput,
+    responses(
+        (status = 200, description = "The option.", body = TariffOption),
+        (status = 409, description = "`option_code_taken`, `options_had_together`.")
+    ),
+    security(("bearer" = ["tariffs:write"]))
+)]
+#[patch("/options/{id}")]
+async fn update_option(call: Call, granted: Guard<perm::TariffsWrite>, id: PathPart<OptionId>, change: Change<OptionInput>) -> Reply {
+    edit(&call, &granted, id.0, &change).await
+}
+
+/// Deletes an option that no contract has or had; others are retired by `is_active` instead.
+#[utoipa::path(
+    tag = "tariffs",
+    params(("id" = OptionId, Path, description = "The option's id.")),
+    responses(
+        (status = 204, description = "The option is gone."),
+        (status = 409, description = "`option_in_use`.")
+    ),
+    security(("bearer" = ["tariffs:delete"]))
+)]
+#[delete("/options/{id}")]
+async fn delete_option(call: Call, granted: Guard<perm::TariffsDelete>, id: PathPart<OptionId>) -> Reply {
+    let expected = call.expected()?;
+    let answer = call.write(async |tx| {
+        options::delete(tx, &call.context, &granted, id.0, &expected).await?;
+        Ok(Answer::empty())
+    });
+    Ok(answer.await?)
+}

@@ -1,0 +1,210 @@
+//! What a contract will be charged, by the same functions that charge it.
+
+use acl::{Granted, perm};
+use chrono::{Months, NaiveDate};
+use contracts::{Contract, ContractStatus, HoldReason, Holds, Plan};
+use kernel::{
+    Context, Error, FieldErrors, Money, Result,
+    db::Conn,
+    error::{common, field},
+    id::{ContractId, TariffId},
+};
+use serde::{Deserialize, Serialize};
+use tariffs::{OptionIds, TariffVersion};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    charge::{Service, available, beginning, start_of_next},
+    period::days,
+    store::{self, PeriodRow},
+    terms::{OptionFees, Terms, still_fits},
+};
+
+/// Periods that are shown unless told otherwise, and at most.
+const USUAL_MONTHS: i64 = 3;
+const MOST_MONTHS: i64 = 24;
+
+/// How far ahead.
+#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PreviewQuery {
+    /// How many charges to show, 1 to 24; 3 unless told otherwise.
+    #[param(minimum = 1, maximum = 24)]
+    pub months: Option<i64>,
+}
+
+impl PreviewQuery {
+    fn months(self) -> Result<usize> {
+        let months = self.months.unwrap_or(USUAL_MONTHS);
+        usize::try_from(months).ok().filter(|_| (1..=MOST_MONTHS).contains(&months)).ok_or_else(|| {
+            let mut wrong = FieldErrors::default();
+            wrong.add_at("months".to_owned(), field::RANGE).with("min", 1).with("max", MOST_MONTHS);
+            Error::new(common::INVALID_PARAMETER).fields(wrong)
+        })
+    }
+}
+
+/// A charge to come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({
+    "charge_on": "2026-02-15", "period_start": "2026-02-15", "period_end": "2026-03-15", "tariff_id": 3, "option_ids": [2],
+    "amount": "720.00", "balance_after": "-320.00", "is_covered": false
+}))]
+pub struct Foreseen {
+    /// The day on which it is made: the first of a prepaid period, the one after the last of a postpaid one.
+    pub charge_on: NaiveDate,
+    /// The first day of its period.
+    pub period_start: NaiveDate,
+    /// The day after the last.
+    pub period_end: NaiveDate,
+    /// The tariff.
+    pub tariff_id: TariffId,
+    /// The options.
+    pub option_ids: OptionIds,
+    /// How much.
+    pub amount: Money,
+    /// The balance after it, if nothing is paid until then.
+    pub balance_after: Money,
+    /// Whether the balance and the credit limit cover it, if nothing is paid until then; if not, hold `debt` goes on instead.
+    pub is_covered: bool,
+}
+
+/// The charges to come.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "contract_id": 12, "balance": "400.00", "credit_limit": "0.00", "holds": [],
+    "charges": [{
+        "charge_on": "2026-02-15", "period_start": "2026-02-15", "period_end": "2026-03-15", "tariff_id": 3, "option_ids": [2],
+        "amount": "720.00", "balance_after": "-320.00", "is_covered": false
+    }]
+}))]
+pub struct Preview {
+    /// The contract.
+    pub contract_id: ContractId,
+    /// Its balance now.
+    pub balance: Money,
+    /// How far below zero that may go.
+    pub credit_limit: Money,
+    /// The holds that are on: under any but `debt` no period begins, so none is foreseen.
+    pub holds: Holds,
+    /// The charges in their order, as they will be made if the line is served without a break and nothing is changed.
+    pub charges: Vec<Foreseen>,
+}
+
+/// The charges to come on a contract. A draft is taken as activated today, one in debt as paid today.
+///
+/// Errors: `contract_not_found`, `invalid_parameter`.
+pub async fn preview(
+    conn: &mut Conn,
+    context: &Context,
+    _granted: &Granted<perm::BillingRead>,
+    id: ContractId,
+    query: PreviewQuery,
+) -> Result<Preview> {
+    let months = query.months()?;
+    let contract = contracts::read(conn, id).await?;
+    let today = context.today();
+    let newest = store::newest(conn, id).await?;
+    let planned = contract.has_planned_change();
+    let fits = !planned || still_fits(conn, &contract.plan(), &contract.next_plan()).await?;
+    let plan = if fits { contract.next_plan() } else { contract.plan() };
+    let first = newest.as_ref().map_or(today, |period| period.period_end.min(today));
+    // the periods that are missed come first, so this is the latest day that any of them begins
+    let last = today.checked_add_months(Months::new(25)).unwrap_or(today);
+    let versions = tariffs::versions_between(conn, plan.tariff_id, first, last).await?;
+    let option_fees = OptionFees::of(&tariffs::options::prices(conn, &plan.options).await?);
+    let book = Book { plan, versions, option_fees };
+    Ok(Preview {
+        contract_id: id,
+        balance: contract.balance,
+        credit_limit: contract.credit_limit,
+        holds: contract.holds.clone(),
+        charges: foresee(&contract, newest, &book, today, months)?,
+    })
+}
+
+/// What periods to come are charged by.
+struct Book {
+    plan: Plan,
+    versions: Vec<TariffVersion>,
+    option_fees: OptionFees,
+}
+
+impl Book {
+    fn terms(&self, day: NaiveDate) -> Option<Terms> {
+        let version = *self.versions.iter().rev().find(|version| version.effective_from <= day)?;
+        Some(Terms { version, option_fees: self.option_fees.clone() })
+    }
+}
+
+fn foresee(contract: &Contract, newest: Option<PeriodRow>, book: &Book, today: NaiveDate, months: usize) -> Result<Vec<Foreseen>> {
+    let mut charges = Vec::new();
+    if contract.status == ContractStatus::Terminated {
+        return Ok(charges);
+    }
+    let mut contract = contract.clone();
+    let mut newest = newest;
+    let running = newest.as_ref().is_some_and(|period| period.is_running(today));
+    let mut service = if running {
+        Service::Unbroken
+    } else if contract.status == ContractStatus::Draft {
+        Service::FromToday
+    } else {
+        Service::Unbroken.of(&contract)
+    };
+    // what runs now is charged by the plan that is in force, what comes later by the next
+    let mut plan = contract.plan();
+    let held = contract.holds.0.iter().any(|hold| *hold != HoldReason::Debt);
+    while charges.len() < months {
+        if let Some(period) = newest.as_mut().filter(|period| period.charged_at.is_none()) {
+            let amount = period.amount()?;
+            contract.balance = contract.balance.subtract(amount)?;
+            let is_covered = available(&contract)? >= Money::ZERO;
+            charges.push(foreseen(period, &plan, period.period_end.max(today), amount, &contract, is_covered));
+            period.charged_at = Some(contract.created_at);
+            continue;
+        }
+        let day = newest.as_ref().map_or(today, |period| period.period_end.max(today));
+        let start = start_of_next(newest.as_ref(), service, day);
+        let Some(terms) = book.terms(start).filter(|_| !held) else { break };
+        let next = beginning(&contract, service, start, terms)?;
+        let mut period = PeriodRow {
+            contract_id: contract.id,
+            period_start: next.start,
+            period_end: next.end,
+            tariff_version_id: next.terms.version.id,
+            option_fees: next.terms.option_fees.clone(),
+            whole_fee: next.whole_fee,
+            whole_days: days(next.start, next.end),
+            fee: None,
+            credited: Money::ZERO,
+            payment_id: None,
+            charged_at: None,
+        };
+        plan = book.plan.clone();
+        contract.billing_day = Some(i64::from(next.billing_day));
+        if next.terms.is_prepaid() {
+            let is_covered = available(&contract)? >= next.whole_fee;
+            contract.balance = contract.balance.subtract(next.whole_fee)?;
+            charges.push(foreseen(&period, &plan, next.start.max(today), next.whole_fee, &contract, is_covered));
+            period.charged_at = Some(contract.created_at);
+        }
+        newest = Some(period);
+        service = Service::Unbroken;
+    }
+    Ok(charges)
+}
+
+fn foreseen(period: &PeriodRow, plan: &Plan, charge_on: NaiveDate, amount: Money, contract: &Contract, is_covered: bool) -> Foreseen {
+    Foreseen {
+        charge_on,
+        period_start: period.period_start,
+        period_end: period.period_end,
+        tariff_id: plan.tariff_id,
+        option_ids: OptionIds(plan.options.clone()),
+        amount,
+        balance_after: contract.balance,
+        is_covered,
+    }
+}

@@ -1,0 +1,89 @@
+//! How tariffs do: their contracts, and what they bring in.
+
+use acl::{Granted, perm};
+use chrono::{DateTime, Datelike, NaiveTime, Utc};
+use kernel::{
+    Context, Money, Page, Paging, Result,
+    db::{Conn, Filter},
+    id::TariffId,
+    page::{KeyKind, ListSpec, OrderField},
+};
+use serde::{Deserialize, Serialize};
+use tariffs::TariffType;
+use utoipa::{IntoParams, ToSchema};
+
+/// How the statistics of tariffs are listed.
+pub const TARIFF_STATISTICS: ListSpec = ListSpec {
+    order_fields: &[
+        OrderField { name: "name", column: "tariffs.name", kind: KeyKind::Text },
+        OrderField { name: "contracts_count", column: "tariffs.contracts_count", kind: KeyKind::Int },
+    ],
+    default_order: "name",
+    id: "tariffs.id",
+    id_name: "id",
+};
+
+/// Of which tariffs.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TariffStatisticsFilter {
+    /// Only those for sale, or only retired ones.
+    pub is_active: Option<bool>,
+    /// Only prepaid, or only postpaid.
+    pub tariff_type: Option<TariffType>,
+}
+
+/// How a tariff does.
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[schema(example = json!({
+    "id": 3, "name": "Смарт", "tariff_type": "prepaid", "is_active": true, "contracts_count": 1204, "active_count": 1100,
+    "suspended_count": 104, "monthly_revenue": "715000.00"
+}))]
+pub struct TariffStatistics {
+    /// The tariff.
+    pub id: TariffId,
+    /// Its name.
+    pub name: String,
+    /// Whether a period is paid for when it begins or when it ends.
+    pub tariff_type: TariffType,
+    /// Whether new contracts may have it.
+    pub is_active: bool,
+    /// Contracts that have it and are not terminated.
+    pub contracts_count: i64,
+    /// Those of them that are served.
+    pub active_count: i64,
+    /// Those of them that are held.
+    pub suspended_count: i64,
+    /// What was charged for periods by this tariff since the first of this month, less what of that was given back.
+    pub monthly_revenue: Money,
+}
+
+/// A page of tariffs with their contracts and what they brought in since the first of this month.
+pub async fn tariff_statistics(
+    conn: &mut Conn,
+    context: &Context,
+    _granted: &Granted<perm::ReportsRead>,
+    filter: &TariffStatisticsFilter,
+    paging: &Paging,
+) -> Result<Page<TariffStatistics>> {
+    let mut conditions = Filter::new(conn.engine());
+    // $1 is for the sum below; a statement that only counts needs it named as well
+    conditions.value("? IS NOT NULL", Some(first_of_month(context)));
+    conditions.equal("tariffs.is_active", filter.is_active);
+    conditions.equal("tariffs.tariff_type", filter.tariff_type);
+    let select = "SELECT tariffs.id, tariffs.name, tariffs.tariff_type, tariffs.is_active, tariffs.contracts_count, \
+         tariffs.contracts_count - (SELECT COUNT(*) FROM contracts WHERE contracts.tariff_id = tariffs.id AND contracts.status = 'suspended') AS active_count, \
+         (SELECT COUNT(*) FROM contracts WHERE contracts.tariff_id = tariffs.id AND contracts.status = 'suspended') AS suspended_count, \
+         CAST(COALESCE((SELECT SUM(contract_periods.fee - contract_periods.credited) FROM tariff_versions \
+         JOIN contract_periods ON contract_periods.tariff_version_id = tariff_versions.id AND contract_periods.charged_at >= $1 \
+         WHERE tariff_versions.tariff_id = tariffs.id), 0) AS BIGINT) AS monthly_revenue FROM tariffs";
+    paging.fetch(conn, select, "tariffs", conditions).await
+}
+
+/// The moment at which this month began where the operator is.
+fn first_of_month(context: &Context) -> DateTime<Utc> {
+    let today = context.today();
+    let first = today.with_day(1).unwrap_or(today).and_time(NaiveTime::MIN);
+    first.and_local_timezone(context.policy.time_zone).earliest().map_or(first.and_utc(), |moment| moment.to_utc())
+}

@@ -1,0 +1,167 @@
+//! Changes of a contract's tariff and options, with the money that they move (SPEC 7.4).
+//!
+//! *now* ends the running period today and begins another for its rest: the unused days of the price actually charged are
+//! credited, and the days left are charged by the new terms, each as a ledger row; of a postpaid period the days served are
+//! charged, and the rest when it ends. The tariff's version is the one in force today; an option keeps the fee that the period
+//! began with. A prepaid change needs a balance that covers it. *next_period* is kept on the contract until then.
+
+use acl::{Granted, perm};
+use contracts::{ChangeTariffInput, Contract, ContractOptionsInput, ContractStatus, Plan, When, refusal as contract_refusal};
+use kernel::{Context, Error, Money, Result, db::Tx, id::ContractId};
+
+use crate::{
+    charge::{Service, available, swap},
+    refusal, settle,
+    store::{self, PeriodRow},
+    terms::{OptionFees, Terms},
+};
+
+type Writing = Granted<perm::ContractsWrite>;
+
+/// Changes the tariff of an active or suspended contract; its options stay, and must all go with the new one.
+///
+/// *now* replaces a change of tariff that waits for the next period. Errors: `contract_not_found`, `contract_not_in_force`,
+/// `contract_terminated`, `tariff_retired`, `tariff_unchanged`, `option_incompatible` with each option that does not go with the new
+/// tariff, `balance_too_low`.
+pub async fn change_tariff(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Writing,
+    id: ContractId,
+    input: &ChangeTariffInput,
+) -> Result<Contract> {
+    let mut contract = contracts::load(tx, id).await?;
+    contract.changes_tariff()?;
+    let tariff = tariffs::find_active_instead(tx, context, input.tariff_id, contract.tariff_id).await?;
+    settle::settle(tx, context, granted.actor(), &mut contract, Service::Unbroken).await?;
+    let (plan, next) = (contract.plan(), contract.next_plan());
+    let unchanged = || Err(Error::new(contract_refusal::TARIFF_UNCHANGED).with("name", &tariff.name));
+    let on_new = |plan: &Plan| Plan { tariff_id: tariff.id, options: plan.options.clone() };
+    match input.when {
+        When::Now if plan.tariff_id == tariff.id => unchanged(),
+        When::Now => apply(tx, context, granted, contract, on_new(&plan), on_new(&next)).await,
+        When::NextPeriod if plan.tariff_id == tariff.id || next.tariff_id == tariff.id => unchanged(),
+        When::NextPeriod => apply(tx, context, granted, contract, plan, on_new(&next)).await,
+    }
+}
+
+/// Takes and leaves options, all or none. On a draft this counts from its activation on.
+///
+/// Errors: `contract_not_found`, `contract_terminated`, `options_present`, `options_absent`, `not_found` in the field `options`, `option_retired`,
+/// `option_incompatible`, `options_exclusive`, `balance_too_low`.
+pub async fn change_options(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Writing,
+    id: ContractId,
+    input: &ContractOptionsInput,
+) -> Result<Contract> {
+    let mut contract = contracts::load(tx, id).await?;
+    contract.not_over()?;
+    settle::settle(tx, context, granted.actor(), &mut contract, Service::Unbroken).await?;
+    let (plan, next) = (contract.plan(), contract.next_plan());
+    let changed = |of: &Plan| Plan { tariff_id: of.tariff_id, options: input.applied(&of.options) };
+    let in_force_too = input.when == When::Now || contract.status == ContractStatus::Draft;
+    let to = if in_force_too { (changed(&plan), changed(&next)) } else { (plan.clone(), changed(&next)) };
+    // what is asked for must make a difference, each of it
+    let has = |id| next.options.contains(id) && (!in_force_too || plan.options.contains(id));
+    let lacks = |id| !next.options.contains(id) && (!in_force_too || !plan.options.contains(id));
+    if input.add.iter().any(has) {
+        return Err(contract_refusal::OPTIONS_PRESENT.into());
+    }
+    if input.remove.iter().any(lacks) {
+        return Err(contract_refusal::OPTIONS_ABSENT.into());
+    }
+    apply(tx, context, granted, contract, to.0, to.1).await
+}
+
+/// Forgets what waits for the next period: the change of tariff, and the options to be taken or left.
+///
+/// Errors: `contract_not_found`, `contract_terminated`, `no_planned_change`.
+pub async fn cancel_planned(tx: &mut Tx, context: &Context, granted: &Writing, id: ContractId) -> Result<Contract> {
+    let mut contract = contracts::load(tx, id).await?;
+    contract.not_over()?;
+    if !contract.has_planned_change() {
+        return Err(contract_refusal::NO_PLANNED_CHANGE.into());
+    }
+    let plan = contract.plan();
+    contracts::options::set(tx, context, granted.actor(), &mut contract, (&plan, &plan), "contract.planned_change_cancelled").await?;
+    Ok(contract)
+}
+
+/// Gives a locked contract new plans, and moves the money where the running period changes.
+async fn apply(tx: &mut Tx, context: &Context, granted: &Writing, mut contract: Contract, plan: Plan, next: Plan) -> Result<Contract> {
+    let actor = granted.actor();
+    contracts::options::check(tx, &contract, &plan, &next).await?;
+    let before = contract.plan();
+    if plan != before && contract.status != ContractStatus::Draft {
+        let running = store::newest(tx, contract.id).await?.filter(|period| period.is_running(context.today()));
+        if let Some(running) = running {
+            swap_running(tx, context, granted, &mut contract, &running, &plan).await?;
+        }
+    }
+    let action = match (plan == before, next == plan) {
+        (false, _) => "contract.plan_changed",
+        (true, false) => "contract.change_planned",
+        (true, true) => "contract.planned_change_cancelled",
+    };
+    contracts::options::set(tx, context, actor, &mut contract, (&plan, &next), action).await?;
+    settle::settle(tx, context, actor, &mut contract, Service::Unbroken).await?;
+    Ok(contract)
+}
+
+/// Ends the running period and begins another for its rest; one that began today is changed where it stands.
+async fn swap_running(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Writing,
+    contract: &mut Contract,
+    running: &PeriodRow,
+    plan: &Plan,
+) -> Result<()> {
+    let (actor, today) = (granted.actor(), context.today());
+    // only a change of tariff brings the prices of today: other contracts move to them with their next period, too
+    let version = match plan.tariff_id == contract.tariff_id {
+        true => tariffs::version_by_id(tx, running.tariff_version_id).await?,
+        false => tariffs::keep_version_on(tx, plan.tariff_id, today).await?,
+    };
+    let present = OptionFees::of(&tariffs::options::prices(tx, &plan.options).await?);
+    let terms = Terms { version, option_fees: running.option_fees.keeping(&plan.options, &present) };
+    let whole_fee = terms.whole_fee(contract.discount_percent)?;
+    let moved = swap(running, today, whole_fee, terms.is_prepaid())?;
+    let (due, available) = (moved.due()?, available(contract)?);
+    if terms.is_prepaid() && due > Money::ZERO && available < due {
+        let missing = due.subtract(available)?;
+        return Err(Error::new(refusal::BALANCE_TOO_LOW).with("due", due).with("missing", missing));
+    }
+    settle::credit(tx, context, actor, contract, running, (today, moved.credit)).await?;
+    let mut ended = running.clone();
+    ended.credited = moved.credit;
+    let mut rest = PeriodRow {
+        period_start: today,
+        tariff_version_id: terms.version.id,
+        option_fees: terms.option_fees.clone(),
+        whole_fee,
+        fee: None,
+        credited: Money::ZERO,
+        payment_id: None,
+        charged_at: None,
+        ..running.clone()
+    };
+    let began_today = running.period_start == today;
+    if !began_today {
+        if ended.charged_at.is_none() {
+            settle::charge(tx, context, actor, contract, &mut ended, moved.used).await?;
+            store::set_charged(tx, &ended).await?;
+        }
+        store::cut(tx, &ended, today).await?;
+    }
+    if terms.is_prepaid() {
+        settle::charge(tx, context, actor, contract, &mut rest, moved.charge).await?;
+    }
+    settle::record_swap(tx, actor, contract, moved);
+    match began_today {
+        true => store::replace(tx, &rest).await,
+        false => store::insert_periods(tx, &[rest]).await,
+    }
+}

@@ -1,0 +1,139 @@
+//! The use cases of a contract's tariff and options that move no money; `billing` joins them with what they cost.
+
+use acl::{Granted, perm};
+use kernel::{
+    Context, Edit, Error, Expected, FieldErrors, Page, Paging, Result,
+    audit::{Actor, Entry},
+    db::{Conn, Tx},
+    error::field,
+    id::{ContractId, OptionId, TariffId},
+};
+use tariffs::{
+    OptionIds, OptionInput, TariffOption,
+    options::{Wanted, keep_and_check},
+};
+
+pub use crate::store::options::LIST;
+use crate::{
+    model::{Contract, ContractStatus, refusal},
+    plan::{ContractOption, MOST_OPTIONS, Plan},
+    store,
+};
+
+/// A page of a contract's options. Errors: `contract_not_found`.
+pub async fn list(
+    conn: &mut Conn,
+    _granted: &Granted<perm::ContractsRead>,
+    id: ContractId,
+    paging: &Paging,
+) -> Result<Page<ContractOption>> {
+    store::get(conn, id).await?.ok_or(refusal::NOT_FOUND)?;
+    store::options::list(conn, id, paging).await
+}
+
+/// Checks the options of a draft, and keeps them as they are until the transaction ends.
+///
+/// Errors: `not_found` in the field `options`, `option_retired`, `option_incompatible`, `options_exclusive`.
+pub async fn check_draft(tx: &mut Tx, tariff_id: TariffId, options: &[OptionId]) -> Result<()> {
+    few(options)?;
+    keep_and_check(tx, tariff_id, Wanted::anew(options)).await
+}
+
+/// Gives a draft other options; [`check_draft`] has checked them, and the caller saves the draft and records the change.
+pub async fn set_draft(
+    tx: &mut Tx,
+    context: &Context,
+    actor: &Actor,
+    id: ContractId,
+    (before, after): (&[OptionId], &[OptionId]),
+) -> Result<()> {
+    let but = |these: &[OptionId], those: &[OptionId]| these.iter().filter(|id| !those.contains(id)).copied().collect::<Vec<_>>();
+    store::options::delete(tx, id, &but(before, after)).await?;
+    store::options::insert(tx, id, &but(after, before), actor, context.now).await
+}
+
+fn few(options: &[OptionId]) -> Result<()> {
+    if options.len() <= MOST_OPTIONS {
+        return Ok(());
+    }
+    let mut wrong = FieldErrors::default();
+    wrong.add("options", field::LENGTH).with("min", 0).with("max", MOST_OPTIONS);
+    wrong.into_result()
+}
+
+/// Checks what a locked contract is to have, now and in the next period, against what it has; keeps the options as they are until the
+/// transaction ends.
+///
+/// An option that it has already may be retired, and need not go with a tariff that stays. Errors: those of [`check_draft`].
+pub async fn check(tx: &mut Tx, contract: &Contract, plan: &Plan, next: &Plan) -> Result<()> {
+    let had: Vec<OptionId> = contract.options.0.iter().chain(&contract.next_options.0).copied().collect();
+    for (of, before) in [(plan, contract.plan()), (next, contract.next_plan())] {
+        few(&of.options)?;
+        if *of == before {
+            continue;
+        }
+        let new: Vec<OptionId> = of.options.iter().filter(|id| !had.contains(id)).copied().collect();
+        let to_fit = if of.tariff_id == before.tariff_id { &new } else { &of.options };
+        keep_and_check(tx, of.tariff_id, Wanted { all: &of.options, to_fit, new: &new }).await?;
+    }
+    Ok(())
+}
+
+/// Gives a locked contract these plans, which [`check`] has checked, and records it as `action`.
+///
+/// The tariff counts its contracts anew. Errors: `stale_version`.
+pub async fn set(
+    tx: &mut Tx,
+    context: &Context,
+    actor: &Actor,
+    contract: &mut Contract,
+    (plan, next): (&Plan, &Plan),
+    action: &'static str,
+) -> Result<()> {
+    let before = contract.clone();
+    let mut after = contract.clone();
+    after.tariff_id = plan.tariff_id;
+    after.next_tariff_id = (next.tariff_id != plan.tariff_id).then_some(next.tariff_id);
+    after.options = OptionIds(plan.options.clone());
+    after.next_options = OptionIds(next.options.clone());
+    let living = matches!(before.status, ContractStatus::Active | ContractStatus::Suspended);
+    if living && before.tariff_id != after.tariff_id {
+        // in one order, so that two contracts that swap their tariffs do not wait for each other
+        let mut counts = [(before.tariff_id, -1), (after.tariff_id, 1)];
+        counts.sort_unstable_by_key(|(id, _)| *id);
+        for (id, change) in counts {
+            tariffs::count_contracts(tx, id, change).await?;
+        }
+    }
+    store::options::set(tx, &before, plan, next, actor, context.now).await?;
+    store::options::save_tariff(tx, &mut after, context.now).await?;
+    tx.record(Entry::new(actor, action, "contract", after.id).change(&before, &after));
+    *contract = after;
+    Ok(())
+}
+
+/// Changes an option, unless some contract would then have options that exclude each other.
+///
+/// Errors: those of [`tariffs::options::edit`], `options_had_together`.
+pub async fn edit_option(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::TariffsWrite>,
+    id: OptionId,
+    edit: &Edit<OptionInput>,
+    expected: &Expected,
+) -> Result<TariffOption> {
+    let (before, after) = tariffs::options::edit(tx, context, granted, id, edit, expected).await?;
+    let new: Vec<OptionId> =
+        after.excluded_option_ids.0.iter().filter(|other| !before.excluded_option_ids.0.contains(other)).copied().collect();
+    let together = store::options::had_together(tx, id, &new).await?;
+    if together.is_empty() {
+        return Ok(after);
+    }
+    let mut wrong = FieldErrors::default();
+    for (other, _) in &together {
+        wrong.add("excluded_option_ids", field::MISMATCH).existing_id = Some(other.get());
+    }
+    let contracts: Vec<String> = together.iter().map(|(_, contract)| contract.to_string()).collect();
+    Err(Error::new(refusal::OPTIONS_HAD_TOGETHER).with("contracts", contracts.join(", ")).fields(wrong))
+}

@@ -1,0 +1,156 @@
+//! SQL of the tariffs and options of contracts.
+
+use chrono::{DateTime, Utc};
+use kernel::{
+    Page, Paging, Result,
+    audit::Actor,
+    db::{Arg, Bulk, Conn, Filter, Sql, Tx},
+    id::{ContractId, OptionId},
+    page::{KeyKind, ListSpec, OrderField},
+};
+
+use crate::{
+    model::{Contract, ContractStatus},
+    plan::{ContractOption, Plan},
+};
+
+/// How the options of a contract are listed.
+pub const LIST: ListSpec = ListSpec {
+    order_fields: &[OrderField { name: "code", column: "options.code", kind: KeyKind::Text }],
+    default_order: "code",
+    id: "contract_options.option_id",
+    id_name: "option_id",
+};
+
+const FROM: &str = "contract_options JOIN options ON options.id = contract_options.option_id";
+
+pub async fn list(conn: &mut Conn, id: ContractId, paging: &Paging) -> Result<Page<ContractOption>> {
+    let mut conditions = Filter::new(conn.engine());
+    conditions.equal("contract_options.contract_id", Some(id));
+    conditions.when(true, "contract_options.removed_at IS NULL");
+    let select = "SELECT contract_options.option_id, options.code, options.name, options.kind, options.amount, options.monthly_fee, \
+         contract_options.is_in_force, contract_options.is_in_next AS is_in_next_period, contract_options.added_at, contract_options.added_by \
+         FROM contract_options JOIN options ON options.id = contract_options.option_id";
+    paging.fetch(conn, select, FROM, conditions).await
+}
+
+fn ids_in(first: usize, ids: &[OptionId]) -> String {
+    (first..first + ids.len()).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
+}
+
+fn args(ids: &[OptionId]) -> impl Iterator<Item = Arg> {
+    ids.iter().copied().map(Arg::from)
+}
+
+/// Writes the options of a new contract.
+pub async fn insert(tx: &mut Tx, id: ContractId, options: &[OptionId], actor: &Actor, now: DateTime<Utc>) -> Result<()> {
+    let mut rows = Bulk::into_table("contract_options", &["contract_id", "option_id", "is_in_force", "is_in_next", "added_at", "added_by"]);
+    for option in options {
+        rows.row(vec![id.into(), (*option).into(), true.into(), true.into(), now.into(), (&actor.name).into()]);
+    }
+    rows.execute(tx).await
+}
+
+/// Takes options from a draft, which never had them in force.
+pub async fn delete(tx: &mut Tx, id: ContractId, options: &[OptionId]) -> Result<()> {
+    if options.is_empty() {
+        return Ok(());
+    }
+    let text =
+        format!("DELETE FROM contract_options WHERE contract_id = $1 AND removed_at IS NULL AND option_id IN ({})", ids_in(2, options));
+    Sql::owned(text).bind(id).bind_all(args(options)).execute(tx).await.map(drop)
+}
+
+/// Makes the rows of a contract those of these two plans, whatever they were.
+pub async fn set(tx: &mut Tx, contract: &Contract, plan: &Plan, next: &Plan, actor: &Actor, now: DateTime<Utc>) -> Result<()> {
+    let (before, before_next) = (&contract.options.0, &contract.next_options.0);
+    let gone = |id: &&OptionId| !plan.options.contains(id) && !next.options.contains(id);
+    // one that only waited, or stood in a draft, never was in force: it leaves no trace but the audit's
+    let is_draft = contract.status == ContractStatus::Draft;
+    let never: Vec<OptionId> = before_next.iter().filter(gone).filter(|id| is_draft || !before.contains(id)).copied().collect();
+    delete(tx, contract.id, &never).await?;
+    let removed: Vec<OptionId> = before.iter().filter(gone).filter(|id| !never.contains(id)).copied().collect();
+    if !removed.is_empty() {
+        let text = format!(
+            "UPDATE contract_options SET removed_at = $1, removed_by = $2 WHERE contract_id = $3 AND removed_at IS NULL AND option_id IN ({})",
+            ids_in(4, &removed)
+        );
+        Sql::owned(text).bind(now).bind(&actor.name).bind(contract.id).bind_all(args(&removed)).execute(tx).await?;
+    }
+    let mut new = Bulk::into_table("contract_options", &["contract_id", "option_id", "is_in_force", "is_in_next", "added_at", "added_by"]);
+    let mut wanted: Vec<OptionId> = plan.options.iter().chain(&next.options).copied().collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    for is_in_force in [true, false] {
+        for is_in_next in [true, false] {
+            let stands = |id: &OptionId| (plan.options.contains(id), next.options.contains(id)) == (is_in_force, is_in_next);
+            let stood = |id: &OptionId| (before.contains(id), before_next.contains(id));
+            let changed: Vec<OptionId> = wanted
+                .iter()
+                .filter(|id| stands(id) && ![(false, false), (is_in_force, is_in_next)].contains(&stood(id)))
+                .copied()
+                .collect();
+            if !changed.is_empty() {
+                let text = format!(
+                    "UPDATE contract_options SET is_in_force = $1, is_in_next = $2 WHERE contract_id = $3 AND removed_at IS NULL AND option_id IN ({})",
+                    ids_in(4, &changed)
+                );
+                Sql::owned(text).bind(is_in_force).bind(is_in_next).bind(contract.id).bind_all(args(&changed)).execute(tx).await?;
+            }
+            for id in wanted.iter().filter(|id| stands(id) && stood(id) == (false, false)) {
+                new.row(vec![contract.id.into(), (*id).into(), is_in_force.into(), is_in_next.into(), now.into(), (&actor.name).into()]);
+            }
+        }
+    }
+    new.execute(tx).await
+}
+
+/// Saves the tariff of a contract and the one that follows, and moves its version on. Errors: `stale_version`.
+pub async fn save_tariff(tx: &mut Tx, contract: &mut Contract, now: DateTime<Utc>) -> Result<()> {
+    Sql::new(
+        "UPDATE contracts SET tariff_id = $1, next_tariff_id = $2, updated_at = $3, version = version + 1 WHERE id = $4 AND version = $5",
+    )
+    .bind(contract.tariff_id)
+    .bind(contract.next_tariff_id)
+    .bind(now)
+    .bind(contract.id)
+    .bind(contract.version)
+    .expect_one(tx)
+    .await?;
+    contract.version += 1;
+    contract.updated_at = now;
+    Ok(())
+}
+
+/// Options that some contract has, or is to have, together with this one.
+pub async fn had_together(conn: &mut Conn, id: OptionId, others: &[OptionId]) -> Result<Vec<(OptionId, ContractId)>> {
+    if others.is_empty() {
+        return Ok(Vec::new());
+    }
+    // each other once: the contracts may be very many
+    let text = format!(
+        "SELECT b.option_id, MIN(b.contract_id) FROM contract_options a JOIN contract_options b ON b.contract_id = a.contract_id \
+         WHERE a.option_id = $1 AND a.removed_at IS NULL AND b.removed_at IS NULL AND b.option_id IN ({}) \
+         GROUP BY b.option_id ORDER BY b.option_id",
+        ids_in(2, others)
+    );
+    Sql::owned(text).bind(id).bind_all(args(others)).all(conn).await
+}
+
+/// Contracts whose options or planned changes cannot be, with what is wrong.
+pub async fn violations(conn: &mut Conn) -> Result<Vec<(ContractId, String)>> {
+    Sql::new(
+        "SELECT a.contract_id, 'has options that exclude each other' FROM contract_options a \
+         JOIN option_exclusions e ON e.option_id = a.option_id AND e.option_id < e.excluded_id \
+         JOIN contract_options b ON b.contract_id = a.contract_id AND b.option_id = e.excluded_id \
+         WHERE a.removed_at IS NULL AND b.removed_at IS NULL \
+         AND ((a.is_in_force AND b.is_in_force) OR (a.is_in_next AND b.is_in_next)) \
+         UNION ALL SELECT contract_id, 'has an option that is neither in force nor to be' FROM contract_options \
+         WHERE removed_at IS NULL AND NOT is_in_force AND NOT is_in_next \
+         UNION ALL SELECT id, 'plans to change to the tariff it has' FROM contracts WHERE next_tariff_id = tariff_id \
+         UNION ALL SELECT id, 'is a draft or terminated and plans a change of tariff' FROM contracts \
+         WHERE next_tariff_id IS NOT NULL AND status NOT IN ('active', 'suspended')",
+    )
+    .all(conn)
+    .await
+}
