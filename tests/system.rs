@@ -11,6 +11,7 @@ mod main_job;
 mod payments;
 mod phone_numbers;
 mod program;
+mod random_walks;
 mod records;
 mod sim_cards;
 mod sim_swap;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod document;
+mod guide;
 mod migrations;
 mod problems;
 mod rights;

@@ -26,13 +26,17 @@ fn the_committed_document_is_the_one_that_the_code_makes() {
 
 #[test]
 fn every_operation_has_an_id_of_its_own_a_summary_and_a_tag() {
+    let document = document();
+    let described = document["tags"].as_array().unwrap();
     let mut seen = BTreeSet::new();
-    for operation in Operation::all(&document()) {
+    for operation in Operation::all(&document) {
         let name = operation.name();
         let id = operation.said["operationId"].as_str().unwrap_or_default();
         assert!(!id.is_empty() && seen.insert(id.to_owned()), "{name} has operationId `{id}`, which is none or another's");
         assert!(operation.said["summary"].as_str().is_some_and(|summary| summary.len() > 5), "{name} has no summary");
         assert!(operation.said["tags"].as_array().is_some_and(|tags| tags.len() == 1), "{name} has no tag");
+        let described = described.iter().any(|tag| tag["name"] == operation.said["tags"][0] && tag["description"].is_string());
+        assert!(described, "{name} has a tag that nothing describes");
         for (status, response) in operation.said["responses"].as_object().unwrap() {
             assert!(response["description"].as_str().is_some_and(|words| !words.is_empty()), "{name}: answer {status} is not described");
         }

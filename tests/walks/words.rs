@@ -105,3 +105,38 @@ fn no_message_is_left_over() {
     let left_over: Vec<String> = messages("ru").into_keys().filter(|name| !known(name)).collect();
     assert_eq!(left_over, Vec::<String>::new(), "nothing in the code says these");
 }
+
+/// The table of docs/errors.md: each code with its status and its English words.
+fn table_of_codes() -> String {
+    let english = Locale::negotiate(Some("en"));
+    let mut rows: Vec<String> = codes()
+        .into_iter()
+        .map(|code| {
+            // what the caller is told of goes into these places
+            let words = english.find(code.name, &[]).unwrap_or_default().replace(['{', '}'], "");
+            format!(
+                "| `{}` | {} | {} |\n",
+                code.name,
+                api::problem::status(code.kind).as_u16(),
+                words.split_whitespace().collect::<Vec<_>>().join(" ")
+            )
+        })
+        .collect();
+    rows.sort();
+    format!("| code | status | what is said |\n|---|---|---|\n{}", rows.concat())
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "tests have no settings of their own")]
+fn the_page_of_errors_names_every_code() {
+    let path = format!("{}/../docs/errors.md", env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once("<!-- codes:begin -->\n").unwrap();
+    let (present, after) = rest.split_once("<!-- codes:end -->").unwrap();
+    let table = table_of_codes();
+    if std::env::var("UPDATE_GOLDEN").is_ok() {
+        std::fs::write(&path, format!("{before}<!-- codes:begin -->\n{table}<!-- codes:end -->{after}")).unwrap();
+    } else {
+        assert!(present == table, "docs/errors.md is out of date: run UPDATE_GOLDEN=1 cargo test -p tests");
+    }
+}

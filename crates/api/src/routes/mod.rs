@@ -29,7 +29,25 @@ use crate::problem::Problem;
 
 /// What the document has besides its operations: the problem, and words that only filters name.
 #[derive(OpenApi)]
-#[openapi(components(schemas(Problem, HoldReason)))]
+#[openapi(
+    components(schemas(Problem, HoldReason)),
+    tags(
+        (name = "search", description = "One box for everything."),
+        (name = "customers", description = "Subscribers: persons and organizations."),
+        (name = "numbers", description = "Phone numbers, from the stock to a line and back."),
+        (name = "sims", description = "SIM cards."),
+        (name = "tariffs", description = "What a line costs and includes, by dated versions."),
+        (name = "options", description = "What a contract may have on top of its tariff."),
+        (name = "contracts", description = "Lines: drafts, activation, holds, changes, statements."),
+        (name = "payments", description = "The ledger: payments, charges, refunds, corrections."),
+        (name = "tickets", description = "Support: requests of subscribers, and what became of them."),
+        (name = "auth", description = "Signing in, sessions, tokens for scripts."),
+        (name = "users", description = "Staff."),
+        (name = "roles", description = "What staff may do."),
+        (name = "audit", description = "Who did what, when, and what it changed."),
+        (name = "health", description = "For whoever runs the server."),
+    )
+)]
 pub struct Shared;
 
 /// Mounts every endpoint.

@@ -1,0 +1,329 @@
+//! Random walks: several users at once do a few hundred mixed things, and everything still fits together (SPEC 14).
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+};
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{App, PASSWORD, id, person, prepaid, sim, unique},
+    scenario,
+};
+
+/// How many walk at once, and how far each goes.
+const WALKERS: u64 = 4;
+const STEPS: usize = 110;
+
+/// What there is to act on. Ids stay here when the thing is gone: acting on what is gone is refused, and part of the walk.
+#[derive(Default)]
+struct World {
+    customers: RefCell<Vec<i64>>,
+    sims: RefCell<Vec<i64>>,
+    numbers: RefCell<Vec<i64>>,
+    tariffs: RefCell<Vec<i64>>,
+    options: RefCell<Vec<i64>>,
+    contracts: RefCell<Vec<i64>>,
+    payments: RefCell<Vec<i64>>,
+    tickets: RefCell<Vec<i64>>,
+    staff: RefCell<Vec<i64>>,
+    /// Answers by step and status.
+    answers: RefCell<BTreeMap<(&'static str, u16), u32>>,
+    waits: Cell<u32>,
+}
+
+fn any(random: &mut StdRng, ids: &RefCell<Vec<i64>>) -> i64 {
+    ids.borrow().choose(random).copied().unwrap_or(1)
+}
+
+type Step = (Method, String, Value);
+
+/// A step by its name; every one must come off at least once in the course of the walks.
+const STEP_NAMES: [&str; 62] = [
+    "activate contract",
+    "activate contract",
+    "activate contract",
+    "activate customer",
+    "activate customer",
+    "activate tariff",
+    "add balance",
+    "add options",
+    "archive customer",
+    "assign ticket",
+    "block customer",
+    "block sim",
+    "cancel change",
+    "cancel payment",
+    "change options later",
+    "change priority",
+    "change tariff later",
+    "change tariff now",
+    "change tariff now",
+    "close sim",
+    "close ticket",
+    "comment on ticket",
+    "correct balance",
+    "create contract",
+    "create contract",
+    "create customer",
+    "create option",
+    "create sim",
+    "create sim",
+    "create ticket",
+    "deactivate sim",
+    "deactivate tariff",
+    "deduct balance",
+    "delete contract",
+    "delete sim",
+    "edit contract",
+    "edit customer",
+    "expect payment",
+    "expect payment",
+    "fail payment",
+    "lift hold",
+    "merge customers",
+    "new tariff version",
+    "pay",
+    "pay",
+    "pay",
+    "place hold",
+    "process payment",
+    "refund payment",
+    "refund payment",
+    "release number",
+    "remove option",
+    "reopen ticket",
+    "replace sim",
+    "reserve number",
+    "resolve ticket",
+    "restore customer",
+    "resume ticket",
+    "suspend customer",
+    "terminate contract",
+    "unblock sim",
+    "wait on ticket",
+];
+
+impl World {
+    fn step(&self, name: &'static str, random: &mut StdRng, app: &App) -> Step {
+        let contract = any(random, &self.contracts);
+        let customer = any(random, &self.customers);
+        let card = any(random, &self.sims);
+        let tariff = any(random, &self.tariffs);
+        let option = any(random, &self.options);
+        let payment = any(random, &self.payments);
+        let ticket = any(random, &self.tickets);
+        let number = any(random, &self.numbers);
+        let hold = if random.random() { "request" } else { "fraud" };
+        let amount = format!("{}.{:02}", random.random_range(1..900), random.random_range(0..100));
+        let post = |path: String, body: Value| (Method::POST, path, body);
+        let reason = json!({"reason": "так вышло"});
+        match name {
+            "activate contract" => post(format!("/contracts/{contract}/activate"), json!({"sim_id": card})),
+            "activate customer" => post(format!("/customers/{customer}/activate"), json!({})),
+            "activate tariff" => post(format!("/tariffs/{tariff}/activate"), json!({})),
+            "add balance" => post(format!("/contracts/{contract}/add_balance"), json!({"amount": amount})),
+            "add options" => {
+                let when = ["now", "next_period"].choose(random);
+                post(format!("/contracts/{contract}/options"), json!({"add": [option], "when": when}))
+            }
+            "archive customer" => (Method::DELETE, format!("/customers/{customer}"), Value::Null),
+            "assign ticket" => post(format!("/tickets/{ticket}/assign"), json!({"user_id": any(random, &self.staff)})),
+            "block customer" => post(format!("/customers/{customer}/block"), reason),
+            "block sim" => post(format!("/sims/{card}/block"), reason),
+            "cancel change" => post(format!("/contracts/{contract}/cancel-change"), json!({})),
+            "cancel payment" => post(format!("/payments/{payment}/cancel"), json!({})),
+            "change options later" => post(format!("/contracts/{contract}/options"), json!({"add": [option], "when": "next_period"})),
+            "change priority" => {
+                let priority = ["low", "medium", "high", "critical"].choose(random);
+                post(format!("/tickets/{ticket}/change_priority"), json!({"priority": priority}))
+            }
+            "change tariff later" => {
+                post(format!("/contracts/{contract}/change-tariff"), json!({"tariff_id": tariff, "when": "next_period"}))
+            }
+            "change tariff now" => post(format!("/contracts/{contract}/change-tariff"), json!({"tariff_id": tariff, "when": "now"})),
+            "close sim" => post(format!("/sims/{card}/close"), json!({})),
+            "close ticket" => post(format!("/tickets/{ticket}/close"), reason),
+            "comment on ticket" => {
+                post(format!("/tickets/{ticket}/comments"), json!({"text": "Смотрим.", "is_internal": random.random::<bool>()}))
+            }
+            "correct balance" => {
+                let sign = if random.random() { "-" } else { "" };
+                post(
+                    "/payments/corrections".into(),
+                    json!({"contract_id": contract, "amount": format!("{sign}{amount}"), "reason": "сверка"}),
+                )
+            }
+            "create contract" => {
+                let discount = random.random_range(0..30).to_string();
+                post("/contracts".into(), json!({"customer_id": customer, "tariff_id": tariff, "discount_percent": discount}))
+            }
+            "create customer" => post("/customers".into(), person()),
+            "create option" => {
+                let tariffs: Vec<i64> = self.tariffs.borrow().iter().copied().filter(|_| random.random()).collect();
+                let one = json!({"code": format!("O{}", unique()), "name": "Опция", "kind": "service", "monthly_fee": amount, "tariff_ids": tariffs});
+                post("/options".into(), one)
+            }
+            "create sim" => post("/sims".into(), sim()),
+            "create ticket" => {
+                let one = json!({"customer_id": customer, "category": "technical", "subject": "Связь", "description": "Пропала"});
+                post("/tickets".into(), one)
+            }
+            "deactivate sim" => post(format!("/sims/{card}/deactivate"), json!({"reason": "lost"})),
+            "deactivate tariff" => post(format!("/tariffs/{tariff}/deactivate"), json!({})),
+            "deduct balance" => post(format!("/contracts/{contract}/deduct_balance"), json!({"amount": amount, "description": "сверка"})),
+            "delete contract" => (Method::DELETE, format!("/contracts/{contract}"), Value::Null),
+            "delete sim" => (Method::DELETE, format!("/sims/{card}"), Value::Null),
+            "edit contract" => {
+                let change = match random.random_range(0..3) {
+                    0 => json!({"credit_limit": amount}),
+                    1 => json!({"discount_percent": random.random_range(0..50).to_string()}),
+                    _ => json!({"notes": "звонил"}),
+                };
+                (Method::PATCH, format!("/contracts/{contract}"), change)
+            }
+            "edit customer" => {
+                let last_name = ["Ким", "Ковалёва", "Новак"].choose(random);
+                (Method::PATCH, format!("/customers/{customer}"), json!({"last_name": last_name}))
+            }
+            "expect payment" => post("/payments".into(), json!({"contract_id": contract, "amount": amount, "payment_method": "card"})),
+            "fail payment" => post(format!("/payments/{payment}/fail"), reason),
+            "lift hold" => post(format!("/contracts/{contract}/resume"), json!({"reason": hold})),
+            "merge customers" => post(format!("/customers/{customer}/merge"), json!({"duplicate_id": any(random, &self.customers)})),
+            "new tariff version" => {
+                let from = app.clock.now() + TimeDelta::days(random.random_range(1..20));
+                let change = json!({"monthly_fee": amount, "effective_from": from.date_naive()});
+                (Method::PATCH, format!("/tariffs/{tariff}"), change)
+            }
+            "pay" => post("/payments".into(), json!({"contract_id": contract, "amount": amount, "payment_method": "cash"})),
+            "place hold" => post(format!("/contracts/{contract}/suspend"), json!({"reason": hold})),
+            "process payment" => post(format!("/payments/{payment}/process"), json!({})),
+            "refund payment" => {
+                let body = if random.random() {
+                    json!({"reason": "возврат"})
+                } else {
+                    json!({"amount": "1.00", "reason": "возврат"})
+                };
+                post(format!("/payments/{payment}/refund"), body)
+            }
+            "release number" => post(format!("/numbers/{number}/release"), json!({})),
+            "remove option" => {
+                let when = ["now", "next_period"].choose(random);
+                post(format!("/contracts/{contract}/options"), json!({"remove": [option], "when": when}))
+            }
+            "reopen ticket" => post(format!("/tickets/{ticket}/reopen"), reason),
+            "replace sim" => post(format!("/contracts/{contract}/replace-sim"), json!({"sim_id": card, "reason": "замена"})),
+            "reserve number" => {
+                let until = app.clock.now() + TimeDelta::days(3);
+                post(format!("/numbers/{number}/reserve"), json!({"until": until}))
+            }
+            "resolve ticket" => post(format!("/tickets/{ticket}/resolve"), json!({"resolution": "готово"})),
+            "restore customer" => post(format!("/customers/{customer}/restore"), json!({})),
+            "resume ticket" => post(format!("/tickets/{ticket}/resume"), json!({})),
+            "suspend customer" => post(format!("/customers/{customer}/suspend"), reason),
+            "terminate contract" => post(format!("/contracts/{contract}/terminate"), reason),
+            "unblock sim" => post(format!("/sims/{card}/unblock"), json!({})),
+            "wait on ticket" => post(format!("/tickets/{ticket}/wait"), reason),
+            other => panic!("nobody knows how to {other}"),
+        }
+    }
+
+    /// Notes what came of a step, and what there is now.
+    fn note(&self, name: &'static str, status: u16, answer: &Value) {
+        *self.answers.borrow_mut().entry((name, status)).or_default() += 1;
+        let Some(id) = answer["id"].as_i64().filter(|_| status == 201) else { return };
+        let kind = match name {
+            "create customer" => &self.customers,
+            "create sim" => {
+                self.numbers.borrow_mut().extend(answer["number_id"].as_i64());
+                &self.sims
+            }
+            "create option" => &self.options,
+            "create contract" => &self.contracts,
+            "create ticket" => &self.tickets,
+            "pay" | "expect payment" | "add balance" => &self.payments,
+            _ => return,
+        };
+        kind.borrow_mut().push(id);
+    }
+
+    /// One user's walk.
+    async fn walk(&self, app: &App, username: &str, mut random: StdRng) {
+        let mut client = app.sign_in(username, PASSWORD).await;
+        for _ in 0..STEPS {
+            if random.random_range(0..40) == 0 {
+                app.advance(TimeDelta::hours(random.random_range(1..300)));
+                self.waits.set(self.waits.get() + 1);
+            }
+            let name = STEP_NAMES.choose(&mut random).unwrap();
+            let (method, path, body) = self.step(name, &mut random, app);
+            let body = (!body.is_null()).then_some(body);
+            let said = format!("{method} {path} {body:?}");
+            let mut reply = client.send(method.clone(), &path, body.clone()).await;
+            if reply.status == 401 {
+                // somebody has moved the clock beyond the session
+                client = app.sign_in(username, PASSWORD).await;
+                reply = client.send(method, &path, body).await;
+            }
+            let (status, answer) = (reply.status, reply.body);
+            assert!([200, 201, 204, 404, 409, 422].contains(&status), "{said} answered {status}: {answer}");
+            let code = answer["code"].as_str().unwrap_or_default();
+            assert!(!["no_such_path", "malformed"].contains(&code), "{said} answered {status}: {answer}");
+            let wrong = answer["errors"].as_array().into_iter().flatten().filter_map(|error| error["code"].as_str());
+            let misread: Vec<&str> =
+                wrong.filter(|code| ["unknown_field", "required", "type", "choice", "format"].contains(code)).collect();
+            assert!(misread.is_empty(), "{said} answered {status}: {answer}");
+            self.note(name, status, &answer);
+        }
+    }
+}
+
+async fn walks(app: &App, seed: u64) -> World {
+    let admin = app.admin().await;
+    let world = World::default();
+    for fee in ["0.00", "30.00", "450.50"] {
+        world.tariffs.borrow_mut().push(id(&admin.post("/tariffs", prepaid(fee)).await.expect(201)));
+    }
+    let mut postpaid = prepaid("120.00");
+    postpaid["tariff_type"] = json!("postpaid");
+    world.tariffs.borrow_mut().push(id(&admin.post("/tariffs", postpaid).await.expect(201)));
+    for n in 0..WALKERS {
+        let user = json!({"username": format!("walker{n}-{seed}"), "full_name": "Walker", "role": "admin", "password": PASSWORD});
+        world.staff.borrow_mut().push(id(&admin.post("/users", user).await.expect(201)));
+    }
+    let mut random = StdRng::seed_from_u64(seed);
+    for name in ["create customer", "create sim", "create option", "create contract", "create ticket"].into_iter().cycle().take(40) {
+        let (method, path, body) = world.step(name, &mut random, app);
+        let reply = admin.send(method, &path, Some(body)).await;
+        world.note(name, reply.status, &reply.body);
+    }
+    let walkers = (0..WALKERS).map(|n| {
+        let world = &world;
+        async move {
+            world.walk(app, &format!("walker{n}-{seed}"), StdRng::seed_from_u64(seed * 1000 + n)).await;
+        }
+    });
+    join_all(walkers).await;
+    world
+}
+
+scenario! {
+    async fn several_hundred_mixed_steps_of_several_users_leave_every_invariant_whole(app) {
+        let mut came_off: BTreeMap<&str, u32> = STEP_NAMES.iter().map(|name| (*name, 0)).collect();
+        for seed in 1..=2 {
+            let world = walks(app, seed).await;
+            assert_eq!(app.violations().await, Vec::<String>::new(), "seed {seed}");
+            assert!(world.waits.get() > 0);
+            for ((name, status), times) in world.answers.borrow().iter() {
+                *came_off.get_mut(name).unwrap() += if *status < 300 { *times } else { 0 };
+            }
+        }
+        let never: Vec<_> = came_off.iter().filter(|(_, times)| **times == 0).map(|(name, _)| name).collect();
+        assert!(never.len() <= 3, "steps that never came off: {never:?}");
+    }
+}
