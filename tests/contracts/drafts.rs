@@ -225,14 +225,22 @@ scenario! {
         let next = admin.contract(contract).await;
         assert_eq!((&next["balance"], &next["total_charged"], &next["status"]), (&json!("0.00"), &json!("150.00"), &json!("active")));
 
-        // postpaid: the limit is what may be owed
+        // postpaid: the limit is what may be owed, and the period that runs is charged as it began
         let tariff = json!({"name": "Постоплата", "tariff_type": "postpaid", "monthly_fee": "280.00"});
         let tariff = id(&admin.post("/tariffs", tariff).await.expect(201));
         let draft = json!({"customer_id": admin.customer().await, "tariff_id": tariff, "sim_id": admin.sim().await, "credit_limit": "500.00"});
         let contract = id(&admin.post("/contracts", draft).await.expect(201));
         admin.activate(contract).await;
         let path = format!("/contracts/{contract}");
-        admin.post(&format!("{path}/deduct_balance"), json!({"amount": "418.00", "description": "x"})).await.expect(200);
+        admin.patch(&path, json!({"discount_percent": 50})).await.expect(200);
+        app.advance(TimeDelta::days(31));
+        let admin = app.admin().await;
+        admin.pay(contract, "1.00").await;
+        assert_eq!(admin.contract(contract).await["balance"], "-279.00");
+        app.advance(TimeDelta::days(31));
+        let admin = app.admin().await;
+        admin.pay(contract, "1.00").await;
+        assert_eq!(admin.contract(contract).await["balance"], "-418.00");
         let held = admin.patch(&path, json!({"credit_limit": "417.99"})).await.expect(200);
         assert_eq!((&held["status"], &held["holds"]), (&json!("suspended"), &json!(["debt"])));
         let back = admin.patch(&path, json!({"credit_limit": "418.00"})).await.expect(200);
