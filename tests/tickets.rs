@@ -1,6 +1,7 @@
 //! Tickets from filing to closing: states, deadlines, comments, files, figures (SPEC 9).
 
 mod attachments;
+mod bucket;
 mod deadlines;
 mod edits;
 mod records;

@@ -1,0 +1,125 @@
+//! Files in a bucket: a server that speaks as much of S3 as is spoken to it stands in for one.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use actix_web::{App as Web, HttpRequest, HttpResponse, HttpServer, dev::ServerHandle, http::Method, web};
+
+use super::Desk;
+use crate::{
+    harness::{App, Reply},
+    scenario,
+};
+
+/// What lies in the bucket by key, and the parts of what is on its way.
+#[derive(Default)]
+struct Bucket {
+    objects: BTreeMap<String, Vec<u8>>,
+    parts: BTreeMap<String, BTreeMap<u32, Vec<u8>>>,
+}
+
+type Shared = Arc<Mutex<Bucket>>;
+
+async fn answer(request: HttpRequest, body: web::Bytes, bucket: web::Data<Shared>) -> HttpResponse {
+    let signed = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !signed.starts_with("AWS4-HMAC-SHA256 Credential=crm-key/") {
+        return HttpResponse::Forbidden().finish();
+    }
+    let key = request.path().to_owned();
+    let query = web::Query::<BTreeMap<String, String>>::from_query(request.query_string()).unwrap().into_inner();
+    let mut bucket = bucket.lock().unwrap();
+    match (request.method(), query.get("uploadId"), query.get("partNumber")) {
+        (&Method::POST, None, _) => {
+            bucket.parts.insert(key.clone(), BTreeMap::new());
+            let xml = format!(
+                "<InitiateMultipartUploadResult><Bucket>b</Bucket><Key>{key}</Key><UploadId>u1</UploadId></InitiateMultipartUploadResult>"
+            );
+            HttpResponse::Ok().content_type("application/xml").body(xml)
+        }
+        (&Method::PUT, Some(_), Some(number)) => {
+            bucket.parts.entry(key).or_default().insert(number.parse().unwrap(), body.to_vec());
+            HttpResponse::Ok().insert_header(("etag", "\"part\"")).finish()
+        }
+        (&Method::POST, Some(_), _) => {
+            let whole = bucket.parts.remove(&key).unwrap_or_default().into_values().flatten().collect();
+            bucket.objects.insert(key.clone(), whole);
+            let xml = format!("<CompleteMultipartUploadResult><Key>{key}</Key><ETag>\"whole\"</ETag></CompleteMultipartUploadResult>");
+            HttpResponse::Ok().content_type("application/xml").body(xml)
+        }
+        (&Method::DELETE, Some(_), _) => {
+            bucket.parts.remove(&key);
+            HttpResponse::NoContent().finish()
+        }
+        (&Method::DELETE, None, _) => {
+            bucket.objects.remove(&key);
+            HttpResponse::NoContent().finish()
+        }
+        (&Method::GET, ..) => match bucket.objects.get(&key) {
+            Some(content) => HttpResponse::Ok()
+                .insert_header(("etag", "\"whole\""))
+                .insert_header(("last-modified", "Sat, 31 Jan 2026 09:00:00 GMT"))
+                .body(content.clone()),
+            None => HttpResponse::NotFound().finish(),
+        },
+        _ => HttpResponse::MethodNotAllowed().finish(),
+    }
+}
+
+/// Starts the stand-in; answers its address.
+fn start(bucket: Shared) -> (String, ServerHandle) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let app = move || {
+        let large = web::PayloadConfig::new(32 * 1024 * 1024);
+        Web::new().app_data(large).app_data(web::Data::new(bucket.clone())).default_service(web::to(answer))
+    };
+    let server = HttpServer::new(app).workers(1).listen(listener).unwrap().run();
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    (address, handle)
+}
+
+scenario! {
+    async fn files_lie_in_a_bucket_where_one_is_set_and_a_bucket_that_is_away_loses_none(app) {
+        let bucket = Shared::default();
+        let (address, handle) = start(bucket.clone());
+        let set = [
+            ("ATTACHMENTS_URL", "s3://crm-files/tickets"), ("ATTACHMENTS_S3_ENDPOINT", address.as_str()),
+            ("ATTACHMENTS_S3_KEY_ID", "crm-key"), ("ATTACHMENTS_S3_SECRET_KEY", "a secret of the tests"),
+        ];
+        app.beside(&set, async |app: &App| {
+            let desk = Desk::open(app).await;
+            let path = format!("/tickets/{}/attachments", desk.file().await["id"]);
+            let send = async |name: &str, content: &[u8]| Reply::read(name.to_owned(), desk.operator.file(&path, name, "text/plain", content).send().await.unwrap()).await;
+            // more than a part
+            let content = "номер вышки\n".repeat(350_000);
+            let file = send("вышки.txt", content.as_bytes()).await.expect(201);
+            {
+                let bucket = bucket.lock().unwrap();
+                let (key, kept) = bucket.objects.first_key_value().unwrap();
+                assert!(key.starts_with("/crm-files/tickets/") && kept == content.as_bytes() && bucket.objects.len() == 1, "{key}");
+            }
+            assert_eq!(desk.admin.get(&format!("{path}/{}", file["id"])).await.text, content);
+            // what is refused leaves nothing, neither whole nor in parts
+            send("a.png", b"text").await.refused(422, "invalid");
+            let held = |bucket: &Shared| {
+                let bucket = bucket.lock().unwrap();
+                (bucket.objects.len(), bucket.parts.len())
+            };
+            assert_eq!((held(&bucket), app.count("leftover_files").await), ((1, 0), 0));
+
+            handle.stop(false).await;
+            let reply = send("b.txt", b"text").await;
+            assert!(!reply.header("retry-after").is_empty());
+            reply.refused(503, "files_away");
+            desk.admin.get(&format!("{path}/{}", file["id"])).await.refused(503, "files_away");
+            assert_eq!((app.count("ticket_attachments").await, app.count("leftover_files").await), (1, 1));
+            // detached all the same, and removed once the bucket is back
+            assert_eq!(desk.admin.delete(&format!("{path}/{}", file["id"])).await.status, 204);
+            assert_eq!((app.count("ticket_attachments").await, app.count("leftover_files").await), (0, 2));
+        })
+        .await;
+    }
+}
