@@ -18,7 +18,9 @@ use crate::{
 
 /// How many walk at once, and how far each goes.
 const WALKERS: u64 = 4;
-const STEPS: usize = 110;
+const STEPS: usize = 200;
+/// Things of a kind that are acted on: the newest, since most of the older ones have come to their end.
+const NEWEST: usize = 8;
 
 /// What there is to act on. Ids stay here when the thing is gone: acting on what is gone is refused, and part of the walk.
 #[derive(Default)]
@@ -38,75 +40,65 @@ struct World {
 }
 
 fn any(random: &mut StdRng, ids: &RefCell<Vec<i64>>) -> i64 {
-    ids.borrow().choose(random).copied().unwrap_or(1)
+    ids.borrow().iter().rev().take(NEWEST).copied().collect::<Vec<_>>().choose(random).copied().unwrap_or(1)
 }
 
 type Step = (Method, String, Value);
 
-/// A step by its name; every one must come off at least once in the course of the walks.
-const STEP_NAMES: [&str; 62] = [
-    "activate contract",
-    "activate contract",
-    "activate contract",
-    "activate customer",
-    "activate customer",
-    "activate tariff",
-    "add balance",
-    "add options",
-    "archive customer",
-    "assign ticket",
-    "block customer",
-    "block sim",
-    "cancel change",
-    "cancel payment",
-    "change options later",
-    "change priority",
-    "change tariff later",
-    "change tariff now",
-    "change tariff now",
-    "close sim",
-    "close ticket",
-    "comment on ticket",
-    "correct balance",
-    "create contract",
-    "create contract",
-    "create customer",
-    "create option",
-    "create sim",
-    "create sim",
-    "create ticket",
-    "deactivate sim",
-    "deactivate tariff",
-    "deduct balance",
-    "delete contract",
-    "delete sim",
-    "edit contract",
-    "edit customer",
-    "expect payment",
-    "expect payment",
-    "fail payment",
-    "lift hold",
-    "merge customers",
-    "new tariff version",
-    "pay",
-    "pay",
-    "pay",
-    "place hold",
-    "process payment",
-    "refund payment",
-    "refund payment",
-    "release number",
-    "remove option",
-    "reopen ticket",
-    "replace sim",
-    "reserve number",
-    "resolve ticket",
-    "restore customer",
-    "resume ticket",
-    "suspend customer",
-    "terminate contract",
-    "unblock sim",
-    "wait on ticket",
+/// Steps by their names, and how often each is taken to the others; every one must come off in the course of the walks.
+const STEP_NAMES: [(&str, u32); 52] = [
+    ("activate contract", 8),
+    ("activate customer", 4),
+    ("activate tariff", 4),
+    ("add balance", 1),
+    ("add options", 6),
+    ("archive customer", 2),
+    ("assign ticket", 1),
+    ("block customer", 1),
+    ("block sim", 1),
+    ("cancel change", 3),
+    ("cancel payment", 1),
+    ("change options later", 1),
+    ("change priority", 1),
+    ("change tariff later", 3),
+    ("change tariff now", 4),
+    ("close sim", 1),
+    ("close ticket", 1),
+    ("comment on ticket", 1),
+    ("correct balance", 1),
+    ("create contract", 5),
+    ("create customer", 2),
+    ("create option", 1),
+    ("create sim", 5),
+    ("create ticket", 1),
+    ("deactivate sim", 2),
+    ("deactivate tariff", 1),
+    ("deduct balance", 1),
+    ("delete contract", 1),
+    ("delete sim", 1),
+    ("edit contract", 1),
+    ("edit customer", 1),
+    ("expect payment", 3),
+    ("fail payment", 1),
+    ("lift hold", 6),
+    ("merge customers", 1),
+    ("new tariff version", 1),
+    ("pay", 8),
+    ("place hold", 4),
+    ("process payment", 1),
+    ("refund payment", 3),
+    ("release number", 2),
+    ("remove option", 6),
+    ("reopen ticket", 1),
+    ("replace sim", 4),
+    ("reserve number", 2),
+    ("resolve ticket", 1),
+    ("restore customer", 2),
+    ("resume ticket", 1),
+    ("suspend customer", 1),
+    ("terminate contract", 1),
+    ("unblock sim", 3),
+    ("wait on ticket", 1),
 ];
 
 impl World {
@@ -115,7 +107,8 @@ impl World {
         let customer = any(random, &self.customers);
         let card = any(random, &self.sims);
         let tariff = any(random, &self.tariffs);
-        let option = any(random, &self.options);
+        // few, so that what was taken is also left
+        let option = self.options.borrow().iter().rev().take(2).copied().collect::<Vec<_>>().choose(random).copied().unwrap_or(1);
         let payment = any(random, &self.payments);
         let ticket = any(random, &self.tickets);
         let number = any(random, &self.numbers);
@@ -260,15 +253,15 @@ impl World {
                 app.advance(TimeDelta::hours(random.random_range(1..300)));
                 self.waits.set(self.waits.get() + 1);
             }
-            let name = STEP_NAMES.choose(&mut random).unwrap();
+            let (name, _) = STEP_NAMES.choose_weighted(&mut random, |(_, weight)| *weight).unwrap();
             let (method, path, body) = self.step(name, &mut random, app);
             let body = (!body.is_null()).then_some(body);
             let said = format!("{method} {path} {body:?}");
             let mut reply = client.send(method.clone(), &path, body.clone()).await;
-            if reply.status == 401 {
-                // somebody has moved the clock beyond the session
+            while reply.status == 401 {
+                // somebody has moved the clock beyond the session, and may do so again
                 client = app.sign_in(username, PASSWORD).await;
-                reply = client.send(method, &path, body).await;
+                reply = client.send(method.clone(), &path, body.clone()).await;
             }
             let (status, answer) = (reply.status, reply.body);
             assert!([200, 201, 204, 404, 409, 422].contains(&status), "{said} answered {status}: {answer}");
@@ -287,14 +280,17 @@ async fn walks(app: &App, seed: u64) -> World {
     let admin = app.admin().await;
     let world = World::default();
     for fee in ["0.00", "30.00", "450.50"] {
-        world.tariffs.borrow_mut().push(id(&admin.post("/tariffs", prepaid(fee)).await.expect(201)));
+        let tariff = id(&admin.post("/tariffs", prepaid(fee)).await.expect(201));
+        world.tariffs.borrow_mut().push(tariff);
     }
     let mut postpaid = prepaid("120.00");
     postpaid["tariff_type"] = json!("postpaid");
-    world.tariffs.borrow_mut().push(id(&admin.post("/tariffs", postpaid).await.expect(201)));
+    let postpaid = id(&admin.post("/tariffs", postpaid).await.expect(201));
+    world.tariffs.borrow_mut().push(postpaid);
     for n in 0..WALKERS {
         let user = json!({"username": format!("walker{n}-{seed}"), "full_name": "Walker", "role": "admin", "password": PASSWORD});
-        world.staff.borrow_mut().push(id(&admin.post("/users", user).await.expect(201)));
+        let user = id(&admin.post("/users", user).await.expect(201));
+        world.staff.borrow_mut().push(user);
     }
     let mut random = StdRng::seed_from_u64(seed);
     for name in ["create customer", "create sim", "create option", "create contract", "create ticket"].into_iter().cycle().take(40) {
@@ -314,16 +310,20 @@ async fn walks(app: &App, seed: u64) -> World {
 
 scenario! {
     async fn several_hundred_mixed_steps_of_several_users_leave_every_invariant_whole(app) {
-        let mut came_off: BTreeMap<&str, u32> = STEP_NAMES.iter().map(|name| (*name, 0)).collect();
-        for seed in 1..=2 {
+        let mut came_off: BTreeMap<&str, u32> = STEP_NAMES.iter().map(|(name, _)| (*name, 0)).collect();
+        // how the walks meet differs each time; what has not come off after two of them gets more
+        for seed in 1..=12 {
             let world = walks(app, seed).await;
             assert_eq!(app.violations().await, Vec::<String>::new(), "seed {seed}");
             assert!(world.waits.get() > 0);
             for ((name, status), times) in world.answers.borrow().iter() {
                 *came_off.get_mut(name).unwrap() += if *status < 300 { *times } else { 0 };
             }
+            if seed >= 2 && came_off.values().all(|times| *times > 0) {
+                break;
+            }
         }
         let never: Vec<_> = came_off.iter().filter(|(_, times)| **times == 0).map(|(name, _)| name).collect();
-        assert!(never.len() <= 3, "steps that never came off: {never:?}");
+        assert!(never.is_empty(), "steps that never came off: {never:?}");
     }
 }
