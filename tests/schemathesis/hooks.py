@@ -115,7 +115,8 @@ def before_call(context, case, kwargs):
         headers["Idempotency-Key"] += f"-{next(numbers)}"
     if is_positive(case) and case.path.endswith("/attachments") and isinstance(case.body, dict) and "file" in case.body:
         # bytes drawn at random are no file of any known type
-        case.body["file"] = f"Call {next(numbers)}: no network".encode()
+        # (in a body of its own: the one that was drawn is drawn on again, and bytes are no JSON)
+        case.body = {**case.body, "file": f"Call {next(numbers)}: no network".encode()}
     if not is_positive(case) or case.method.upper() != "POST" or not isinstance(case.body, dict):
         return
     if case.path.endswith("/auth/refresh") and next(numbers) % 2:

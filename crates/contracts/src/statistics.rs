@@ -57,8 +57,10 @@ pub struct ContractStatistics {
     /// How many are held for each reason; one held for two is in both.
     pub by_hold: Vec<ContractsOfHold>,
     /// The sum of balances above zero.
+    #[schema(value_type = kernel::money::MoneyTotal)]
     pub prepaid_total: Money,
     /// The sum of balances below zero.
+    #[schema(value_type = kernel::money::MoneyTotal)]
     pub owed_total: Money,
     /// Contracts with a balance below zero.
     pub owing: i64,

@@ -228,6 +228,18 @@ decimal_in_json! {
     Quantity, field::QUANTITY, "Quantity", r"^[0-9]{1,7}\.[0-9]{2}$", "20.00";
 }
 
+/// The schema of a sum of many amounts, which may go beyond the bound of each.
+#[derive(Debug)]
+pub enum MoneyTotal {}
+
+impl PartialSchema for MoneyTotal {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some(r"^-?[0-9]{1,17}\.[0-9]{2}$")).examples(["1000.00"]).into()
+    }
+}
+
+impl ToSchema for MoneyTotal {}
+
 /// Schemas of decimals as requests may write them: a string, or a JSON number.
 macro_rules! decimal_input_schemas {
     ($($(#[$doc:meta])* $name:ident, $pattern:literal, $minimum:expr, $maximum:expr, $words:literal;)+) => {$(

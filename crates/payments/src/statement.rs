@@ -71,12 +71,16 @@ pub struct Statement {
     /// The balance when the first day began.
     pub opening_balance: Money,
     /// What came in.
+    #[schema(value_type = kernel::money::MoneyTotal)]
     pub payments: Money,
     /// What was charged.
+    #[schema(value_type = kernel::money::MoneyTotal)]
     pub charges: Money,
     /// What was given back.
+    #[schema(value_type = kernel::money::MoneyTotal)]
     pub refunds: Money,
     /// What corrections came to, either way.
+    #[schema(value_type = kernel::money::MoneyTotal)]
     pub corrections: Money,
     /// The balance when the last day ended, or now.
     pub closing_balance: Money,

@@ -21,6 +21,7 @@ pub struct OfStatus {
     /// How many.
     pub count: i64,
     /// How much.
+    #[schema(value_type = kernel::money::MoneyTotal)]
     pub amount: Money,
 }
 
@@ -33,6 +34,7 @@ pub struct OfType {
     /// How many.
     pub count: i64,
     /// How much; corrections have a sign.
+    #[schema(value_type = kernel::money::MoneyTotal)]
     pub amount: Money,
 }
 
@@ -45,6 +47,7 @@ pub struct OfMethod {
     /// How many.
     pub count: i64,
     /// How much.
+    #[schema(value_type = kernel::money::MoneyTotal)]
     pub amount: Money,
 }
 

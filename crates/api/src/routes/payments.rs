@@ -17,8 +17,8 @@ use crate::{
 
 pub fn configure(config: &mut ServiceConfig) {
     // before the path with an id, which they fit too
-    config.service(list_pending_payments).service(payment_statistics).service(create_correction);
-    config.service(get_payment).service(list_payments).service(create_payment).service(delete_payment).service(payment_receipt);
+    config.service(list_pending_payments).service(get_payment_statistics).service(create_correction);
+    config.service(get_payment).service(list_payments).service(create_payment).service(delete_payment).service(get_payment_receipt);
     config.service(process_payment).service(cancel_payment).service(fail_payment).service(refund_payment);
 }
 
@@ -78,7 +78,7 @@ async fn list_pending_payments(call: Call, granted: Guard<perm::PaymentsRead>, q
     security(("bearer" = ["reports:read"]))
 )]
 #[get("/payments/statistics")]
-async fn payment_statistics(call: Call, granted: Guard<perm::ReportsRead>, days: Parameters<Days>) -> Reply {
+async fn get_payment_statistics(call: Call, granted: Guard<perm::ReportsRead>, days: Parameters<Days>) -> Reply {
     let statistics = call.read(async |conn| payments::statistics::statistics(conn, &call.context, &granted, days.0).await).await?;
     Ok(Answer::ok(&statistics)?)
 }
@@ -94,7 +94,7 @@ async fn payment_statistics(call: Call, granted: Guard<perm::ReportsRead>, days:
     security(("bearer" = ["payments:read"]))
 )]
 #[get("/payments/{id}/receipt")]
-async fn payment_receipt(call: Call, granted: Guard<perm::PaymentsRead>, id: PathPart<PaymentId>) -> Reply {
+async fn get_payment_receipt(call: Call, granted: Guard<perm::PaymentsRead>, id: PathPart<PaymentId>) -> Reply {
     let (receipt, version) = call.read(async |conn| payments::receipt(conn, &call.context, &granted, id.0).await).await?;
     Ok(Answer::resource(&receipt, version)?)
 }

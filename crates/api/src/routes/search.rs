@@ -30,10 +30,11 @@ pub fn configure(config: &mut ServiceConfig) {
 /// What is looked for.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct SearchQuery {
     /// A name, a phone number however it is written, an ICCID, an IMSI, a contract's or a ticket's number, or words of a
     /// ticket; at least two letters.
-    #[param(min_length = 2, max_length = 200, example = "Иванов")]
+    #[param(required = true, min_length = 2, max_length = 200, pattern = r"\S\S", example = "Иванов")]
     q: Option<String>,
     /// How many to answer, 20 unless told otherwise.
     #[param(minimum = 1, maximum = 50)]

@@ -21,7 +21,7 @@ use crate::{
 
 pub fn configure(config: &mut ServiceConfig) {
     // words before ids: the first that fits is taken
-    config.service(list_free_sims).service(sim_statistics);
+    config.service(list_free_sims).service(get_sim_statistics);
     config.service(get_sim).service(list_sims).service(create_sim).service(replace_sim).service(update_sim).service(delete_sim);
     config.service(block_sim).service(unblock_sim).service(close_sim).service(deactivate_sim).service(list_sim_history);
     config.service(replace_contract_sim);
@@ -97,7 +97,7 @@ async fn list_free_sims(call: Call, granted: Guard<perm::SimsRead>, query: Listi
     security(("bearer" = ["reports:read"]))
 )]
 #[get("/sims/statistics")]
-async fn sim_statistics(call: Call, granted: Guard<perm::ReportsRead>) -> Reply {
+async fn get_sim_statistics(call: Call, granted: Guard<perm::ReportsRead>) -> Reply {
     let found = call.read(async |conn| sims::statistics(conn, &call.context, &granted).await).await?;
     Ok(Answer::ok(&found)?)
 }

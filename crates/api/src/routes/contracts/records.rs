@@ -18,9 +18,9 @@ use crate::{
 
 pub fn configure(config: &mut ServiceConfig) {
     // before the path with an id, which it fits too
-    config.service(contract_statistics);
-    config.service(contract_checklist).service(contract_payments).service(contract_tickets);
-    config.service(contract_history).service(contract_statement);
+    config.service(get_contract_statistics);
+    config.service(get_contract_checklist).service(list_contract_payments).service(list_contract_tickets);
+    config.service(list_contract_history).service(get_contract_statement);
 }
 
 /// How many contracts there are in each state and held for each reason, and what their balances come to.
@@ -30,7 +30,7 @@ pub fn configure(config: &mut ServiceConfig) {
     security(("bearer" = ["reports:read"]))
 )]
 #[get("/contracts/statistics")]
-async fn contract_statistics(call: Call, granted: Guard<perm::ReportsRead>) -> Reply {
+async fn get_contract_statistics(call: Call, granted: Guard<perm::ReportsRead>) -> Reply {
     let statistics = call.read(async |conn| contracts::statistics(conn, &call.context, &granted).await).await?;
     Ok(Answer::ok(&statistics)?)
 }
@@ -90,7 +90,7 @@ impl ChecklistAnswer {
     security(("bearer" = ["contracts:read"]))
 )]
 #[get("/contracts/{id}/checklist")]
-async fn contract_checklist(call: Call, granted: Guard<perm::ContractsRead>, id: PathPart<ContractId>) -> Reply {
+async fn get_contract_checklist(call: Call, granted: Guard<perm::ContractsRead>, id: PathPart<ContractId>) -> Reply {
     let checklist = call.read(async |conn| contracts::checklist(conn, &call.context, &granted, id.0).await).await?;
     Ok(Answer::resource(&ChecklistAnswer::new(&checklist, call.locale()), checklist.version)?)
 }
@@ -107,7 +107,7 @@ impl ListQuery for OnContractFilter {
     security(("bearer" = ["payments:read"]))
 )]
 #[get("/contracts/{id}/payments")]
-async fn contract_payments(
+async fn list_contract_payments(
     call: Call,
     granted: Guard<perm::PaymentsRead>,
     id: PathPart<ContractId>,
@@ -142,7 +142,7 @@ impl ListQuery for TicketsAboutFilter {
     security(("bearer" = ["tickets:read"]))
 )]
 #[get("/contracts/{id}/tickets")]
-async fn contract_tickets(
+async fn list_contract_tickets(
     call: Call,
     granted: Guard<perm::TicketsRead>,
     id: PathPart<ContractId>,
@@ -169,7 +169,7 @@ impl ListQuery for HistoryFilter {
     security(("bearer" = ["contracts:read"]))
 )]
 #[get("/contracts/{id}/history")]
-async fn contract_history(
+async fn list_contract_history(
     call: Call,
     granted: Guard<perm::ContractsRead>,
     id: PathPart<ContractId>,
@@ -204,7 +204,7 @@ impl ListQuery for payments::statement::Days {
     security(("bearer" = ["payments:read"]))
 )]
 #[get("/contracts/{id}/statement")]
-async fn contract_statement(
+async fn get_contract_statement(
     call: Call,
     granted: Guard<perm::PaymentsRead>,
     id: PathPart<ContractId>,
