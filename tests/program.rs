@@ -21,7 +21,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::harness::{Client, Engine, PASSWORD, TestDatabase};
+use crate::harness::{Client, Engine, PASSWORD, TestDatabase, folder};
 
 /// Longest wait for anything a program is to do.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -66,7 +66,7 @@ struct Place {
 
 impl Place {
     fn new(database: TestDatabase) -> Self {
-        Self { folder: TempDir::new().unwrap(), database }
+        Self { folder: TempDir::new_in(folder()).unwrap(), database }
     }
 
     /// The least there is to set: the rest are defaults.

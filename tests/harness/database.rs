@@ -123,7 +123,7 @@ impl TestDatabase {
 
 /// Where the files are: in memory where the system has such a place, because a busy disk must not make a commit last longer
 /// than the server waits, and no test pulls the plug. What runs that are over left there is removed.
-fn folder() -> &'static Path {
+pub fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let in_memory = Path::new("/dev/shm/telecom-crm-tests");

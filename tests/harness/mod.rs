@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 #[allow(unused_imports, reason = "named by scenes that keep answers")]
 pub use client::{Client, Reply};
-pub use database::{Engine, TestDatabase};
+pub use database::{Engine, TestDatabase, folder};
 pub use proxy::Proxy;
 
 pub const PASSWORD: &str = "tram 17 to the lighthouse";

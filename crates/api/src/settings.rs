@@ -164,10 +164,12 @@ impl Settings {
         let time_zone =
             from.parsed("TIMEZONE", "an IANA time zone, such as Europe/Moscow", |text| text.parse::<Tz>().ok(), country.time_zone());
         let hours = "a number of hours from 1 to 10000";
+        let standard = Policy::standard(country);
         let policy = Policy {
             country,
             time_zone,
             number_quarantine_days: from.number("NUMBER_QUARANTINE_DAYS", "a number of days from 0 to 3650", 0..=3650, 90),
+            low_balance: from.parsed("LOW_BALANCE", "an amount with two decimals at most, such as 50.00", parse_text, standard.low_balance),
             ticket_hours: [
                 from.number("TICKET_HOURS_CRITICAL", hours, 1..=10_000, 4),
                 from.number("TICKET_HOURS_HIGH", hours, 1..=10_000, 8),

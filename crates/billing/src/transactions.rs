@@ -54,9 +54,9 @@ pub async fn cancel_payment(
     id: PaymentId,
     expected: &Expected,
 ) -> Result<Payment> {
-    let (payment, _contract) = payments::load(tx, id).await?;
+    let (payment, contract) = payments::load(tx, id).await?;
     expected.check(payment.version)?;
-    ledger::give_up(tx, context, granted.actor(), &payment, (PaymentAction::Cancel, Decider::Staff), None).await
+    ledger::give_up(tx, context, granted.actor(), &contract, &payment, (PaymentAction::Cancel, Decider::Staff), None).await
 }
 
 /// Notes that a pending payment did not come about. Errors: `payment_not_found`, `payment_wrong_state`.
@@ -67,8 +67,8 @@ pub async fn fail_payment(
     id: PaymentId,
     input: &FailInput,
 ) -> Result<Payment> {
-    let (payment, _contract) = payments::load(tx, id).await?;
-    ledger::give_up(tx, context, granted.actor(), &payment, (PaymentAction::Fail, Decider::Staff), Some(&input.reason)).await
+    let (payment, contract) = payments::load(tx, id).await?;
+    ledger::give_up(tx, context, granted.actor(), &contract, &payment, (PaymentAction::Fail, Decider::Staff), Some(&input.reason)).await
 }
 
 /// Gives a payment back, or a part of it, and settles what that leaves: the balance may fall below zero, and `debt` go on.

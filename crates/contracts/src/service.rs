@@ -5,7 +5,7 @@ pub mod of_customer;
 use acl::{Granted, perm};
 use chrono::{Datelike, NaiveDate};
 use kernel::{
-    Context, Edit, Error, Expected, Money, Page, Paging, Result,
+    Context, Edit, Error, Event, EventKind, Expected, Money, Page, Paging, Result,
     audit::{Actor, Entry},
     db::{Conn, Tx},
     error::common,
@@ -14,6 +14,7 @@ use kernel::{
     text::search_text,
 };
 use rand::RngExt;
+use serde_json::json;
 use tariffs::OptionIds;
 
 use crate::{
@@ -214,6 +215,7 @@ pub async fn activate(
     store::set_search_text(tx, after.id, search_text(search)).await?;
     tariffs::count_contracts(tx, after.tariff_id, 1).await?;
     tx.record(Entry::new(granted.actor(), "contract.activated", "contract", after.id).change(&before, &after));
+    tell(tx, &before, &after, None);
     *contract = after;
     Ok(())
 }
@@ -235,6 +237,7 @@ pub async fn place_hold(
         sims::suspend(tx, context, actor, after.id).await?;
     }
     tx.record(Entry::new(actor, "contract.suspended", "contract", after.id).change(&before, &after).note("reason", reason.as_str()));
+    tell(tx, &before, &after, Some(reason));
     *contract = after;
     Ok(())
 }
@@ -249,6 +252,7 @@ pub async fn lift_hold(tx: &mut Tx, context: &Context, actor: &Actor, contract: 
         sims::resume(tx, context, actor, after.id).await?;
     }
     tx.record(Entry::new(actor, "contract.resumed", "contract", after.id).change(&before, &after).note("reason", reason.as_str()));
+    tell(tx, &before, &after, Some(reason));
     *contract = after;
     Ok(())
 }
@@ -273,8 +277,23 @@ pub async fn terminate(
     after.sim_id = None;
     store::save(tx, &mut after, context.now).await?;
     tx.record(Entry::new(actor, "contract.terminated", "contract", after.id).change(&before, &after).note("reason", reason));
+    tell(tx, &before, &after, None);
     *contract = after;
     Ok(())
+}
+
+/// Tells others when a contract has changed its state; `hold` is the one that was placed or lifted.
+pub fn tell(tx: &mut Tx, before: &Contract, after: &Contract, hold: Option<HoldReason>) {
+    let kind = match (before.status, after.status) {
+        (before, after) if before == after => return,
+        (_, ContractStatus::Draft) => return,
+        (ContractStatus::Draft, ContractStatus::Active) => EventKind::ContractActivated,
+        (_, ContractStatus::Active) => EventKind::ContractResumed,
+        (_, ContractStatus::Suspended) => EventKind::ContractSuspended,
+        (_, ContractStatus::Terminated) => EventKind::ContractTerminated,
+    };
+    let data = json!({"number": after.number, "status": after.status, "balance": after.balance, "hold": hold});
+    tx.publish(Event::new(kind, "contract", after.id, &data).of_contract(Some(after.id)).of_customer(after.customer_id));
 }
 
 /// Moves the balance by `change`, and the sum of charges by `charged`. Only the ledger calls this.

@@ -5,6 +5,7 @@ use kernel::{Context, Result, audit::Entry, db::Tx, id::SimId, text::search_text
 
 use crate::{
     model::{Contract, ContractStatus, HoldReason},
+    service::tell,
     store,
 };
 
@@ -36,6 +37,7 @@ pub async fn lose_sim(
     let search = [Some(after.number.as_str()), Some(&customer.full_name), sim.msisdn.as_deref()];
     store::set_search_text(tx, after.id, search_text(search)).await?;
     tx.record(Entry::new(actor, "contract.sim_lost", "contract", after.id).change(&before, &after).note("reason", why));
+    tell(tx, &before, &after, Some(HoldReason::NoSim));
     *contract = after;
     Ok(())
 }
@@ -69,6 +71,7 @@ pub async fn replace_sim(
     let search = [Some(after.number.as_str()), Some(&customer.full_name), sim.msisdn.as_deref(), Some(&sim.iccid)];
     store::set_search_text(tx, after.id, search_text(search)).await?;
     tx.record(Entry::new(actor, "contract.sim_replaced", "contract", after.id).change(&before, &after).note("reason", why));
+    tell(tx, &before, &after, Some(HoldReason::NoSim));
     *contract = after;
     Ok(was_without)
 }

@@ -146,11 +146,8 @@ impl Link<'_> {
     }
 }
 
-/// Chains the entries and writes them. Takes the head's lock, so it comes last in a transaction.
+/// Chains the entries and writes them. Takes the head's lock, also for none, so it comes last in a transaction.
 pub(crate) async fn append(conn: &mut Conn, context: &Context, entries: Vec<Entry>) -> Result<()> {
-    if entries.is_empty() {
-        return Ok(());
-    }
     let count = i64::try_from(entries.len()).map_err(Error::internal)?;
     let (mut seq, mut hash): (i64, String) =
         Sql::new("UPDATE audit_head SET seq = seq + $1 WHERE id = 1 RETURNING seq - $1, hash").bind(count).one(conn).await?;

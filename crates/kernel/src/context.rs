@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use crate::{calendar::Calendar, country::Country};
+use crate::{calendar::Calendar, country::Country, money::Money};
 
 /// The operator's settings that rules depend on.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct Policy {
     pub time_zone: Tz,
     /// Days a number rests after termination.
     pub number_quarantine_days: i64,
+    /// Below this a balance is low.
+    pub low_balance: Money,
     /// Hours to solve a ticket, by priority: critical, high, medium, low.
     pub ticket_hours: [i64; 4],
     /// When the time to solve a ticket counts.
@@ -27,7 +29,14 @@ impl Policy {
     pub fn standard(country: Country) -> Self {
         let time_zone = country.time_zone();
         let ticket_calendar = Calendar::always(time_zone);
-        Self { country, time_zone, number_quarantine_days: 90, ticket_hours: [4, 8, 24, 72], ticket_calendar }
+        Self {
+            country,
+            time_zone,
+            number_quarantine_days: 90,
+            low_balance: Money::from_minor(5_000).unwrap_or_default(),
+            ticket_hours: [4, 8, 24, 72],
+            ticket_calendar,
+        }
     }
 }
 

@@ -18,6 +18,7 @@ pub mod id;
 pub mod input;
 pub mod locale;
 pub mod money;
+pub mod outbox;
 pub mod page;
 pub mod search;
 pub mod text;
@@ -30,6 +31,7 @@ pub use error::{Code, Error, FieldErrors, Kind, Result};
 pub use id::Id;
 pub use input::Input;
 pub use money::Money;
+pub use outbox::{Event, EventKind};
 pub use page::{Page, Paging};
 
 #[doc(hidden)]

@@ -3,12 +3,13 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use contracts::{Contract, ContractStatus};
 use kernel::{
-    Context, Error, FieldErrors, Money, Result,
+    Context, Error, Event, EventKind, FieldErrors, Money, Result,
     audit::{Actor, Entry},
     db::Tx,
     error::{common, field},
     id::{ContractId, PaymentId},
 };
+use serde_json::json;
 
 use crate::{
     model::{Decider, Payment, PaymentAction, PaymentMethod, PaymentStatus, TransactionType, refusal},
@@ -72,9 +73,11 @@ pub async fn succeed(
 ) -> Result<Payment> {
     let status = payment.stepped(PaymentAction::Succeed, by)?;
     takes(contract, payment.transaction_type, payment.amount)?;
-    contracts::post(tx, context, contract, payment.transaction_type.effect(payment.amount), Money::ZERO).await?;
+    move_balance(tx, context, contract, payment.transaction_type.effect(payment.amount), Money::ZERO).await?;
     let after = Payment { status, balance_after: Some(contract.balance), ..decided(payment, actor, context) };
-    keep(tx, actor, "payment.received", payment, after).await
+    let received = keep(tx, actor, "payment.received", payment, after).await?;
+    tell(tx, contract, EventKind::PaymentReceived, &received);
+    Ok(received)
 }
 
 /// A payment did not come about, or is called off; no balance moves. Errors: `payment_wrong_state`.
@@ -82,6 +85,7 @@ pub async fn give_up(
     tx: &mut Tx,
     context: &Context,
     actor: &Actor,
+    contract: &Contract,
     payment: &Payment,
     (action, by): (PaymentAction, Decider),
     reason: Option<&str>,
@@ -89,7 +93,11 @@ pub async fn give_up(
     let status = payment.stepped(action, by)?;
     let after = Payment { status, failure_reason: reason.map(str::to_owned), ..decided(payment, actor, context) };
     let what = if status == PaymentStatus::Cancelled { "payment.cancelled" } else { "payment.failed" };
-    keep(tx, actor, what, payment, after).await
+    let over = keep(tx, actor, what, payment, after).await?;
+    if over.status == PaymentStatus::Failed {
+        tell(tx, contract, EventKind::PaymentFailed, &over);
+    }
+    Ok(over)
 }
 
 /// Gives a payment back, all that is left of it or a part; a transaction of its own, and the payment's row stays as it was.
@@ -161,7 +169,7 @@ async fn enter(
     refund_of: Option<PaymentId>,
 ) -> Result<Payment> {
     let charged = if posting.transaction_type == TransactionType::Charge { posting.amount } else { Money::ZERO };
-    contracts::post(tx, context, contract, posting.transaction_type.effect(posting.amount), charged).await?;
+    move_balance(tx, context, contract, posting.transaction_type.effect(posting.amount), charged).await?;
     let mut payment = Payment { refund_of, ..posted(contract.id, actor, posting, contract.balance, context.now) };
     payment.ledger_number = Some(store::next_ledger_number(tx, contract.id).await?);
     payment.id = store::insert(tx, &payment).await.map_err(taken)?;
@@ -172,7 +180,35 @@ async fn enter(
         TransactionType::Correction => "payment.corrected",
     };
     tx.record(Entry::new(actor, action, "payment", payment.id).created(&payment));
+    match payment.transaction_type {
+        TransactionType::Payment => tell(tx, contract, EventKind::PaymentReceived, &payment),
+        TransactionType::Refund => tell(tx, contract, EventKind::PaymentRefunded, &payment),
+        TransactionType::Charge if payment.period_start.is_some() => tell(tx, contract, EventKind::PeriodCharged, &payment),
+        TransactionType::Charge | TransactionType::Correction => {}
+    }
     Ok(payment)
+}
+
+/// Moves the balance of a locked contract, and tells others when it falls below the threshold.
+async fn move_balance(tx: &mut Tx, context: &Context, contract: &mut Contract, change: Money, charged: Money) -> Result<()> {
+    let (before, low) = (contract.balance, context.policy.low_balance);
+    contracts::post(tx, context, contract, change, charged).await?;
+    if before >= low && contract.balance < low {
+        let data = json!({"number": contract.number, "balance": contract.balance, "threshold": low});
+        let event = Event::new(EventKind::BalanceLow, "contract", contract.id, &data);
+        tx.publish(event.of_contract(Some(contract.id)).of_customer(contract.customer_id));
+    }
+    Ok(())
+}
+
+/// Tells others what became of a transaction.
+fn tell(tx: &mut Tx, contract: &Contract, kind: EventKind, payment: &Payment) {
+    let data = json!({
+        "contract_number": contract.number, "transaction_type": payment.transaction_type, "amount": payment.amount, "status": payment.status,
+        "payment_method": payment.payment_method, "balance_after": payment.balance_after, "refund_of": payment.refund_of,
+        "failure_reason": payment.failure_reason, "period_start": payment.period_start, "period_end": payment.period_end
+    });
+    tx.publish(Event::new(kind, "payment", payment.id, &data).of_contract(Some(contract.id)).of_customer(contract.customer_id));
 }
 
 fn decided(payment: &Payment, actor: &Actor, context: &Context) -> Payment {

@@ -6,14 +6,15 @@ pub mod sims;
 
 use acl::{Granted, Permission, PermissionType};
 use kernel::{
-    Context, Error, Result,
+    Context, Error, Event, EventKind, Result,
     audit::{Actor, Entry},
     db::{Conn, Tx},
-    id::SimId,
+    id::{ContractId, SimId},
 };
+use serde_json::json;
 
 use crate::{
-    model::{NewBinding, NewNumber, NewSim, Number, Sim, refusal},
+    model::{NewBinding, NewNumber, NewSim, Number, Sim, SimStatus, refusal},
     store,
 };
 
@@ -35,7 +36,16 @@ async fn change_sim(tx: &mut Tx, context: &Context, before: &Sim, after: Sim, en
     }
     let after = store::sims::update(tx, after, context.now).await?;
     tx.record(entry.change(&before.clone().shown(false), &after.clone().shown(false)));
+    tell(tx, after.id, after.contract_id, (before.status, after.status));
     Ok(after)
+}
+
+/// Tells others when a card has changed its state.
+fn tell(tx: &mut Tx, id: SimId, contract_id: Option<ContractId>, (before, after): (SimStatus, SimStatus)) {
+    if before != after {
+        let data = json!({"status": after, "status_before": before});
+        tx.publish(Event::new(EventKind::SimStatusChanged, "sim", id, &data).of_contract(contract_id));
+    }
 }
 
 /// Writes a number's new state and records it, unless it is the state before.

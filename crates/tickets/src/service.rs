@@ -9,14 +9,14 @@ use acl::{Granted, Permission, perm, users};
 use chrono::{DateTime, Utc};
 use customers::CustomerStatus;
 use kernel::{
-    Context, Edit, Error, Expected, FieldErrors, Page, Paging, Result,
+    Context, Edit, Error, Event, EventKind, Expected, FieldErrors, Page, Paging, Result,
     audit::{Actor, Entry},
     db::{Conn, Tx},
     error::field,
     id::{ContractId, CustomerId, TicketId, UserId},
     search::{Found, Sought},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     input::{NewTicket, PastTicket, QueueFilter, TicketFilter, TicketInput},
@@ -86,6 +86,7 @@ pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::Tick
     let steps: Vec<Step> = [Step::filing(&ticket)].into_iter().chain(assigned).collect();
     store::journal::insert(tx, granted.actor(), &steps).await?;
     tx.record(Entry::new(granted.actor(), TicketAction::Created.audit_name(), "ticket", ticket.id).created(&ticket));
+    tell(tx, EventKind::TicketCreated, &ticket, json!({"assigned_to": ticket.assigned_to}));
     Ok(ticket.shown(context.now))
 }
 
@@ -254,7 +255,23 @@ async fn keep(tx: &mut Tx, actor: &Actor, (before, after): (&Ticket, &Ticket), a
     store::update(tx, before, after).await?;
     store::journal::insert(tx, actor, &[Step::between(before, after, action, note)]).await?;
     tx.record(Entry::new(actor, action.audit_name(), "ticket", after.id).change(before, after));
+    if before.status != after.status {
+        tell(tx, EventKind::TicketStatusChanged, after, json!({"status_before": before.status}));
+    }
+    if action == TicketAction::Assigned {
+        tell(tx, EventKind::TicketAssigned, after, json!({"assigned_to": after.assigned_to, "assigned_before": before.assigned_to}));
+    }
     Ok(())
+}
+
+/// Tells others what became of a ticket.
+fn tell(tx: &mut Tx, kind: EventKind, ticket: &Ticket, mut data: Value) {
+    data["number"] = json!(ticket.number);
+    data["status"] = json!(ticket.status);
+    data["priority"] = json!(ticket.priority);
+    data["category"] = json!(ticket.category);
+    data["due_at"] = json!(ticket.due_at);
+    tx.publish(Event::new(kind, "ticket", ticket.id, &data).of_contract(ticket.contract_id).of_customer(ticket.customer_id));
 }
 
 /// What the search box finds among tickets.

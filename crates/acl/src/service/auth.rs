@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use kernel::{
-    Context, Error, Result,
+    Context, Error, Event, EventKind, Result,
     audit::{Actor, Entry},
     db::{Conn, Db, Tx},
     error::field,
     id::UserId,
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
@@ -125,6 +126,8 @@ async fn record_failure(
         {
             store::users::lock_until(tx, user, until).await?;
             tx.record(Entry::new(actor, "user.locked", "user", user).note("until", until.to_rfc3339()).note("failures", failures));
+            let data = json!({"username": found.map(|user| &user.username), "until": until, "failures": failures});
+            tx.publish(Event::new(EventKind::UserLocked, "user", user, &data));
         }
         Ok(())
     })

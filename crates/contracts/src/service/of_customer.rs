@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::{
     model::{Contract, HoldReason},
+    service::tell,
     store::of_customer as store,
 };
 
@@ -99,6 +100,7 @@ fn record(
         let after = Contract { version: contract.version + 1, updated_at: context.now, ..turn(&contract)? };
         let entry = Entry::new(actor, action, "contract", after.id).change(&contract, &after);
         tx.record(entry.note("reason", HoldReason::Customer.as_str()));
+        tell(tx, &contract, &after, Some(HoldReason::Customer));
         all.push(after);
     }
     Ok(all)

@@ -32,6 +32,7 @@ use crate::{
     audit::Entry,
     context::Context,
     error::{Error, Result, Transient, common},
+    outbox::Event,
 };
 
 /// Longest wait for the database before the caller is told to come back (SPEC 2.9).
@@ -88,6 +89,7 @@ pub struct Tx {
     conn: Conn,
     context: Context,
     trail: Vec<Entry>,
+    events: Vec<Event>,
 }
 
 impl Deref for Tx {
@@ -170,6 +172,11 @@ impl Tx {
         self.trail.push(entry);
     }
 
+    /// Tells others of something that this transaction does; it is written when the transaction commits.
+    pub fn publish(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
     /// Undoes everything. On SQLite that happens when the transaction goes.
     async fn roll_back(mut self) {
         if let Link::Postgres(tx) = &mut self.conn.link {
@@ -178,9 +185,12 @@ impl Tx {
     }
 
     async fn commit(mut self) -> Result<()> {
-        let trail = std::mem::take(&mut self.trail);
-        // the last thing before the commit, because the head of the chain is one lock for all
-        crate::audit::append(&mut self.conn, &self.context, trail).await?;
+        let (trail, events) = (std::mem::take(&mut self.trail), std::mem::take(&mut self.events));
+        if !(trail.is_empty() && events.is_empty()) {
+            // the last thing before the commit, because the head of the chain is one lock for all
+            crate::audit::append(&mut self.conn, &self.context, trail).await?;
+            crate::outbox::append(&mut self.conn, &self.context, events).await?;
+        }
         match self.conn.link {
             Link::SqliteWrite(tx) => tx.commit().await?,
             Link::Postgres(mut tx) => tx.commit().await?,
@@ -241,7 +251,7 @@ impl Db {
             Pools::Postgres(pool) => Link::Postgres(Lease::begin(pool).await?),
         };
         let conn = Conn { link, trace: self.trace.clone() };
-        Ok(Tx { conn, context: context.clone(), trail: Vec::new() })
+        Ok(Tx { conn, context: context.clone(), trail: Vec::new(), events: Vec::new() })
     }
 
     /// Closes the connections that nobody uses.

@@ -13,7 +13,7 @@ use kernel::{
 };
 use serde_json::json;
 
-use super::{change_number, change_sim, rest_until};
+use super::{change_number, change_sim, rest_until, tell};
 use crate::{
     model::{NewBinding, Number, Sim, SimStatus, refusal},
     store,
@@ -92,13 +92,14 @@ pub async fn release(tx: &mut Tx, context: &Context, actor: &Actor, contract_id:
 
 /// Lets the SIM cards of all contracts of a subscriber follow their contracts, which were all held or released at once.
 pub async fn follow_contracts_of(tx: &mut Tx, context: &Context, actor: &Actor, customer_id: CustomerId) -> Result<()> {
-    for (id, status, version) in store::sims::follow_contracts_of(tx, customer_id, context.now).await? {
+    for (id, contract_id, status, version) in store::sims::follow_contracts_of(tx, customer_id, context.now).await? {
         let (action, former) = match status {
             SimStatus::Suspended => ("sim.suspended", SimStatus::Active),
             _ => ("sim.resumed", SimStatus::Suspended),
         };
         let (before, after) = (json!({"status": former, "version": version - 1}), json!({"status": status, "version": version}));
         tx.record(Entry::new(actor, action, "sim", id).change(&before, &after));
+        tell(tx, id, contract_id, (former, status));
     }
     Ok(())
 }
@@ -198,6 +199,7 @@ async fn unbind(tx: &mut Tx, context: &Context, actor: &Actor, action: &'static 
     let closed = sim.clone().unbind_and_close(context.now)?;
     let entry = Entry::new(actor, action, "sim", sim.id);
     let closed = store::sims::update(tx, closed, context.now).await?;
+    tell(tx, sim.id, sim.contract_id, (sim.status, closed.status));
     tx.record(entry.change(&sim.shown(false), &closed.clone().shown(false)).note("why", why));
     store::bindings::end(tx, closed.id, context.now, why).await?;
     Ok(closed)

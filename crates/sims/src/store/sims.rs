@@ -188,12 +188,15 @@ pub async fn edit(tx: &mut Tx, sim: Sim, at: DateTime<Utc>) -> Result<Sim> {
     Ok(Sim { updated_at: at, version: sim.version + 1, ..sim })
 }
 
+/// A card that changed with its contract: its id, its contract, its new status and version.
+type Followed = (SimId, Option<ContractId>, SimStatus, i64);
+
 /// Brings the cards of all contracts of a subscriber in line with their contracts; one that an operator blocked stays so.
-/// Answers the cards that changed, with their new status and version.
-pub async fn follow_contracts_of(tx: &mut Tx, id: CustomerId, at: DateTime<Utc>) -> Result<Vec<(SimId, SimStatus, i64)>> {
+/// Answers the cards that changed.
+pub async fn follow_contracts_of(tx: &mut Tx, id: CustomerId, at: DateTime<Utc>) -> Result<Vec<Followed>> {
     let turn = "UPDATE sims SET status = $2, updated_at = $4, version = version + 1 \
-                WHERE status = $3 AND contract_id IN (SELECT id FROM contracts WHERE customer_id = $1 AND status = $2) RETURNING id, status, version";
-    let turned = async |tx: &mut Tx, to: SimStatus, from: SimStatus| -> Result<Vec<(SimId, SimStatus, i64)>> {
+                WHERE status = $3 AND contract_id IN (SELECT id FROM contracts WHERE customer_id = $1 AND status = $2) RETURNING id, contract_id, status, version";
+    let turned = async |tx: &mut Tx, to: SimStatus, from: SimStatus| -> Result<Vec<Followed>> {
         Sql::new(turn).bind(id).bind(to).bind(from).bind(at).all(tx).await
     };
     let mut all = turned(tx, SimStatus::Suspended, SimStatus::Active).await?;
