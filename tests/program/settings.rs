@@ -10,7 +10,7 @@ fn place() -> Place {
 }
 
 /// Every variable with a value that it cannot have.
-const WRONG: [(&str, &str); 32] = [
+const WRONG: [(&str, &str); 33] = [
     ("ACCESS_TOKEN_MINUTES", "soonish"),
     ("ADMIN_PASSWORD", "hunter2"),
     ("ATTACHMENTS_S3_ENDPOINT", "gopher://s3"),
@@ -27,6 +27,7 @@ const WRONG: [(&str, &str); 32] = [
     ("JWT_SECRET", "tooshort"),
     ("JWT_SECRET_PREVIOUS", "shorttoo"),
     ("LOG_FORMAT", "xml"),
+    ("LOW_BALANCE", "a little"),
     ("NUMBER_QUARANTINE_DAYS", "-5"),
     ("PUBLIC_URL", "gopher://crm"),
     ("REFRESH_TOKEN_DAYS", "366"),

@@ -19,6 +19,7 @@ pub mod input;
 pub mod locale;
 pub mod money;
 pub mod outbox;
+pub mod outgoing;
 pub mod page;
 pub mod search;
 pub mod text;
