@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""How long a page of each list takes on a database with 50 000 subscribers, at one connection, on both engines.
+
+For every list of the document, in every ordering it offers: the median of a page of 100, with its count and by cursor, and the
+median of the last page by cursor beside the first. Then searches for three letters in the middle of a name, and the search box.
+
+Wants python3, and for PostgreSQL psql and a server where databases may be made. By the environment:
+  BENCH_POSTGRES_URL  postgres://postgres@127.0.0.1:5432 unless told otherwise, without a database name
+  CUSTOMERS=50000 TRIES=15 ENGINES="sqlite postgres"
+It fails when a median is beyond what is promised: 15 ms a page, 20 ms a search.
+"""
+
+import http.client
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+CRM = os.path.join(ROOT, os.environ.get("CARGO_TARGET_DIR", "target"), "release", "telecom-crm")
+SERVER = os.environ.get("BENCH_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432")
+CUSTOMERS = int(os.environ.get("CUSTOMERS", "50000"))
+TRIES = int(os.environ.get("TRIES", "15"))
+ENGINES = os.environ.get("ENGINES", "sqlite postgres").split()
+PASSWORD = "tram 17 to the lighthouse"
+PORT = int(os.environ.get("PORT", "18083"))
+PAGE_MS, SEARCH_MS = 15.0, 20.0
+
+
+class Caller:
+    """One connection, signed in as the administrator."""
+
+    def __init__(self):
+        self.connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+        self.headers = {"Content-Type": "application/json"}
+        token = self.call("POST", "/auth/login", {"username": "admin", "password": PASSWORD})["access"]
+        self.headers["Authorization"] = f"Bearer {token}"
+
+    def call(self, method, path, body=None):
+        body = None if body is None else json.dumps(body)
+        path = path if path.startswith("/api/") else f"/api/v1{path}"
+        self.connection.request(method, path, body, self.headers)
+        answer = self.connection.getresponse()
+        text = answer.read()
+        if answer.status >= 300:
+            raise SystemExit(f"{method} {path} answered {answer.status}: {text.decode()[:400]}")
+        return json.loads(text)
+
+    def median(self, path):
+        """Milliseconds, the first call left out."""
+        self.call("GET", path)
+        times = []
+        for _ in range(TRIES):
+            begun = time.perf_counter()
+            self.call("GET", path)
+            times.append((time.perf_counter() - begun) * 1000)
+        return statistics.median(times)
+
+    def last_page(self, path):
+        """The address of the last page by cursor, found by walking there in large steps."""
+        join = "&" if "?" in path else "?"
+        here = f"{path}{join}page_size=500&cursor="
+        while True:
+            following = self.call("GET", here)["next"]
+            if following is None:
+                return here
+            parts = urllib.parse.urlsplit(following)
+            here = f"{parts.path}?{parts.query}"
+
+
+def lists(document):
+    """Every list with its orderings, without those that hang on one id."""
+    for path, item in document["paths"].items():
+        parameters = {one["name"]: one for one in item.get("get", {}).get("parameters", [])}
+        if "page_size" in parameters and "cursor" in parameters and "{" not in path:
+            named = re.search(r"-\?\(([^)]*)\)", parameters["ordering"]["schema"]["pattern"])
+            yield path, named.group(1).split("|")
+
+
+def measure(engine, work):
+    if engine == "sqlite":
+        url = f"sqlite://{work}/crm.db"
+    else:
+        url = f"{SERVER}/crm_bench_lists"
+        subprocess.run(["psql", "-q", f"{SERVER}/postgres", "-c", "DROP DATABASE IF EXISTS crm_bench_lists WITH (FORCE)", "-c", "CREATE DATABASE crm_bench_lists"], check=True)
+    environment = {
+        **os.environ, "DATABASE_URL": url, "ADMIN_PASSWORD": PASSWORD, "BIND": f"127.0.0.1:{PORT}", "LOG_LEVEL": "warn",
+        "JWT_SECRET": "a-secret-for-the-benchmark-and-nothing-else", "SIGN_INS_PER_MINUTE": "1000", "ACCESS_TOKEN_MINUTES": "1440",
+    }
+    begun = time.perf_counter()
+    subprocess.run([CRM, "seed", "--customers", str(CUSTOMERS)], env=environment, cwd=work, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    print(f"\n{engine}: seeded {CUSTOMERS} subscribers in {time.perf_counter() - begun:.0f} s")
+    if engine == "postgres":
+        subprocess.run(["psql", "-q", url, "-c", "VACUUM ANALYZE"], check=True)
+    server = subprocess.Popen([CRM, "serve"], env=environment, cwd=work, stdout=subprocess.DEVNULL)
+    slow, caller = [], None
+    try:
+        while caller is None and server.poll() is None:
+            try:
+                caller = Caller()
+            except OSError:
+                time.sleep(0.1)
+
+        def told(what, median, bound, beside=""):
+            print(f"  {what:<60} {median:7.1f} ms{beside}")
+            if median > bound:
+                slow.append(f"{engine} {what}: {median:.1f} ms, more than {bound:.0f}")
+
+        for path, fields in lists(caller.call("GET", "/openapi.json")):
+            for field in [None] + [sign + field for field in fields for sign in ("", "-")]:
+                one = path if field is None else f"{path}?ordering={field}"
+                join = "&" if "?" in one else "?"
+                told(one.removeprefix("/api/v1"), caller.median(one), PAGE_MS)
+                if field is None:
+                    first = caller.median(f"{one}{join}page_size=500&cursor=")
+                    last = caller.median(caller.last_page(one))
+                    print(f"  {'… 500 by cursor, first and last':<60} {first:7.1f} ms {last:7.1f} ms")
+        for one in ["/customers?search=ван", "/customers?search=лександ", "/contracts?search=ван", "/sims?search=1234", "/tickets?search=счёт", "/payments?search=desk"]:
+            told(one, caller.median(urllib.parse.quote(one, safe="/?=&")), SEARCH_MS)
+        for words in ["Иванов Пётр", "ван", "+7916", "897"]:
+            told(f"/search?q={words}", caller.median(f"/search?q={urllib.parse.quote(words)}"), SEARCH_MS)
+    finally:
+        server.terminate()
+        server.wait()
+        if engine == "postgres":
+            subprocess.run(["psql", "-q", f"{SERVER}/postgres", "-c", "DROP DATABASE IF EXISTS crm_bench_lists WITH (FORCE)"], check=True)
+    return slow
+
+
+def main():
+    if not os.path.exists(CRM):
+        subprocess.run(["cargo", "build", "--release", "--quiet", "--package", "api"], cwd=ROOT, check=True)
+    slow = []
+    for engine in ENGINES:
+        with tempfile.TemporaryDirectory() as work:
+            slow += measure(engine, work)
+    print("\n" + ("\n".join(slow) if slow else "every page and every search within its bound"))
+    sys.exit(1 if slow else 0)
+
+
+main()
