@@ -15,6 +15,7 @@ mod random_walks;
 mod records;
 mod sim_cards;
 mod sim_swap;
+mod simulation;
 mod tariffs;
 mod tickets;
 mod walks;
