@@ -120,9 +120,29 @@ impl Place {
 
     /// Starts a server on a free port.
     pub fn spawn(&self, variables: &[(&str, &str)]) -> Server {
-        let bind = free_address();
-        let variables = [&[("BIND", bind.as_str()), ("WORKERS", "1")], variables].concat();
-        Server { program: Program::start(self.command(&[], &variables), ""), bind }
+        self.spawn_at(&free_address(), variables)
+    }
+
+    /// Starts a server on this address, where another has been.
+    pub fn spawn_at(&self, bind: &str, variables: &[(&str, &str)]) -> Server {
+        let variables = [&[("BIND", bind), ("WORKERS", "1")], variables].concat();
+        Server { program: Program::start(self.command(&[], &variables), ""), bind: bind.to_owned() }
+    }
+
+    /// The texts of a column, or of several put together.
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        use sqlx::{AssertSqlSafe, Connection};
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self.database.engine {
+            Engine::Sqlite => {
+                let mut connection = sqlx::SqliteConnection::connect(&self.url()).await.unwrap();
+                sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
+            }
+            Engine::Postgres => {
+                let mut connection = sqlx::PgConnection::connect(&self.database.url).await.unwrap();
+                sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
+            }
+        }
     }
 
     /// Changes the database behind the program's back, which must not run.
@@ -284,9 +304,14 @@ impl Server {
         out.lines().find_map(|line| line.trim().strip_prefix("password:").map(|password| password.trim().to_owned()))
     }
 
+    /// Ends it as a power cut does: SIGKILL, and no word.
+    pub fn kill(self) {
+        drop(self);
+    }
+
     /// Ends it as an operator does.
     #[track_caller]
-    fn stop(self) -> Outcome {
+    pub fn stop(self) -> Outcome {
         self.program.signal("TERM");
         self.program.outcome().expect(0)
     }

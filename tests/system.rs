@@ -7,6 +7,7 @@ mod access;
 mod contracts;
 mod conventions;
 mod customers;
+mod faults;
 mod main_job;
 mod payments;
 mod phone_numbers;
