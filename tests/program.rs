@@ -47,9 +47,9 @@ macro_rules! program {
         }
     )+};
 }
-use program;
+pub(crate) use program;
 
-fn run(engine: Engine, scene: impl AsyncFn(&Place)) {
+pub fn run(engine: Engine, scene: impl AsyncFn(&Place)) {
     let Some(database) = TestDatabase::empty(engine) else { return };
     actix_web::rt::System::new().block_on(async {
         let place = Place::new(database);
@@ -59,7 +59,7 @@ fn run(engine: Engine, scene: impl AsyncFn(&Place)) {
 }
 
 /// A folder to run in, and an empty database. On SQLite that is the default one, `data/crm.db` in the folder.
-struct Place {
+pub struct Place {
     folder: TempDir,
     database: TestDatabase,
 }
@@ -77,8 +77,16 @@ impl Place {
         }
     }
 
-    fn file(&self, path: &str) -> PathBuf {
+    pub fn file(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
+    }
+
+    /// Where the database is, in the words of `DATABASE_URL`.
+    pub fn url(&self) -> String {
+        match self.database.engine {
+            Engine::Sqlite => format!("sqlite://{}", self.file("data/crm.db").display()),
+            Engine::Postgres => self.database.url.clone(),
+        }
     }
 
     /// The command with these arguments, and these variables and no others.
@@ -89,7 +97,7 @@ impl Place {
     }
 
     /// Runs a command to its end.
-    fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Outcome {
+    pub fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Outcome {
         Program::start(self.command(arguments, variables), "").outcome()
     }
 
@@ -99,26 +107,46 @@ impl Place {
     }
 
     /// Starts a server on a free port and waits until it is ready.
-    async fn serve(&self, variables: &[(&str, &str)]) -> Server {
+    pub async fn serve(&self, variables: &[(&str, &str)]) -> Server {
         let server = self.spawn(variables);
         server.is_ready().await;
         server
     }
 
     /// Starts a server whose administrator has the tests' password.
-    async fn serve_with_password(&self, variables: &[(&str, &str)]) -> Server {
+    pub async fn serve_with_password(&self, variables: &[(&str, &str)]) -> Server {
         self.serve(&[&[("ADMIN_PASSWORD", PASSWORD)], variables].concat()).await
     }
 
     /// Starts a server on a free port.
-    fn spawn(&self, variables: &[(&str, &str)]) -> Server {
-        let bind = free_address();
-        let variables = [&[("BIND", bind.as_str()), ("WORKERS", "1")], variables].concat();
-        Server { program: Program::start(self.command(&[], &variables), ""), bind }
+    pub fn spawn(&self, variables: &[(&str, &str)]) -> Server {
+        self.spawn_at(&free_address(), variables)
+    }
+
+    /// Starts a server on this address, where another has been.
+    pub fn spawn_at(&self, bind: &str, variables: &[(&str, &str)]) -> Server {
+        let variables = [&[("BIND", bind), ("WORKERS", "1")], variables].concat();
+        Server { program: Program::start(self.command(&[], &variables), ""), bind: bind.to_owned() }
+    }
+
+    /// The texts of a column, or of several put together.
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        use sqlx::{AssertSqlSafe, Connection};
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self.database.engine {
+            Engine::Sqlite => {
+                let mut connection = sqlx::SqliteConnection::connect(&self.url()).await.unwrap();
+                sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
+            }
+            Engine::Postgres => {
+                let mut connection = sqlx::PgConnection::connect(&self.database.url).await.unwrap();
+                sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
+            }
+        }
     }
 
     /// Changes the database behind the program's back, which must not run.
-    async fn execute(&self, sql: &str) {
+    pub async fn execute(&self, sql: &str) {
         use sqlx::{AssertSqlSafe, Connection};
         let sql = AssertSqlSafe(sql.to_owned());
         match self.database.engine {
@@ -187,10 +215,10 @@ struct Program {
 
 /// How a program ended, and what it said.
 #[derive(Debug)]
-struct Outcome {
-    status: ExitStatus,
-    out: String,
-    err: String,
+pub struct Outcome {
+    pub status: ExitStatus,
+    pub out: String,
+    pub err: String,
 }
 
 impl Program {
@@ -228,25 +256,25 @@ impl Drop for Program {
 
 impl Outcome {
     #[track_caller]
-    fn expect(self, code: i32) -> Self {
+    pub fn expect(self, code: i32) -> Self {
         assert_eq!((self.status.code(), self.status.signal()), (Some(code), None), "{self:?}");
         self
     }
 }
 
 /// A server in a process of its own.
-struct Server {
+pub struct Server {
     program: Program,
-    bind: String,
+    pub bind: String,
 }
 
 impl Server {
-    fn base(&self) -> String {
+    pub fn base(&self) -> String {
         format!("http://{}", self.bind)
     }
 
     /// Waits until it can serve.
-    async fn is_ready(&self) {
+    pub async fn is_ready(&self) {
         let client = Client::new(&self.base(), None);
         let end = Instant::now() + PATIENCE;
         loop {
@@ -266,7 +294,7 @@ impl Server {
     }
 
     /// The first administrator, whose password is the tests'.
-    async fn admin(&self) -> Client {
+    pub async fn admin(&self) -> Client {
         self.sign_in("admin", PASSWORD).await
     }
 
@@ -276,9 +304,14 @@ impl Server {
         out.lines().find_map(|line| line.trim().strip_prefix("password:").map(|password| password.trim().to_owned()))
     }
 
+    /// Ends it as a power cut does: SIGKILL, and no word.
+    pub fn kill(self) {
+        drop(self);
+    }
+
     /// Ends it as an operator does.
     #[track_caller]
-    fn stop(self) -> Outcome {
+    pub fn stop(self) -> Outcome {
         self.program.signal("TERM");
         self.program.outcome().expect(0)
     }

@@ -78,6 +78,16 @@ impl Client {
         Reply::read(asked, request.send().await.unwrap()).await
     }
 
+    /// The answer, if there is one: the server may die in between.
+    pub async fn attempt(&self, method: Method, path: &str, body: &Value) -> Option<Reply> {
+        let asked = format!("{method} {path} {body}");
+        let response = self.request(method, path).json(body).send().await.ok()?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.ok()?;
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Some(Reply { status, headers, text, body, asked })
+    }
+
     pub async fn get(&self, path: &str) -> Reply {
         self.send(Method::GET, path, None).await
     }

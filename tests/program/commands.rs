@@ -102,7 +102,7 @@ fn what_cannot_be_read_as_a_command_ends_with_code_two() {
         assert!(outcome.err.contains("Usage: ") && outcome.out.is_empty(), "{outcome:?}");
     }
     let help = place.run(&["--help"], &[]).expect(0);
-    for command in ["serve", "migrate", "create-user", "seed", "openapi", "verify", "health"] {
+    for command in ["serve", "migrate", "create-user", "seed", "simulate", "openapi", "verify", "health"] {
         assert!(help.out.lines().any(|line| line.trim_start().starts_with(command)), "{command} is not in {}", help.out);
     }
     assert_eq!(place.run(&["--version"], &[]).expect(0).out.split(' ').next(), Some("telecom-crm"));

@@ -46,7 +46,7 @@ pub async fn edit(
     Ok(contract)
 }
 
-/// Places a hold by hand. Errors: `contract_not_running`, `hold_present`.
+/// Places a hold by hand, once what began before it is settled. Errors: `contract_not_running`, `hold_present`.
 pub async fn suspend(
     tx: &mut Tx,
     context: &Context,
@@ -55,6 +55,7 @@ pub async fn suspend(
     input: &SuspendInput,
 ) -> Result<Contract> {
     let mut contract = contracts::load(tx, id).await?;
+    settle::catch_up(tx, context, granted.actor(), &mut contract).await?;
     contracts::place_hold(tx, context, granted.actor(), &mut contract, input.reason.into(), input.note.as_deref()).await?;
     Ok(contract)
 }

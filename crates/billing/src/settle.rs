@@ -62,6 +62,15 @@ pub async fn settle(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mu
     }
 }
 
+/// Settles a line that is about to be held or ended: a period that has begun while it was served is due, also where the nightly
+/// run has not come to it yet, or was missed. A line that is not served has nothing to begin.
+pub async fn catch_up(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract) -> Result<()> {
+    match contract.status {
+        ContractStatus::Active => settle(tx, context, actor, contract, Service::Unbroken).await,
+        ContractStatus::Draft | ContractStatus::Suspended | ContractStatus::Terminated => Ok(()),
+    }
+}
+
 async fn hold_debt(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract, in_debt: bool) -> Result<()> {
     match (in_debt, contract.is_held(HoldReason::Debt)) {
         (true, false) => contracts::place_hold(tx, context, actor, contract, HoldReason::Debt, None).await,
@@ -104,6 +113,7 @@ async fn charge_ended(tx: &mut Tx, context: &Context, actor: &Actor, contract: &
 /// Ends the running period today. A postpaid one is charged for the days used, in proportion, rounded half-even.
 pub async fn end_period(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract) -> Result<()> {
     let today = context.today();
+    catch_up(tx, context, actor, contract).await?;
     let Some(mut period) = store::newest(tx, contract.id).await? else { return Ok(()) };
     if period.charged_at.is_none() && !period.is_running(today) {
         settle(tx, context, actor, contract, Service::Unbroken).await?;

@@ -1,7 +1,7 @@
 //! SIM cards whose state moves their contract, and with it what is due (SPEC 5.3, 7.4).
 //!
 //! A contract is active exactly while its card is (SPEC 14.3). So hold `no_sim` is on a contract exactly while its card is
-//! blocked or it has none, and a line that comes back from it is settled as from any other hold.
+//! blocked or it has none; what began before is settled before, and a line that comes back is settled as from any other hold.
 
 use acl::{Granted, perm};
 use contracts::{Contract, ContractStatus, HoldReason};
@@ -23,7 +23,10 @@ pub async fn block_sim(
     input: &SimBlockInput,
 ) -> Result<Sim> {
     let contract_id = sims::contract_of(tx, id).await?;
-    let contract = held(tx, contract_id).await?;
+    let mut contract = held(tx, contract_id).await?;
+    if let Some(contract) = &mut contract {
+        settle::catch_up(tx, context, granted.actor(), contract).await?;
+    }
     sims::block(tx, context, granted, id, contract_id, &input.reason).await?;
     if let Some(mut contract) = contract {
         contracts::place_hold(tx, context, granted.actor(), &mut contract, HoldReason::NoSim, Some(&input.reason)).await?;
@@ -58,7 +61,10 @@ pub async fn deactivate_sim(
 ) -> Result<Sim> {
     let contract_id = sims::contract_of(tx, id).await?;
     match held(tx, contract_id).await? {
-        Some(mut contract) => contracts::lose_sim(tx, context, granted, &mut contract, id, &input.why()).await?,
+        Some(mut contract) => {
+            settle::catch_up(tx, context, granted.actor(), &mut contract).await?;
+            contracts::lose_sim(tx, context, granted, &mut contract, id, &input.why()).await?;
+        }
         // nobody's card: its state says why not
         None => drop(sims::deactivate(tx, context, granted, id, None, &input.why()).await?),
     }

@@ -49,6 +49,7 @@ pub async fn suspend(
 ) -> Result<Customer> {
     of_customer::lock(tx, id).await?;
     let customer = customers::load(tx, id).await?;
+    catch_up(tx, context, granted, id).await?;
     let customer = customers::suspend(tx, context, granted, &customer, &input.reason).await?;
     hold(tx, context, granted, &customer, &input.reason).await
 }
@@ -65,8 +66,19 @@ pub async fn block(
 ) -> Result<Customer> {
     of_customer::lock(tx, id).await?;
     let customer = customers::load(tx, id).await?;
+    catch_up(tx, context, granted, id).await?;
     let customer = customers::block(tx, context, granted, &customer, &input.reason).await?;
     hold(tx, context, granted, &customer, &input.reason).await
+}
+
+/// Settles lines on which a period has begun that was not charged yet, as many as one transaction bears; on those beyond, the
+/// period begins when they come back.
+async fn catch_up(tx: &mut Tx, context: &Context, granted: &Granted<perm::CustomersWrite>, id: CustomerId) -> Result<()> {
+    for due in store::without_period(tx, id, context.today(), MOST_PERIODS).await? {
+        let mut contract = contracts::load(tx, due).await?;
+        settle::catch_up(tx, context, granted.actor(), &mut contract).await?;
+    }
+    Ok(())
 }
 
 async fn hold(

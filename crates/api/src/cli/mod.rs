@@ -4,6 +4,7 @@ mod health;
 mod log;
 mod seed;
 mod serve;
+pub mod simulate;
 mod users;
 pub mod verify;
 
@@ -36,6 +37,8 @@ enum Command {
     CreateUser(users::CreateUser),
     /// Fill the database with realistic people, SIMs, contracts, payments and tickets.
     Seed(seed::Seed),
+    /// Live through months of an operator's life on a clock of its own, and check every amount.
+    Simulate(simulate::Simulate),
     /// Print the OpenAPI document.
     Openapi,
     /// Check every invariant of money, states and the audit trail.
@@ -89,6 +92,7 @@ async fn run(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Migrate => app::connect(&settings).await?.patient().migrate(&settings.database_url).await?,
         Command::CreateUser(arguments) => arguments.run(opened(settings).await?).await?,
         Command::Seed(arguments) => arguments.run(opened(settings).await?).await?,
+        Command::Simulate(arguments) => return arguments.run(&settings).await,
         Command::Openapi => {}
         Command::Verify => return verify::run(&settings).await,
         Command::Health => return Ok(health::run(&settings).await),

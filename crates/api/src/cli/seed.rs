@@ -4,13 +4,13 @@
 //! is written whole in one transaction: whenever it is stopped, what is there satisfies every rule.
 
 mod complaints;
-mod dice;
+pub(super) mod dice;
 mod history;
 mod names;
 mod offers;
 mod people;
 mod plan;
-mod progress;
+pub(super) mod progress;
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
@@ -34,7 +34,7 @@ use self::{
 use crate::app::Opened;
 
 /// The tables that must be empty, because what is written is unique only by itself.
-const ANYTHING_THERE: Sql = Sql::new(
+pub(super) const ANYTHING_THERE: Sql = Sql::new(
     "SELECT CAST((SELECT COUNT(*) FROM (SELECT id FROM customers LIMIT 1) AS customer) + (SELECT COUNT(*) FROM (SELECT id FROM tariffs LIMIT 1) AS tariff) \
      + (SELECT COUNT(*) FROM (SELECT id FROM numbers LIMIT 1) AS number) + (SELECT COUNT(*) FROM (SELECT id FROM sims LIMIT 1) AS sim) AS BIGINT)",
 );
@@ -78,7 +78,7 @@ impl Seed {
         }
         let plan = Arc::new(self.plan(&db, &context).await?);
         let customers = u64::from(self.customers);
-        let mut progress = Progress::new(customers);
+        let mut progress = Progress::new(customers, "customers");
         let mut written = Written::default();
         let mut next = put_together(&plan, 0, customers);
         for batch_number in 0..customers.div_ceil(BATCH) {

@@ -1,0 +1,58 @@
+//! What there is to buy, with every price that it ever had.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use kernel::id::{OptionId, TariffId};
+
+/// A tariff and options, by their places in the [`Market`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The tariff.
+    pub tariff: usize,
+    /// The options.
+    pub options: BTreeSet<usize>,
+}
+
+/// A tariff.
+#[derive(Clone, Debug)]
+pub struct Tariff {
+    /// Its id.
+    pub id: TariffId,
+    /// Whether a period is paid for when it begins.
+    pub is_prepaid: bool,
+    /// Its prices in minor units, by the day from which they hold.
+    pub fees: BTreeMap<NaiveDate, i64>,
+}
+
+/// An option.
+#[derive(Clone, Debug)]
+pub struct Extra {
+    /// Its id.
+    pub id: OptionId,
+    /// Its present price in minor units.
+    pub fee: i64,
+    /// The tariffs that it goes with.
+    pub tariffs: BTreeSet<usize>,
+}
+
+/// All tariffs and options.
+#[derive(Clone, Debug, Default)]
+pub struct Market {
+    /// The tariffs.
+    pub tariffs: Vec<Tariff>,
+    /// The options.
+    pub options: Vec<Extra>,
+}
+
+impl Market {
+    /// What a tariff costs on a day.
+    pub fn fee_on(&self, tariff: usize, day: NaiveDate) -> i64 {
+        self.tariffs[tariff].fees.range(..=day).next_back().map_or(0, |(_, fee)| *fee)
+    }
+
+    /// Whether the options go with the tariff.
+    pub fn fits(&self, plan: &Plan) -> bool {
+        plan.options.iter().all(|option| self.options[*option].tariffs.contains(&plan.tariff))
+    }
+}
