@@ -35,6 +35,8 @@ CREATE INDEX tickets_category ON tickets (category, created_at, id);
 CREATE INDEX tickets_priority ON tickets (priority_rank, id);
 CREATE INDEX tickets_priority_created_at ON tickets (priority_rank, created_at, id);
 CREATE INDEX tickets_assigned_to ON tickets (assigned_to, due_at, id);
+CREATE INDEX tickets_assigned_to_created_at ON tickets (assigned_to, created_at, id);
+CREATE INDEX tickets_assigned_to_priority ON tickets (assigned_to, priority_rank, id);
 CREATE INDEX tickets_created_at ON tickets (created_at, id);
 CREATE INDEX tickets_due_at ON tickets (due_at, id);
 -- what is open is little beside what is over: the queues are read from these alone

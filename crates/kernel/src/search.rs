@@ -171,35 +171,44 @@ impl Source {
         if !sought.words.iter().any(|word| length(word) >= least) {
             return Vec::new();
         }
-        let mut conditions = Vec::new();
-        for word in &sought.words {
-            match engine {
-                Engine::Postgres => {
-                    let escaped = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-                    let patterns = match beginning {
-                        true => vec![format!("%\n{escaped}%"), format!("% {escaped}%")],
-                        false => vec![format!("%{escaped}%")],
-                    };
-                    let alternatives = patterns.into_iter().map(|pattern| {
-                        args.push(pattern.into());
-                        format!("{table}.search_text LIKE ${}", args.len())
-                    });
-                    conditions.push(format!("({})", alternatives.collect::<Vec<_>>().join(" OR ")));
-                }
-                Engine::Sqlite if length(word) < least => {
-                    args.push(word.clone().into());
-                    conditions.push(format!("instr({table}.search_text, ${}) > 0", args.len()));
-                }
-                Engine::Sqlite => {
-                    let quoted = word.replace('"', "\"\"");
-                    let phrase = if beginning { format!("\"\n{quoted}\" OR \" {quoted}\"") } else { format!("\"{quoted}\"") };
-                    args.push(phrase.into());
-                    conditions.push(format!("{table}.id IN (SELECT rowid FROM {table}_search WHERE {table}_search MATCH ${})", args.len()));
-                }
-            }
+        match engine {
+            Engine::Postgres => sought.words.iter().map(|word| like(table, word, beginning, args)).collect(),
+            Engine::Sqlite => matched(table, &sought.words, (beginning, least), args),
         }
-        conditions
     }
+}
+
+/// That a word stands somewhere, or begins a word or a field.
+fn like(table: &str, word: &str, beginning: bool, args: &mut Vec<Arg>) -> String {
+    let escaped = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let patterns = match beginning {
+        true => vec![format!("%\n{escaped}%"), format!("% {escaped}%")],
+        false => vec![format!("%{escaped}%")],
+    };
+    let alternatives = patterns.into_iter().map(|pattern| {
+        args.push(pattern.into());
+        format!("{table}.search_text LIKE ${}", args.len())
+    });
+    format!("({})", alternatives.collect::<Vec<_>>().join(" OR "))
+}
+
+/// The same for all words of at least so many letters, by one look into the trigram table; shorter ones are looked for in the
+/// rows that it finds.
+fn matched(table: &str, words: &[String], (beginning, least): (bool, usize), args: &mut Vec<Arg>) -> Vec<String> {
+    let (long, short): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| word.chars().count() >= least);
+    let phrases = long.into_iter().map(|word| {
+        let quoted = word.replace('"', "\"\"");
+        if beginning { format!("(\"\n{quoted}\" OR \" {quoted}\")") } else { format!("\"{quoted}\"") }
+    });
+    args.push(phrases.collect::<Vec<_>>().join(" AND ").into());
+    // where nothing is left out afterwards, no more need be found than are looked at
+    let most = if short.is_empty() { format!(" LIMIT {MOST_CANDIDATES}") } else { String::new() };
+    let found = format!("{table}.id IN (SELECT rowid FROM {table}_search WHERE {table}_search MATCH ${}{most})", args.len());
+    let filters = short.into_iter().map(|word| {
+        args.push(word.clone().into());
+        format!("instr({table}.search_text, ${}) > 0", args.len())
+    });
+    [found].into_iter().chain(filters).collect()
 }
 
 /// The best `most` of what was found, best first; of equals the kind that comes first, and of those the newest.
