@@ -1,7 +1,9 @@
 //! The command-line tool (SPEC 1.7).
 
+mod billing;
 mod health;
 mod log;
+mod progress;
 mod seed;
 mod serve;
 mod users;
@@ -36,6 +38,8 @@ enum Command {
     CreateUser(users::CreateUser),
     /// Fill the database with realistic people, SIMs, contracts, payments and tickets.
     Seed(seed::Seed),
+    /// Charge what is due.
+    Billing(billing::Billing),
     /// Print the OpenAPI document.
     Openapi,
     /// Check every invariant of money, states and the audit trail.
@@ -89,6 +93,7 @@ async fn run(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Migrate => app::connect(&settings).await?.patient().migrate(&settings.database_url).await?,
         Command::CreateUser(arguments) => arguments.run(opened(settings).await?).await?,
         Command::Seed(arguments) => arguments.run(opened(settings).await?).await?,
+        Command::Billing(arguments) => return arguments.run(opened(settings).await?).await,
         Command::Openapi => {}
         Command::Verify => return verify::run(&settings).await,
         Command::Health => return Ok(health::run(&settings).await),

@@ -10,7 +10,6 @@ mod names;
 mod offers;
 mod people;
 mod plan;
-mod progress;
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
@@ -29,8 +28,8 @@ use self::{
     dice::Calendar,
     people::People,
     plan::{BATCH, Batch, FirstIds, Plan},
-    progress::Progress,
 };
+use super::progress::Progress;
 use crate::app::Opened;
 
 /// The tables that must be empty, because what is written is unique only by itself.
@@ -78,7 +77,7 @@ impl Seed {
         }
         let plan = Arc::new(self.plan(&db, &context).await?);
         let customers = u64::from(self.customers);
-        let mut progress = Progress::new(customers);
+        let mut progress = Progress::new(customers, "customers");
         let mut written = Written::default();
         let mut next = put_together(&plan, 0, customers);
         for batch_number in 0..customers.div_ceil(BATCH) {

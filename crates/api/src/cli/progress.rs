@@ -7,18 +7,19 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Shows on standard error how far it has come.
 pub struct Progress {
     total: u64,
+    what: &'static str,
     tenths: u64,
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    /// Nothing of `total` yet.
-    pub fn new(total: u64) -> Self {
+    /// Nothing of `total` of these yet.
+    pub fn new(total: u64, what: &'static str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} customers, {eta} left");
+            let style = ProgressStyle::with_template(&format!("{{bar:40}} {{human_pos}}/{{human_len}} {what}, {{eta}} left"));
             ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Self { total, tenths: 0, bar }
+        Self { total, what, tenths: 0, bar }
     }
 
     /// So much of it.
@@ -30,7 +31,7 @@ impl Progress {
         let tenths = done * 10 / self.total.max(1);
         if tenths > self.tenths {
             self.tenths = tenths;
-            eprintln!("{}%: {done} of {} customers", tenths * 10, self.total);
+            eprintln!("{}%: {done} of {} {}", tenths * 10, self.total, self.what);
         }
     }
 
