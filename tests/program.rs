@@ -1,5 +1,6 @@
 //! The program itself, started as its operators start it (SPEC 1.3, 1.4, 1.7, 13.1, 13.2).
 
+mod billing;
 mod commands;
 mod quickstart;
 mod serving;

@@ -46,6 +46,8 @@ pub fn tried(ids: &BTreeMap<&str, i64>) -> Vec<Tried> {
         ("/payments", "refund_of", id("refunded"), "refund_of", none()),
         ("/payments/pending", "contract", id("contract"), "contract_id", none()),
         words("/payments/pending", "payment_method", "card", "payment_method", "cash"),
+        words("/billing/runs", "state", "finished", "state", "failed"),
+        words("/billing/runs", "dry_run", "true", "dry_run", ""),
         words("/tickets", "status", "new", "status", "closed"),
         words("/tickets", "category", "sim", "category", "other"),
         words("/tickets", "priority", "critical", "priority", ""),

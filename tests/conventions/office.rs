@@ -164,6 +164,15 @@ pub async fn furnish(app: &App) -> Client {
         }
         pass(app, n);
     }
+    // dry runs and real ones, of which the last has yet to be worked on
+    for (n, day) in ["30", "31", "30", "29", "31", "30", "31"].into_iter().enumerate() {
+        let one = json!({"date": format!("2026-01-{day}"), "dry_run": n % 3 == 1});
+        admin.post("/billing/runs", one).await.expect(202);
+        if n < 6 {
+            api::runs::work_off(&app.state).await.unwrap();
+        }
+        pass(app, n);
+    }
     app.advance(TimeDelta::seconds(1));
     app.execute("UPDATE tickets SET due_at = created_at WHERE subject = 'Просрочено'").await;
     for n in 0..5 {

@@ -10,7 +10,7 @@ fn place() -> Place {
 }
 
 /// Every variable with a value that it cannot have.
-const WRONG: [(&str, &str); 33] = [
+const WRONG: [(&str, &str); 34] = [
     ("ACCESS_TOKEN_MINUTES", "soonish"),
     ("ADMIN_PASSWORD", "hunter2"),
     ("ATTACHMENTS_S3_ENDPOINT", "gopher://s3"),
@@ -18,6 +18,7 @@ const WRONG: [(&str, &str); 33] = [
     ("ATTACHMENTS_S3_REGION", "The Moon"),
     ("ATTACHMENTS_S3_SECRET_KEY", "hunter2"),
     ("ATTACHMENTS_URL", "ftp://files"),
+    ("BILLING_TIME", "at night"),
     ("BIND", "everywhere"),
     ("BODY_SECONDS", "0"),
     ("CORS_ALLOWED_ORIGINS", "javascript:alert"),

@@ -283,6 +283,7 @@ impl Office<'_> {
             ("POST", "/contracts/{id}/deduct_balance") => {
                 post(&format!("/contracts/{}/deduct_balance", self.running().await), json!({"amount": "5.00", "description": "ошибка"}))
             }
+            ("POST", "/billing/runs") => post(path, json!({"dry_run": true})),
             ("POST", "/payments/corrections") => {
                 post(path, json!({"contract_id": self.running().await, "amount": "-5.00", "reason": "ошибка"}))
             }

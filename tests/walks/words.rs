@@ -10,11 +10,12 @@ use kernel::{
 
 /// Every code that a problem may have.
 pub fn codes() -> Vec<Code> {
-    let tables: [&[Code]; 10] = [
+    let tables: [&[Code]; 11] = [
         common::ALL,
         acl::refusal::ALL,
         billing::subscribers::refusal::ALL,
         billing::refusal::ALL,
+        billing::run::refusal::ALL,
         contracts::refusal::ALL,
         customers::refusal::ALL,
         payments::refusal::ALL,

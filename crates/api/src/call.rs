@@ -280,6 +280,13 @@ impl Answer {
         Ok(answer)
     }
 
+    /// 202 with something that goes on after the answer, and where to watch it.
+    pub fn accepted(location: String, resource: &impl Serialize) -> Result<Self> {
+        let mut answer = Self::json(StatusCode::ACCEPTED, resource)?;
+        answer.location = Some(format!("/api/v1/{location}"));
+        Ok(answer)
+    }
+
     /// The same, saying more than the resource: tag and location stay those of the resource alone.
     pub fn saying(mut self, body: &impl Serialize) -> Result<Self> {
         self.body = serde_json::to_vec(body).map_err(Error::internal)?;

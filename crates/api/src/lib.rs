@@ -14,6 +14,7 @@ pub mod idempotency;
 pub mod openapi;
 pub mod problem;
 pub mod routes;
+pub mod runs;
 pub mod settings;
 pub mod state;
 mod unread;

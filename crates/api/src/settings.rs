@@ -13,7 +13,7 @@ use std::{
 };
 
 use acl::Secret;
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use chrono_tz::Tz;
 use ipnet::IpNet;
 use kernel::{
@@ -48,6 +48,8 @@ pub struct Settings {
     pub admin_password: Option<Secret>,
     /// What rules depend on.
     pub policy: Arc<Policy>,
+    /// When the run of each day begins, where the operator is; `None` never begins one.
+    pub billing_time: Option<NaiveTime>,
     /// The address clients know the server by; `None` takes it from each request.
     pub public_url: Option<String>,
     /// Proxies whose forwarded-for headers count.
@@ -201,6 +203,12 @@ impl Settings {
             admin_username: from.text("ADMIN_USERNAME").unwrap_or("admin").to_owned(),
             admin_password: from.secret("ADMIN_PASSWORD", "at least 10 characters", 10),
             policy: Arc::new(policy),
+            billing_time: from.parsed(
+                "BILLING_TIME",
+                "a time of day, such as 02:00, or off",
+                billing_time,
+                NaiveTime::from_hms_opt(2, 0, 0),
+            ),
             public_url: from.parsed("PUBLIC_URL", "a URL, such as https://crm.example.com", |text| web_origin(text).map(Some), None),
             trusted_proxies: from.listed("TRUSTED_PROXIES", "addresses or networks, such as 10.0.0.0/8, separated by commas", network),
             cors_allowed_origins: from.listed(
@@ -288,6 +296,14 @@ fn log_filter(text: &str) -> Option<String> {
     text.split(',').all(|item| right(item.trim())).then(|| text.to_owned())
 }
 
+/// A time of day as a clock shows it, or `off`.
+fn billing_time(text: &str) -> Option<Option<NaiveTime>> {
+    match text {
+        "off" => Some(None),
+        text => NaiveTime::parse_from_str(text, "%H:%M").ok().filter(|time| time.format("%H:%M").to_string() == text).map(Some),
+    }
+}
+
 fn parse_text<T: FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
 }
@@ -368,6 +384,16 @@ mod tests {
         assert_eq!(missing.iter().map(|wrong| wrong.name).collect::<Vec<_>>(), ["ATTACHMENTS_S3_KEY_ID", "ATTACHMENTS_S3_SECRET_KEY"]);
         for wrong in ["s3://", "s3://A_B", "/srv/files", "file://", "ftp://files"] {
             assert_eq!(read(&[&[("ATTACHMENTS_URL", wrong)][..], &keys].concat()).unwrap_err()[0].name, "ATTACHMENTS_URL", "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_daily_run_has_a_time_or_is_off() {
+        let time = |text: &str| read(&[("BILLING_TIME", text)]).map(|settings| settings.billing_time).ok();
+        let at = |hour, minute| Some(NaiveTime::from_hms_opt(hour, minute, 0));
+        assert_eq!((time(""), time("off"), time("00:30"), time("23:59")), (at(2, 0), Some(None), at(0, 30), at(23, 59)));
+        for wrong in ["2:00", "24:00", "02:60", "02:00:00", "2 am", "never"] {
+            assert_eq!(time(wrong), None, "{wrong}");
         }
     }
 

@@ -6,7 +6,7 @@ use acl::{Access, Secret, audit::ReadLog};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use kernel::{Clock, Context, Error, Origin, Result, db::Db};
 
-use crate::{files::Files, settings::Settings};
+use crate::{files::Files, runs::Runs, settings::Settings};
 
 /// The program's parts, made once.
 pub struct State {
@@ -22,6 +22,8 @@ pub struct State {
     pub clock: Clock,
     /// What was set.
     pub settings: Settings,
+    /// Billing runs that this instance is to work on.
+    pub runs: Runs,
     /// Keys that seal stored answers: the present one, and the one before.
     pub seals: Vec<Secret>,
     sign_ins: DefaultKeyedRateLimiter<IpAddr>,
@@ -31,7 +33,7 @@ impl State {
     /// Puts the parts together.
     pub fn new(db: Db, access: Access, files: Files, clock: Clock, settings: Settings, seals: Vec<Secret>) -> Arc<Self> {
         let sign_ins = RateLimiter::keyed(Quota::per_minute(settings.sign_ins_per_minute));
-        Arc::new(Self { db, access, reads: ReadLog::default(), files, clock, settings, seals, sign_ins })
+        Arc::new(Self { db, access, reads: ReadLog::default(), files, clock, settings, runs: Runs::default(), seals, sign_ins })
     }
 
     /// The surroundings of a use case that begins now.

@@ -10,14 +10,13 @@ use kernel::{
     id::{ContractId, TariffId},
 };
 use serde::{Deserialize, Serialize};
-use tariffs::{OptionIds, TariffVersion};
+use tariffs::OptionIds;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    charge::{Service, available, beginning, start_of_next},
-    period::days,
+    charge::{Service, available},
+    due::{Book, Step, step},
     store::{self, PeriodRow},
-    terms::{OptionFees, Terms, still_fits},
 };
 
 /// Periods that are shown unless told otherwise, and at most.
@@ -106,15 +105,9 @@ pub async fn preview(
     let contract = contracts::read(conn, id).await?;
     let today = context.today();
     let newest = store::newest(conn, id).await?;
-    let planned = contract.has_planned_change();
-    let fits = !planned || still_fits(conn, &contract.plan(), &contract.next_plan()).await?;
-    let plan = if fits { contract.next_plan() } else { contract.plan() };
-    let first = newest.as_ref().map_or(today, |period| period.period_end.min(today));
     // the periods that are missed come first, so this is the latest day that any of them begins
     let last = today.checked_add_months(Months::new(25)).unwrap_or(today);
-    let versions = tariffs::versions_between(conn, plan.tariff_id, first, last).await?;
-    let option_fees = OptionFees::of(&tariffs::options::prices(conn, &plan.options).await?);
-    let book = Book { plan, versions, option_fees };
+    let book = Book::read(conn, &contract, newest.as_ref(), (today, last)).await?;
     Ok(Preview {
         contract_id: id,
         balance: contract.balance,
@@ -122,20 +115,6 @@ pub async fn preview(
         holds: contract.holds.clone(),
         charges: foresee(&contract, newest, &book, today, months)?,
     })
-}
-
-/// What periods to come are charged by.
-struct Book {
-    plan: Plan,
-    versions: Vec<TariffVersion>,
-    option_fees: OptionFees,
-}
-
-impl Book {
-    fn terms(&self, day: NaiveDate) -> Option<Terms> {
-        let version = *self.versions.iter().rev().find(|version| version.effective_from <= day)?;
-        Some(Terms { version, option_fees: self.option_fees.clone() })
-    }
 }
 
 fn foresee(contract: &Contract, newest: Option<PeriodRow>, book: &Book, today: NaiveDate, months: usize) -> Result<Vec<Foreseen>> {
@@ -156,42 +135,33 @@ fn foresee(contract: &Contract, newest: Option<PeriodRow>, book: &Book, today: N
     // what runs now is charged by the plan that is in force, what comes later by the next
     let mut plan = contract.plan();
     let held = contract.holds.0.iter().any(|hold| *hold != HoldReason::Debt);
+    let mut day = today;
     while charges.len() < months {
-        if let Some(period) = newest.as_mut().filter(|period| period.charged_at.is_none()) {
-            let amount = period.amount()?;
-            contract.balance = contract.balance.subtract(amount)?;
-            let is_covered = available(&contract)? >= Money::ZERO;
-            charges.push(foreseen(period, &plan, period.period_end.max(today), amount, &contract, is_covered));
-            period.charged_at = Some(contract.created_at);
-            continue;
+        match step(&contract, newest.as_ref(), service, day, book)? {
+            Step::Charge(amount) => {
+                let Some(period) = &mut newest else { break };
+                contract.balance = contract.balance.subtract(amount)?;
+                let is_covered = available(&contract)? >= Money::ZERO;
+                charges.push(foreseen(period, &plan, day, amount, &contract, is_covered));
+                period.charged(amount, contract.created_at);
+            }
+            // as if the line were served until it ends
+            Step::Wait { .. } => day = newest.as_ref().map_or(day, |period| period.period_end),
+            Step::Begin { .. } if held => break,
+            Step::Begin { next, .. } => {
+                let mut period = PeriodRow::begun(&contract, &next);
+                plan = book.plan.clone();
+                contract.billing_day = Some(i64::from(next.billing_day));
+                if next.terms.is_prepaid() {
+                    let is_covered = available(&contract)? >= next.whole_fee;
+                    contract.balance = contract.balance.subtract(next.whole_fee)?;
+                    charges.push(foreseen(&period, &plan, day, next.whole_fee, &contract, is_covered));
+                    period.charged(next.whole_fee, contract.created_at);
+                }
+                newest = Some(period);
+                service = Service::Unbroken;
+            }
         }
-        let day = newest.as_ref().map_or(today, |period| period.period_end.max(today));
-        let start = start_of_next(newest.as_ref(), service, day);
-        let Some(terms) = book.terms(start).filter(|_| !held) else { break };
-        let next = beginning(&contract, service, start, terms)?;
-        let mut period = PeriodRow {
-            contract_id: contract.id,
-            period_start: next.start,
-            period_end: next.end,
-            tariff_version_id: next.terms.version.id,
-            option_fees: next.terms.option_fees.clone(),
-            whole_fee: next.whole_fee,
-            whole_days: days(next.start, next.end),
-            fee: None,
-            credited: Money::ZERO,
-            payment_id: None,
-            charged_at: None,
-        };
-        plan = book.plan.clone();
-        contract.billing_day = Some(i64::from(next.billing_day));
-        if next.terms.is_prepaid() {
-            let is_covered = available(&contract)? >= next.whole_fee;
-            contract.balance = contract.balance.subtract(next.whole_fee)?;
-            charges.push(foreseen(&period, &plan, next.start.max(today), next.whole_fee, &contract, is_covered));
-            period.charged_at = Some(contract.created_at);
-        }
-        newest = Some(period);
-        service = Service::Unbroken;
     }
     Ok(charges)
 }

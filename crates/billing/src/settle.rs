@@ -1,11 +1,12 @@
-//! The posting of what is due, by the rules of `charge`.
+//! The posting of what is due on one contract, by the steps of `due`.
 
 use chrono::NaiveDate;
 use contracts::{Contract, ContractStatus, HoldReason};
 use kernel::{
-    Context, Money, Result,
+    Context, Error, Money, Result,
     audit::{Actor, Entry},
     db::Tx,
+    error::{Transient, common},
     id::PaymentId,
 };
 use payments::{
@@ -14,10 +15,10 @@ use payments::{
 };
 
 use crate::{
-    charge::{Beginning, Service, Swap, beginning, in_debt_before, in_debt_while, start_of_next},
+    charge::{Beginning, Service, Swap},
+    due::{Book, Planned, Step, step},
     period::{days, last_day},
     store::{self, PeriodRow},
-    terms::{OptionFees, Terms, still_fits},
 };
 
 /// Brings a locked contract in line with its balance: charges what is due, begins the periods that are due, one by one,
@@ -27,38 +28,49 @@ use crate::{
 /// when it ends, and `debt` is on while the balance is below `-credit_limit`. Under any hold no period begins. A change that
 /// waits for the next period takes effect when that begins; one that can no longer be is dropped, and that is recorded.
 pub async fn settle(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract, service: Service) -> Result<()> {
+    settle_on(tx, context, actor, contract, (service, context.today())).await
+}
+
+/// The same, as on a day that may have passed: only what was due by then is charged.
+pub async fn settle_on(
+    tx: &mut Tx,
+    context: &Context,
+    actor: &Actor,
+    contract: &mut Contract,
+    (service, day): (Service, NaiveDate),
+) -> Result<()> {
     if !matches!(contract.status, ContractStatus::Active | ContractStatus::Suspended) {
         return Ok(());
     }
-    let today = context.today();
     let mut service = service.of(contract);
+    let mut newest = store::newest(tx, contract.id).await?;
+    let book = Book::read(tx, contract, newest.as_ref(), (day, day)).await?;
+    let mut planned = book.planned;
     loop {
-        let newest = store::newest(tx, contract.id).await?;
-        if let Some(ended) = newest.as_ref().filter(|period| !period.is_running(today) && period.charged_at.is_none()) {
-            charge_ended(tx, context, actor, contract, ended).await?;
+        match step(contract, newest.as_ref(), service, day, &book)? {
+            Step::Charge(amount) => {
+                if let Some(ended) = &mut newest {
+                    charge(tx, context, actor, contract, ended, amount).await?;
+                    store::set_charged(tx, ended).await?;
+                }
+            }
+            Step::Wait { in_debt } => return hold_debt(tx, context, actor, contract, in_debt).await,
+            Step::Begin { next, in_debt } => {
+                hold_debt(tx, context, actor, contract, in_debt).await?;
+                if contract.status != ContractStatus::Active {
+                    return Ok(());
+                }
+                if let Some(planned) = planned.take() {
+                    let action = match planned {
+                        Planned::TakesEffect => "contract.plan_changed",
+                        Planned::IsDropped => "contract.planned_change_dropped",
+                    };
+                    contracts::options::set(tx, context, actor, contract, (&book.plan, &book.plan), action).await?;
+                }
+                newest = Some(begin_period(tx, context, actor, contract, next).await?);
+                service = Service::Unbroken;
+            }
         }
-        if let Some(running) = newest.as_ref().filter(|period| period.is_running(today)) {
-            let in_debt = in_debt_while(contract, running)?;
-            return hold_debt(tx, context, actor, contract, in_debt).await;
-        }
-        let start = start_of_next(newest.as_ref(), service, today);
-        let planned = contract.has_planned_change();
-        let fits = !planned || still_fits(tx, &contract.plan(), &contract.next_plan()).await?;
-        let plan = if fits { contract.next_plan() } else { contract.plan() };
-        let version = tariffs::keep_version_on(tx, plan.tariff_id, start).await?;
-        let option_fees = OptionFees::of(&tariffs::options::prices(tx, &plan.options).await?);
-        let next = beginning(contract, service, start, Terms { version, option_fees })?;
-        let in_debt = in_debt_before(contract, &next)?;
-        hold_debt(tx, context, actor, contract, in_debt).await?;
-        if contract.status != ContractStatus::Active {
-            return Ok(());
-        }
-        if planned {
-            let action = if fits { "contract.plan_changed" } else { "contract.planned_change_dropped" };
-            contracts::options::set(tx, context, actor, contract, (&plan, &plan), action).await?;
-        }
-        begin_period(tx, context, actor, contract, next).await?;
-        service = Service::Unbroken;
     }
 }
 
@@ -80,34 +92,19 @@ async fn hold_debt(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut
 }
 
 /// Begins a period; a prepaid one is charged at once.
-async fn begin_period(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract, next: Beginning) -> Result<()> {
-    let Beginning { start, end, billing_day, terms, whole_fee } = next;
-    let mut period = PeriodRow {
-        contract_id: contract.id,
-        period_start: start,
-        period_end: end,
-        tariff_version_id: terms.version.id,
-        whole_fee,
-        whole_days: days(start, end),
-        fee: None,
-        credited: Money::ZERO,
-        payment_id: None,
-        charged_at: None,
-        option_fees: terms.option_fees.clone(),
-    };
-    if terms.is_prepaid() {
-        charge(tx, context, actor, contract, &mut period, whole_fee).await?;
+async fn begin_period(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract, next: Beginning) -> Result<PeriodRow> {
+    let kept = tariffs::keep_version_on(tx, next.terms.version.tariff_id, next.start).await?;
+    if kept != next.terms.version {
+        // it was replaced since it was read: the whole is done again with what is in force now
+        return Err(Error::new(common::DATABASE_AWAY).retry_after(1).transient(Transient::Collision));
     }
-    store::insert_periods(tx, &[period]).await?;
-    contracts::set_period(tx, context, contract, end, billing_day).await
-}
-
-/// Charges a postpaid period that has ended.
-async fn charge_ended(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract, period: &PeriodRow) -> Result<()> {
-    let mut charged = period.clone();
-    let amount = period.amount()?;
-    charge(tx, context, actor, contract, &mut charged, amount).await?;
-    store::set_charged(tx, &charged).await
+    let mut period = PeriodRow::begun(contract, &next);
+    if next.terms.is_prepaid() {
+        charge(tx, context, actor, contract, &mut period, next.whole_fee).await?;
+    }
+    store::insert_periods(tx, std::slice::from_ref(&period)).await?;
+    contracts::set_period(tx, context, contract, next.end, next.billing_day).await?;
+    Ok(period)
 }
 
 /// Ends the running period today. A postpaid one is charged for the days used, in proportion, rounded half-even.
@@ -142,8 +139,7 @@ pub async fn charge(
         let span = (period.period_start, period.period_end);
         period.payment_id = Some(post(tx, context, actor, contract, (TransactionType::Charge, amount), span).await?);
     }
-    period.fee = Some(amount);
-    period.charged_at = Some(context.now);
+    period.charged(amount, context.now);
     Ok(())
 }
 
@@ -168,17 +164,21 @@ async fn post(
     actor: &Actor,
     contract: &mut Contract,
     (transaction_type, amount): (TransactionType, Money),
-    (start, end): (NaiveDate, NaiveDate),
+    span: (NaiveDate, NaiveDate),
 ) -> Result<PaymentId> {
-    let posting = Posting {
+    Ok(ledger::post(tx, context, actor, contract, posting(transaction_type, amount, span)).await?.id)
+}
+
+/// A transaction that is for these days.
+pub fn posting(transaction_type: TransactionType, amount: Money, (start, end): (NaiveDate, NaiveDate)) -> Posting {
+    Posting {
         transaction_type,
         amount,
         method: PaymentMethod::System,
         transaction_id: None,
         description: Some(format!("{start} – {}", last_day(end))),
         period: Some((start, end)),
-    };
-    Ok(ledger::post(tx, context, actor, contract, posting).await?.id)
+    }
 }
 
 /// Records what a change of tariff or options moved.

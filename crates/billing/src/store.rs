@@ -1,9 +1,11 @@
 //! SQL of billing periods.
 
+pub mod runs;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
     Money, Result,
-    db::{Arg, Bulk, Conn, Sql, Tx},
+    db::{Arg, Bulk, Conn, Given, Sql, Tx},
     id::{ContractId, CustomerId, PaymentId, TariffVersionId},
 };
 
@@ -46,6 +48,18 @@ pub async fn newest(tx: &mut Conn, contract_id: ContractId) -> Result<Option<Per
     .bind(contract_id)
     .optional(tx)
     .await
+}
+
+/// The same of many contracts.
+pub async fn newest_of(tx: &mut Conn, contracts: &[ContractId]) -> Result<Vec<PeriodRow>> {
+    Given::one_column(&["of_contract"], contracts.iter().copied())
+        .all(
+            "SELECT t.contract_id, t.period_start, t.period_end, t.tariff_version_id, t.option_fees, t.whole_fee, t.whole_days, t.fee, t.credited, \
+             t.payment_id, t.charged_at FROM given JOIN contract_periods t ON t.contract_id = given.of_contract AND t.period_start = \
+             (SELECT MAX(b.period_start) FROM contract_periods b WHERE b.contract_id = given.of_contract AND b.ended_on IS NULL)",
+            tx,
+        )
+        .await
 }
 
 /// The subscriber's active contracts without a period that runs on this day; no more than `most`.
@@ -107,6 +121,26 @@ pub async fn set_charged(tx: &mut Tx, period: &PeriodRow) -> Result<()> {
         .bind(period.period_start)
         .expect_one(tx)
         .await
+}
+
+/// The same for periods of many contracts. Answers how many there were.
+pub async fn set_all_charged(tx: &mut Tx, periods: &[PeriodRow]) -> Result<u64> {
+    let mut rows = Given::of(&["of_contract", "of_start", "new_fee", "new_payment_id", "new_charged_at"]);
+    for period in periods {
+        rows.row(vec![
+            period.contract_id.into(),
+            period.period_start.into(),
+            period.fee.into(),
+            period.payment_id.into(),
+            period.charged_at.into(),
+        ]);
+    }
+    rows.execute(
+        "UPDATE contract_periods SET fee = given.new_fee, payment_id = given.new_payment_id, charged_at = given.new_charged_at FROM given \
+         WHERE contract_id = given.of_contract AND period_start = given.of_start AND charged_at IS NULL",
+        tx,
+    )
+    .await
 }
 
 /// Ends a period that a change cuts on this day, noting what of its charge was given back.

@@ -178,6 +178,13 @@ impl Contract {
         self.holds.0.contains(&reason)
     }
 
+    /// Moves the balance by `change`, and the sum of charges by `charged`; only the ledger keeps it. Errors: `amount_out_of_range`.
+    pub fn move_balance(&mut self, change: Money, charged: Money) -> Result<()> {
+        self.balance = self.balance.add(change)?;
+        self.total_charged = self.total_charged.add(charged)?;
+        Ok(())
+    }
+
     /// A draft becomes active. Errors: `contract_not_draft`.
     pub fn activated(&self, today: NaiveDate) -> Result<Self> {
         match self.status {

@@ -54,6 +54,11 @@ pub async fn read(conn: &mut Conn, id: ContractId) -> Result<Contract> {
     store::get(conn, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
 }
 
+/// These contracts as they are, in the order of their ids.
+pub async fn read_all(conn: &mut Conn, ids: &[ContractId]) -> Result<Vec<Contract>> {
+    store::all(conn, ids).await
+}
+
 /// The contract, locked until the transaction ends. Errors: `contract_not_found`.
 pub async fn load(tx: &mut Tx, id: ContractId) -> Result<Contract> {
     store::lock(tx, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
@@ -242,6 +247,26 @@ pub async fn place_hold(
     Ok(())
 }
 
+/// Places a hold on many active contracts, as [`place_hold`] does on one, in a few statements.
+pub async fn hold_all(tx: &mut Tx, context: &Context, actor: &Actor, contracts: &mut [&mut Contract], reason: HoldReason) -> Result<()> {
+    if contracts.is_empty() {
+        return Ok(());
+    }
+    let before: Vec<Contract> = contracts.iter().map(|contract| (**contract).clone()).collect();
+    for contract in contracts.iter_mut() {
+        **contract = contract.held(reason)?;
+    }
+    store::save_all(tx, contracts, context.now).await?;
+    let ids: Vec<ContractId> = before.iter().map(|contract| contract.id).collect();
+    store::place_holds(tx, &ids, reason, actor, context.now).await?;
+    sims::suspend_all(tx, context, actor, &ids).await?;
+    for (before, after) in before.iter().zip(contracts) {
+        tx.record(Entry::new(actor, "contract.suspended", "contract", after.id).change(before, &**after).note("reason", reason.as_str()));
+        tell(tx, before, after, Some(reason));
+    }
+    Ok(())
+}
+
 /// Lifts a hold; the SIM follows when it was the last. Errors: `contract_not_running`, `hold_absent`.
 pub async fn lift_hold(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract, reason: HoldReason) -> Result<()> {
     let before = contract.clone();
@@ -300,9 +325,13 @@ pub fn tell(tx: &mut Tx, before: &Contract, after: &Contract, hold: Option<HoldR
 ///
 /// Errors: `amount_out_of_range`.
 pub async fn post(tx: &mut Tx, context: &Context, contract: &mut Contract, change: Money, charged: Money) -> Result<()> {
-    contract.balance = contract.balance.add(change)?;
-    contract.total_charged = contract.total_charged.add(charged)?;
+    contract.move_balance(change, charged)?;
     store::save(tx, contract, context.now).await
+}
+
+/// Saves many locked contracts whose balances the ledger moved and whose periods went on. Errors: `stale_version`.
+pub async fn save_all(tx: &mut Tx, context: &Context, contracts: &mut [&mut Contract]) -> Result<()> {
+    store::save_all(tx, contracts, context.now).await
 }
 
 /// Sets when the next period begins, and on which day of the month periods do.

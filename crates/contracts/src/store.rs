@@ -6,9 +6,10 @@ pub mod statistics;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
-    Page, Paging, Result,
+    Error, Page, Paging, Result,
     audit::Actor,
-    db::{Arg, Bulk, Conn, Engine, Filter, Sql, Tx},
+    db::{Arg, Bulk, Conn, Engine, Filter, Given, Sql, Tx},
+    error::common,
     id::ContractId,
     page::{KeyKind, ListSpec, OrderField},
     search::{FoundType, Source},
@@ -61,6 +62,13 @@ pub mod of_customer;
 
 pub async fn get(conn: &mut Conn, id: ContractId) -> Result<Option<Contract>> {
     Sql::new(select!(" WHERE contracts.id = $1")).bind(id).optional(conn).await
+}
+
+/// These contracts, in the order of their ids.
+pub async fn all(conn: &mut Conn, ids: &[ContractId]) -> Result<Vec<Contract>> {
+    const ALL: &str =
+        concat!("SELECT ", columns!(), " FROM given JOIN contracts ON contracts.id = given.of_contract ORDER BY contracts.id");
+    Given::one_column(&["of_contract"], ids.iter().copied()).all(ALL, conn).await
 }
 
 /// A contract with what its subscriber, its tariff of this day and its SIM are called, in one statement.
@@ -205,6 +213,44 @@ pub async fn save(tx: &mut Tx, contract: &mut Contract, now: DateTime<Utc>) -> R
     Ok(())
 }
 
+/// Saves what billing changes of many contracts, and moves their versions on. Errors: `stale_version` when somebody else was first.
+pub async fn save_all(tx: &mut Tx, contracts: &mut [&mut Contract], now: DateTime<Utc>) -> Result<()> {
+    let mut rows = Given::of(&[
+        "of_id",
+        "of_version",
+        "new_status",
+        "new_balance",
+        "new_total",
+        "new_billing_date",
+        "new_billing_day",
+        "new_updated_at",
+    ]);
+    for contract in contracts.iter() {
+        rows.row(vec![
+            contract.id.into(),
+            contract.version.into(),
+            contract.status.into(),
+            contract.balance.into(),
+            contract.total_charged.into(),
+            contract.next_billing_date.into(),
+            contract.billing_day.into(),
+            now.into(),
+        ]);
+    }
+    let update = "UPDATE contracts SET status = given.new_status, balance = given.new_balance, total_charged = given.new_total, \
+         next_billing_date = given.new_billing_date, billing_day = given.new_billing_day, updated_at = given.new_updated_at, \
+         version = version + 1 FROM given WHERE id = given.of_id AND version = given.of_version";
+    let changed = rows.execute(update, tx).await?;
+    if usize::try_from(changed).ok() != Some(contracts.len()) {
+        return Err(Error::new(common::STALE));
+    }
+    for contract in contracts {
+        contract.version += 1;
+        contract.updated_at = now;
+    }
+    Ok(())
+}
+
 /// Saves what an edit may change of a contract and moves its version on. Errors: `stale_version` when somebody else was first.
 pub async fn save_edit(tx: &mut Tx, contract: &mut Contract, now: DateTime<Utc>) -> Result<()> {
     Sql::new(
@@ -254,6 +300,15 @@ pub async fn place_hold(
         .execute(tx)
         .await
         .map(drop)
+}
+
+/// Places a hold on many contracts.
+pub async fn place_holds(tx: &mut Tx, ids: &[ContractId], reason: HoldReason, actor: &Actor, now: DateTime<Utc>) -> Result<()> {
+    let mut rows = Bulk::into_table("contract_holds", &["contract_id", "reason", "placed_at", "placed_by"]);
+    for id in ids {
+        rows.row(vec![(*id).into(), reason.into(), now.into(), (&actor.name).into()]);
+    }
+    rows.execute(tx).await
 }
 
 /// Lifts one hold, or all of them.

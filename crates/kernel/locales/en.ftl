@@ -141,6 +141,7 @@ options_present = The contract has some of these options already, or will have t
 options_absent = The contract does not have some of these options. Remove only what is in its fields options and next_options.
 no_planned_change = No change of tariff or options waits for the next period, so there is nothing to cancel.
 balance_too_low = The change costs { $due } for the rest of the period, and the balance falls short by { $missing }. Top it up first, or let the change take effect with the next period.
+billing_run_not_found = There is no such billing run. Check the id, or find the run in the list.
 
 ## Payments
 

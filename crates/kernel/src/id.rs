@@ -48,6 +48,8 @@ ids! {
     ContractId of Contract;
     /// A payment, charge, refund or correction on a contract.
     PaymentId of Payment;
+    /// A billing run.
+    BillingRunId of BillingRun;
     /// A support ticket.
     TicketId of Ticket;
     /// A step in a ticket's journal.

@@ -65,7 +65,7 @@ impl Locale {
     }
 
     /// The message of this name, if the file has it.
-    pub fn find(&self, name: &str, args: &[(&'static str, String)]) -> Option<String> {
+    pub fn find(&self, name: &str, args: &[(&str, String)]) -> Option<String> {
         let pattern = self.bundle.get_message(name)?.value()?;
         let mut values = FluentArgs::new();
         for (name, value) in args {
@@ -76,7 +76,7 @@ impl Locale {
     }
 
     /// The message of this name; the name itself where the file lacks it (a test sees to it that none does).
-    pub fn text(&self, name: &str, args: &[(&'static str, String)]) -> String {
+    pub fn text(&self, name: &str, args: &[(&str, String)]) -> String {
         self.find(name, args).unwrap_or_else(|| name.to_owned())
     }
 }

@@ -1,5 +1,7 @@
 //! The one way money moves.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use contracts::{Contract, ContractStatus};
 use kernel::{
@@ -129,6 +131,40 @@ pub async fn refund(
     Ok(refund)
 }
 
+/// Writes successful charges of many locked contracts, each after the other as [`post`] would, in a few statements. Answers their ids.
+///
+/// It moves the balances of the contracts given; the caller saves them. Errors: `amount_out_of_range`, `contract_terminated`.
+pub async fn charge_all(
+    tx: &mut Tx,
+    context: &Context,
+    actor: &Actor,
+    charges: Vec<(&mut Contract, Vec<Posting>)>,
+) -> Result<Vec<Vec<PaymentId>>> {
+    let contracts: Vec<ContractId> = charges.iter().filter(|(_, postings)| !postings.is_empty()).map(|(contract, _)| contract.id).collect();
+    let mut newest: HashMap<ContractId, i64> = store::newest_ledger_numbers(tx, &contracts).await?.into_iter().collect();
+    let mut ids = tx.take_ids("payments", charges.iter().map(|(_, postings)| postings.len()).sum()).await?.into_iter();
+    let (mut payments, mut taken) = (Vec::new(), Vec::new());
+    for (contract, postings) in charges {
+        let mut of_contract = Vec::new();
+        for posting in postings {
+            takes(contract, posting.transaction_type, posting.amount)?;
+            let before = contract.balance;
+            contract.move_balance(posting.transaction_type.effect(posting.amount), posting.amount)?;
+            let number = newest.entry(contract.id).and_modify(|number| *number += 1).or_insert(1);
+            let id = PaymentId::new(ids.next().ok_or_else(|| Error::internal("fewer ids than charges"))?);
+            let payment =
+                Payment { id, ledger_number: Some(*number), ..posted(contract.id, actor, posting, contract.balance, context.now) };
+            tell_if_low(tx, context, contract, before);
+            note(tx, actor, contract, &payment);
+            of_contract.push(id);
+            payments.push(payment);
+        }
+        taken.push(of_contract);
+    }
+    store::insert_all(tx, &payments).await?;
+    Ok(taken)
+}
+
 /// Errors: `contract_terminated` when the contract is over, but for money that is given back, mistakes set right, and the
 /// payment of what it still owes.
 fn takes(contract: &Contract, transaction_type: TransactionType, amount: Money) -> Result<()> {
@@ -173,32 +209,43 @@ async fn enter(
     let mut payment = Payment { refund_of, ..posted(contract.id, actor, posting, contract.balance, context.now) };
     payment.ledger_number = Some(store::next_ledger_number(tx, contract.id).await?);
     payment.id = store::insert(tx, &payment).await.map_err(taken)?;
+    note(tx, actor, contract, &payment);
+    Ok(payment)
+}
+
+/// Records a transaction that was entered, and tells others.
+fn note(tx: &mut Tx, actor: &Actor, contract: &Contract, payment: &Payment) {
     let action = match payment.transaction_type {
         TransactionType::Payment => "payment.received",
         TransactionType::Charge => "payment.charged",
         TransactionType::Refund => "payment.refunded",
         TransactionType::Correction => "payment.corrected",
     };
-    tx.record(Entry::new(actor, action, "payment", payment.id).created(&payment));
+    tx.record(Entry::new(actor, action, "payment", payment.id).created(payment));
     match payment.transaction_type {
-        TransactionType::Payment => tell(tx, contract, EventKind::PaymentReceived, &payment),
-        TransactionType::Refund => tell(tx, contract, EventKind::PaymentRefunded, &payment),
-        TransactionType::Charge if payment.period_start.is_some() => tell(tx, contract, EventKind::PeriodCharged, &payment),
+        TransactionType::Payment => tell(tx, contract, EventKind::PaymentReceived, payment),
+        TransactionType::Refund => tell(tx, contract, EventKind::PaymentRefunded, payment),
+        TransactionType::Charge if payment.period_start.is_some() => tell(tx, contract, EventKind::PeriodCharged, payment),
         TransactionType::Charge | TransactionType::Correction => {}
     }
-    Ok(payment)
 }
 
 /// Moves the balance of a locked contract, and tells others when it falls below the threshold.
 async fn move_balance(tx: &mut Tx, context: &Context, contract: &mut Contract, change: Money, charged: Money) -> Result<()> {
-    let (before, low) = (contract.balance, context.policy.low_balance);
+    let before = contract.balance;
     contracts::post(tx, context, contract, change, charged).await?;
+    tell_if_low(tx, context, contract, before);
+    Ok(())
+}
+
+/// Tells others when the balance has fallen below the threshold; once for each time that it does.
+fn tell_if_low(tx: &mut Tx, context: &Context, contract: &Contract, before: Money) {
+    let low = context.policy.low_balance;
     if before >= low && contract.balance < low {
         let data = json!({"number": contract.number, "balance": contract.balance, "threshold": low});
         let event = Event::new(EventKind::BalanceLow, "contract", contract.id, &data);
         tx.publish(event.of_contract(Some(contract.id)).of_customer(contract.customer_id));
     }
-    Ok(())
 }
 
 /// Tells others what became of a transaction.

@@ -6,7 +6,7 @@ pub mod statistics;
 use chrono::{DateTime, Utc};
 use kernel::{
     Page, Paging, Result,
-    db::{Arg, Bulk, Conn, Filter, Sql, Tx},
+    db::{Arg, Bulk, Conn, Filter, Given, Sql, Tx},
     id::{ContractId, CustomerId, PaymentId},
     page::{KeyKind, ListSpec, OrderField},
     text::search_text,
@@ -96,6 +96,14 @@ pub async fn by_transaction_id(conn: &mut Conn, transaction_id: &str) -> Result<
 /// The place of the next successful transaction of a contract, whose lock is held.
 pub async fn next_ledger_number(tx: &mut Tx, id: ContractId) -> Result<i64> {
     Sql::new("SELECT COALESCE(MAX(ledger_number), 0) + 1 FROM payments WHERE contract_id = $1").bind(id).scalar(tx).await
+}
+
+/// The places of the newest successful transactions of these contracts; nothing of one that has none.
+pub async fn newest_ledger_numbers(tx: &mut Tx, ids: &[ContractId]) -> Result<Vec<(ContractId, i64)>> {
+    let rows: Vec<(ContractId, Option<i64>)> = Given::one_column(&["of_contract"], ids.iter().copied())
+        .all("SELECT of_contract, (SELECT MAX(ledger_number) FROM payments WHERE contract_id = of_contract) FROM given", tx)
+        .await?;
+    Ok(rows.into_iter().filter_map(|(id, number)| Some((id, number?))).collect())
 }
 
 const COLUMNS: [&str; 18] = [

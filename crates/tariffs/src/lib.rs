@@ -19,6 +19,6 @@ pub use model::{
 };
 pub use service::{
     activate, count_contracts, create, deactivate, delete, edit, exists, find_active, find_active_instead, get, history, insert_all,
-    keep_version_on, list, options, peek, version_by_id, version_on, versions, versions_between, violations,
+    keep_version_on, list, options, peek, version_by_id, version_on, versions, versions_between, versions_up_to, violations,
 };
 pub use store::{HISTORY, LIST, VERSIONS};

@@ -255,6 +255,11 @@ pub async fn versions_between(conn: &mut Conn, id: TariffId, first: NaiveDate, l
     store::versions_between(conn, id, first, last).await
 }
 
+/// The versions of many tariffs that are in force on a day up to `last`, the oldest first.
+pub async fn versions_up_to(conn: &mut Conn, ids: &[TariffId], last: NaiveDate) -> Result<Vec<TariffVersion>> {
+    store::versions_up_to(conn, ids, last).await
+}
+
 /// Adds `change` to the number of contracts that have the tariff and are not terminated; the caller records why.
 ///
 /// Errors: `tariff_not_found`.

@@ -5,7 +5,7 @@ pub mod options;
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
     Page, Paging, Result,
-    db::{Arg, Bulk, Conn, Engine, Filter, Sql, Tx},
+    db::{Arg, Bulk, Conn, Engine, Filter, Given, Sql, Tx},
     id::{TariffId, TariffVersionId},
     page::{KeyKind, ListSpec, OrderField},
     text::{JsonText, search_text},
@@ -334,6 +334,18 @@ pub async fn versions_between(conn: &mut Conn, id: TariffId, first: NaiveDate, l
     .bind(last)
     .all(conn)
     .await
+}
+
+/// The versions of many tariffs that are in force on a day up to `last`, the oldest first.
+pub async fn versions_up_to(conn: &mut Conn, ids: &[TariffId], last: NaiveDate) -> Result<Vec<TariffVersion>> {
+    let mut rows = Given::of(&["of_tariff", "last_day"]);
+    for id in ids {
+        rows.row(vec![(*id).into(), last.into()]);
+    }
+    let select = "SELECT prices.id, prices.tariff_id, prices.effective_from, tariffs.tariff_type, prices.monthly_fee FROM given \
+         JOIN tariffs ON tariffs.id = given.of_tariff \
+         JOIN tariff_versions AS prices ON prices.tariff_id = tariffs.id AND prices.effective_from <= given.last_day ORDER BY prices.effective_from";
+    rows.all(select, conn).await
 }
 
 /// How changes of a tariff are ordered.

@@ -1,7 +1,9 @@
 //! The command-line tool (SPEC 1.7).
 
+mod billing;
 mod health;
 mod log;
+mod progress;
 mod seed;
 mod serve;
 pub mod simulate;
@@ -39,6 +41,8 @@ enum Command {
     Seed(seed::Seed),
     /// Live through months of an operator's life on a clock of its own, and check every amount.
     Simulate(simulate::Simulate),
+    /// Charge what is due.
+    Billing(billing::Billing),
     /// Print the OpenAPI document.
     Openapi,
     /// Check every invariant of money, states and the audit trail.
@@ -93,6 +97,7 @@ async fn run(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::CreateUser(arguments) => arguments.run(opened(settings).await?).await?,
         Command::Seed(arguments) => arguments.run(opened(settings).await?).await?,
         Command::Simulate(arguments) => return arguments.run(&settings).await,
+        Command::Billing(arguments) => return arguments.run(opened(settings).await?).await,
         Command::Openapi => {}
         Command::Verify => return verify::run(&settings).await,
         Command::Health => return Ok(health::run(&settings).await),

@@ -10,7 +10,6 @@ mod names;
 mod offers;
 mod people;
 mod plan;
-pub(super) mod progress;
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
@@ -29,8 +28,8 @@ use self::{
     dice::Calendar,
     people::People,
     plan::{BATCH, Batch, FirstIds, Plan},
-    progress::Progress,
 };
+use super::progress::Progress;
 use crate::app::Opened;
 
 /// The tables that must be empty, because what is written is unique only by itself.

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use acl::PasswordCost;
 use kernel::{Clock, Error, Result};
 
-use crate::{app, settings::Settings};
+use crate::{app, runs, settings::Settings};
 
 /// Serves until SIGTERM or Ctrl-C; then finishes what runs and writes down what is in memory.
 pub async fn run(settings: Settings) -> Result<()> {
@@ -18,8 +18,13 @@ pub async fn run(settings: Settings) -> Result<()> {
     let server = app::serve(state.clone(), listener).map_err(Error::internal)?;
     log::info!("serving on http://{bind}, documentation at http://{bind}/swagger-ui/");
     let chores = actix_web::rt::spawn(app::chores(state.clone()));
+    let billing = actix_web::rt::spawn(runs::work(state.clone()));
     server.await.map_err(Error::internal)?;
     chores.abort();
+    state.runs.stop();
+    if let Err(error) = billing.await {
+        log::warn!("billing runs were left as they are: {error}");
+    }
     app::flush(&state, true).await;
     state.db.close().await;
     log::info!("stopped");

@@ -38,10 +38,10 @@ use self::{
     steps::{Made, granted, input, money, object},
 };
 use super::{
+    progress::Progress,
     seed::{
         ANYTHING_THERE,
         dice::{Calendar, Dice},
-        progress::Progress,
     },
     verify,
 };

@@ -5,6 +5,7 @@
 mod attachments;
 mod audit;
 mod auth;
+mod billing_runs;
 mod contract_plans;
 mod contracts;
 mod customers;
@@ -40,6 +41,7 @@ use crate::problem::Problem;
         (name = "options", description = "What a contract may have on top of its tariff."),
         (name = "contracts", description = "Lines: drafts, activation, holds, changes, statements."),
         (name = "payments", description = "The ledger: payments, charges, refunds, corrections."),
+        (name = "billing", description = "Runs that charge everything that is due."),
         (name = "tickets", description = "Support: requests of subscribers, and what became of them."),
         (name = "auth", description = "Signing in, sessions, tokens for scripts."),
         (name = "users", description = "Staff."),
@@ -62,6 +64,7 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(contracts::configure)
             .configure(contract_plans::configure)
             .configure(payments::configure)
+            .configure(billing_runs::configure)
             .configure(tickets::configure)
             .configure(ticket_actions::configure)
             .configure(attachments::configure)

@@ -9,6 +9,7 @@ mod connect;
 mod error;
 mod filter;
 mod lease;
+mod rows;
 mod sql;
 mod trace;
 
@@ -26,12 +27,13 @@ use trace::Trace;
 
 pub use connect::{ConnectOptions, DatabaseUrl};
 pub use filter::Filter;
-pub use sql::{Arg, Bulk, Row, Sql};
+pub use rows::{Bulk, Given};
+pub use sql::{Arg, Row, Sql};
 
 use crate::{
     audit::Entry,
     context::Context,
-    error::{Error, Result, Transient, common},
+    error::{Error, Kind, Result, Transient, common},
     outbox::Event,
 };
 
@@ -166,7 +168,47 @@ impl Conn {
     }
 }
 
+impl Conn {
+    /// Takes this many ids of a table, for rows that are to name each other before they are written.
+    ///
+    /// Others may take theirs meanwhile, so they need not follow each other. `table` is never input.
+    pub async fn take_ids(&mut self, table: &'static str, count: usize) -> Result<Vec<i64>> {
+        let count = i64::try_from(count).map_err(Error::internal)?;
+        match self.engine() {
+            Engine::Sqlite => {
+                let first = self.reserve_ids(table, count).await?;
+                Ok((first..first + count).collect())
+            }
+            Engine::Postgres => {
+                let text = format!("SELECT nextval(pg_get_serial_sequence('{table}', 'id')) FROM generate_series(1, $1)");
+                let rows: Vec<(i64,)> = Sql::owned(text).bind(count).all(self).await?;
+                Ok(rows.into_iter().map(|(id,)| id).collect())
+            }
+        }
+    }
+}
+
 impl Tx {
+    /// Does `work`, and when it fails leaves nothing of it; the rest of the transaction stands, and goes on.
+    ///
+    /// The outer error is one after which the transaction cannot go on: a collision, or a database that is away.
+    pub async fn attempt<T>(&mut self, work: impl AsyncFnOnce(&mut Tx) -> Result<T>) -> Result<Result<T>> {
+        let (trail, events) = (self.trail.len(), self.events.len());
+        Sql::new("SAVEPOINT attempt").execute(self).await?;
+        let outcome = work(self).await;
+        match &outcome {
+            Ok(_) => {}
+            Err(error) if error.is_transient().is_some() || error.kind() == Kind::Unavailable => return outcome.map(Ok),
+            Err(_) => {
+                Sql::new("ROLLBACK TO SAVEPOINT attempt").execute(self).await?;
+                self.trail.truncate(trail);
+                self.events.truncate(events);
+            }
+        }
+        Sql::new("RELEASE SAVEPOINT attempt").execute(self).await?;
+        Ok(outcome)
+    }
+
     /// Adds an entry to the audit trail; it is chained and written when the transaction commits.
     pub fn record(&mut self, entry: Entry) {
         self.trail.push(entry);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{AssertSqlSafe, FromRow, SqlSafeStr, SqlStr, postgres::PgRow, sqlite::SqliteRow};
 
-use super::{Conn, Engine, EngineConn};
+use super::{Conn, EngineConn};
 use crate::error::{Error, Result, common};
 
 /// A row that both engines can give. Derive `sqlx::FromRow` to have it.
@@ -28,6 +28,25 @@ pub enum Arg {
     Date(Option<NaiveDate>),
     /// BYTEA / BLOB.
     Bytes(Option<Vec<u8>>),
+    /// A whole column, which PostgreSQL takes as an array; SQLite has none.
+    Column(Column),
+}
+
+/// The values of one column in many rows.
+#[derive(Clone, Debug)]
+pub enum Column {
+    /// BIGINT.
+    Int(Vec<Option<i64>>),
+    /// TEXT.
+    Text(Vec<Option<Cow<'static, str>>>),
+    /// BOOLEAN.
+    Bool(Vec<Option<bool>>),
+    /// TIMESTAMPTZ.
+    Time(Vec<Option<DateTime<Utc>>>),
+    /// DATE.
+    Date(Vec<Option<NaiveDate>>),
+    /// BYTEA.
+    Bytes(Vec<Option<Vec<u8>>>),
 }
 
 macro_rules! args {
@@ -84,7 +103,7 @@ macro_rules! run {
             Cow::Owned(text) => AssertSqlSafe(text).into_sql_str(),
         };
         macro_rules! bound {
-            () => {{
+            (|$bound:ident, $column:ident| $bind_column:expr) => {{
                 let mut query = $make(text);
                 for arg in $sql.args {
                     query = match arg {
@@ -94,6 +113,10 @@ macro_rules! run {
                         Arg::Time(value) => query.bind(value),
                         Arg::Date(value) => query.bind(value),
                         Arg::Bytes(value) => query.bind(value),
+                        Arg::Column($column) => {
+                            let $bound = query;
+                            $bind_column
+                        }
                     };
                 }
                 query
@@ -101,11 +124,19 @@ macro_rules! run {
         }
         match $conn.by_engine() {
             EngineConn::Sqlite($c) => {
-                let $query = bound!();
+                // a column is made for PostgreSQL alone
+                let $query = bound!(|query, _column| query.bind(None::<i64>));
                 $fetch
             }
             EngineConn::Postgres($c) => {
-                let $query = bound!();
+                let $query = bound!(|query, column| match column {
+                    Column::Int(values) => query.bind(values),
+                    Column::Text(values) => query.bind(values),
+                    Column::Bool(values) => query.bind(values),
+                    Column::Time(values) => query.bind(values),
+                    Column::Date(values) => query.bind(values),
+                    Column::Bytes(values) => query.bind(values),
+                });
                 $fetch
             }
         }
@@ -183,59 +214,4 @@ impl Sql {
             _ => Err(Error::new(common::STALE)),
         }
     }
-}
-
-/// An `INSERT` of any number of rows in as few statements as the engines allow.
-pub struct Bulk {
-    head: String,
-    columns: usize,
-    rows: Vec<Vec<Arg>>,
-}
-
-impl Bulk {
-    /// Values one statement may carry: SQLite stops at 32 766, and shorter texts parse faster.
-    const MOST_VALUES: usize = 16_000;
-
-    /// Rows for these columns of a table; neither is ever input.
-    pub fn into_table(table: &'static str, columns: &[&'static str]) -> Self {
-        Self { head: format!("INSERT INTO {table} ({}) VALUES ", columns.join(", ")), columns: columns.len(), rows: Vec::new() }
-    }
-
-    /// Adds a row, its values in the order of the columns.
-    pub fn row(&mut self, values: Vec<Arg>) {
-        debug_assert_eq!(values.len(), self.columns);
-        self.rows.push(values);
-    }
-
-    /// Writes the one row and answers the id it was given.
-    pub async fn insert_one<T>(self, conn: &mut Conn) -> Result<T>
-    where
-        (T,): Row,
-    {
-        debug_assert_eq!(self.rows.len(), 1);
-        let text = format!("{}{} RETURNING id", self.head, places(conn.engine(), 1, self.columns));
-        Sql::owned(text).bind_all(self.rows.into_iter().flatten()).scalar(conn).await
-    }
-
-    /// Writes all rows.
-    pub async fn execute(self, conn: &mut Conn) -> Result<()> {
-        let per_statement = (Self::MOST_VALUES / self.columns).max(1);
-        let mut rows = self.rows.into_iter().peekable();
-        while rows.peek().is_some() {
-            let chunk: Vec<Vec<Arg>> = rows.by_ref().take(per_statement).collect();
-            let text = format!("{}{}", self.head, places(conn.engine(), chunk.len(), self.columns));
-            Sql::owned(text).bind_all(chunk.into_iter().flatten()).execute(conn).await?;
-        }
-        Ok(())
-    }
-}
-
-/// `($1, $2), ($3, $4), …`; plain `?` on SQLite, which looks each `$n` up by its name, one after the other.
-fn places(engine: Engine, rows: usize, columns: usize) -> String {
-    let place = |number: usize| match engine {
-        Engine::Sqlite => "?".to_owned(),
-        Engine::Postgres => format!("${number}"),
-    };
-    let row = |row: usize| format!("({})", (1..=columns).map(|column| place(row * columns + column)).collect::<Vec<_>>().join(", "));
-    (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }

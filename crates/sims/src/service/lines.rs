@@ -92,7 +92,20 @@ pub async fn release(tx: &mut Tx, context: &Context, actor: &Actor, contract_id:
 
 /// Lets the SIM cards of all contracts of a subscriber follow their contracts, which were all held or released at once.
 pub async fn follow_contracts_of(tx: &mut Tx, context: &Context, actor: &Actor, customer_id: CustomerId) -> Result<()> {
-    for (id, contract_id, status, version) in store::sims::follow_contracts_of(tx, customer_id, context.now).await? {
+    let followed = store::sims::follow_contracts_of(tx, customer_id, context.now).await?;
+    record_followed(tx, actor, followed);
+    Ok(())
+}
+
+/// Suspends the cards of contracts that are all being suspended at once; one that an operator blocked stays so.
+pub async fn suspend_all(tx: &mut Tx, context: &Context, actor: &Actor, contracts: &[ContractId]) -> Result<()> {
+    let followed = store::sims::suspend_all(tx, contracts, context.now).await?;
+    record_followed(tx, actor, followed);
+    Ok(())
+}
+
+fn record_followed(tx: &mut Tx, actor: &Actor, followed: Vec<store::sims::Followed>) {
+    for (id, contract_id, status, version) in followed {
         let (action, former) = match status {
             SimStatus::Suspended => ("sim.suspended", SimStatus::Active),
             _ => ("sim.resumed", SimStatus::Suspended),
@@ -101,7 +114,6 @@ pub async fn follow_contracts_of(tx: &mut Tx, context: &Context, actor: &Actor, 
         tx.record(Entry::new(actor, action, "sim", id).change(&before, &after));
         tell(tx, id, contract_id, (former, status));
     }
-    Ok(())
 }
 
 /// Gives the past and present bindings of one subscriber to another, who is the same. Answers how many there were.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
     Page, Paging, Result,
-    db::{Arg, Bulk, Conn, Engine, Filter, Sql, Tx},
+    db::{Arg, Bulk, Conn, Engine, Filter, Given, Sql, Tx},
     id::{ContractId, CustomerId, SimId},
     page::{KeyKind, ListSpec, OrderField},
     search::{FoundType, Source},
@@ -189,7 +189,7 @@ pub async fn edit(tx: &mut Tx, sim: Sim, at: DateTime<Utc>) -> Result<Sim> {
 }
 
 /// A card that changed with its contract: its id, its contract, its new status and version.
-type Followed = (SimId, Option<ContractId>, SimStatus, i64);
+pub type Followed = (SimId, Option<ContractId>, SimStatus, i64);
 
 /// Brings the cards of all contracts of a subscriber in line with their contracts; one that an operator blocked stays so.
 /// Answers the cards that changed.
@@ -202,6 +202,17 @@ pub async fn follow_contracts_of(tx: &mut Tx, id: CustomerId, at: DateTime<Utc>)
     let mut all = turned(tx, SimStatus::Suspended, SimStatus::Active).await?;
     all.extend(turned(tx, SimStatus::Active, SimStatus::Suspended).await?);
     Ok(all)
+}
+
+/// Suspends the active cards of these contracts. Answers the cards that changed.
+pub async fn suspend_all(tx: &mut Tx, contracts: &[ContractId], at: DateTime<Utc>) -> Result<Vec<Followed>> {
+    let mut rows = Given::of(&["of_contract", "new_updated_at"]);
+    for id in contracts {
+        rows.row(vec![(*id).into(), at.into()]);
+    }
+    let suspend = "UPDATE sims SET status = 'suspended', updated_at = given.new_updated_at, version = version + 1 FROM given \
+         WHERE contract_id = given.of_contract AND status = 'active' RETURNING id, contract_id, status, version";
+    rows.all(suspend, tx).await
 }
 
 /// Removes a card. Errors: `stale_version`, and `in_use` while another row names it.

@@ -1,0 +1,123 @@
+//! `telecom-crm billing`.
+
+use std::process::ExitCode;
+
+use billing::{
+    BillingRun, RunInput, RunState,
+    run::{self},
+};
+use chrono::NaiveDate;
+use clap::{Args, Subcommand};
+use kernel::{FieldErrors, Input, Origin, Paging, Result, locale::Locale, page::PagingParameters};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::progress::Progress;
+use crate::{app::Opened, runs};
+
+/// Failures that are shown; the list of the run has the others.
+const MOST_SHOWN: i64 = 20;
+
+/// Charges what is due.
+#[derive(Args)]
+pub struct Billing {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Charge everything that is due, as the server does every day; ends with 1 when a contract could not be charged.
+    Run(Run),
+}
+
+/// Which run.
+#[derive(Args)]
+struct Run {
+    /// The day to charge; today unless told otherwise.
+    #[arg(long)]
+    date: Option<NaiveDate>,
+    /// Only reckon what would be charged.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Billing {
+    /// Does it. Errors: a date that a run cannot have, a database that is away.
+    pub async fn run(self, opened: Opened) -> Result<ExitCode> {
+        let Command::Run(run) = self.command;
+        run.run(opened).await
+    }
+}
+
+impl Run {
+    async fn run(self, opened: Opened) -> Result<ExitCode> {
+        let state = opened.state;
+        let context = state.context(Origin { request_id: "billing run".into(), address: None });
+        let input = RunInput { date: self.date, dry_run: self.dry_run };
+        let mut wrong = FieldErrors::default();
+        input.check(&context, &mut wrong);
+        wrong.into_result()?;
+        let begun = state.db.patient().transaction(&context, async |tx| run::start(tx, &context, &run::system(), &input).await).await?;
+        let stopping = state.clone();
+        let signals = actix_web::rt::spawn(async move {
+            if told_to_stop().await {
+                stopping.runs.stop();
+            }
+        });
+        let mut progress: Option<Progress> = None;
+        let mut say = |run: &BillingRun| {
+            let total = run.due_count.and_then(|due| u64::try_from(due).ok()).unwrap_or_default();
+            let progress = progress.get_or_insert_with(|| Progress::new(total, "contracts"));
+            progress.reach(u64::try_from(run.done_count).unwrap_or_default().min(total));
+        };
+        let outcome = runs::to_its_end(&state, begun.id, &mut say).await;
+        progress.iter().for_each(Progress::finish);
+        signals.abort();
+        let run = outcome?;
+        println!("{}", summary(&run));
+        if run.failed_count > 0 {
+            show_failures(&state, &run).await?;
+        }
+        state.db.close().await;
+        let is_well = run.state == RunState::Finished && run.failed_count == 0;
+        Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+async fn told_to_stop() -> bool {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else { return false };
+    tokio::select! {
+        _ = terminate.recv() => true,
+        _ = interrupt.recv() => true,
+    }
+}
+
+fn summary(run: &BillingRun) -> String {
+    let BillingRun { charged_count, skipped_count, debt_count, failed_count, charges_count, sum_charged, .. } = run;
+    let kind = if run.dry_run { "dry run" } else { "run" };
+    let how = match run.state {
+        RunState::Running => "stopped; whoever starts it again goes on from here",
+        RunState::Finished => "finished",
+        RunState::Failed => "failed",
+    };
+    format!(
+        "billing {kind} {} of {}: {how}\n{} contracts seen to: {charged_count} charged, {skipped_count} with nothing to charge, \
+         {debt_count} held for debt, {failed_count} failed; {charges_count} charges of {sum_charged} in all",
+        run.id, run.billing_date, run.done_count
+    )
+}
+
+async fn show_failures(state: &crate::state::State, run: &BillingRun) -> Result<()> {
+    let first = PagingParameters { page_size: Some(MOST_SHOWN.to_string()), ..PagingParameters::default() };
+    let paging = Paging::parse(billing::FAILURES, &first)?;
+    let locale = Locale::negotiate(Some("en"));
+    let page = state.db.read(async |conn| run::failures(conn, &acl::Granted::system("billing run"), run.id, &paging).await).await?;
+    for failure in page.results.into_iter().map(|failure| failure.worded(locale)) {
+        eprintln!("contract {}: {} ({})", failure.contract_number, failure.message, failure.code);
+    }
+    if run.failed_count > MOST_SHOWN {
+        eprintln!("and {} more, by GET /api/v1/billing/runs/{}/failures", run.failed_count - MOST_SHOWN, run.id);
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! A batch of a billing run: many contracts that are due, charged in a few statements.
+//!
+//! What is due is worked out by [`Bill`], contract by contract and in memory; then all charges, periods, contracts and holds are
+//! written at once. What is rare (a debt that comes off, a planned change, a contract that is suspended) goes through
+//! [`settle_on`], one contract after the other in the same transaction.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+use contracts::{Contract, ContractStatus, HoldReason};
+use kernel::{
+    Context, Error, Kind, Money, Result,
+    audit::Actor,
+    db::{Conn, Tx},
+    id::{ContractId, OptionId, PaymentId, TariffId},
+};
+use payments::{TransactionType, ledger};
+use tariffs::{OptionPrice, TariffVersion};
+
+use crate::{
+    charge::Service,
+    due::{Bill, Book},
+    model::Figures,
+    settle::{posting, settle_on},
+    store::{self, PeriodRow},
+    terms::OptionFees,
+};
+
+/// What came of a batch.
+#[derive(Default)]
+pub struct Outcome {
+    /// In figures.
+    pub figures: Figures,
+    /// What could not be charged, and why.
+    pub failures: Vec<(ContractId, Error)>,
+}
+
+impl Outcome {
+    fn count(&mut self, bill: &Bill) {
+        if !bill.is_empty() {
+            self.figures.count(bill.amounts(), bill.is_held);
+        }
+    }
+
+    fn failed(&mut self, id: ContractId, error: Error) {
+        self.figures.count_failure();
+        self.failures.push((id, error));
+    }
+}
+
+/// A contract with what is due on it.
+struct Due {
+    contract: Contract,
+    bill: Bill,
+}
+
+/// Works out what is due on these contracts, and posts nothing.
+pub async fn reckon(conn: &mut Conn, context: &Context, ids: &[ContractId], day: NaiveDate) -> Result<Outcome> {
+    let (due, mut outcome) = work_out(conn, context, ids, day).await?;
+    due.iter().for_each(|due| outcome.count(&due.bill));
+    Ok(outcome)
+}
+
+/// Charges these locked contracts. Errors: those after which nothing of the batch stands.
+pub async fn charge(tx: &mut Tx, context: &Context, actor: &Actor, ids: &[ContractId], day: NaiveDate) -> Result<Outcome> {
+    let (due, mut outcome) = work_out(tx, context, ids, day).await?;
+    let (mut plain, special): (Vec<Due>, Vec<Due>) =
+        due.into_iter().partition(|due| due.contract.status == ContractStatus::Active && !due.bill.is_special);
+    post(tx, context, actor, &mut plain).await?;
+    plain.iter().for_each(|due| outcome.count(&due.bill));
+    for mut due in special {
+        let settled = tx.attempt(async |tx| settle_on(tx, context, actor, &mut due.contract, (Service::Unbroken, day)).await).await?;
+        match settled {
+            Ok(()) => outcome.count(&due.bill),
+            Err(error) => outcome.failed(due.bill.contract.id, error),
+        }
+    }
+    Ok(outcome)
+}
+
+/// Reads the contracts and what they are charged by, and works out the bill of each.
+async fn work_out(conn: &mut Conn, context: &Context, ids: &[ContractId], day: NaiveDate) -> Result<(Vec<Due>, Outcome)> {
+    let contracts = contracts::read_all(conn, ids).await?;
+    let mut newest: HashMap<ContractId, PeriodRow> =
+        store::newest_of(conn, ids).await?.into_iter().map(|period| (period.contract_id, period)).collect();
+    let prices = Prices::read(conn, &contracts, day).await?;
+    let (mut all, mut outcome) = (Vec::with_capacity(contracts.len()), Outcome::default());
+    for contract in contracts {
+        let newest = newest.remove(&contract.id);
+        let book = match contract.has_planned_change() {
+            true => Book::read(conn, &contract, newest.as_ref(), (day, day)).await?,
+            false => prices.book(&contract),
+        };
+        match Bill::of(&contract, newest, (day, context.now), &book) {
+            Ok(bill) => all.push(Due { contract, bill }),
+            Err(error) if error.kind() == Kind::Unavailable => return Err(error),
+            Err(error) => outcome.failed(contract.id, error),
+        }
+    }
+    Ok((all, outcome))
+}
+
+/// What the contracts of a batch are charged by.
+struct Prices {
+    versions: HashMap<TariffId, Vec<TariffVersion>>,
+    options: Vec<OptionPrice>,
+}
+
+impl Prices {
+    async fn read(conn: &mut Conn, contracts: &[Contract], day: NaiveDate) -> Result<Self> {
+        let mut tariffs: Vec<TariffId> = contracts.iter().map(|contract| contract.tariff_id).collect();
+        tariffs.sort_unstable();
+        tariffs.dedup();
+        let mut versions: HashMap<TariffId, Vec<TariffVersion>> = HashMap::new();
+        for version in tariffs::versions_up_to(conn, &tariffs, day).await? {
+            versions.entry(version.tariff_id).or_default().push(version);
+        }
+        let mut options: Vec<OptionId> = contracts.iter().flat_map(|contract| contract.next_options.0.iter().copied()).collect();
+        options.sort_unstable();
+        options.dedup();
+        Ok(Self { versions, options: tariffs::options::prices(conn, &options).await? })
+    }
+
+    fn book(&self, contract: &Contract) -> Book {
+        let plan = contract.next_plan();
+        let had: Vec<OptionPrice> = self.options.iter().filter(|price| plan.options.contains(&price.id)).cloned().collect();
+        let versions = self.versions.get(&plan.tariff_id).cloned().unwrap_or_default();
+        Book { plan, planned: None, versions, option_fees: OptionFees::of(&had) }
+    }
+}
+
+/// Writes what is due on active contracts: charges, then periods, then contracts, then holds.
+async fn post(tx: &mut Tx, context: &Context, actor: &Actor, due: &mut [Due]) -> Result<()> {
+    let charge = |period: &PeriodRow| {
+        let amount = period.fee.filter(|fee| *fee > Money::ZERO)?;
+        Some(posting(TransactionType::Charge, amount, (period.period_start, period.period_end)))
+    };
+    let charges = due.iter_mut().map(|due| {
+        let postings = due.bill.charged().filter_map(charge).collect();
+        (&mut due.contract, postings)
+    });
+    let ids = ledger::charge_all(tx, context, actor, charges.collect()).await?;
+    for (due, ids) in due.iter_mut().zip(ids) {
+        due.name_charges(ids)?;
+    }
+    let ended: Vec<PeriodRow> = due.iter().filter_map(|due| due.bill.ended.clone()).collect();
+    let charged = store::set_all_charged(tx, &ended).await?;
+    if usize::try_from(charged).ok() != Some(ended.len()) {
+        return Err(Error::internal("a period was charged meanwhile, against all locks"));
+    }
+    let begun: Vec<PeriodRow> = due.iter().flat_map(|due| due.bill.begun.iter().cloned()).collect();
+    store::insert_periods(tx, &begun).await?;
+    let moved = due.iter_mut().filter(|due| due.bill.ended.is_some() || !due.bill.begun.is_empty());
+    let mut moved: Vec<&mut Contract> = moved.map(|due| &mut due.contract).collect();
+    contracts::save_all(tx, context, &mut moved).await?;
+    let mut held: Vec<&mut Contract> = due.iter_mut().filter(|due| due.bill.is_held).map(|due| &mut due.contract).collect();
+    contracts::hold_all(tx, context, actor, &mut held, HoldReason::Debt).await
+}
+
+impl Due {
+    /// Notes in the periods by which transactions they were charged, and in the contract what the bill says of it.
+    fn name_charges(&mut self, ids: Vec<PaymentId>) -> Result<()> {
+        let mut ids = ids.into_iter();
+        for period in self.bill.ended.iter_mut().chain(&mut self.bill.begun) {
+            if period.fee.is_some_and(|fee| fee > Money::ZERO) {
+                period.payment_id = ids.next();
+            }
+        }
+        if self.contract.balance != self.bill.contract.balance {
+            return Err(Error::internal(format!("the ledger and the bill of contract {} differ", self.contract.id)));
+        }
+        self.contract.next_billing_date = self.bill.contract.next_billing_date;
+        self.contract.billing_day = self.bill.contract.billing_day;
+        Ok(())
+    }
+}

@@ -1,0 +1,212 @@
+//! What is due on a contract, step by step and purely (SPEC 8.3): `settle` posts one step after the other, a billing run those of
+//! many contracts at once, and the preview shows them. There is no other place where this is decided.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use contracts::{Contract, ContractStatus, HoldReason, Plan};
+use kernel::{Error, Money, Result, db::Conn};
+use payments::TransactionType;
+use tariffs::TariffVersion;
+
+use crate::{
+    charge::{Beginning, Service, beginning, in_debt_before, in_debt_while, start_of_next},
+    period::days,
+    store::PeriodRow,
+    terms::{OptionFees, Terms, still_fits},
+};
+
+/// What becomes of a change that waits for the next period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planned {
+    /// It takes effect.
+    TakesEffect,
+    /// It can no longer be, and is forgotten.
+    IsDropped,
+}
+
+/// By what the periods to come of a contract are charged.
+#[derive(Clone, Debug)]
+pub struct Book {
+    /// The tariff and the options from the next period on.
+    pub plan: Plan,
+    /// What becomes of a planned change, where there is one.
+    pub planned: Option<Planned>,
+    /// The prices of that tariff, the oldest first.
+    pub versions: Vec<TariffVersion>,
+    /// What the options cost.
+    pub option_fees: OptionFees,
+}
+
+impl Book {
+    /// Reads what the periods of a contract that begin up to `last` are charged by.
+    pub async fn read(
+        conn: &mut Conn,
+        contract: &Contract,
+        newest: Option<&PeriodRow>,
+        (today, last): (NaiveDate, NaiveDate),
+    ) -> Result<Self> {
+        let planned = match contract.has_planned_change() {
+            false => None,
+            true if still_fits(conn, &contract.plan(), &contract.next_plan()).await? => Some(Planned::TakesEffect),
+            true => Some(Planned::IsDropped),
+        };
+        let plan = if planned == Some(Planned::IsDropped) { contract.plan() } else { contract.next_plan() };
+        let first = newest.map_or(today, |period| period.period_end.min(today));
+        let versions = tariffs::versions_between(conn, plan.tariff_id, first, last).await?;
+        let option_fees = OptionFees::of(&tariffs::options::prices(conn, &plan.options).await?);
+        Ok(Self { plan, planned, versions, option_fees })
+    }
+
+    /// By what a period that begins on this day is charged. Errors: `tariff_not_found` when the tariff had no prices yet.
+    fn terms(&self, day: NaiveDate) -> Result<Terms> {
+        let version = self.versions.iter().rev().find(|version| version.effective_from <= day);
+        let version = *version.ok_or_else(|| Error::new(tariffs::refusal::NOT_FOUND))?;
+        Ok(Terms { version, option_fees: self.option_fees.clone() })
+    }
+}
+
+/// What comes next on a contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The newest period has ended and is yet to be charged: this much.
+    Charge(Money),
+    /// The newest period runs, and hold `debt` belongs on the contract or not.
+    Wait {
+        /// Whether it does.
+        in_debt: bool,
+    },
+    /// A period is to begin, unless hold `debt` belongs on the contract instead, or another hold is on.
+    Begin {
+        /// The period.
+        next: Beginning,
+        /// Whether the balance does not cover it.
+        in_debt: bool,
+    },
+}
+
+/// The next step on this day.
+pub fn step(contract: &Contract, newest: Option<&PeriodRow>, service: Service, day: NaiveDate, book: &Book) -> Result<Step> {
+    match newest {
+        Some(period) if period.is_running(day) => return Ok(Step::Wait { in_debt: in_debt_while(contract, period)? }),
+        Some(period) if period.charged_at.is_none() => return period.amount().map(Step::Charge),
+        _ => {}
+    }
+    let start = start_of_next(newest, service, day);
+    let next = beginning(contract, service, start, book.terms(start)?)?;
+    let in_debt = in_debt_before(contract, &next)?;
+    Ok(Step::Begin { next, in_debt })
+}
+
+impl PeriodRow {
+    /// A period that begins, not charged yet.
+    pub fn begun(contract: &Contract, next: &Beginning) -> Self {
+        Self {
+            contract_id: contract.id,
+            period_start: next.start,
+            period_end: next.end,
+            tariff_version_id: next.terms.version.id,
+            option_fees: next.terms.option_fees.clone(),
+            whole_fee: next.whole_fee,
+            whole_days: days(next.start, next.end),
+            fee: None,
+            credited: Money::ZERO,
+            payment_id: None,
+            charged_at: None,
+        }
+    }
+
+    /// Notes that it was charged.
+    pub fn charged(&mut self, amount: Money, at: DateTime<Utc>) {
+        self.fee = Some(amount);
+        self.charged_at = Some(at);
+    }
+}
+
+/// All that is due on a contract on a day, worked out and not posted.
+#[derive(Clone, Debug)]
+pub struct Bill {
+    /// The contract as it will be, but for its version.
+    pub contract: Contract,
+    /// The period that ended, where it is charged now.
+    pub ended: Option<PeriodRow>,
+    /// The periods that begin.
+    pub begun: Vec<PeriodRow>,
+    /// Whether hold `debt` goes on.
+    pub is_held: bool,
+    /// Whether hold `debt` comes off, or a planned change takes effect or is dropped: seldom, and posted by [`settle`](crate::settle).
+    pub is_special: bool,
+}
+
+impl Bill {
+    /// Works out what is due.
+    ///
+    /// Errors: `amount_out_of_range`, `tariff_not_found`.
+    pub fn of(contract: &Contract, newest: Option<PeriodRow>, (day, now): (NaiveDate, DateTime<Utc>), book: &Book) -> Result<Self> {
+        let mut service = Service::Unbroken.of(contract);
+        let mut bill = Self { contract: contract.clone(), ended: None, begun: Vec::new(), is_held: false, is_special: false };
+        let mut newest = newest;
+        loop {
+            match step(&bill.contract, newest.as_ref(), service, day, book)? {
+                Step::Charge(amount) => {
+                    bill.charge(amount)?;
+                    newest.iter_mut().for_each(|period| period.charged(amount, now));
+                    match bill.begun.last_mut() {
+                        Some(begun) => begun.charged(amount, now),
+                        None => bill.ended = newest.clone(),
+                    }
+                }
+                Step::Wait { in_debt } => return bill.held_for_debt(in_debt),
+                Step::Begin { next, in_debt } => {
+                    bill = bill.held_for_debt(in_debt)?;
+                    if bill.contract.status != ContractStatus::Active {
+                        return Ok(bill);
+                    }
+                    bill.is_special |= book.planned.is_some() && bill.begun.is_empty();
+                    let mut period = PeriodRow::begun(contract, &next);
+                    if next.terms.is_prepaid() {
+                        bill.charge(next.whole_fee)?;
+                        period.charged(next.whole_fee, now);
+                    }
+                    bill.contract.next_billing_date = Some(next.end);
+                    bill.contract.billing_day = Some(i64::from(next.billing_day));
+                    bill.begun.push(period.clone());
+                    newest = Some(period);
+                    service = Service::Unbroken;
+                }
+            }
+        }
+    }
+
+    fn charge(&mut self, amount: Money) -> Result<()> {
+        self.contract.move_balance(TransactionType::Charge.effect(amount), amount)
+    }
+
+    fn held_for_debt(mut self, in_debt: bool) -> Result<Self> {
+        match (in_debt, self.contract.is_held(HoldReason::Debt)) {
+            (true, false) => {
+                self.is_held = true;
+                self.contract = self.contract.held(HoldReason::Debt)?;
+            }
+            (false, true) => {
+                self.is_special = true;
+                self.contract = self.contract.released(HoldReason::Debt)?;
+            }
+            _ => {}
+        }
+        Ok(self)
+    }
+
+    /// Whether nothing was due after all.
+    pub fn is_empty(&self) -> bool {
+        self.ended.is_none() && self.begun.is_empty() && !self.is_held && !self.is_special
+    }
+
+    /// The periods that are charged, in their order; those that cost nothing among them.
+    pub fn charged(&self) -> impl Iterator<Item = &PeriodRow> {
+        self.ended.iter().chain(&self.begun).filter(|period| period.fee.is_some())
+    }
+
+    /// How much each charge is.
+    pub fn amounts(&self) -> impl Iterator<Item = Money> {
+        self.charged().filter_map(|period| period.fee).filter(|fee| *fee > Money::ZERO)
+    }
+}

@@ -1,0 +1,283 @@
+//! Billing runs (SPEC 8.4): everything that is due is charged, in batches, each its own transaction.
+//!
+//! A batch takes contracts that nobody else holds, charges them, and adds what it came to to the run, all or nothing: so a run may be
+//! stopped at any moment and gone on with, and any number of instances may work on it at once. Who finds nothing more goes
+//! through what is due once again, waiting for those that others hold, and then ends the run. Whoever is at work on a run moves
+//! its lease on with each batch; a run whose lease is over is taken up by whichever instance comes first.
+
+use std::sync::{Mutex, PoisonError};
+
+use acl::{Granted, perm};
+use chrono::{NaiveDate, TimeDelta};
+use kernel::{
+    Context, Error, Kind, Page, Paging, Result,
+    audit::{Actor, Entry},
+    db::{Conn, Db, Engine, Tx},
+    error::{Transient, common},
+    id::{BillingRunId, ContractId},
+};
+
+use crate::{
+    batch::{self, Outcome},
+    charge::Service,
+    input::{RunFilter, RunInput},
+    model::{BillingRun, Figures, Queue, RunFailure, RunState},
+    settle::settle_on,
+    store::runs::{self as store, NewRun, Place, Taking},
+};
+
+/// Refusals about billing runs.
+pub mod refusal {
+    kernel::codes! {
+        /// No such run.
+        NOT_FOUND = NotFound "billing_run_not_found";
+    }
+}
+
+/// How long a run is left to whoever worked on it last.
+fn lease() -> TimeDelta {
+    TimeDelta::seconds(60)
+}
+
+/// Contracts in one transaction: a payment on one of them waits for it. SQLite's one writer keeps everybody waiting.
+const fn batch_size(engine: Engine) -> i64 {
+    match engine {
+        Engine::Sqlite => 200,
+        Engine::Postgres => 500,
+    }
+}
+
+/// Who charges, in the ledger and in the audit trail.
+pub fn system() -> Granted<perm::BillingRun> {
+    Granted::system("billing run")
+}
+
+/// Starts a run. Where one for that day runs already, that one is answered, to be worked on together.
+///
+/// Errors: `invalid` where the date is out of range.
+pub async fn start(tx: &mut Tx, context: &Context, granted: &Granted<perm::BillingRun>, input: &RunInput) -> Result<BillingRun> {
+    let billing_date = input.date.unwrap_or_else(|| context.today());
+    begin(tx, context, granted.actor(), (billing_date, input.dry_run, None)).await
+}
+
+/// Whether the run of a day that the schedule asks for was begun.
+pub async fn is_scheduled(conn: &mut Conn, day: NaiveDate) -> Result<bool> {
+    Ok(store::newest_scheduled(conn).await?.is_some_and(|newest| newest >= day))
+}
+
+/// Starts the run of a day that the schedule asks for, unless that was done; then nothing is answered.
+pub async fn start_scheduled(tx: &mut Tx, context: &Context, day: NaiveDate) -> Result<Option<BillingRun>> {
+    if is_scheduled(tx, day).await? {
+        return Ok(None);
+    }
+    let schedule = Granted::<perm::BillingRun>::system("billing schedule");
+    begin(tx, context, schedule.actor(), (day, false, Some(day))).await.map(Some)
+}
+
+async fn begin(
+    tx: &mut Tx,
+    context: &Context,
+    actor: &Actor,
+    (billing_date, dry_run, scheduled_for): (NaiveDate, bool, Option<NaiveDate>),
+) -> Result<BillingRun> {
+    let lease_until = context.now + lease();
+    let new = NewRun { billing_date, dry_run, scheduled_for, started_by: &actor.name, lease_until };
+    if let Some(run) = store::insert(tx, new, context.now).await? {
+        let entry = Entry::new(actor, "billing_run.started", "billing_run", run.id);
+        tx.record(entry.note("billing_date", billing_date.to_string()).note("dry_run", dry_run));
+        return Ok(run);
+    }
+    // it was over between the two statements, or another instance was first with the schedule: look again
+    let again = || Error::new(common::DATABASE_AWAY).retry_after(1).transient(Transient::Collision);
+    let run = store::running(tx, billing_date, dry_run).await?.ok_or_else(again)?;
+    if scheduled_for.is_some() {
+        store::set_scheduled(tx, &run).await?;
+    }
+    Ok(run)
+}
+
+/// One run. Errors: `billing_run_not_found`.
+pub async fn get(conn: &mut Conn, _granted: &Granted<perm::BillingRead>, id: BillingRunId) -> Result<BillingRun> {
+    store::get(conn, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
+}
+
+/// A page of runs.
+pub async fn list(conn: &mut Conn, _granted: &Granted<perm::BillingRead>, filter: &RunFilter, paging: &Paging) -> Result<Page<BillingRun>> {
+    store::list(conn, filter, paging).await
+}
+
+/// A page of what a run could not charge. Errors: `billing_run_not_found`.
+pub async fn failures(
+    conn: &mut Conn,
+    granted: &Granted<perm::BillingRead>,
+    id: BillingRunId,
+    paging: &Paging,
+) -> Result<Page<RunFailure>> {
+    get(conn, granted, id).await?;
+    store::failures(conn, id, paging).await
+}
+
+/// The oldest run that nobody is at work on, now left to the caller.
+pub async fn take_up(tx: &mut Tx, context: &Context) -> Result<Option<BillingRunId>> {
+    store::take_up(tx, context.now, context.now + lease()).await
+}
+
+/// Leaves a run to others, who may take it up at once.
+pub async fn let_go(tx: &mut Tx, context: &Context, id: BillingRunId) -> Result<()> {
+    store::let_go(tx, id, context.now).await
+}
+
+/// Gives a run up; what it charged stands.
+pub async fn give_up(tx: &mut Tx, context: &Context, id: BillingRunId, error: &Error) -> Result<()> {
+    end(tx, context, id, RunState::Failed, Some(error.code().name)).await.map(drop)
+}
+
+async fn end(
+    tx: &mut Tx,
+    context: &Context,
+    id: BillingRunId,
+    state: RunState,
+    failure: Option<&'static str>,
+) -> Result<Option<BillingRun>> {
+    let Some(run) = store::end(tx, id, state, failure, context.now).await? else { return Ok(None) };
+    let action = if state == RunState::Failed { "billing_run.failed" } else { "billing_run.finished" };
+    tx.record(Entry::new(system().actor(), action, "billing_run", id).created(&run));
+    Ok(Some(run))
+}
+
+/// One who works on a run, batch by batch. Several may at once, in one instance or in many.
+pub struct Worker {
+    run: BillingRunId,
+    place: Place,
+    is_last_round: bool,
+}
+
+impl Worker {
+    /// At the beginning of what is due.
+    pub fn new(run: BillingRunId) -> Self {
+        Self { run, place: Place::before(Queue::Active), is_last_round: false }
+    }
+
+    /// Does a batch. Answers the run as it then stands: no longer running when there is nothing more to do.
+    ///
+    /// A contract that cannot be charged is noted, and left out of this run. Errors: `billing_run_not_found`, and those of the
+    /// database, after which it may be tried again.
+    pub async fn batch(&mut self, db: &Db, context: &Context) -> Result<BillingRun> {
+        let taken = Mutex::new(Vec::new());
+        let before = (self.place, self.is_last_round);
+        let outcome = db
+            .transaction(context, async |tx| {
+                let mut part = Part { place: before.0, is_last_round: before.1, context, taken: &taken };
+                let run = part.work(tx, self.run).await?;
+                Ok((run, part.place, part.is_last_round))
+            })
+            .await;
+        let taken = taken.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Ok((run, place, is_last_round)) => {
+                (self.place, self.is_last_round) = (place, is_last_round);
+                Ok(run)
+            }
+            Err(error) if taken.is_empty() || error.is_transient().is_some() || error.kind() == Kind::Unavailable => Err(error),
+            Err(error) => {
+                log::warn!("a batch of billing run {} is done again, one contract at a time: {error}", self.run);
+                self.one_by_one(db, context, taken).await
+            }
+        }
+    }
+
+    /// Charges contracts each in a transaction of its own, after something in a whole batch went wrong.
+    async fn one_by_one(&mut self, db: &Db, context: &Context, taken: Vec<(ContractId, NaiveDate)>) -> Result<BillingRun> {
+        let mut run = db.read(async |conn| store::get(conn, self.run).await?.ok_or_else(|| refusal::NOT_FOUND.into())).await?;
+        for (id, date) in taken {
+            let place = Place { date, id, ..self.place };
+            let add = async |tx: &mut Tx, outcome: &Outcome| {
+                store::insert_failures(tx, run.id, &outcome.failures, context.now).await?;
+                store::add(tx, run.id, outcome.figures, place, context.now + lease()).await
+            };
+            let charged = db
+                .transaction(context, async |tx| {
+                    let mut contract = contracts::load(tx, id).await?;
+                    let outcome = batch::reckon(tx, context, &[id], run.billing_date).await?;
+                    if outcome.failures.is_empty() {
+                        settle_on(tx, context, system().actor(), &mut contract, (Service::Unbroken, run.billing_date)).await?;
+                    }
+                    add(tx, &outcome).await
+                })
+                .await;
+            run = match charged {
+                Ok(run) => run,
+                Err(error) if error.is_transient().is_some() || error.kind() == Kind::Unavailable => return Err(error),
+                Err(error) => {
+                    log::warn!("contract {id} is left out of billing run {}: {error}", run.id);
+                    let figures = Figures { done: 1, failed: 1, ..Figures::default() };
+                    let outcome = Outcome { figures, failures: vec![(id, error)] };
+                    db.transaction(context, async |tx| add(tx, &outcome).await).await?
+                }
+            };
+            self.place = place;
+        }
+        Ok(run)
+    }
+}
+
+/// One transaction of a worker.
+struct Part<'a> {
+    place: Place,
+    is_last_round: bool,
+    context: &'a Context,
+    taken: &'a Mutex<Vec<(ContractId, NaiveDate)>>,
+}
+
+impl Part<'_> {
+    async fn work(&mut self, tx: &mut Tx, id: BillingRunId) -> Result<BillingRun> {
+        let mut run = store::get(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
+        if run.dry_run {
+            // its place is for all who work on it, one after the other
+            run = store::lock(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
+            self.place = store::place(tx, id).await?;
+        }
+        if run.state != RunState::Running {
+            return Ok(run);
+        }
+        if run.due_count.is_none() {
+            // by itself, so that it stands whatever comes of the first batch
+            return store::set_due(tx, &run).await?.map_or_else(|| Ok(run), Ok);
+        }
+        let found = self.take(tx, &run).await?;
+        let Some((last, date)) = found.last().copied() else {
+            let ended = end(tx, self.context, id, RunState::Finished, None).await?;
+            return match ended {
+                Some(run) => Ok(run),
+                None => store::get(tx, id).await?.ok_or_else(|| refusal::NOT_FOUND.into()),
+            };
+        };
+        self.place = Place { date, id: last, ..self.place };
+        let ids: Vec<ContractId> = found.iter().map(|(id, _)| *id).collect();
+        *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        let outcome = match run.dry_run {
+            true => batch::reckon(tx, self.context, &ids, run.billing_date).await?,
+            false => batch::charge(tx, self.context, system().actor(), &ids, run.billing_date).await?,
+        };
+        store::insert_failures(tx, id, &outcome.failures, self.context.now).await?;
+        store::add(tx, id, outcome.figures, self.place, self.context.now + lease()).await
+    }
+
+    /// The next contracts that are due, by one queue after the other; of a real run in a second round those too that others held.
+    async fn take(&mut self, tx: &mut Tx, run: &BillingRun) -> Result<Vec<(ContractId, NaiveDate)>> {
+        loop {
+            let taking = match (run.dry_run, self.is_last_round) {
+                (true, _) => Taking::Unlocked,
+                (false, false) => Taking::Free,
+                (false, true) => Taking::All,
+            };
+            let found = store::due(tx, run, self.place, taking, batch_size(tx.engine())).await?;
+            match (found.is_empty(), self.place.queue) {
+                (false, _) => return Ok(found),
+                (true, Queue::Active) => self.place = Place::before(Queue::Held),
+                (true, Queue::Held) if run.dry_run || self.is_last_round => return Ok(found),
+                (true, Queue::Held) => (self.place, self.is_last_round) = (Place::before(Queue::Active), true),
+            }
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! SQL of billing runs.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use kernel::{
+    Error, Page, Paging, Result,
+    db::{Bulk, Conn, Engine, Filter, Sql, Tx},
+    id::{BillingRunId, ContractId},
+    page::{KeyKind, ListSpec, OrderField},
+};
+use serde_json::{Map, Value};
+
+use crate::{
+    input::RunFilter,
+    model::{BillingRun, Figures, Queue, RunFailure, RunState},
+};
+
+/// How runs are ordered.
+pub const RUNS: ListSpec = ListSpec {
+    order_fields: &[
+        OrderField { name: "started_at", column: "billing_runs.started_at", kind: KeyKind::Time },
+        OrderField { name: "billing_date", column: "billing_runs.billing_date", kind: KeyKind::Date },
+    ],
+    default_order: "-started_at",
+    id: "billing_runs.id",
+    id_name: "id",
+};
+
+/// How the failures of a run are ordered.
+pub const FAILURES: ListSpec = ListSpec {
+    order_fields: &[OrderField { name: "contract_id", column: "billing_run_failures.contract_id", kind: KeyKind::Int }],
+    default_order: "contract_id",
+    id: "billing_run_failures.contract_id",
+    id_name: "contract_id",
+};
+
+macro_rules! columns {
+    () => {
+        "id, billing_date, dry_run, state, started_by, started_at, finished_at, due_count, done_count, charged_count, skipped_count, \
+         debt_count, failed_count, charges_count, sum_charged, failure, version"
+    };
+}
+
+pub async fn get(conn: &mut Conn, id: BillingRunId) -> Result<Option<BillingRun>> {
+    Sql::new(concat!("SELECT ", columns!(), " FROM billing_runs WHERE id = $1")).bind(id).optional(conn).await
+}
+
+/// The run, locked until the transaction ends.
+pub async fn lock(tx: &mut Tx, id: BillingRunId) -> Result<Option<BillingRun>> {
+    Sql::owned(format!(concat!("SELECT ", columns!(), " FROM billing_runs WHERE id = $1{}"), tx.for_update())).bind(id).optional(tx).await
+}
+
+pub async fn list(conn: &mut Conn, filter: &RunFilter, paging: &Paging) -> Result<Page<BillingRun>> {
+    let mut conditions = Filter::new(conn.engine());
+    conditions.equal("billing_runs.state", filter.state);
+    conditions.equal("billing_runs.dry_run", filter.dry_run);
+    conditions.at_least("billing_runs.billing_date", filter.billing_date_after);
+    conditions.at_most("billing_runs.billing_date", filter.billing_date_before);
+    paging.fetch(conn, concat!("SELECT ", columns!(), " FROM billing_runs"), "billing_runs", conditions).await
+}
+
+pub async fn failures(conn: &mut Conn, id: BillingRunId, paging: &Paging) -> Result<Page<RunFailure>> {
+    let mut conditions = Filter::new(conn.engine());
+    conditions.equal("billing_run_failures.run_id", Some(id));
+    let select = "SELECT billing_run_failures.contract_id, contracts.number AS contract_number, billing_run_failures.code, \
+         billing_run_failures.arguments, billing_run_failures.failed_at FROM billing_run_failures \
+         JOIN contracts ON contracts.id = billing_run_failures.contract_id";
+    paging.fetch(conn, select, "billing_run_failures", conditions).await
+}
+
+/// A run that is to begin.
+pub struct NewRun<'a> {
+    pub billing_date: NaiveDate,
+    pub dry_run: bool,
+    pub scheduled_for: Option<NaiveDate>,
+    pub started_by: &'a str,
+    pub lease_until: DateTime<Utc>,
+}
+
+/// Writes a new run; nothing where one for that day runs, or where one was scheduled for it.
+pub async fn insert(tx: &mut Tx, run: NewRun<'_>, now: DateTime<Utc>) -> Result<Option<BillingRun>> {
+    Sql::new(concat!(
+        "INSERT INTO billing_runs (billing_date, dry_run, state, scheduled_for, started_by, started_at, lease_until) ",
+        "VALUES ($1, $2, 'running', $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING ",
+        columns!()
+    ))
+    .bind(run.billing_date)
+    .bind(run.dry_run)
+    .bind(run.scheduled_for)
+    .bind(run.started_by.to_owned())
+    .bind(now)
+    .bind(run.lease_until)
+    .optional(tx)
+    .await
+}
+
+/// The run that runs for this day.
+pub async fn running(tx: &mut Tx, billing_date: NaiveDate, dry_run: bool) -> Result<Option<BillingRun>> {
+    Sql::new(concat!("SELECT ", columns!(), " FROM billing_runs WHERE billing_date = $1 AND dry_run = $2 AND state = 'running'"))
+        .bind(billing_date)
+        .bind(dry_run)
+        .optional(tx)
+        .await
+}
+
+/// The newest day that a run was scheduled for.
+pub async fn newest_scheduled(conn: &mut Conn) -> Result<Option<NaiveDate>> {
+    Sql::new("SELECT MAX(scheduled_for) FROM billing_runs").scalar(conn).await
+}
+
+/// Notes that a run counts as the scheduled one of its day.
+pub async fn set_scheduled(tx: &mut Tx, run: &BillingRun) -> Result<()> {
+    Sql::new("UPDATE billing_runs SET scheduled_for = billing_date, version = version + 1 WHERE id = $1 AND scheduled_for IS NULL")
+        .bind(run.id)
+        .execute(tx)
+        .await
+        .map(drop)
+}
+
+/// The oldest run that nobody is at work on, for the caller to work on; of several who ask at once each gets another.
+pub async fn take_up(tx: &mut Tx, now: DateTime<Utc>, lease_until: DateTime<Utc>) -> Result<Option<BillingRunId>> {
+    let found: Option<(BillingRunId,)> = Sql::new(
+        "UPDATE billing_runs SET lease_until = $1 WHERE lease_until < $2 AND id = \
+         (SELECT id FROM billing_runs WHERE state = 'running' AND lease_until < $2 ORDER BY id LIMIT 1) RETURNING id",
+    )
+    .bind(lease_until)
+    .bind(now)
+    .optional(tx)
+    .await?;
+    Ok(found.map(|(id,)| id))
+}
+
+/// Lets others take up a run at once.
+pub async fn let_go(tx: &mut Tx, id: BillingRunId, now: DateTime<Utc>) -> Result<()> {
+    Sql::new("UPDATE billing_runs SET lease_until = $1 WHERE id = $2 AND state = 'running'").bind(now).bind(id).execute(tx).await.map(drop)
+}
+
+/// Notes how many contracts are due; nothing where that was counted already.
+pub async fn set_due(tx: &mut Tx, run: &BillingRun) -> Result<Option<BillingRun>> {
+    Sql::new(concat!(
+        "UPDATE billing_runs SET version = version + 1, due_count = (SELECT COUNT(*) FROM contracts WHERE status = 'active' AND next_billing_date <= $1) \
+         + (SELECT COUNT(*) FROM contract_periods JOIN contracts ON contracts.id = contract_periods.contract_id AND contracts.status = 'suspended' \
+         WHERE contract_periods.charged_at IS NULL AND contract_periods.ended_on IS NULL AND contract_periods.period_end <= $1) \
+         WHERE id = $2 AND due_count IS NULL RETURNING ",
+        columns!()
+    ))
+    .bind(run.billing_date)
+    .bind(run.id)
+    .optional(tx)
+    .await
+}
+
+/// Adds what a part of a run came to, and how far it is. Answers the run as it then stands.
+pub async fn add(tx: &mut Tx, id: BillingRunId, figures: Figures, place: Place, lease_until: DateTime<Utc>) -> Result<BillingRun> {
+    Sql::new(concat!(
+        "UPDATE billing_runs SET done_count = done_count + $1, charged_count = charged_count + $2, skipped_count = skipped_count + $3, ",
+        "debt_count = debt_count + $4, failed_count = failed_count + $5, charges_count = charges_count + $6, sum_charged = sum_charged + $7, ",
+        "place_queue = $8, place_date = $9, place_id = $10, lease_until = $11, version = version + 1 WHERE id = $12 RETURNING ",
+        columns!()
+    ))
+    .bind(figures.done)
+    .bind(figures.charged)
+    .bind(figures.skipped)
+    .bind(figures.debt)
+    .bind(figures.failed)
+    .bind(figures.charges)
+    .bind(figures.sum)
+    .bind(place.queue)
+    .bind(place.date)
+    .bind(place.id)
+    .bind(lease_until)
+    .bind(id)
+    .one(tx)
+    .await
+}
+
+/// Ends a run that runs; nothing when somebody else was first.
+pub async fn end(
+    tx: &mut Tx,
+    id: BillingRunId,
+    state: RunState,
+    failure: Option<&'static str>,
+    now: DateTime<Utc>,
+) -> Result<Option<BillingRun>> {
+    Sql::new(concat!(
+        "UPDATE billing_runs SET state = $1, failure = $2, finished_at = $3, version = version + 1 WHERE id = $4 AND state = 'running' RETURNING ",
+        columns!()
+    ))
+    .bind(state)
+    .bind(failure)
+    .bind(now)
+    .bind(id)
+    .optional(tx)
+    .await
+}
+
+/// Notes contracts that could not be charged.
+pub async fn insert_failures(tx: &mut Tx, id: BillingRunId, failures: &[(ContractId, Error)], now: DateTime<Utc>) -> Result<()> {
+    let mut rows = Bulk::into_table("billing_run_failures", &["run_id", "contract_id", "code", "arguments", "failed_at"]);
+    for (contract_id, error) in failures {
+        let arguments: Map<String, Value> = error.args().iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
+        rows.row(vec![id.into(), (*contract_id).into(), error.code().name.into(), Value::Object(arguments).to_string().into(), now.into()]);
+    }
+    rows.execute(tx).await
+}
+
+/// How far a run has come: what is due is taken by its day, then by the contract's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Place {
+    /// Where it looks.
+    #[sqlx(rename = "place_queue")]
+    pub queue: Queue,
+    /// The day of the last one.
+    #[sqlx(rename = "place_date")]
+    pub date: NaiveDate,
+    /// The contract.
+    #[sqlx(rename = "place_id")]
+    pub id: ContractId,
+}
+
+impl Place {
+    /// Before everything in a queue.
+    pub fn before(queue: Queue) -> Self {
+        Self { queue, date: NaiveDate::from_ymd_opt(1, 1, 1).unwrap_or_default(), id: ContractId::new(0) }
+    }
+}
+
+/// How far a dry run has come.
+pub async fn place(tx: &mut Tx, id: BillingRunId) -> Result<Place> {
+    Sql::new("SELECT place_queue, place_date, place_id FROM billing_runs WHERE id = $1").bind(id).one(tx).await
+}
+
+/// How contracts are taken, so that others do not take them as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taking {
+    /// Those that nobody else holds.
+    Free,
+    /// Those that somebody holds too, as soon as they are let go.
+    All,
+    /// Only to look at.
+    Unlocked,
+}
+
+/// The next contracts that are due, after a place; those that failed in this run are left out.
+pub async fn due(tx: &mut Tx, run: &BillingRun, place: Place, taking: Taking, most: i64) -> Result<Vec<(ContractId, NaiveDate)>> {
+    let select = match place.queue {
+        Queue::Active => {
+            "SELECT contracts.id, contracts.next_billing_date FROM contracts WHERE contracts.status = 'active' \
+             AND contracts.next_billing_date <= $1 AND (contracts.next_billing_date, contracts.id) > ($2, $3) AND NOT EXISTS \
+             (SELECT 1 FROM billing_run_failures WHERE run_id = $4 AND contract_id = contracts.id) \
+             ORDER BY contracts.next_billing_date, contracts.id LIMIT $5"
+        }
+        Queue::Held => {
+            "SELECT contracts.id, contract_periods.period_end FROM contract_periods \
+             JOIN contracts ON contracts.id = contract_periods.contract_id AND contracts.status = 'suspended' \
+             WHERE contract_periods.charged_at IS NULL AND contract_periods.ended_on IS NULL AND contract_periods.period_end <= $1 \
+             AND (contract_periods.period_end, contract_periods.contract_id) > ($2, $3) AND NOT EXISTS \
+             (SELECT 1 FROM billing_run_failures WHERE run_id = $4 AND contract_id = contracts.id) \
+             ORDER BY contract_periods.period_end, contract_periods.contract_id LIMIT $5"
+        }
+    };
+    // SQLite's one writer holds everything
+    let lock = match (tx.engine(), taking) {
+        (Engine::Sqlite, _) | (Engine::Postgres, Taking::Unlocked) => "",
+        (Engine::Postgres, Taking::Free) => " FOR UPDATE OF contracts SKIP LOCKED",
+        (Engine::Postgres, Taking::All) => " FOR UPDATE OF contracts",
+    };
+    Sql::owned(format!("{select}{lock}")).bind(run.billing_date).bind(place.date).bind(place.id).bind(run.id).bind(most).all(tx).await
+}
