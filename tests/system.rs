@@ -4,6 +4,7 @@
 mod harness;
 
 mod access;
+mod billing_examples;
 mod contracts;
 mod conventions;
 mod customers;
