@@ -5,6 +5,7 @@ mod harness;
 
 mod access;
 mod billing;
+mod billing_examples;
 mod contracts;
 mod conventions;
 mod customers;

@@ -143,6 +143,22 @@ impl App {
         self.clock.advance(by);
     }
 
+    /// Charges what is due today.
+    pub async fn run_billing(&self) {
+        let context = self.state.context(kernel::Origin { request_id: "run".into(), address: None });
+        let due = "SELECT id FROM contracts WHERE status IN ('active', 'suspended') AND next_billing_date <= $1 ORDER BY id";
+        let due = kernel::db::Sql::new(due).bind(context.today());
+        let due: Vec<(kernel::id::ContractId,)> = self.state.db.read(async |conn| due.clone().all(conn).await).await.unwrap();
+        let actor = acl::Granted::<acl::perm::BillingRun>::system("run").actor().clone();
+        for (id,) in due {
+            let settle = async |tx: &mut kernel::db::Tx| {
+                let mut contract = contracts::load(tx, id).await?;
+                billing::settle(tx, &context, &actor, &mut contract, billing::charge::Service::Unbroken).await
+            };
+            self.state.db.patient().transaction(&context, settle).await.unwrap();
+        }
+    }
+
     /// What `telecom-crm verify` would say; nothing when all is well.
     pub async fn violations(&self) -> Vec<String> {
         app::flush(&self.state, false).await;

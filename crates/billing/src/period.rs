@@ -57,6 +57,27 @@ mod tests {
         assert_eq!(end_of_period(date(2026, 12, 15), 15), date(2027, 1, 15));
     }
 
+    #[test]
+    fn in_ten_years_no_billing_day_drifts_whatever_day_it_begins_on() {
+        // from the last of January to the first of March, through a leap year and three that are none, twice and more
+        for first in date(2027, 12, 31).iter_days().take_while(|day| *day <= date(2028, 3, 1)) {
+            for billing_day in 1..=31 {
+                let mut start = first;
+                for _ in 0..120 {
+                    let end = end_of_period(start, billing_day);
+                    // the billing day of its month, or the last where it is shorter; and none lies in between
+                    let falls = |day: &NaiveDate| {
+                        let is_last = day.succ_opt().unwrap().day() == 1;
+                        day.day() == billing_day || (is_last && day.day() < billing_day)
+                    };
+                    let between: Vec<_> = start.iter_days().skip(1).take_while(|day| *day <= end).filter(falls).collect();
+                    assert_eq!(between, [end], "from {start} by day {billing_day}");
+                    start = end;
+                }
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn periods_tile_and_never_drift(year in 2000_i32..2100, month in 1_u32..=12, billing_day in 1_u32..=31) {

@@ -79,6 +79,55 @@ impl Context {
 mod tests {
     use super::*;
 
+    /// The zones of the country profiles, and the others of those countries.
+    const ZONES: [&str; 26] = [
+        "Europe/Kaliningrad",
+        "Europe/Moscow",
+        "Europe/Kirov",
+        "Europe/Volgograd",
+        "Europe/Astrakhan",
+        "Europe/Saratov",
+        "Europe/Ulyanovsk",
+        "Europe/Samara",
+        "Asia/Yekaterinburg",
+        "Asia/Omsk",
+        "Asia/Novosibirsk",
+        "Asia/Barnaul",
+        "Asia/Tomsk",
+        "Asia/Novokuznetsk",
+        "Asia/Krasnoyarsk",
+        "Asia/Irkutsk",
+        "Asia/Chita",
+        "Asia/Yakutsk",
+        "Asia/Vladivostok",
+        "Asia/Magadan",
+        "Asia/Sakhalin",
+        "Asia/Srednekolymsk",
+        "Asia/Kamchatka",
+        "Asia/Anadyr",
+        "Asia/Bishkek",
+        "Asia/Almaty",
+    ];
+
+    #[test]
+    fn in_twenty_years_half_past_midnight_is_the_local_day_in_every_zone_and_days_tile() {
+        let first: NaiveDate = "2016-01-01".parse().unwrap();
+        for zone in ZONES {
+            let policy: Arc<Policy> = Policy { time_zone: zone.parse().unwrap(), ..Policy::standard(Country::Ru) }.into();
+            let at = |now| Context { now, policy: policy.clone(), origin: Origin::default() };
+            for day in first.iter_days().take(20 * 365) {
+                let context = at(DateTime::UNIX_EPOCH);
+                let begins = context.day_begins(day);
+                // clocks that went forward at midnight, as in 2016 in some of them, have no half past midnight
+                assert_eq!(at(begins).today(), day, "{zone}");
+                assert_eq!(at(begins + TimeDelta::minutes(30)).today(), day, "{zone}");
+                assert_eq!(at(begins - TimeDelta::microseconds(1)).today(), day.pred_opt().unwrap(), "{zone}");
+                let next = context.day_begins(day.succ_opt().unwrap());
+                assert_eq!(at(next - TimeDelta::microseconds(1)).today(), day, "{zone}");
+            }
+        }
+    }
+
     #[test]
     fn a_day_begins_at_midnight_where_the_operator_is() {
         let begins = |time_zone: Tz, day: &str| {
