@@ -48,6 +48,14 @@ ids! {
     ContractId of Contract;
     /// A payment, charge, refund or correction on a contract.
     PaymentId of Payment;
+    /// What a gateway said of a payment.
+    GatewayEventId of GatewayEvent;
+    /// A refund through a gateway.
+    GatewayRefundId of GatewayRefund;
+    /// A settlement file that was compared with the ledger.
+    ReconciliationId of Reconciliation;
+    /// A row of that comparison.
+    ReconciliationRowId of ReconciliationRow;
     /// A support ticket.
     TicketId of Ticket;
     /// A step in a ticket's journal.

@@ -2,6 +2,7 @@
 
 mod health;
 mod log;
+mod sandbox_event;
 mod seed;
 mod serve;
 pub mod simulate;
@@ -45,6 +46,8 @@ enum Command {
     Verify,
     /// Ask a running server on BIND whether it can serve.
     Health,
+    /// Print a command that sends an event of the sandbox gateway, signed, for trying payments out.
+    SandboxEvent(sandbox_event::SandboxEvent),
 }
 
 /// Runs the tool.
@@ -95,6 +98,7 @@ async fn run(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Simulate(arguments) => return arguments.run(&settings).await,
         Command::Openapi => {}
         Command::Verify => return verify::run(&settings).await,
+        Command::SandboxEvent(arguments) => arguments.run(&settings)?,
         Command::Health => return Ok(health::run(&settings).await),
     }
     Ok(ExitCode::SUCCESS)

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use acl::PasswordCost;
 use kernel::{Clock, Error, Result};
 
-use crate::{app, settings::Settings};
+use crate::{app, gateways, settings::Settings};
 
 /// Serves until SIGTERM or Ctrl-C; then finishes what runs and writes down what is in memory.
 pub async fn run(settings: Settings) -> Result<()> {
@@ -18,8 +18,14 @@ pub async fn run(settings: Settings) -> Result<()> {
     let server = app::serve(state.clone(), listener).map_err(Error::internal)?;
     log::info!("serving on http://{bind}, documentation at http://{bind}/swagger-ui/");
     let chores = actix_web::rt::spawn(app::chores(state.clone()));
+    let gateways = {
+        let state = state.clone();
+        // beside the chores: whoever waits for a gateway holds up nothing else
+        actix_web::rt::spawn(async move { gateways::chores(&state).await })
+    };
     server.await.map_err(Error::internal)?;
     chores.abort();
+    gateways.abort();
     app::flush(&state, true).await;
     state.db.close().await;
     log::info!("stopped");

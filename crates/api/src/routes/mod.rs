@@ -8,14 +8,18 @@ mod auth;
 mod contract_plans;
 mod contracts;
 mod customers;
+mod gateways;
 mod health;
 mod numbers;
 mod options;
+mod payment_webhooks;
 mod payments;
+mod reconciliations;
 mod roles;
 mod search;
 mod sims;
 mod tariffs;
+mod terminal;
 mod ticket_actions;
 mod ticket_records;
 mod tickets;
@@ -52,7 +56,7 @@ pub struct Shared;
 
 /// Mounts every endpoint.
 pub fn configure(config: &mut ServiceConfig) {
-    config.configure(health::configure).service(
+    config.configure(health::configure).configure(terminal::configure).service(
         scope("/api/v1")
             .configure(customers::configure)
             .configure(sims::configure)
@@ -61,6 +65,10 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(options::configure)
             .configure(contracts::configure)
             .configure(contract_plans::configure)
+            // before the payments, whose paths with an id these fit too
+            .configure(gateways::configure)
+            .configure(reconciliations::configure)
+            .configure(payment_webhooks::configure)
             .configure(payments::configure)
             .configure(tickets::configure)
             .configure(ticket_actions::configure)
