@@ -10,6 +10,7 @@ mod contracts;
 mod conventions;
 mod customers;
 mod faults;
+mod gateways;
 mod main_job;
 mod payments;
 mod phone_numbers;

@@ -48,6 +48,15 @@ pub fn tried(ids: &BTreeMap<&str, i64>) -> Vec<Tried> {
         words("/payments/pending", "payment_method", "card", "payment_method", "cash"),
         words("/billing/runs", "state", "finished", "state", "failed"),
         words("/billing/runs", "dry_run", "true", "dry_run", ""),
+        words("/payments", "gateway", "sandbox", "gateway", "http"),
+        words("/payments/pending", "gateway", "sandbox", "gateway", "http"),
+        ("/payments/gateway-events", "payment", id("by_gateway"), "payment_id", none()),
+        words("/payments/gateway-events", "gateway", "sandbox", "gateway", "http"),
+        words("/payments/gateway-events", "outcome", "applied", "outcome", "unknown_refund"),
+        ("/payments/gateway-refunds", "payment", id("by_gateway"), "payment_id", none()),
+        words("/payments/gateway-refunds", "gateway", "sandbox", "gateway", "http"),
+        words("/payments/gateway-refunds", "status", "failed", "status", ""),
+        words("/payments/reconciliations", "gateway", "sandbox", "gateway", "http"),
         words("/tickets", "status", "new", "status", "closed"),
         words("/tickets", "category", "sim", "category", "other"),
         words("/tickets", "priority", "critical", "priority", ""),
@@ -106,6 +115,7 @@ pub async fn ids(app: &App, admin: &Client) -> BTreeMap<&'static str, i64> {
         ("tariff", id(&active["tariff_id"])),
         ("worker", user("worker").await),
         ("admin", user("admin").await),
+        ("by_gateway", id(&admin.get("/payments/gateway-refunds").await.expect(200)["results"][0]["payment_id"])),
         ("refunded", id(&admin.get("/payments?status=refunded").await.expect(200)["results"][0]["id"])),
     ]
     .into()

@@ -8,6 +8,7 @@ use kernel::db::Engine;
 use serde_json::{Value, json};
 
 use crate::{
+    gateways,
     harness::{Client, PASSWORD, Reply, id, person, prepaid, sim},
     scenario,
 };
@@ -188,6 +189,9 @@ scenario! {
         for _ in 0..3 {
             pending.push(id(&admin.post("/payments", json!({"contract_id": other, "amount": 1, "payment_method": "card"})).await.expect(201)));
         }
+        let by_link = gateways::link(&admin, other, "2.00").await;
+        let wrong = id(&by_link);
+        gateways::tell(app, "wrong", gateways::succeeded(&by_link, "1.00")).await;
         let (same, gone) = (admin.customer().await, admin.customer().await);
         admin.delete(&format!("/customers/{gone}")).await.expect(204);
         let (sim_id, spare, useless) = (admin.contract(draft).await["sim_id"].clone(), admin.sim().await, admin.sim().await);
@@ -237,6 +241,8 @@ scenario! {
             (&admin, format!("/payments/{}/process", pending[0]), json!({})),
             (&admin, format!("/payments/{}/cancel", pending[1]), json!({})),
             (&admin, format!("/payments/{}/fail", pending[2]), json!({"reason": "x"})),
+            (&admin, "/payments/links".into(), gateways::order(other, "1.00")),
+            (&admin, format!("/payments/{wrong}/resolve"), json!({"decision": "dismiss", "reason": "x"})),
             (&admin, "/tickets".into(), json!({"customer_id": customer, "category": "sim", "subject": "x", "description": "x"})),
             (&admin, format!("/tickets/{ticket}/assign"), json!({"user_id": user})),
             (&admin, format!("/tickets/{ticket}/wait"), json!({"reason": "x"})),
@@ -279,6 +285,22 @@ scenario! {
         Reply::read("file".into(), keyed.file(&files, "a.txt", "text/plain", b"other").send().await.unwrap()).await.refused(422, "idempotency_key_reused");
         assert_eq!((app.count("ticket_attachments").await, app.count("leftover_files").await), (1, 0));
         tried.insert("/tickets/{id}/attachments".to_owned());
+        // a settlement file, and an event that is signed
+        let file = || {
+            let request = admin.with("idempotency-key", "settlement").request(reqwest::Method::POST, "/payments/reconciliations?gateway=sandbox&from=2026-01-31&to=2026-01-31");
+            request.header("content-type", "text/csv").body("reference,amount,currency\n")
+        };
+        let event = gateways::signed(app, gateways::KEY, "keyed", &gateways::happened(&by_link, "payment.failed"));
+        let told = || {
+            let request = stranger.with("idempotency-key", "event").request(reqwest::Method::POST, "/webhooks/payments/sandbox").header("content-type", "application/json");
+            event.headers.iter().fold(request, |request, (name, value)| request.header(*name, value)).body(event.body.clone())
+        };
+        for (first, again) in [(file(), file()), (told(), told())] {
+            let (first, again) = (Reply::read("first".into(), first.send().await.unwrap()).await, Reply::read("again".into(), again.send().await.unwrap()).await);
+            assert!((200..300).contains(&first.status) && is_replay(&again), "{} {}", first.text, again.text);
+            assert_eq!(essence(&again), essence(&first));
+        }
+        tried.extend(["/payments/reconciliations".to_owned(), "/webhooks/payments/{gateway}".to_owned()]);
         // a form
         let form = || stranger.with("idempotency-key", "form").request(reqwest::Method::POST, "/auth/token").form(&[("username", "admin"), ("password", PASSWORD)]);
         let (first, again) = (Reply::read("form".into(), form().send().await.unwrap()).await, Reply::read("form".into(), form().send().await.unwrap()).await);

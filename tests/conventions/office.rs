@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{App, Client, PASSWORD, id, person, sim};
+use crate::{
+    gateways,
+    harness::{App, Client, PASSWORD, Reply, id, person, sim},
+};
 
 /// The lists there are, from the document: those without an id in their path, with their parameters' names.
 pub async fn lists(app: &App) -> BTreeMap<String, Vec<String>> {
@@ -125,6 +129,7 @@ pub async fn furnish(app: &App) -> Client {
     }
     let whole = id(&admin.get(&format!("/payments?contract={}&amount_max=50.00", contracts[2])).await.expect(200)["results"][0]);
     admin.post(&format!("/payments/{whole}/refund"), json!({"reason": "оплачен чужой договор"})).await.expect(200);
+    by_gateways(app, &admin, contracts[5]).await;
     // one with debt, one that can pay, and the others stay drafts
     admin.activate(contracts[0]).await;
     admin.activate(contracts[1]).await;
@@ -184,6 +189,33 @@ pub async fn furnish(app: &App) -> Client {
         pass(app, n);
     }
     admin
+}
+
+/// Payments through a gateway in every state, what it said, refunds and settlement files; the contract is left as it was.
+async fn by_gateways(app: &App, admin: &Client, contract: i64) {
+    for n in 0..12 {
+        let payment = gateways::link(admin, contract, "20.00").await;
+        match n % 4 {
+            0 | 3 => drop(gateways::tell(app, &format!("wrong-{n}"), gateways::succeeded(&payment, "19.00")).await),
+            1 => {
+                gateways::tell(app, &format!("paid-{n}"), gateways::succeeded(&payment, "20.00")).await;
+                let path = format!("/payments/{}/refund", payment["id"]);
+                // one that is refused, one whose answer is lost, and the rest
+                admin.post(&path, json!({"amount": "5.11", "reason": "x"})).await.refused(409, "gateway_refund_refused");
+                if n > 1 {
+                    admin.post(&path, json!({"amount": "5.14", "reason": "x"})).await.expect(202);
+                    admin.post(&path, json!({"reason": "x"})).await.expect(200);
+                }
+            }
+            2 => drop(gateways::tell(app, &format!("failed-{n}"), gateways::happened(&payment, "payment.failed")).await),
+            _ => {}
+        }
+        gateways::tell(app, &format!("unknown-{n}"), json!({"type": "payment.failed", "reference": "no-payment"})).await;
+        let file = admin.request(Method::POST, "/payments/reconciliations?gateway=sandbox&from=2026-01-31&to=2026-01-31");
+        let sent = file.header("content-type", "text/csv").body("reference,amount,currency\n1,1.00,RUB\n").send().await.unwrap();
+        Reply::read("a settlement file".into(), sent).await.expect(201);
+        pass(app, n);
+    }
 }
 
 /// Every second thing is made at the same moment as the one before.

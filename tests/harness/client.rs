@@ -41,9 +41,10 @@ impl Client {
         self.base.trim_start_matches("http://")
     }
 
-    /// A request to be finished by hand. A path without `/api` or `/health` at its front is one of the API's.
+    /// A request to be finished by hand. A path without `/api`, `/health` or `/terminal` at its front is one of the API's.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let outside = ["/api", "/health", "/swagger-ui", "http://"].iter().any(|prefix| path.starts_with(prefix)) || path == "/";
+        let outside =
+            ["/api", "/health", "/swagger-ui", "/terminal", "http://"].iter().any(|prefix| path.starts_with(prefix)) || path == "/";
         let url = match path {
             path if path.starts_with("http://") => path.to_owned(),
             path if outside => format!("{}{path}", self.base),

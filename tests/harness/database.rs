@@ -71,6 +71,9 @@ impl TestDatabase {
             ("SIGN_INS_PER_MINUTE", "100000"),
             ("LOG_LEVEL", "warn"),
             ("ACCESS_TOKEN_MINUTES", "1440"),
+            ("GATEWAYS", "sandbox"),
+            ("GATEWAY_SANDBOX_SECRET", "the key of a sandbox of the tests"),
+            ("TERMINAL_KEY", "the key of the terminals of the tests"),
         ];
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
     }

@@ -16,6 +16,13 @@ fn inputs(contract: i64, payment: i64) -> Vec<(Method, String, String, bool, boo
     [
         (Method::POST, "/payments", r#"{"contract_id": $contract, "payment_method": "cash", "amount": $amount}"#, false, false),
         (Method::POST, "/payments", r#"{"contract_id": $contract, "payment_method": "card", "amount": $amount}"#, false, false),
+        (
+            Method::POST,
+            "/payments/links",
+            r#"{"contract_id": $contract, "gateway": "sandbox", "return_url": "https://shop.example.com", "amount": $amount}"#,
+            false,
+            false,
+        ),
         (Method::POST, "/payments/corrections", r#"{"contract_id": $contract, "reason": "x", "amount": $amount}"#, true, false),
         (Method::POST, "/payments/$payment/refund", r#"{"reason": "x", "amount": $amount}"#, false, false),
         (Method::POST, "/contracts/$contract/add_balance", r#"{"amount": $amount}"#, false, false),
@@ -78,7 +85,7 @@ scenario! {
         let contract = admin.draft("600.00").await;
         let payment = id(&admin.pay(contract, "1.00").await);
         let balance = async || admin.contract(contract).await["balance"].as_str().unwrap().to_owned();
-        for ((method, path, body, ..), after) in inputs(contract, payment).into_iter().zip(["1.30", "1.30", "1.60", "1.30", "1.60", "1.30", "1.30"]) {
+        for ((method, path, body, ..), after) in inputs(contract, payment).into_iter().zip(["1.30", "1.30", "1.30", "1.60", "1.30", "1.60", "1.30", "1.30"]) {
             for amount in ["0.1", "\"0.2\""] {
                 let status = send(&admin, &method, &path, body.replace("$amount", amount)).await.status;
                 assert!(matches!(status, 200 | 201), "{method} {path} {status}");

@@ -5,7 +5,10 @@ use std::{fs, path::Path};
 use serde_json::Value;
 
 use super::{PASSWORD, Place, free_address, program};
-use crate::harness::{Engine, TestDatabase};
+use crate::{
+    gateways,
+    harness::{Engine, TestDatabase},
+};
 
 program! {
     async fn users_are_made_with_a_password_of_ones_own_or_one_that_is_shown_once(place) {
@@ -117,4 +120,20 @@ fn health_with_nobody_there_does_not_take_long() {
     let bind = silent.local_addr().unwrap().to_string();
     assert_eq!(place.run(&["health"], &[("BIND", &bind)]).expect(1).err, "no answer\n");
     place.run(&["health"], &[("BIND", &free_address())]).expect(1);
+}
+
+#[test]
+fn an_event_of_the_sandbox_is_printed_as_a_command_that_sends_it() {
+    let place = Place::new(TestDatabase::empty(Engine::Sqlite).unwrap());
+    let set = [("GATEWAYS", "sandbox"), ("GATEWAY_SANDBOX_SECRET", gateways::KEY)];
+    let printed = place.run(&["sandbox-event", "7", "--amount", "12.5", "--id", "by-hand"], &set).expect(0).out;
+    let (_, body) = printed.split_once("-d '").unwrap();
+    let body = body.trim_end().trim_end_matches('\'');
+    let event: Value = serde_json::from_str(body).unwrap();
+    assert_eq!((&event["type"], &event["reference"], &event["amount"]), (&"payment.succeeded".into(), &"7".into(), &"12.50".into()));
+    let header = |name: &str| printed.split(&format!("{name}: ")).nth(1).unwrap().split('\'').next().unwrap().to_owned();
+    let signed = gateways::signed_at(header("webhook-timestamp").parse().unwrap(), gateways::KEY, "by-hand", body.as_bytes().to_vec());
+    assert_eq!((header("webhook-id"), header("webhook-signature")), ("by-hand".to_owned(), signed.headers[2].1.clone()));
+    // where the sandbox is not in use there is nothing to try
+    assert_eq!(place.run(&["sandbox-event", "7"], &[]).expect(1).out, "");
 }

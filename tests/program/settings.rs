@@ -10,7 +10,7 @@ fn place() -> Place {
 }
 
 /// Every variable with a value that it cannot have.
-const WRONG: [(&str, &str); 34] = [
+const WRONG: [(&str, &str); 46] = [
     ("ACCESS_TOKEN_MINUTES", "soonish"),
     ("ADMIN_PASSWORD", "hunter2"),
     ("ATTACHMENTS_S3_ENDPOINT", "gopher://s3"),
@@ -25,6 +25,15 @@ const WRONG: [(&str, &str); 34] = [
     ("COUNTRY", "atlantis"),
     ("DATABASE_POOL_SIZE", "plenty"),
     ("DATABASE_URL", "mysql://crm:topsecret@db/crm"),
+    ("GATEWAYS", "moneybags"),
+    ("GATEWAY_EXPIRY_HOURS", "721"),
+    ("GATEWAY_HTTP_KEY", "hunter2"),
+    ("GATEWAY_HTTP_SECRET", "whsec_hunter2"),
+    ("GATEWAY_HTTP_SECRET_PREVIOUS", "hunter2"),
+    ("GATEWAY_HTTP_URL", "http://pay.example.com"),
+    ("GATEWAY_POLL_MINUTES", "1441"),
+    ("GATEWAY_SANDBOX_SECRET", "hunter2"),
+    ("GATEWAY_SANDBOX_SECRET_PREVIOUS", "whsec_?"),
     ("JWT_SECRET", "tooshort"),
     ("JWT_SECRET_PREVIOUS", "shorttoo"),
     ("LOG_FORMAT", "xml"),
@@ -34,6 +43,9 @@ const WRONG: [(&str, &str); 34] = [
     ("REFRESH_TOKEN_DAYS", "366"),
     ("SHUTDOWN_SECONDS", "301"),
     ("SIGN_INS_PER_MINUTE", "zero"),
+    ("TERMINAL_KEY", "hunter2"),
+    ("TERMINAL_MAX", "plenty"),
+    ("TERMINAL_MIN", "-1.00"),
     ("TICKET_HOLIDAYS", "new-year"),
     ("TICKET_HOURS_CRITICAL", "0"),
     ("TICKET_HOURS_HIGH", "10001"),

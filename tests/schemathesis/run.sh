@@ -65,6 +65,8 @@ JWT_SECRET=$(head -c 48 /dev/urandom | base64 -w 0)
 export JWT_SECRET
 # what the document's own examples sign in with, so that they are answered by 200
 export ADMIN_USERNAME=admin ADMIN_PASSWORD='correct horse battery staple'
+# the gateway for trying things out, and terminals, so that there is something to find behind their keys
+export GATEWAYS=sandbox GATEWAY_SANDBOX_SECRET='the key of the sandbox while it is tried' TERMINAL_KEY='the key of the terminals while they are tried'
 export ACCESS_TOKEN_MINUTES=1440 SIGN_INS_PER_MINUTE=1000000
 
 "$program" seed --customers 60 >"$work/seed.log" 2>&1 || { cat "$work/seed.log" >&2; exit 1; }

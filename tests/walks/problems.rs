@@ -128,7 +128,8 @@ scenario! {
             let path = operation.at("999999");
             let (media_type, _) = operation.said["requestBody"]["content"].as_object().unwrap().iter().next().unwrap();
             let sent = |media_type: &str, body: &'static [u8]| probe.request(&path).header(CONTENT_TYPE, media_type).body(body);
-            if media_type.ends_with("json") {
+            // what is signed is not read before its signature
+            if media_type.ends_with("json") && !operation.is_signed() {
                 for broken in [b"{\"half\":".as_slice(), b"{}{}", b"\xff\xfe", b"\0", b"{\"a\": \"\xff\"}", b"{'a': 1}"] {
                     probe.refused(&path, sent(media_type, broken), 400, "malformed").await;
                 }
@@ -150,8 +151,12 @@ scenario! {
             }
             probe.refused(&path, probe.request(&path).body("{}"), 415, "unsupported_media_type").await;
 
-            // a file of ten mebibytes and what surrounds it, or a mebibyte
-            let limit = if is_form { 10 * 1024 * 1024 + 64 * 1024 } else { 1024 * 1024 };
+            // a file of ten mebibytes, also with what surrounds it, or a mebibyte
+            let limit = match media_type.as_str() {
+                "multipart/form-data" => 10 * 1024 * 1024 + 64 * 1024,
+                "text/csv" => 10 * 1024 * 1024,
+                _ => 1024 * 1024,
+            };
             let announced = format!("Content-Type: {media_type}\r\nContent-Length: {}\r\n", limit + 1);
             probe.check(&with_head(app, &admin, operation, &announced).await, &path, 413, "body_too_large");
             let sent = vec![b' '; limit + 1];
@@ -178,7 +183,7 @@ scenario! {
 
     async fn an_unknown_parameter_is_refused_by_every_list_and_the_known_ones_are_named(app) {
         let admin = app.admin().await;
-        for operation in Operation::all(&document()).iter().filter(|operation| operation.has_query()) {
+        for operation in Operation::all(&document()).iter().filter(|operation| operation.has_query() && !operation.is_signed()) {
             let probe = Probe { operation, client: &admin };
             let path = format!("{}?no_such_parameter=1", operation.at("999999"));
             let reply = probe.refused(&path, probe.request(&path), 400, "unknown_parameter").await;
@@ -250,7 +255,7 @@ scenario! {
     async fn conditional_and_idempotency_headers_that_cannot_be_are_problems(app) {
         let document = document();
         let admin = app.admin().await;
-        for operation in Operation::all(&document).iter().filter(|operation| operation.method == Method::POST && operation.has_id()) {
+        for operation in Operation::all(&document).iter().filter(|operation| operation.method == Method::POST && operation.has_id() && !operation.is_signed()) {
             let client = admin.with("Idempotency-Key", "k".repeat(256));
             let probe = Probe { operation, client: &client };
             let path = operation.at("999999");

@@ -29,7 +29,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use crate::{
     edge,
     files::{self, Files},
-    idempotency, openapi,
+    gateways, idempotency, openapi,
     problem::Refused,
     routes,
     settings::Settings,
@@ -70,7 +70,7 @@ pub async fn open(settings: Settings, clock: Clock, cost: PasswordCost) -> Resul
     let access = Access::new(db.clone(), &access_settings)?;
     let seals = [Some(secret), settings.jwt_secret_previous.clone()].into_iter().flatten().collect();
     let files = Files::open(&settings.files_at)?;
-    let state = State::new(db, access, files, clock, settings, seals);
+    let state = State::new(db, access, files, clock, settings, seals)?;
     let context = state.context(Origin { request_id: "start".into(), address: None });
     let (name, password) = (&state.settings.admin_username, state.settings.admin_password.as_ref());
     // a start is not given up for a slow disk or for somebody who starts at the same time; nor is a password that was made lost
@@ -268,6 +268,9 @@ pub async fn flush(state: &State, last_uses: bool) {
     let context = state.context(Origin { request_id: "chores".into(), address: None });
     if let Err(error) = state.reads.flush(&state.db, &context).await {
         log::error!("reads of personal data could not be recorded yet: {error}");
+    }
+    if last_uses && let Err(error) = gateways::record_refused(state, &context).await {
+        log::warn!("events of gateways that were refused could not be recorded: {error}");
     }
     if last_uses && let Err(error) = state.access.flush_last_used(&context).await {
         log::warn!("last uses of tokens could not be written yet: {error}");

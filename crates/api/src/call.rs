@@ -98,6 +98,14 @@ impl Call {
         refused.map_or(Ok(answer), |code| Err((*code).into()))
     }
 
+    /// Stores another answer under the request's idempotency key, for a handler that goes on after it has written.
+    pub async fn conclude(&self, answer: Answer) -> Result<Answer> {
+        if let Some(key) = self.idempotency_key()? {
+            self.state.db.transaction(&self.context, async |tx| idempotency::store(tx, &key, &answer, &self.state.seals).await).await?;
+        }
+        Ok(answer)
+    }
+
     /// The answer stored under the request's idempotency key, if there is one: for a handler that does, before it writes,
     /// what a repeat could not do again.
     pub async fn replay(&self) -> Result<Option<Answer>> {
@@ -280,7 +288,7 @@ impl Answer {
         Ok(answer)
     }
 
-    /// 202 with something that goes on after the answer, and where to watch it.
+    /// 202 with the resource that is worked on, and what to watch.
     pub fn accepted(location: String, resource: &impl Serialize) -> Result<Self> {
         let mut answer = Self::json(StatusCode::ACCEPTED, resource)?;
         answer.location = Some(format!("/api/v1/{location}"));

@@ -38,24 +38,30 @@ pub(crate) fn announced_length(request: &HttpRequest) -> Option<u64> {
     request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok())
 }
 
-async fn read_body(request: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
+async fn read_body(request: &HttpRequest, payload: Payload) -> Result<Bytes> {
+    read_up_to(BODY_LIMIT, request, payload).await
+}
+
+/// Reads a body of at most so many bytes; each mebibyte may take the usual wait.
+async fn read_up_to(limit: usize, request: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
     guard::let_in(request).await?;
-    if announced_length(request).is_some_and(|length| length > BODY_LIMIT as u64) {
-        return Err(Error::new(common::BODY_TOO_LARGE).with("limit", BODY_LIMIT));
+    if announced_length(request).is_some_and(|length| length > limit as u64) {
+        return Err(Error::new(common::BODY_TOO_LARGE).with("limit", limit));
     }
     let read = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {
             let chunk =
                 chunk.map_err(|error| Error::new(common::MALFORMED).with("reason", "the body broke off").cause(error.to_string()))?;
-            if body.len() + chunk.len() > BODY_LIMIT {
-                return Err(Error::new(common::BODY_TOO_LARGE).with("limit", BODY_LIMIT));
+            if body.len() + chunk.len() > limit {
+                return Err(Error::new(common::BODY_TOO_LARGE).with("limit", limit));
             }
             body.extend_from_slice(&chunk);
         }
         Ok(body.freeze())
     };
-    let wait = Duration::from_secs(guard::state(request).settings.body_seconds);
+    let mebibytes = u64::try_from(limit.div_ceil(BODY_LIMIT)).unwrap_or(1);
+    let wait = Duration::from_secs(guard::state(request).settings.body_seconds.saturating_mul(mebibytes));
     let body = tokio::time::timeout(wait, read).await.map_err(|_| Error::new(common::BODY_TIMEOUT))??;
     let hash = digest(&SHA256, &body).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     request.extensions_mut().insert(BodyDigest(hash));
@@ -93,6 +99,41 @@ impl<I: Input + 'static> FromRequest for Body<I> {
             let body = read_body(&request, payload).await?;
             expect_type(&request, &body, &["application/json"])?;
             Ok(Self(input::parse(&body, &call::context(&request))?))
+        })
+    }
+}
+
+/// A JSON body as it came, byte by byte: its signature is over those.
+pub struct RawBody(pub Bytes);
+
+impl FromRequest for RawBody {
+    type Error = Refused;
+    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let body = read_body(&request, payload).await?;
+            expect_type(&request, &body, &["application/json"])?;
+            Ok(Self(body))
+        })
+    }
+}
+
+/// A settlement file.
+pub struct CsvBody(pub Bytes);
+
+impl FromRequest for CsvBody {
+    type Error = Refused;
+    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let body = read_up_to(payments::reconciliation::MOST_BYTES, &request, payload).await?;
+            // nothing at all is an empty file, which is told of as one
+            expect_type(&request, &body, &["text/csv"])?;
+            Ok(Self(body))
         })
     }
 }

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod edge;
 pub mod extract;
 pub mod files;
+pub mod gateways;
 pub mod guard;
 pub mod idempotency;
 pub mod openapi;

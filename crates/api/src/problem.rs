@@ -146,7 +146,8 @@ pub fn answer(error: &Error, asked: Asked<'_>) -> HttpResponse {
         response.insert_header((header::RETRY_AFTER, seconds));
     }
     if error.kind() == Kind::Unauthenticated {
-        response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"telecom-crm\""));
+        let challenge = error.args().iter().find(|(name, _)| *name == "challenge").map(|(_, challenge)| challenge.as_str());
+        response.insert_header((header::WWW_AUTHENTICATE, challenge.unwrap_or("Bearer realm=\"telecom-crm\"")));
     }
     if let Some((_, methods)) = error.args().iter().find(|(name, _)| *name == "allow") {
         response.insert_header((header::ALLOW, methods.as_str()));

@@ -25,6 +25,10 @@ use kernel::{
 
 use crate::files::{FilesAt, S3};
 
+mod gateways;
+
+pub use gateways::{GatewaySettings, HttpGateway, TerminalSettings};
+
 /// Everything that can be set.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -64,6 +68,10 @@ pub struct Settings {
     pub workers: usize,
     /// Sign-ins an address may try in a minute.
     pub sign_ins_per_minute: NonZeroU32,
+    /// Payment gateways.
+    pub gateways: GatewaySettings,
+    /// Self-service terminals.
+    pub terminal: TerminalSettings,
     /// Where files are.
     pub files_at: FilesAt,
     /// Longest wait for a request's body, in seconds.
@@ -231,6 +239,8 @@ impl Settings {
                 |text| text.parse().ok(),
                 NonZeroU32::MIN.saturating_add(29),
             ),
+            gateways: gateways::gateways(&mut from),
+            terminal: gateways::terminal(&mut from),
             files_at,
             body_seconds: from.number("BODY_SECONDS", "a number of seconds from 1 to 300", 1..=300, 15).unsigned_abs(),
             shutdown_seconds: from.number("SHUTDOWN_SECONDS", "a number of seconds from 0 to 300", 0..=300, 30).unsigned_abs(),
@@ -329,7 +339,7 @@ fn web_origin(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn read(pairs: &[(&str, &str)]) -> Result<Settings, Vec<WrongSetting>> {
+    pub(super) fn read(pairs: &[(&str, &str)]) -> Result<Settings, Vec<WrongSetting>> {
         Settings::read(&pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
     }
 

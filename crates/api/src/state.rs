@@ -6,7 +6,7 @@ use acl::{Access, Secret, audit::ReadLog};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use kernel::{Clock, Context, Error, Origin, Result, db::Db};
 
-use crate::{files::Files, runs::Runs, settings::Settings};
+use crate::{files::Files, gateways::Gateways, runs::Runs, settings::Settings};
 
 /// The program's parts, made once.
 pub struct State {
@@ -18,6 +18,8 @@ pub struct State {
     pub reads: ReadLog,
     /// What is attached to tickets.
     pub files: Files,
+    /// Payment gateways.
+    pub gateways: Gateways,
     /// The time.
     pub clock: Clock,
     /// What was set.
@@ -31,9 +33,11 @@ pub struct State {
 
 impl State {
     /// Puts the parts together.
-    pub fn new(db: Db, access: Access, files: Files, clock: Clock, settings: Settings, seals: Vec<Secret>) -> Arc<Self> {
+    pub fn new(db: Db, access: Access, files: Files, clock: Clock, settings: Settings, seals: Vec<Secret>) -> Result<Arc<Self>> {
         let sign_ins = RateLimiter::keyed(Quota::per_minute(settings.sign_ins_per_minute));
-        Arc::new(Self { db, access, reads: ReadLog::default(), files, clock, settings, runs: Runs::default(), seals, sign_ins })
+        let gateways = Gateways::open(&settings.gateways)?;
+        let (reads, runs) = (ReadLog::default(), Runs::default());
+        Ok(Arc::new(Self { db, access, reads, files, gateways, clock, settings, runs, seals, sign_ins }))
     }
 
     /// The surroundings of a use case that begins now.

@@ -4,11 +4,13 @@
 //! posting of what is due and the use cases go by them: [`activate`], [`edit`], [`suspend`], [`resume`], [`terminate`], [`change_tariff`] and
 //! [`change_options`] of contracts, [`take_payment`] and its kin of payments, for the SIM cards of contracts [`block_sim`],
 //! [`unblock_sim`], [`deactivate_sim`] and [`replace_sim`], [`quote`] and [`preview`].
+//! [`gateways`] has the payments that others take for us, [`terminal`] those of self-service terminals.
 //! [`run`] charges everything that is due. In [`subscribers`] are those that befall a subscriber with all contracts, tickets and SIM cards.
 
 mod batch;
 pub mod charge;
 pub mod due;
+pub mod gateways;
 mod input;
 mod model;
 pub mod period;
@@ -22,6 +24,7 @@ mod statistics;
 mod store;
 pub mod subscribers;
 mod tariff_change;
+pub mod terminal;
 pub mod terms;
 mod transactions;
 

@@ -37,16 +37,17 @@ pub async fn take_payment(tx: &mut Tx, context: &Context, granted: &Granted<perm
     post(tx, context, granted.actor(), &mut contract, posting).await
 }
 
-/// The money of a pending payment is there. Errors: `payment_not_found`, `payment_wrong_state`, `contract_terminated`,
-/// `amount_out_of_range`.
+/// The money of a pending payment is there. Errors: `payment_not_found`, `payment_wrong_state`, `payment_quarantined`,
+/// `contract_terminated`, `amount_out_of_range`.
 pub async fn process_payment(tx: &mut Tx, context: &Context, granted: &Granted<perm::PaymentsTake>, id: PaymentId) -> Result<Payment> {
     let (payment, mut contract) = payments::load(tx, id).await?;
+    payment.not_quarantined()?;
     let payment = ledger::succeed(tx, context, granted.actor(), &mut contract, &payment, Decider::Staff).await?;
     settle::settle(tx, context, granted.actor(), &mut contract, Service::Unbroken).await?;
     Ok(payment)
 }
 
-/// Calls off a pending payment. Errors: `payment_not_found`, `stale_version`, `payment_wrong_state`.
+/// Calls off a pending payment. Errors: `payment_not_found`, `stale_version`, `payment_wrong_state`, `payment_quarantined`.
 pub async fn cancel_payment(
     tx: &mut Tx,
     context: &Context,
@@ -56,10 +57,11 @@ pub async fn cancel_payment(
 ) -> Result<Payment> {
     let (payment, contract) = payments::load(tx, id).await?;
     expected.check(payment.version)?;
+    payment.not_quarantined()?;
     ledger::give_up(tx, context, granted.actor(), &contract, &payment, (PaymentAction::Cancel, Decider::Staff), None).await
 }
 
-/// Notes that a pending payment did not come about. Errors: `payment_not_found`, `payment_wrong_state`.
+/// Notes that a pending payment did not come about. Errors: `payment_not_found`, `payment_wrong_state`, `payment_quarantined`.
 pub async fn fail_payment(
     tx: &mut Tx,
     context: &Context,
@@ -68,6 +70,7 @@ pub async fn fail_payment(
     input: &FailInput,
 ) -> Result<Payment> {
     let (payment, contract) = payments::load(tx, id).await?;
+    payment.not_quarantined()?;
     ledger::give_up(tx, context, granted.actor(), &contract, &payment, (PaymentAction::Fail, Decider::Staff), Some(&input.reason)).await
 }
 
@@ -148,7 +151,7 @@ async fn post(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Cont
 }
 
 /// The contract that a field names, locked. Errors: `not_found` in the field `contract_id`.
-async fn named(tx: &mut Tx, id: ContractId) -> Result<Contract> {
+pub(crate) async fn named(tx: &mut Tx, id: ContractId) -> Result<Contract> {
     let as_field = |error: Error| if error.kind() == Kind::NotFound { Error::of_field("contract_id", field::NOT_FOUND) } else { error };
     contracts::load(tx, id).await.map_err(as_field)
 }

@@ -24,8 +24,8 @@ pub use model::{Contract, ContractStatus, HoldReason, Holds, refusal};
 pub use plan::{ChangeTariffInput, ContractOption, ContractOptionFilter, ContractOptionsInput, MOST_OPTIONS, Plan, When};
 pub use service::of_customer;
 pub use service::{
-    activate, create, delete, details, edit, exists, find_by_words, get, hold_all, lift_hold, list, load, number, place_hold, post, read,
-    read_all, save_all, set_period, terminate, violations,
+    activate, by_number, create, delete, details, edit, exists, find_by_words, get, hold_all, lift_hold, list, load, number, place_hold,
+    post, read, read_all, save_all, set_period, terminate, violations,
 };
 pub use sim_cards::{lose_sim, replace_sim};
 pub use statistics::{ContractStatistics, ContractsOfHold, ContractsOfStatus, statistics};

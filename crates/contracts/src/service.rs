@@ -59,6 +59,11 @@ pub async fn read_all(conn: &mut Conn, ids: &[ContractId]) -> Result<Vec<Contrac
     store::all(conn, ids).await
 }
 
+/// The contract with this number, if there is one.
+pub async fn by_number(conn: &mut Conn, number: &str) -> Result<Option<ContractId>> {
+    store::by_number(conn, number).await
+}
+
 /// The contract, locked until the transaction ends. Errors: `contract_not_found`.
 pub async fn load(tx: &mut Tx, id: ContractId) -> Result<Contract> {
     store::lock(tx, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())

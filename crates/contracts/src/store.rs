@@ -131,9 +131,14 @@ pub async fn exists(conn: &mut Conn, id: ContractId) -> Result<bool> {
     Ok(found.is_some())
 }
 
+pub async fn by_number(conn: &mut Conn, number: &str) -> Result<Option<ContractId>> {
+    let found: Option<(ContractId,)> =
+        Sql::new("SELECT id FROM contracts WHERE number = $1").bind(number.to_owned()).optional(conn).await?;
+    Ok(found.map(|(id,)| id))
+}
+
 pub async fn number_exists(tx: &mut Tx, number: &str) -> Result<bool> {
-    let found: Option<(ContractId,)> = Sql::new("SELECT id FROM contracts WHERE number = $1").bind(number.to_owned()).optional(tx).await?;
-    Ok(found.is_some())
+    Ok(by_number(tx, number).await?.is_some())
 }
 
 const COLUMNS: [&str; 19] = [

@@ -56,6 +56,8 @@ password_is_username = The password is the same as the user name. Choose another
 wrong_password = The current password is not right. Enter it again.
 mismatch = This value belongs to a different record than the rest of the request. Check that they go together.
 assignee_cannot_work = This user may not work on tickets. Name one who may, or have the permission given.
+reserved_prefix = Values that begin so are kept for the system's own ({ $prefixes }). Begin with something else.
+not_utf8 = The file is no text in UTF-8. Save it as CSV in UTF-8 and send it again.
 file_empty = The file is empty. Choose one with something in it.
 file_type_not_allowed = Files of this type are not taken. Attach one of: { $types }.
 file_type_mismatch = The file's content is not what its name or its declared type says. Send it under its right name.
@@ -151,6 +153,18 @@ payment_wrong_state = The payment is in state { $status }, and the action is pos
 payment_not_refundable = Only a payment that came in can be given back, and this is a transaction of type { $type } in state { $status }. Choose a successful payment, or post a correction.
 refund_too_large = Of this payment only { $left } is left to give back. Ask for no more than that.
 payment_without_receipt = Only a payment that came in and a refund have a receipt, and this is a transaction of type { $type } in state { $status }. Process the payment first, or choose another.
+gateway_not_found = No gateway of this name is in use. Choose one of GET /api/v1/payments/gateways, or have it set in GATEWAYS.
+gateway_away = The gateway does not answer, and payment { $payment } stays pending. Repeat the request with the same Idempotency-Key after the time in the Retry-After header; if nobody pays in time, the payment fails by itself.
+gateway_refused = The gateway will not take payment { $payment }, which has failed: { $reason }. Correct what it names, or choose another way to pay.
+gateway_refund_refused = The gateway will not make refund { $refund }, and nothing was given back: { $reason }. Give the money back in another way, or ask again later.
+gateway_refund_not_found = There is no such refund through a gateway. Check the id, or find it in GET /api/v1/payments/gateway-refunds.
+payment_quarantined = Something is wrong with what the gateway says of the payment ({ $reason }), so it waits for a decision. Look at GET /api/v1/payments/gateway-events, and decide by POST …/resolve.
+payment_not_quarantined = The payment does not wait for a decision. Read it again: somebody may have decided already.
+event_not_signed = The event is not signed as it should be. Sign webhook-id, webhook-timestamp and the body as it is sent with the present key, and check your clock.
+terminal_off = Payments by terminals are switched off. Set TERMINAL_KEY to switch them on.
+terminal_key_wrong = The key of the terminals is missing or another. Send it in the header X-Terminal-Key, or as the password of HTTP Basic.
+reconciliation_not_found = There is no such reconciliation. Check the id, or find it in the list.
+reconciliation_too_large = More than { $limit } payments came in on these days. Ask for fewer days at once.
 
 ## Tariffs
 

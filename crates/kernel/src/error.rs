@@ -125,6 +125,8 @@ pub mod field {
         TYPE = "invalid_type";
         /// Text that is not of the field's form.
         FORMAT = "invalid_format";
+        /// Begins with what is kept for the system's own.
+        RESERVED = "reserved_prefix";
         /// Not among the field's choices.
         CHOICE = "invalid_choice";
         /// Too short or too long.
@@ -175,6 +177,8 @@ pub mod field {
         MISMATCH = "mismatch";
         /// A user who may not work on tickets.
         ASSIGNEE_CANNOT_WORK = "assignee_cannot_work";
+        /// A file that is no text in UTF-8.
+        ENCODING = "not_utf8";
         /// A file with nothing in it.
         FILE_EMPTY = "file_empty";
         /// A file of a type that is not taken.

@@ -50,6 +50,14 @@ ids! {
     PaymentId of Payment;
     /// A billing run.
     BillingRunId of BillingRun;
+    /// What a gateway said of a payment.
+    GatewayEventId of GatewayEvent;
+    /// A refund through a gateway.
+    GatewayRefundId of GatewayRefund;
+    /// A settlement file that was compared with the ledger.
+    ReconciliationId of Reconciliation;
+    /// A row of that comparison.
+    ReconciliationRowId of ReconciliationRow;
     /// A support ticket.
     TicketId of Ticket;
     /// A step in a ticket's journal.

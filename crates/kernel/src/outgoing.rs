@@ -129,6 +129,14 @@ fn no_answer(error: reqwest::Error) -> NoAnswer {
     NoAnswer::Failed(deepest.unwrap_or_else(|| "the request failed".to_owned()))
 }
 
+/// Whether a text is a whole address on the web: http or https, a host, and no user's name or password.
+pub fn is_web_url(text: &str) -> bool {
+    let plain =
+        |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty() && url.password().is_none();
+    // what the parser would mend on its own is no address here
+    text.bytes().all(|byte| byte.is_ascii_graphic()) && text.contains("://") && text.parse::<Url>().is_ok_and(|url| plain(&url))
+}
+
 /// False when the host of a URL is, or is known to lead to, an address that is not public; of a name only a look-up tells.
 pub fn may_be_public(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_end_matches('.');
@@ -253,6 +261,31 @@ mod tests {
         ];
         for address in own {
             assert!(!is_public(address.parse().unwrap()), "{address}");
+        }
+    }
+
+    #[test]
+    fn an_address_on_the_web_is_whole_and_names_no_user() {
+        for url in ["https://shop.example/paid?order=7#top", "http://127.0.0.1:8000/", "https://xn--e1afmkfd.example"] {
+            assert!(is_web_url(url), "{url}");
+        }
+        for text in [
+            "",
+            "shop.example",
+            "//shop.example",
+            "https://",
+            "https:shop.example",
+            "javascript:alert(1)",
+            "ftp://a.example",
+            "https://u:p@a.example",
+            "https://u@a.example",
+            "https://a.example/ b",
+            "https://a.example\n",
+            "https://a.example:99999",
+            "data:text/html,x",
+            "https://магазин.example",
+        ] {
+            assert!(!is_web_url(text), "{text}");
         }
     }
 

@@ -13,6 +13,11 @@ use validator::Validate;
 
 use crate::model::{PaymentMethod, PaymentStatus, TransactionType};
 
+pub mod gateway;
+
+/// What transaction ids of our own making begin with; nobody else's may.
+pub const RESERVED_PREFIXES: [&str; 2] = ["gateway:", "terminal:"];
+
 kernel::text_enum! {
     /// Ways in which money comes in.
     pub enum IncomingMethod {
@@ -56,7 +61,7 @@ pub struct PaymentInput {
     pub amount: Money,
     /// How the money came.
     pub payment_method: IncomingMethod,
-    /// Your own id of it; the same id is never counted twice.
+    /// Your own id of it; the same id is never counted twice. It may not begin with `gateway:` or `terminal:`.
     #[validate(length(min = 1, max = 100))]
     #[schema(min_length = 1, max_length = 100)]
     pub transaction_id: Option<String>,
@@ -69,6 +74,9 @@ pub struct PaymentInput {
 impl Input for PaymentInput {
     fn check(&self, _: &Context, wrong: &mut FieldErrors) {
         above_zero(Some(self.amount), wrong);
+        if self.transaction_id.as_ref().is_some_and(|id| RESERVED_PREFIXES.iter().any(|prefix| id.starts_with(prefix))) {
+            wrong.add("transaction_id", field::RESERVED).with("prefixes", RESERVED_PREFIXES.join(", "));
+        }
     }
 }
 
@@ -190,6 +198,9 @@ pub struct PaymentFilter {
     pub payment_method: Option<PaymentMethod>,
     /// Only refunds of this payment.
     pub refund_of: Option<PaymentId>,
+    /// Only through this gateway.
+    #[param(max_length = 32)]
+    pub gateway: Option<String>,
     /// Made at this moment or later.
     pub created_at_after: Option<DateTime<Utc>>,
     /// Made at this moment or earlier.
@@ -246,12 +257,16 @@ pub struct PendingFilter {
     pub contract: Option<ContractId>,
     /// Only paid this way.
     pub payment_method: Option<PaymentMethod>,
+    /// Only through this gateway.
+    #[param(max_length = 32)]
+    pub gateway: Option<String>,
 }
 
 impl PendingFilter {
     /// The same among all payments.
     pub fn of_all(&self) -> PaymentFilter {
         PaymentFilter {
+            gateway: self.gateway.clone(),
             contract: self.contract,
             payment_method: self.payment_method,
             status: Some(PaymentStatus::Pending),

@@ -48,13 +48,30 @@ pub async fn post(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut 
 ///
 /// Errors: `payment_duplicate`, `contract_terminated`.
 pub async fn expect(tx: &mut Tx, context: &Context, actor: &Actor, contract: &Contract, posting: Posting) -> Result<Payment> {
+    expect_by(tx, context, actor, contract, posting, None).await
+}
+
+/// The same of a payment that a gateway takes, with its name and when the payment is given up.
+///
+/// Errors: `payment_duplicate`, `contract_terminated`.
+pub async fn expect_by(
+    tx: &mut Tx,
+    context: &Context,
+    actor: &Actor,
+    contract: &Contract,
+    posting: Posting,
+    gateway: Option<(&str, DateTime<Utc>)>,
+) -> Result<Payment> {
     takes(contract, posting.transaction_type, posting.amount)?;
     unique(tx, posting.transaction_id.as_deref()).await?;
+    let (gateway, expires_at) = gateway.map(|(gateway, at)| (gateway.to_owned(), at)).unzip();
     let mut payment = Payment {
         status: PaymentStatus::Pending,
         processed_at: None,
         processed_by: None,
         balance_after: None,
+        gateway,
+        expires_at,
         ..posted(contract.id, actor, posting, contract.balance, context.now)
     };
     payment.id = store::insert(tx, &payment).await.map_err(taken)?;
@@ -80,6 +97,15 @@ pub async fn succeed(
     let received = keep(tx, actor, "payment.received", payment, after).await?;
     tell(tx, contract, EventKind::PaymentReceived, &received);
     Ok(received)
+}
+
+/// Its gateway has taken a pending payment on; no balance moves. Errors: `payment_wrong_state`.
+pub async fn take_on(tx: &mut Tx, actor: &Actor, payment: &Payment) -> Result<Payment> {
+    let status = payment.stepped(PaymentAction::TakeOn, Decider::Gateway)?;
+    store::gateway::set_processing(tx, payment).await?;
+    let after = Payment { status, version: payment.version + 1, ..payment.clone() };
+    tx.record(Entry::new(actor, "payment.taken_on", "payment", after.id).change(payment, &after));
+    Ok(after)
 }
 
 /// A payment did not come about, or is called off; no balance moves. Errors: `payment_wrong_state`.
@@ -124,7 +150,7 @@ pub async fn refund(
         description: Some(reason.to_owned()),
         period: None,
     };
-    let refund = enter(tx, context, actor, contract, posting, Some(payment.id)).await?;
+    let refund = enter(tx, context, actor, contract, posting, Some(payment)).await?;
     if payment.refunded_amount.add(amount)? == payment.amount {
         store::set_refunded(tx, payment.id, context.now).await?;
     }
@@ -165,6 +191,12 @@ pub async fn charge_all(
     Ok(taken)
 }
 
+/// Whether a contract takes a payment of this amount. Errors: `contract_terminated`, `amount_out_of_range`.
+pub fn accepts(contract: &Contract, amount: Money) -> Result<()> {
+    takes(contract, TransactionType::Payment, amount)?;
+    contract.balance.add(amount).map(drop)
+}
+
 /// Errors: `contract_terminated` when the contract is over, but for money that is given back, mistakes set right, and the
 /// payment of what it still owes.
 fn takes(contract: &Contract, transaction_type: TransactionType, amount: Money) -> Result<()> {
@@ -202,11 +234,12 @@ async fn enter(
     actor: &Actor,
     contract: &mut Contract,
     posting: Posting,
-    refund_of: Option<PaymentId>,
+    refunded: Option<&Payment>,
 ) -> Result<Payment> {
     let charged = if posting.transaction_type == TransactionType::Charge { posting.amount } else { Money::ZERO };
     move_balance(tx, context, contract, posting.transaction_type.effect(posting.amount), charged).await?;
-    let mut payment = Payment { refund_of, ..posted(contract.id, actor, posting, contract.balance, context.now) };
+    let (refund_of, gateway) = (refunded.map(|payment| payment.id), refunded.and_then(|payment| payment.gateway.clone()));
+    let mut payment = Payment { refund_of, gateway, ..posted(contract.id, actor, posting, contract.balance, context.now) };
     payment.ledger_number = Some(store::next_ledger_number(tx, contract.id).await?);
     payment.id = store::insert(tx, &payment).await.map_err(taken)?;
     note(tx, actor, contract, &payment);
@@ -292,6 +325,11 @@ pub fn posted(contract_id: ContractId, actor: &Actor, posting: Posting, balance_
         failure_reason: None,
         period_start: posting.period.map(|(start, _)| start),
         period_end: posting.period.map(|(_, end)| end),
+        gateway: None,
+        link: None,
+        expires_at: None,
+        quarantine: None,
+        refund_requested: Money::ZERO,
         version: 1,
     }
 }

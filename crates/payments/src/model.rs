@@ -9,6 +9,10 @@ use kernel::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub mod gateway;
+
+use gateway::Quarantine;
+
 /// Refusals about payments.
 pub mod refusal {
     kernel::codes! {
@@ -24,6 +28,30 @@ pub mod refusal {
         REFUND_TOO_LARGE = Conflict "refund_too_large";
         /// A receipt is for money that came in or was given back.
         NO_RECEIPT = Conflict "payment_without_receipt";
+        /// No such gateway is in use.
+        GATEWAY_NOT_FOUND = NotFound "gateway_not_found";
+        /// The gateway did not answer, and the payment waits for it.
+        GATEWAY_AWAY = Unavailable "gateway_away";
+        /// The gateway said no to the payment.
+        GATEWAY_REFUSED = Conflict "gateway_refused";
+        /// The gateway said no to the refund.
+        GATEWAY_REFUND_REFUSED = Conflict "gateway_refund_refused";
+        /// No such refund through a gateway.
+        GATEWAY_REFUND_NOT_FOUND = NotFound "gateway_refund_not_found";
+        /// Something is wrong with the payment, and somebody has to decide first.
+        QUARANTINED = Conflict "payment_quarantined";
+        /// Nothing waits for a decision.
+        NOT_QUARANTINED = Conflict "payment_not_quarantined";
+        /// An event that was not signed by the gateway, or long ago.
+        EVENT_NOT_SIGNED = Unauthenticated "event_not_signed";
+        /// Payments by terminals are switched off.
+        TERMINAL_OFF = NotFound "terminal_off";
+        /// Not the key of the terminals.
+        TERMINAL_KEY_WRONG = Unauthenticated "terminal_key_wrong";
+        /// No such reconciliation.
+        RECONCILIATION_NOT_FOUND = NotFound "reconciliation_not_found";
+        /// More payments lie in the days of a settlement file than are compared at once.
+        RECONCILIATION_TOO_LARGE = Invalid "reconciliation_too_large";
     }
 }
 
@@ -140,7 +168,8 @@ text_enum! {
     "id": 101, "contract_id": 12, "transaction_type": "payment", "amount": "1000.00", "status": "success", "payment_method": "cash",
     "transaction_id": "desk-3-000417", "description": null, "created_at": "2026-01-15T09:45:00Z", "processed_at": "2026-01-15T09:45:00Z",
     "processed_by": "operator", "balance_after": "1000.00", "ledger_number": 1, "refunded_amount": "0.00", "refund_of": null,
-    "failure_reason": null, "period_start": null, "period_end": null, "version": 1
+    "failure_reason": null, "period_start": null, "period_end": null, "gateway": null, "link": null, "expires_at": null, "quarantine": null,
+    "refund_requested": "0.00", "version": 1
 }))]
 pub struct Payment {
     /// The id.
@@ -179,6 +208,16 @@ pub struct Payment {
     pub period_start: Option<NaiveDate>,
     /// The day after the last of that period.
     pub period_end: Option<NaiveDate>,
+    /// The gateway that takes the money.
+    pub gateway: Option<String>,
+    /// Where the payer pays.
+    pub link: Option<String>,
+    /// When the payment is given up, unless its gateway has taken it on by then.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Why it waits for somebody's decision; until then nothing the gateway says moves it.
+    pub quarantine: Option<Quarantine>,
+    /// How much is on its way back to the payer through the gateway.
+    pub refund_requested: Money,
     /// Grows with every change.
     pub version: i64,
 }
@@ -196,7 +235,7 @@ impl Payment {
         Err(Error::new(refusal::WRONG_STATE).with("status", self.status).with("from", words.join(", ")))
     }
 
-    /// How much of it a refund gives back: what was asked for, or all that is left.
+    /// How much of it a refund gives back: what was asked for, or all that is left and not on its way back.
     ///
     /// Errors: `payment_not_refundable` for what is no payment that came in, `refund_too_large`.
     pub fn refundable(&self, asked: Option<Money>) -> Result<Money> {
@@ -204,12 +243,20 @@ impl Payment {
         if self.transaction_type != TransactionType::Payment || !came_in {
             return Err(Error::new(refusal::NOT_REFUNDABLE).with("type", self.transaction_type).with("status", self.status));
         }
-        let left = self.amount.subtract(self.refunded_amount)?;
+        let left = self.amount.subtract(self.refunded_amount)?.subtract(self.refund_requested)?;
         let amount = asked.unwrap_or(left);
         if amount > left || left == Money::ZERO {
             return Err(Error::new(refusal::REFUND_TOO_LARGE).with("left", left));
         }
         Ok(amount)
+    }
+
+    /// Errors: `payment_quarantined` while somebody has to decide first.
+    pub fn not_quarantined(&self) -> Result<()> {
+        match self.quarantine {
+            None => Ok(()),
+            Some(reason) => Err(Error::new(refusal::QUARANTINED).with("reason", reason)),
+        }
     }
 
     /// Errors: `payment_without_receipt` unless money came in or was given back.
@@ -228,7 +275,7 @@ mod tests {
 
     use super::*;
 
-    fn payment(transaction_type: TransactionType, status: PaymentStatus, amount: i64, refunded: i64) -> Payment {
+    pub(super) fn payment(transaction_type: TransactionType, status: PaymentStatus, amount: i64, refunded: i64) -> Payment {
         Payment {
             id: PaymentId::new(1),
             contract_id: ContractId::new(1),
@@ -248,6 +295,11 @@ mod tests {
             failure_reason: None,
             period_start: None,
             period_end: None,
+            gateway: None,
+            link: None,
+            expires_at: None,
+            quarantine: None,
+            refund_requested: Money::ZERO,
             version: 1,
         }
     }

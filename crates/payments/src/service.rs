@@ -19,6 +19,19 @@ pub async fn get(conn: &mut Conn, _: &Granted<perm::PaymentsRead>, id: PaymentId
     store::get(conn, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
 }
 
+/// One transaction as it is, for use cases above that have asked for their own permission. Errors: `payment_not_found`.
+pub async fn read(conn: &mut Conn, id: PaymentId) -> Result<Payment> {
+    store::get(conn, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
+}
+
+/// The transaction with this transaction id, if there is one.
+pub async fn by_transaction_id(conn: &mut Conn, transaction_id: &str) -> Result<Option<Payment>> {
+    match store::by_transaction_id(conn, transaction_id).await? {
+        Some(id) => store::get(conn, id).await,
+        None => Ok(None),
+    }
+}
+
 /// A transaction and its contract, both locked until the transaction ends. Errors: `payment_not_found`.
 pub async fn load(tx: &mut Tx, id: PaymentId) -> Result<(Payment, Contract)> {
     let contract_id = store::contract_of(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
@@ -71,5 +84,7 @@ pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     all.extend(broken.map(|(id,)| format!("transaction {id} does not continue the ledger of its contract")));
     let refunds = store::wrong_refunds(conn).await?.into_iter();
     all.extend(refunds.map(|(id,)| format!("payment {id} and its refunds do not fit each other")));
+    let gateways = store::gateway::disagreeing(conn).await?.into_iter();
+    all.extend(gateways.map(|(id,)| format!("payment {id} and what its gateway has in hand do not fit each other")));
     Ok(all)
 }

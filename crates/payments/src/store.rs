@@ -1,5 +1,8 @@
 //! SQL of transactions. What is pending may be decided; a successful transaction is final, and the database refuses otherwise.
 
+pub mod gateway;
+pub mod gateway_refunds;
+pub mod reconciliation;
 pub mod statement;
 pub mod statistics;
 
@@ -37,11 +40,12 @@ macro_rules! select {
             "THEN 'refunded' ELSE payments.status END AS status, ",
             "payments.transaction_id, payments.description, payments.created_at, payments.processed_at, payments.processed_by, ",
             "payments.balance_after, payments.ledger_number, payments.refund_of, payments.failure_reason, payments.period_start, ",
-            "payments.period_end, ",
+            "payments.period_end, payments.gateway, gateway_payments.link, gateway_payments.expires_at, gateway_payments.quarantine, ",
+            "COALESCE(gateway_payments.refund_requested, 0) AS refund_requested, ",
             "payments.version + (SELECT COUNT(*) FROM payments AS refunds WHERE refunds.refund_of = payments.id) AS version, ",
             "CAST(COALESCE((SELECT SUM(refunds.amount) FROM payments AS refunds ",
             "WHERE refunds.refund_of = payments.id), 0) AS BIGINT) AS refunded_amount ",
-            "FROM payments",
+            "FROM payments LEFT JOIN gateway_payments ON gateway_payments.payment_id = payments.id",
             $tail
         )
     };
@@ -72,6 +76,7 @@ pub async fn list(conn: &mut Conn, filter: &PaymentFilter, paging: &Paging) -> R
     }
     conditions.equal("payments.payment_method", filter.payment_method);
     conditions.equal("payments.refund_of", filter.refund_of);
+    conditions.equal("payments.gateway", filter.gateway.clone());
     conditions.at_least("payments.created_at", filter.created_at_after);
     conditions.at_most("payments.created_at", filter.created_at_before);
     conditions.at_least("payments.amount", filter.amount_min);
@@ -106,7 +111,7 @@ pub async fn newest_ledger_numbers(tx: &mut Tx, ids: &[ContractId]) -> Result<Ve
     Ok(rows.into_iter().filter_map(|(id, number)| Some((id, number?))).collect())
 }
 
-const COLUMNS: [&str; 18] = [
+const COLUMNS: [&str; 19] = [
     "contract_id",
     "transaction_type",
     "amount",
@@ -123,6 +128,7 @@ const COLUMNS: [&str; 18] = [
     "failure_reason",
     "period_start",
     "period_end",
+    "gateway",
     "search_text",
     "version",
 ];
@@ -148,6 +154,7 @@ fn values(payment: &Payment) -> Vec<Arg> {
         (&payment.failure_reason).into(),
         payment.period_start.into(),
         payment.period_end.into(),
+        (&payment.gateway).into(),
         search.into(),
         payment.version.into(),
     ]

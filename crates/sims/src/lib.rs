@@ -23,8 +23,8 @@ pub use model::{
 pub use service::{
     insert_all, insert_bindings, insert_numbers,
     lines::{
-        bind, block, contract_of, deactivate, find, follow_contracts_of, give_bindings, peek, release, replace, resume, suspend,
-        suspend_all, unblock,
+        bind, block, contract_of, contract_of_msisdn, deactivate, find, follow_contracts_of, give_bindings, peek, release, replace, resume,
+        suspend, suspend_all, unblock,
     },
     numbers, present,
     sims::{close, create, delete, edit, find_by_words, get, history, list, list_free, statistics},

@@ -4,6 +4,7 @@ mod billing;
 mod health;
 mod log;
 mod progress;
+mod sandbox_event;
 mod seed;
 mod serve;
 pub mod simulate;
@@ -49,6 +50,8 @@ enum Command {
     Verify,
     /// Ask a running server on BIND whether it can serve.
     Health,
+    /// Print a command that sends an event of the sandbox gateway, signed, for trying payments out.
+    SandboxEvent(sandbox_event::SandboxEvent),
 }
 
 /// Runs the tool.
@@ -100,6 +103,7 @@ async fn run(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Billing(arguments) => return arguments.run(opened(settings).await?).await,
         Command::Openapi => {}
         Command::Verify => return verify::run(&settings).await,
+        Command::SandboxEvent(arguments) => arguments.run(&settings)?,
         Command::Health => return Ok(health::run(&settings).await),
     }
     Ok(ExitCode::SUCCESS)

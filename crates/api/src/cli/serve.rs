@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use acl::PasswordCost;
 use kernel::{Clock, Error, Result};
 
-use crate::{app, runs, settings::Settings};
+use crate::{app, gateways, runs, settings::Settings};
 
 /// Serves until SIGTERM or Ctrl-C; then finishes what runs and writes down what is in memory.
 pub async fn run(settings: Settings) -> Result<()> {
@@ -19,8 +19,14 @@ pub async fn run(settings: Settings) -> Result<()> {
     log::info!("serving on http://{bind}, documentation at http://{bind}/swagger-ui/");
     let chores = actix_web::rt::spawn(app::chores(state.clone()));
     let billing = actix_web::rt::spawn(runs::work(state.clone()));
+    let gateways = {
+        let state = state.clone();
+        // beside the chores: whoever waits for a gateway holds up nothing else
+        actix_web::rt::spawn(async move { gateways::chores(&state).await })
+    };
     server.await.map_err(Error::internal)?;
     chores.abort();
+    gateways.abort();
     state.runs.stop();
     if let Err(error) = billing.await {
         log::warn!("billing runs were left as they are: {error}");

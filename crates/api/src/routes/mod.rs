@@ -9,14 +9,18 @@ mod billing_runs;
 mod contract_plans;
 mod contracts;
 mod customers;
+mod gateways;
 mod health;
 mod numbers;
 mod options;
+mod payment_webhooks;
 mod payments;
+mod reconciliations;
 mod roles;
 mod search;
 mod sims;
 mod tariffs;
+mod terminal;
 mod ticket_actions;
 mod ticket_records;
 mod tickets;
@@ -54,7 +58,7 @@ pub struct Shared;
 
 /// Mounts every endpoint.
 pub fn configure(config: &mut ServiceConfig) {
-    config.configure(health::configure).service(
+    config.configure(health::configure).configure(terminal::configure).service(
         scope("/api/v1")
             .configure(customers::configure)
             .configure(sims::configure)
@@ -63,6 +67,10 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(options::configure)
             .configure(contracts::configure)
             .configure(contract_plans::configure)
+            // before the payments, whose paths with an id these fit too
+            .configure(gateways::configure)
+            .configure(reconciliations::configure)
+            .configure(payment_webhooks::configure)
             .configure(payments::configure)
             .configure(billing_runs::configure)
             .configure(tickets::configure)

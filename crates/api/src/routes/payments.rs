@@ -2,16 +2,23 @@
 
 use acl::perm;
 use actix_web::{delete, get, post};
-use kernel::{Expected, id::PaymentId, input::NoInput, page::ListSpec};
+use billing::gateways::{self as cases, Begun};
+use kernel::{
+    Error, Expected,
+    id::{GatewayRefundId, PaymentId},
+    input::NoInput,
+    page::ListSpec,
+};
 use payments::{
-    CorrectionInput, FailInput, Payment, PaymentFilter, PaymentInput, PendingFilter, Receipt, RefundInput, statement::Days,
-    statistics::PaymentStatistics,
+    CorrectionInput, FailInput, GatewayRefundStatus, Payment, PaymentFilter, PaymentInput, PendingFilter, Receipt, RefundInput, refusal,
+    statement::Days, statistics::PaymentStatistics,
 };
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{Body, ListQuery, Listing, Parameters, PathPart},
+    gateways,
     guard::Guard,
 };
 
@@ -144,7 +151,7 @@ async fn create_correction(call: Call, granted: Guard<perm::PaymentsCorrect>, in
     request_body = NoInput,
     responses(
         (status = 200, description = "The payment.", body = Payment),
-        (status = 409, description = "`payment_wrong_state`, `contract_terminated`.")
+        (status = 409, description = "`payment_wrong_state`, `payment_quarantined`, `contract_terminated`.")
     ),
     security(("bearer" = ["payments:take"]))
 )]
@@ -162,7 +169,7 @@ async fn process_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: Pat
     tag = "payments",
     params(("id" = PaymentId, Path, description = "The payment's id.")),
     request_body = NoInput,
-    responses((status = 200, description = "The payment.", body = Payment), (status = 409, description = "`payment_wrong_state`.")),
+    responses((status = 200, description = "The payment.", body = Payment), (status = 409, description = "`payment_wrong_state`, `payment_quarantined`.")),
     security(("bearer" = ["payments:take"]))
 )]
 #[post("/payments/{id}/cancel")]
@@ -179,7 +186,7 @@ async fn cancel_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: Path
     tag = "payments",
     params(("id" = PaymentId, Path, description = "The payment's id.")),
     request_body = FailInput,
-    responses((status = 200, description = "The payment.", body = Payment), (status = 409, description = "`payment_wrong_state`.")),
+    responses((status = 200, description = "The payment.", body = Payment), (status = 409, description = "`payment_wrong_state`, `payment_quarantined`.")),
     security(("bearer" = ["payments:take"]))
 )]
 #[post("/payments/{id}/fail")]
@@ -194,31 +201,49 @@ async fn fail_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: PathPa
 /// Gives a payment back, all that is left of it or a part; also after the contract is over.
 ///
 /// A refund is a transaction of its own, found by `refund_of`. What was used up meanwhile can be given back too: the balance then falls below
-/// zero, and hold `debt` may go on.
+/// zero, and hold `debt` may go on. What came through a gateway goes back through it, and leaves the ledger once the gateway says that it has:
+/// 202 until then, with what to watch in `Location`.
 #[utoipa::path(
     tag = "payments",
     params(("id" = PaymentId, Path, description = "The payment's id.")),
     request_body = RefundInput,
     responses(
         (status = 200, description = "The payment, with how much of it was given back.", body = Payment),
-        (status = 409, description = "`payment_not_refundable`, `refund_too_large`.")
+        (status = 202, description = "The payment; its gateway is at the refund (`refund_requested`).", body = Payment),
+        (status = 409, description = "`payment_not_refundable`, `refund_too_large`, `payment_quarantined`, `gateway_refund_refused`: the gateway said no, and nothing left the ledger.")
     ),
     security(("bearer" = ["payments:refund"]))
 )]
 #[post("/payments/{id}/refund")]
 async fn refund_payment(call: Call, granted: Guard<perm::PaymentsRefund>, id: PathPart<PaymentId>, input: Body<RefundInput>) -> Reply {
-    let answer = call.write(async |tx| {
-        let payment = billing::refund_payment(tx, &call.context, &granted, id.0, &input).await?;
-        Answer::resource(&payment, payment.version)
+    let (context, state) = (&call.context, &call.state);
+    let names = state.gateways.names();
+    let begun = call.write(async |tx| {
+        match cases::begin_refund(tx, context, &granted, id.0, &input, (&state.settings.gateways.terms, &names)).await? {
+            Begun::InLedger(payment) => Answer::resource(&payment, payment.version),
+            Begun::Requested(payment, refund) => Answer::accepted(format!("payments/gateway-refunds/{refund}"), &payment),
+        }
     });
-    Ok(answer.await?)
+    let begun = begun.await?;
+    let refund_id: Option<GatewayRefundId> = begun.location.as_deref().and_then(|location| location.rsplit('/').next()?.parse().ok());
+    let Some(refund_id) = refund_id else { return Ok(begun) };
+    let refund = gateways::send_refund(state, context, &granted, refund_id).await?;
+    let payment = call.read(async |conn| payments::read(conn, id.0).await).await?;
+    match refund.status {
+        GatewayRefundStatus::Done => Ok(call.conclude(Answer::resource(&payment, payment.version)?).await?),
+        GatewayRefundStatus::Requested => Ok(Answer::accepted(format!("payments/gateway-refunds/{refund_id}"), &payment)?),
+        GatewayRefundStatus::Failed => {
+            let reason = refund.failure_reason.unwrap_or_default();
+            Err(Error::new(refusal::GATEWAY_REFUND_REFUSED).with("refund", refund_id).with("reason", reason).into())
+        }
+    }
 }
 
 /// Calls off a pending payment; the ledger forgets nothing, so it stays as cancelled.
 #[utoipa::path(
     tag = "payments",
     params(("id" = PaymentId, Path, description = "The payment's id.")),
-    responses((status = 204, description = "The payment is cancelled."), (status = 409, description = "`payment_wrong_state`.")),
+    responses((status = 204, description = "The payment is cancelled."), (status = 409, description = "`payment_wrong_state`, `payment_quarantined`.")),
     security(("bearer" = ["payments:take"]))
 )]
 #[delete("/payments/{id}")]

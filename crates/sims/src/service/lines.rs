@@ -40,6 +40,11 @@ pub async fn contract_of(tx: &mut Tx, id: SimId) -> Result<Option<ContractId>> {
     Ok(store::sims::get(tx, id).await?.ok_or(refusal::NOT_FOUND)?.contract_id)
 }
 
+/// The contract that a phone number belongs to, if it belongs to one.
+pub async fn contract_of_msisdn(conn: &mut Conn, msisdn: &str) -> Result<Option<ContractId>> {
+    store::numbers::contract_of(conn, msisdn).await
+}
+
 /// Puts a free SIM card and the number it carries to the service of a contract; of two who try at once, one succeeds.
 ///
 /// Errors: `not_found` in the field `sim_id`, `sim_not_free`, `sim_without_number`, `number_not_available`.

@@ -96,6 +96,13 @@ pub async fn list(conn: &mut Conn, filter: &NumberFilter, now: DateTime<Utc>, to
     paging.fetch(conn, select!(""), "numbers", conditions).await
 }
 
+/// The contract that a number belongs to, if it belongs to one.
+pub async fn contract_of(conn: &mut Conn, msisdn: &str) -> Result<Option<ContractId>> {
+    let found: Option<(Option<ContractId>,)> =
+        Sql::new("SELECT contract_id FROM numbers WHERE msisdn = $1").bind(msisdn.to_owned()).optional(conn).await?;
+    Ok(found.and_then(|(id,)| id))
+}
+
 /// Some numbers whose reservation or quarantine has run out, locked; those that somebody else is at are left to them.
 pub async fn lock_lapsed(tx: &mut Tx, now: DateTime<Utc>, today: NaiveDate, limit: i64) -> Result<Vec<Number>> {
     let lock = match tx.engine() {

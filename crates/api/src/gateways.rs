@@ -1,0 +1,256 @@
+//! The payment gateways in use, and the conversations with them (SPEC 8.5).
+//!
+//! A gateway is asked between two transactions and never in one. The first writes down what is wanted; when the second does
+//! not come about, because the answer was lost or the program stopped, [`poll`] asks again.
+
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use acl::{Granted, perm};
+use billing::gateways as cases;
+use futures_util::{StreamExt, future::join_all, stream};
+use kernel::{
+    Context, Error, Origin, Result,
+    audit::{Actor, Entry},
+    id::{GatewayRefundId, PaymentId},
+};
+use payments::{
+    GatewayRefund, Payment, PaymentStatus,
+    gateway::{Gateway, Refunding, Refusal, Trouble, http::Http, sandbox::Sandbox},
+    refusal,
+};
+
+use crate::{settings::GatewaySettings, state::State};
+
+/// Who it is that moves payments by a gateway's word.
+pub const ACTOR: &str = "payment gateway";
+/// Payments that one gateway is asked about in one go; more follow at once.
+const BATCH: i64 = 50;
+/// Questions that wait for one gateway's answer at a time.
+const AT_ONCE: usize = 8;
+/// Batches before others have their turn.
+const MOST_BATCHES: usize = 20;
+/// From one look at what is due to the next.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// When to come back to a gateway that is away, in seconds.
+const COME_BACK: u64 = 30;
+
+/// The gateways in use.
+pub struct Gateways {
+    all: Vec<Box<dyn Gateway>>,
+    refused: Mutex<BTreeMap<&'static str, RefusedEvents>>,
+}
+
+/// Events that were not believed since the last entry about them.
+#[derive(Default)]
+struct RefusedEvents {
+    by_reason: BTreeMap<&'static str, u64>,
+    last_address: Option<IpAddr>,
+}
+
+impl Gateways {
+    /// Those that the settings name.
+    pub fn open(settings: &GatewaySettings) -> Result<Self> {
+        let mut all: Vec<Box<dyn Gateway>> = Vec::new();
+        if let Some(keys) = &settings.sandbox {
+            log::warn!("GATEWAYS has sandbox: payments through it count, and bring no money");
+            all.push(Box::new(Sandbox::new(keys.clone())));
+        }
+        if let Some(http) = &settings.http {
+            all.push(Box::new(Http::new(&http.url, http.api_key.reveal(), http.keys.clone())?));
+        }
+        Ok(Self { all, refused: Mutex::default() })
+    }
+
+    /// Their names.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.all.iter().map(|gateway| gateway.name()).collect()
+    }
+
+    /// The one with this name. Errors: `gateway_not_found`.
+    pub fn get(&self, name: &str) -> Result<&dyn Gateway> {
+        let found = self.all.iter().find(|gateway| gateway.name() == name);
+        found.map(|gateway| &**gateway).ok_or_else(|| refusal::GATEWAY_NOT_FOUND.into())
+    }
+
+    /// Notes an event that was not believed. Anybody can send those, so they are counted here and put on record together.
+    pub fn note_refused(&self, gateway: &'static str, why: Refusal, address: Option<IpAddr>) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let events = refused.entry(gateway).or_default();
+        *events.by_reason.entry(why.word()).or_default() += 1;
+        events.last_address = address.or(events.last_address);
+    }
+
+    fn take_refused(&self) -> BTreeMap<&'static str, RefusedEvents> {
+        std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Puts the events that were not believed on record: one entry for each gateway, however many there were.
+pub async fn record_refused(state: &State, context: &Context) -> Result<()> {
+    let refused = state.gateways.take_refused();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let actor = Actor { user_id: None, name: ACTOR.to_owned() };
+    let written = state.db.transaction(context, async |tx| {
+        for (gateway, events) in &refused {
+            let mut entry = Entry::new(&actor, "gateway_event.refused", "gateway", gateway);
+            for (reason, count) in &events.by_reason {
+                entry = entry.note(reason, *count);
+            }
+            if let Some(address) = events.last_address {
+                entry = entry.note("last_address", address.to_string());
+            }
+            tx.record(entry);
+        }
+        Ok(())
+    });
+    written.await
+}
+
+fn taking() -> Granted<perm::PaymentsTake> {
+    Granted::system(ACTOR)
+}
+
+/// Has a payment's gateway make its link, unless it has. Answers the payment as it then stands.
+///
+/// Errors: `gateway_away`; the payment stays pending then, and asking again is the same order. `gateway_refused`; it has failed then.
+pub async fn make_link(state: &State, context: &Context, granted: &Granted<perm::PaymentsTake>, id: PaymentId) -> Result<Payment> {
+    let (payment, order) = state.db.read(async |conn| cases::order(conn, context, id).await).await?;
+    let refused = |payment: &Payment| {
+        let reason = payment.failure_reason.clone().unwrap_or_default();
+        Error::new(refusal::GATEWAY_REFUSED).with("payment", payment.id).with("reason", reason)
+    };
+    if payment.link.is_some() || payment.status != PaymentStatus::Pending {
+        let has_failed = payment.status == PaymentStatus::Failed && payment.link.is_none();
+        return if has_failed { Err(refused(&payment)) } else { Ok(payment) };
+    }
+    let gateway = state.gateways.get(payment.gateway.as_deref().unwrap_or_default())?;
+    match gateway.create(&order).await {
+        Ok(created) => state.db.transaction(context, async |tx| cases::link_made(tx, context, granted, id, &created).await).await,
+        Err(Trouble::Refused(reason)) => {
+            let work = state.db.transaction(context, async |tx| cases::link_refused(tx, context, granted, id, &reason).await);
+            Err(refused(&work.await?))
+        }
+        Err(Trouble::Away(why)) => {
+            log::warn!(request_id = &*context.origin.request_id; "gateway {} made no link for payment {id}: {why}", gateway.name());
+            Err(Error::new(refusal::GATEWAY_AWAY).with("payment", id).retry_after(COME_BACK))
+        }
+    }
+}
+
+/// Asks a gateway for a refund, unless that is over. Answers the refund as it then stands; one whose gateway is away stays requested.
+pub async fn send_refund(
+    state: &State,
+    context: &Context,
+    granted: &Granted<perm::PaymentsRefund>,
+    id: GatewayRefundId,
+) -> Result<GatewayRefund> {
+    let terms = &state.settings.gateways.terms;
+    state.db.transaction(context, async |tx| cases::claim_refund(tx, context, id, terms).await).await?;
+    ask_for_refund(state, context, granted, id).await
+}
+
+async fn ask_for_refund(
+    state: &State,
+    context: &Context,
+    granted: &Granted<perm::PaymentsRefund>,
+    id: GatewayRefundId,
+) -> Result<GatewayRefund> {
+    let reading = Granted::<perm::PaymentsRead>::system(ACTOR);
+    let refund = state.db.read(async |conn| payments::gateways::get_refund(conn, &reading, id).await).await?;
+    let Some(order) = state.db.read(async |conn| cases::refund_order(conn, context, id).await).await? else { return Ok(refund) };
+    let gateway = state.gateways.get(&refund.gateway)?;
+    let answer = match gateway.refund(&order).await {
+        Ok(Refunding::Pending) => return Ok(refund),
+        Ok(Refunding::Done(gateway_refund_id)) => Ok(gateway_refund_id),
+        Err(Trouble::Refused(reason)) => Err(reason),
+        Err(Trouble::Away(why)) => {
+            log::warn!(request_id = &*context.origin.request_id; "gateway {} does not say what became of refund {id}: {why}", gateway.name());
+            return Ok(refund);
+        }
+    };
+    let answer = answer.as_deref().map_err(String::as_str);
+    state.db.transaction(context, async |tx| cases::refund_answered(tx, context, granted, id, answer).await).await
+}
+
+/// Asks every gateway about what is due: payments that are not over, and refunds. Answers whether there may be more.
+///
+/// Gateways are asked side by side, so that one which hangs holds up nobody but itself; instances share the work.
+pub async fn poll(state: &State) -> bool {
+    let names = state.gateways.names();
+    join_all(names.into_iter().map(|name| poll_one(state, name))).await.into_iter().any(|more| more)
+}
+
+async fn poll_one(state: &State, name: &'static str) -> bool {
+    let context = state.context(Origin { request_id: "gateways".into(), address: None });
+    let (context, terms) = (&context, &state.settings.gateways.terms);
+    let claimed = state.db.transaction(context, async |tx| {
+        let again_at = context.now + terms.poll_every;
+        let payments = payments::gateways::claim_due(tx, name, context.now, again_at, BATCH).await?;
+        Ok((payments, cases::claim_refunds(tx, context, name, terms, BATCH).await?))
+    });
+    let (payments, refunds) = match claimed.await {
+        Ok(claimed) => claimed,
+        Err(error) => {
+            log::warn!("gateway {name} is asked later: {error}");
+            return false;
+        }
+    };
+    let full = |count: usize| i64::try_from(count).is_ok_and(|count| count >= BATCH);
+    let more = full(payments.len()) || full(refunds.len());
+    let questions = stream::iter(payments).map(|id| async move { (id, ask_about(state, context, id).await) });
+    questions
+        .buffer_unordered(AT_ONCE)
+        .for_each(async |(id, outcome)| {
+            if let Err(error) = outcome {
+                log::warn!("what became of payment {id} is asked later: {error}");
+            }
+        })
+        .await;
+    let granted = &Granted::<perm::PaymentsRefund>::system(ACTOR);
+    let repeats = stream::iter(refunds).map(|id| async move { (id, ask_for_refund(state, context, granted, id).await) });
+    repeats
+        .buffer_unordered(AT_ONCE)
+        .for_each(async |(id, outcome)| {
+            if let Err(error) = outcome {
+                log::warn!("what became of refund {id} is asked later: {error}");
+            }
+        })
+        .await;
+    more
+}
+
+async fn ask_about(state: &State, context: &Context, id: PaymentId) -> Result<()> {
+    let (payment, order) = state.db.read(async |conn| cases::order(conn, context, id).await).await?;
+    let gateway = state.gateways.get(payment.gateway.as_deref().unwrap_or_default())?;
+    let is_open = matches!(payment.status, PaymentStatus::Pending | PaymentStatus::Processing);
+    // of what is over there is nothing to ask; that it is over gets noted
+    let answer = if is_open { gateway.ask(&order).await } else { Err(Trouble::Away(String::new())) };
+    if let (Err(trouble), true) = (&answer, is_open) {
+        log::warn!("gateway {} does not say what became of payment {id}: {trouble:?}", gateway.name());
+    }
+    let (granted, terms, standing) = (taking(), &state.settings.gateways.terms, answer.ok());
+    // a moment later than when it was claimed, which counts where the gateway took its time
+    let context = state.context(context.origin.clone());
+    state.db.transaction(&context, async |tx| cases::learn(tx, &context, &granted, id, standing.as_ref(), terms).await).await
+}
+
+/// Asks gateways about what is due, again and again.
+pub async fn chores(state: &State) {
+    let mut tick = tokio::time::interval(LOOK_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        for _ in 0..MOST_BATCHES {
+            if !poll(state).await {
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Payments by gateways (SPEC 8.5): links, what gateways said, refunds through them, decisions.
+
+use acl::perm;
+use actix_web::{get, post};
+use billing::gateways as cases;
+use kernel::{
+    Error, FieldErrors,
+    error::{common, field},
+    id::{GatewayRefundId, PaymentId},
+    page::ListSpec,
+};
+use payments::{
+    GatewayEvent, GatewayEventFilter, GatewayRefund, GatewayRefundFilter, LinkInput, Payment, QuarantinedFilter, ResolveInput,
+    gateways::{EVENT_LIST, QUARANTINED_LIST, REFUND_LIST},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::{
+    call::{Answer, Call, List, Reply},
+    extract::{Body, ListQuery, Listing, PathPart},
+    gateways,
+    guard::Guard,
+};
+
+pub fn configure(config: &mut ServiceConfig) {
+    // before the path with an id, which they fit too
+    config.service(create_payment_link).service(get_gateways).service(list_gateway_events).service(list_quarantined_payments);
+    config.service(list_gateway_refunds).service(get_gateway_refund).service(resolve_payment);
+}
+
+impl ListQuery for GatewayEventFilter {
+    const SPEC: ListSpec = EVENT_LIST;
+}
+
+impl ListQuery for GatewayRefundFilter {
+    const SPEC: ListSpec = REFUND_LIST;
+}
+
+impl ListQuery for QuarantinedFilter {
+    const SPEC: ListSpec = QUARANTINED_LIST;
+}
+
+/// The gateways in use.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"gateways": ["sandbox"], "currency": "RUB"}))]
+struct GatewaysInUse {
+    /// Their names.
+    gateways: Vec<&'static str>,
+    /// ISO 4217 code of the currency that they take.
+    currency: &'static str,
+}
+
+/// The payment that an answer shows.
+#[derive(Deserialize)]
+struct Shown {
+    id: PaymentId,
+    link: Option<String>,
+}
+
+/// The names of the gateways in use.
+#[utoipa::path(
+    tag = "payments",
+    responses((status = 200, description = "The names.", body = GatewaysInUse)),
+    security(("bearer" = ["payments:read"]))
+)]
+#[get("/payments/gateways")]
+async fn get_gateways(call: Call, _granted: Guard<perm::PaymentsRead>) -> Reply {
+    let currency = call.context.policy.country.currency();
+    Ok(Answer::ok(&GatewaysInUse { gateways: call.state.gateways.names(), currency })?)
+}
+
+/// Makes a link by which the payer pays through a gateway; the payment is pending until the gateway says what became of it.
+///
+/// Nobody having paid by `expires_at`, the payment has failed. When the gateway does not answer, the payment stays pending without a link:
+/// repeat the request with the same `Idempotency-Key`, and it is the same order; without a key, a repeat is another payment, and the
+/// one before fails by itself.
+#[utoipa::path(
+    tag = "payments",
+    request_body = LinkInput,
+    responses(
+        (status = 201, description = "The payment, pending, with its link.", body = Payment),
+        (status = 409, description = "`contract_terminated`: it takes no more than it still owes; `gateway_refused`: the gateway will not take the payment, which has failed."),
+        (status = 503, description = "`gateway_away`: the gateway did not answer; the payment named in `detail` stays pending. Or the database is away.")
+    ),
+    security(("bearer" = ["payments:take"]))
+)]
+#[post("/payments/links")]
+async fn create_payment_link(call: Call, granted: Guard<perm::PaymentsTake>, input: Body<LinkInput>) -> Reply {
+    let names = call.state.gateways.names();
+    if !names.contains(&input.gateway.as_str()) {
+        let mut wrong = FieldErrors::default();
+        wrong.add("gateway", field::CHOICE).with("choices", names.join(", "));
+        return Err(Error::new(common::INVALID).fields(wrong).into());
+    }
+    let (context, terms) = (&call.context, &call.state.settings.gateways.terms);
+    let created = |payment: &Payment| Answer::created(format!("payments/{}", payment.id), payment, payment.version);
+    let begun = call.write(async |tx| created(&cases::begin_link(tx, context, &granted, &input, terms).await?));
+    let begun = begun.await?;
+    let shown: Shown = serde_json::from_slice(&begun.body).map_err(Error::internal)?;
+    if shown.link.is_some() {
+        return Ok(begun);
+    }
+    let payment = gateways::make_link(&call.state, context, &granted, shown.id).await?;
+    Ok(call.conclude(created(&payment)?).await?)
+}
+
+/// A page of what gateways said of payments, each event once.
+#[utoipa::path(
+    tag = "payments",
+    params(Listing<GatewayEventFilter>),
+    responses((status = 200, description = "A page of events.", body = List<GatewayEvent>)),
+    security(("bearer" = ["payments:read"]))
+)]
+#[get("/payments/gateway-events")]
+async fn list_gateway_events(call: Call, granted: Guard<perm::PaymentsRead>, query: Listing<GatewayEventFilter>) -> Reply {
+    let page = call.read(async |conn| payments::gateways::list_events(conn, &granted, &query.filter, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}
+
+/// A page of the payments about which something is wrong, and somebody has to decide.
+#[utoipa::path(
+    tag = "payments",
+    params(Listing<QuarantinedFilter>),
+    responses((status = 200, description = "A page of payments.", body = List<Payment>)),
+    security(("bearer" = ["payments:read"]))
+)]
+#[get("/payments/quarantined")]
+async fn list_quarantined_payments(call: Call, granted: Guard<perm::PaymentsRead>, query: Listing<QuarantinedFilter>) -> Reply {
+    let page = call.read(async |conn| payments::gateways::list_quarantined(conn, &granted, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}
+
+/// A page of refunds through gateways: requested, done and failed ones.
+#[utoipa::path(
+    tag = "payments",
+    params(Listing<GatewayRefundFilter>),
+    responses((status = 200, description = "A page of refunds.", body = List<GatewayRefund>)),
+    security(("bearer" = ["payments:read"]))
+)]
+#[get("/payments/gateway-refunds")]
+async fn list_gateway_refunds(call: Call, granted: Guard<perm::PaymentsRead>, query: Listing<GatewayRefundFilter>) -> Reply {
+    let page = call.read(async |conn| payments::gateways::list_refunds(conn, &granted, &query.filter, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}
+
+/// One refund through a gateway.
+#[utoipa::path(
+    tag = "payments",
+    params(("id" = GatewayRefundId, Path, description = "The refund's id.")),
+    responses((status = 200, description = "The refund.", body = GatewayRefund)),
+    security(("bearer" = ["payments:read"]))
+)]
+#[get("/payments/gateway-refunds/{id}")]
+async fn get_gateway_refund(call: Call, granted: Guard<perm::PaymentsRead>, id: PathPart<GatewayRefundId>) -> Reply {
+    let refund = call.read(async |conn| payments::gateways::get_refund(conn, &granted, id.0).await).await?;
+    Ok(Answer::resource(&refund, refund.version)?)
+}
+
+/// Decides about a payment that waits for it (`quarantine`).
+///
+/// `accept`: the money is there, and the payment counts with its own amount. `fail`: it did not come about. Both are possible while it
+/// is pending or processing. `dismiss`: it stays as it is, because the matter was settled elsewhere, and its gateway is listened to again.
+#[utoipa::path(
+    tag = "payments",
+    params(("id" = PaymentId, Path, description = "The payment's id.")),
+    request_body = ResolveInput,
+    responses(
+        (status = 200, description = "The payment.", body = Payment),
+        (status = 409, description = "`payment_not_quarantined`, `payment_wrong_state`, `contract_terminated`.")
+    ),
+    security(("bearer" = ["payments:reconcile"]))
+)]
+#[post("/payments/{id}/resolve")]
+async fn resolve_payment(call: Call, granted: Guard<perm::PaymentsReconcile>, id: PathPart<PaymentId>, input: Body<ResolveInput>) -> Reply {
+    let terms = &call.state.settings.gateways.terms;
+    let answer = call.write(async |tx| {
+        let payment = cases::resolve(tx, &call.context, &granted, id.0, &input, terms).await?;
+        Answer::resource(&payment, payment.version)
+    });
+    Ok(answer.await?)
+}

@@ -1,0 +1,71 @@
+//! What payment gateways tell us of their own (SPEC 8.5). No user is signed in: the signature says who it is.
+
+use acl::{Granted, perm};
+use actix_web::{http::header::HeaderName, post};
+use billing::gateways as cases;
+use kernel::input;
+use payments::{EventOutcome, GatewayEventInput, gateway::SignedHeaders, refusal};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::{
+    call::{Answer, Call, Reply},
+    extract::{PathPart, RawBody},
+    gateways::ACTOR,
+};
+
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(receive_gateway_event);
+}
+
+/// That an event was received.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"event_id": "evt-1", "outcome": "applied", "is_repeat": false}))]
+struct EventReceipt {
+    /// The event's id.
+    event_id: String,
+    /// What came of it.
+    outcome: EventOutcome,
+    /// Whether it had been received before; then nothing came of it this time.
+    is_repeat: bool,
+}
+
+/// Takes an event of a payment gateway, signed by the Standard Webhooks scheme.
+///
+/// `webhook-signature` is `v1,` and the base64 of HMAC-SHA256 over `webhook-id`, `webhook-timestamp` and the body as it was sent, joined
+/// by dots; several signatures stand with blanks between. The time may be off by five minutes. The same `webhook-id` counts once and
+/// forever: a repeat is answered by 200 and moves nothing. An event about a payment that is not known is kept and answered by 200.
+#[utoipa::path(
+    tag = "payments",
+    params(
+        ("gateway" = String, Path, description = "The gateway's name."),
+        ("webhook-id" = String, Header, description = "The event's id, up to 255 visible characters."),
+        ("webhook-timestamp" = String, Header, description = "When it was sent, in seconds since 1970."),
+        ("webhook-signature" = String, Header, description = "One or more signatures.")
+    ),
+    request_body = GatewayEventInput,
+    responses(
+        (status = 200, description = "The event is kept.", body = EventReceipt),
+        (status = 401, description = "`event_not_signed`: a header is missing, the time is off, or no signature fits."),
+        (status = 404, description = "`gateway_not_found`: no gateway of this name is in use.")
+    )
+)]
+#[post("/webhooks/payments/{gateway}")]
+async fn receive_gateway_event(call: Call, name: PathPart<String>, body: RawBody) -> Reply {
+    let gateway = call.state.gateways.get(&name.0)?;
+    let header = |name: &'static str| call.header(HeaderName::from_static(name));
+    let headers =
+        SignedHeaders { id: header("webhook-id"), timestamp: header("webhook-timestamp"), signature: header("webhook-signature") };
+    let event_id = gateway.keys().verify(headers, &body.0, call.context.now).map_err(|why| {
+        call.state.gateways.note_refused(gateway.name(), why, call.address());
+        kernel::Error::new(refusal::EVENT_NOT_SIGNED).with("challenge", "Webhook-Signature")
+    })?;
+    let event: GatewayEventInput = input::parse(&body.0, &call.context)?;
+    let granted = Granted::<perm::PaymentsTake>::system(ACTOR);
+    let answer = call.write(async |tx| {
+        let (kept, is_repeat) = cases::hear(tx, &call.context, &granted, gateway.name(), (event_id, &event)).await?;
+        Answer::ok(&EventReceipt { event_id: kept.event_id, outcome: kept.outcome, is_repeat })
+    });
+    Ok(answer.await?)
+}

@@ -1,0 +1,111 @@
+//! Settlement files of gateways, compared with the ledger (SPEC 8.5).
+
+use acl::perm;
+use actix_web::{get, post, web};
+use aws_lc_rs::digest;
+use kernel::{Error, id::ReconciliationId, page::ListSpec};
+use payments::{
+    Reconciliation, ReconciliationFilter, ReconciliationQuery, ReconciliationRow, ReconciliationRowFilter,
+    reconciliation::{self, Span},
+};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::{
+    call::{Answer, Call, List, Reply},
+    extract::{CsvBody, ListQuery, Listing, Parameters, PathPart},
+    guard::Guard,
+};
+
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(list_reconciliations).service(create_reconciliation).service(get_reconciliation).service(list_reconciliation_rows);
+}
+
+impl ListQuery for ReconciliationFilter {
+    const SPEC: ListSpec = reconciliation::LIST;
+}
+
+impl ListQuery for ReconciliationRowFilter {
+    const SPEC: ListSpec = reconciliation::ROW_LIST;
+}
+
+/// What a reconciliation is never without: the row does not change.
+const VERSION: i64 = 1;
+
+/// Compares a gateway's settlement file with the payments that came in, and keeps what was found. No money moves.
+///
+/// The body is CSV in UTF-8 with a head line, cells separated by commas, semicolons or tabs; the columns `reference` (the reference that the
+/// gateway was given: the payment's id), `amount` and `currency` are read, others passed over. A file has up to 20 000 rows and 10 MiB; one
+/// that cannot be read is refused with everything that is wrong. `from` and `to` say for which days payments are missed when the file does
+/// not have them.
+#[utoipa::path(
+    tag = "payments",
+    params(ReconciliationQuery),
+    request_body(content = String, content_type = "text/csv", description = "The file.", example = "reference,amount,currency\n101,1000.00,RUB\n"),
+    responses(
+        (status = 201, description = "What was found.", body = Reconciliation),
+        (status = 413, description = "The file is over 10 MiB."),
+        (status = 422, description = "`invalid`: the file cannot be read; `errors` has everything that is wrong. `reconciliation_too_large`: too many payments came in on these days.")
+    ),
+    security(("bearer" = ["payments:reconcile"]))
+)]
+#[post("/payments/reconciliations")]
+async fn create_reconciliation(
+    call: Call,
+    granted: Guard<perm::PaymentsReconcile>,
+    query: Parameters<ReconciliationQuery>,
+    file: CsvBody,
+) -> Reply {
+    let span = Span::of(&query.0, &call.state.gateways.names())?;
+    let sha256: String = digest::digest(&digest::SHA256, &file.0).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    // reading takes a while, and others wait for this thread
+    let rows = web::block(move || reconciliation::read(&file.0)).await.map_err(Error::internal)??;
+    let answer = call.write(async |tx| {
+        let found = reconciliation::reconcile(tx, &call.context, &granted, &span, (&rows, &sha256)).await?;
+        Answer::created(format!("payments/reconciliations/{}", found.id), &found, VERSION)
+    });
+    Ok(answer.await?)
+}
+
+/// A page of reconciliations.
+#[utoipa::path(
+    tag = "payments",
+    params(Listing<ReconciliationFilter>),
+    responses((status = 200, description = "A page of reconciliations.", body = List<Reconciliation>)),
+    security(("bearer" = ["payments:reconcile"]))
+)]
+#[get("/payments/reconciliations")]
+async fn list_reconciliations(call: Call, granted: Guard<perm::PaymentsReconcile>, query: Listing<ReconciliationFilter>) -> Reply {
+    let page = call.read(async |conn| reconciliation::list(conn, &granted, &query.filter, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}
+
+/// One reconciliation.
+#[utoipa::path(
+    tag = "payments",
+    params(("id" = ReconciliationId, Path, description = "The reconciliation's id.")),
+    responses((status = 200, description = "The reconciliation.", body = Reconciliation)),
+    security(("bearer" = ["payments:reconcile"]))
+)]
+#[get("/payments/reconciliations/{id}")]
+async fn get_reconciliation(call: Call, granted: Guard<perm::PaymentsReconcile>, id: PathPart<ReconciliationId>) -> Reply {
+    let found = call.read(async |conn| reconciliation::get(conn, &granted, id.0).await).await?;
+    Ok(Answer::resource(&found, VERSION)?)
+}
+
+/// A page of the rows of a reconciliation: as the file has them, and then what it does not have.
+#[utoipa::path(
+    tag = "payments",
+    params(("id" = ReconciliationId, Path, description = "The reconciliation's id."), Listing<ReconciliationRowFilter>),
+    responses((status = 200, description = "A page of rows.", body = List<ReconciliationRow>)),
+    security(("bearer" = ["payments:reconcile"]))
+)]
+#[get("/payments/reconciliations/{id}/rows")]
+async fn list_reconciliation_rows(
+    call: Call,
+    granted: Guard<perm::PaymentsReconcile>,
+    id: PathPart<ReconciliationId>,
+    query: Listing<ReconciliationRowFilter>,
+) -> Reply {
+    let page = call.read(async |conn| reconciliation::rows(conn, &granted, id.0, &query.filter, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}

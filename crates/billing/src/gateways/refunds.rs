@@ -1,0 +1,234 @@
+//! Refunds through gateways: asked for first, and out of the ledger once the gateway says that the money went back.
+
+use acl::{Granted, perm};
+use contracts::Contract;
+use kernel::{
+    Context, Money, Result,
+    audit::{Actor, Entry},
+    db::{Conn, Tx},
+    id::{GatewayRefundId, PaymentId},
+};
+use payments::{
+    EventOutcome, GatewayEventInput, GatewayEventType, GatewayRefund, GatewayRefundStatus, Payment, PaymentStatus, RefundInput, Terms,
+    gateway::RefundOrder,
+    gateways::{self, gateway_refunds as store},
+    ledger, refusal,
+};
+
+use super::{cannot_be_booked, quarantine};
+use crate::{charge::Service, settle, transactions};
+
+/// Who asked for a refund that a gateway made of its own.
+const OF_ITS_OWN: &str = "gateway";
+
+/// A refund, as far as one transaction brings it.
+pub enum Begun {
+    /// It is done: the payment came through no gateway.
+    InLedger(Payment),
+    /// Its gateway is to be asked.
+    Requested(Payment, GatewayRefundId),
+}
+
+/// Gives a payment back at once, or, where a gateway took it, writes down that it is to be given back through it.
+///
+/// Errors: those of [`transactions::refund_payment`], `payment_quarantined`, `gateway_not_found` when its gateway is not among those in use.
+pub async fn begin_refund(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::PaymentsRefund>,
+    id: PaymentId,
+    input: &RefundInput,
+    (terms, in_use): (&Terms, &[&str]),
+) -> Result<Begun> {
+    let (payment, _contract) = payments::load(tx, id).await?;
+    let Some(gateway) = payment.gateway.clone() else {
+        return transactions::refund_payment(tx, context, granted, id, input).await.map(Begun::InLedger);
+    };
+    payment.not_quarantined()?;
+    let amount = payment.refundable(input.amount)?;
+    if !in_use.contains(&gateway.as_str()) {
+        return Err(refusal::GATEWAY_NOT_FOUND.into());
+    }
+    let mut refund = asked(&payment, gateway, amount, &input.reason, context);
+    refund.requested_by = granted.actor().name.clone();
+    refund.id = store::insert(tx, &refund, Some(context.now + terms.poll_every)).await?;
+    store::sum_up(tx, id).await?;
+    tx.record(Entry::new(granted.actor(), "gateway_refund.requested", "gateway_refund", refund.id).created(&refund));
+    Ok(Begun::Requested(payments::read(tx, id).await?, refund.id))
+}
+
+fn asked(payment: &Payment, gateway: String, amount: Money, reason: &str, context: &Context) -> GatewayRefund {
+    GatewayRefund {
+        id: GatewayRefundId::new(0),
+        payment_id: payment.id,
+        gateway,
+        amount,
+        reason: reason.to_owned(),
+        status: GatewayRefundStatus::Requested,
+        gateway_refund_id: None,
+        failure_reason: None,
+        refund_id: None,
+        requested_by: OF_ITS_OWN.to_owned(),
+        created_at: context.now,
+        finished_at: None,
+        attempts: 0,
+        version: 1,
+    }
+}
+
+/// Takes a refund, to ask its gateway for it now; none that is over. Nobody else asks until the time of a poll has passed.
+pub async fn claim_refund(tx: &mut Tx, context: &Context, id: GatewayRefundId, terms: &Terms) -> Result<Option<GatewayRefund>> {
+    store::claim(tx, id, context.now + terms.poll_every).await
+}
+
+/// Takes refunds that a gateway is to be asked for again, at most `limit`.
+pub async fn claim_refunds(tx: &mut Tx, context: &Context, gateway: &str, terms: &Terms, limit: i64) -> Result<Vec<GatewayRefundId>> {
+    store::due(tx, gateway, context.now, context.now + terms.poll_every, limit).await
+}
+
+/// A refund as its gateway is told of it, if it is still to be asked. Errors: `gateway_refund_not_found`.
+pub async fn refund_order(conn: &mut Conn, context: &Context, id: GatewayRefundId) -> Result<Option<RefundOrder>> {
+    let refund = store::get(conn, id).await?.ok_or(refusal::GATEWAY_REFUND_NOT_FOUND)?;
+    let order = RefundOrder {
+        payment: refund.payment_id.to_string(),
+        reference: id.to_string(),
+        amount: refund.amount,
+        currency: context.policy.country.currency(),
+        reason: refund.reason,
+        attempts: (refund.attempts - 1).max(0),
+    };
+    Ok((refund.status == GatewayRefundStatus::Requested).then_some(order))
+}
+
+/// Writes down what a gateway made of a refund: its own id of it, or why not. Answers the refund as it then stands.
+pub async fn refund_answered(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::PaymentsRefund>,
+    id: GatewayRefundId,
+    answer: std::result::Result<&str, &str>,
+) -> Result<GatewayRefund> {
+    let refund = store::get(tx, id).await?.ok_or(refusal::GATEWAY_REFUND_NOT_FOUND)?;
+    let (payment, mut contract) = payments::load(tx, refund.payment_id).await?;
+    // read again: whoever was faster held the contract
+    let refund = store::get(tx, id).await?.ok_or(refusal::GATEWAY_REFUND_NOT_FOUND)?;
+    if refund.status == GatewayRefundStatus::Requested {
+        match answer {
+            Ok(gateway_refund_id) => {
+                done(tx, context, granted.actor(), &mut contract, &payment, (refund, gateway_refund_id)).await?;
+            }
+            Err(reason) => failed(tx, context, granted.actor(), refund, reason).await?,
+        }
+    }
+    store::get(tx, id).await?.ok_or_else(|| refusal::GATEWAY_REFUND_NOT_FOUND.into())
+}
+
+/// The money went back: it leaves the ledger.
+async fn done(
+    tx: &mut Tx,
+    context: &Context,
+    actor: &Actor,
+    contract: &mut Contract,
+    payment: &Payment,
+    (mut refund, gateway_refund_id): (GatewayRefund, &str),
+) -> Result<EventOutcome> {
+    let before = refund.clone();
+    // what was kept for this refund is there for it
+    let payment = Payment { refund_requested: payment.refund_requested.subtract(refund.amount)?, ..payment.clone() };
+    let posted = match ledger::refund(tx, context, actor, contract, &payment, (Some(refund.amount), &refund.reason)).await {
+        Ok(posted) => posted,
+        Err(error) => match cannot_be_booked(&error) {
+            Some(reason) => return quarantine(tx, actor, &payment, reason).await,
+            None => return Err(error),
+        },
+    };
+    let is_known = store::is_known(tx, &refund.gateway, gateway_refund_id).await?;
+    refund.gateway_refund_id = (!is_known).then(|| gateway_refund_id.to_owned());
+    (refund.status, refund.refund_id, refund.finished_at) = (GatewayRefundStatus::Done, Some(posted.id), Some(context.now));
+    store::finish(tx, &mut refund).await?;
+    store::sum_up(tx, payment.id).await?;
+    tx.record(Entry::new(actor, "gateway_refund.done", "gateway_refund", refund.id).change(&before, &refund));
+    settle::settle(tx, context, actor, contract, Service::Unbroken).await?;
+    Ok(EventOutcome::Applied)
+}
+
+/// The gateway said no: nothing left the ledger, and nothing will.
+async fn failed(tx: &mut Tx, context: &Context, actor: &Actor, mut refund: GatewayRefund, reason: &str) -> Result<()> {
+    let before = refund.clone();
+    (refund.status, refund.failure_reason, refund.finished_at) = (GatewayRefundStatus::Failed, Some(reason.to_owned()), Some(context.now));
+    store::finish(tx, &mut refund).await?;
+    store::sum_up(tx, refund.payment_id).await?;
+    tx.record(Entry::new(actor, "gateway_refund.failed", "gateway_refund", refund.id).change(&before, &refund));
+    Ok(())
+}
+
+/// A gateway tells of a refund of a payment that came in: one that was asked for, or one of its own.
+pub(super) async fn told(
+    tx: &mut Tx,
+    context: &Context,
+    actor: &Actor,
+    contract: &mut Contract,
+    payment: &Payment,
+    input: &GatewayEventInput,
+) -> Result<EventOutcome> {
+    let asked_for = match input.refund() {
+        None => None,
+        Some(None) => return Ok(EventOutcome::UnknownRefund),
+        Some(Some(id)) => match store::get(tx, id).await?.filter(|refund| refund.payment_id == payment.id) {
+            None => return Ok(EventOutcome::UnknownRefund),
+            found => found,
+        },
+    };
+    let gateway_refund_id = input.refund_id.as_deref().unwrap_or_default();
+    match asked_for {
+        Some(refund) if refund.status == GatewayRefundStatus::Requested && input.event_type == GatewayEventType::RefundFailed => {
+            failed(tx, context, actor, refund, input.reason.as_deref().unwrap_or("refused")).await?;
+            Ok(EventOutcome::Applied)
+        }
+        _ if input.event_type == GatewayEventType::RefundFailed => Ok(EventOutcome::NoChange),
+        Some(refund) if refund.status == GatewayRefundStatus::Requested => {
+            if input.amount != Some(refund.amount) {
+                return quarantine(tx, actor, payment, payments::Quarantine::WrongAmount).await;
+            }
+            done(tx, context, actor, contract, payment, (refund, gateway_refund_id)).await
+        }
+        Some(refund) if refund.status == GatewayRefundStatus::Done => Ok(EventOutcome::NoChange),
+        // of its own, or after it had said no
+        _ => of_its_own(tx, context, actor, contract, payment, input).await,
+    }
+}
+
+/// Money that a gateway gave back without being asked to: it is gone, so it leaves the ledger as well.
+async fn of_its_own(
+    tx: &mut Tx,
+    context: &Context,
+    actor: &Actor,
+    contract: &mut Contract,
+    payment: &Payment,
+    input: &GatewayEventInput,
+) -> Result<EventOutcome> {
+    let (gateway, refund_id) = (payment.gateway.clone().unwrap_or_default(), input.refund_id.clone().unwrap_or_default());
+    if store::is_known(tx, &gateway, &refund_id).await? {
+        return Ok(EventOutcome::NoChange);
+    }
+    let amount = input.amount.unwrap_or(Money::ZERO);
+    if payment.status == PaymentStatus::Refunded || payment.refundable(Some(amount)).is_err() {
+        return quarantine(tx, actor, payment, payments::Quarantine::RefundTooLarge).await;
+    }
+    let reason = input.reason.as_deref().filter(|reason| !reason.is_empty()).unwrap_or("given back by the gateway");
+    let posted = match ledger::refund(tx, context, actor, contract, payment, (Some(amount), reason)).await {
+        Ok(posted) => posted,
+        Err(error) => match cannot_be_booked(&error) {
+            Some(reason) => return quarantine(tx, actor, payment, reason).await,
+            None => return Err(error),
+        },
+    };
+    let mut refund = asked(payment, gateway, amount, reason, context);
+    (refund.status, refund.gateway_refund_id) = (GatewayRefundStatus::Done, Some(refund_id));
+    (refund.refund_id, refund.finished_at) = (Some(posted.id), Some(context.now));
+    refund.id = store::insert(tx, &refund, None).await?;
+    tx.record(Entry::new(actor, "gateway_refund.done", "gateway_refund", refund.id).created(&refund));
+    settle::settle(tx, context, actor, contract, Service::Unbroken).await?;
+    gateways::set_next_poll(tx, payment.id, None).await?;
+    Ok(EventOutcome::Applied)
+}

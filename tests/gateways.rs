@@ -1,0 +1,96 @@
+//! Payments by gateways and by terminals (SPEC 8.5, 8.6).
+
+mod amounts;
+mod at_once;
+mod http;
+mod links;
+mod polling;
+mod reconciliations;
+mod refunds;
+mod terminals;
+mod webhooks;
+
+use payments::gateway::{Keys, signature::key_bytes};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{App, Client, Reply};
+
+/// The key that the sandbox of the tests signs with.
+pub const KEY: &str = "the key of a sandbox of the tests";
+
+/// What belongs to one event as it is sent.
+pub struct Signed {
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+}
+
+/// An event signed with this key at the moment that the server's clock shows.
+pub fn signed(app: &App, key: &str, id: &str, body: &Value) -> Signed {
+    signed_at(app.clock.now().timestamp(), key, id, body.to_string().into_bytes())
+}
+
+pub fn signed_at(timestamp: i64, key: &str, id: &str, body: Vec<u8>) -> Signed {
+    let signature = Keys::new(&[key_bytes(key).unwrap()]).sign(id, timestamp, &body);
+    let headers = vec![("webhook-id", id.to_owned()), ("webhook-timestamp", timestamp.to_string()), ("webhook-signature", signature)];
+    Signed { headers, body }
+}
+
+/// Sends an event as it is.
+pub async fn deliver(app: &App, gateway: &str, event: &Signed) -> Reply {
+    let stranger = app.stranger();
+    let mut request = stranger.request(Method::POST, &format!("/webhooks/payments/{gateway}")).header("content-type", "application/json");
+    for (name, value) in &event.headers {
+        request = request.header(*name, value);
+    }
+    Reply::read(String::from_utf8_lossy(&event.body).into_owned(), request.body(event.body.clone()).send().await.unwrap()).await
+}
+
+/// Sends a good event; answers what came of it.
+pub async fn tell(app: &App, id: &str, body: Value) -> String {
+    let receipt = deliver(app, "sandbox", &signed(app, KEY, id, &body)).await.expect(200);
+    assert_eq!((&receipt["event_id"], &receipt["is_repeat"]), (&json!(id), &json!(false)));
+    receipt["outcome"].as_str().unwrap().to_owned()
+}
+
+/// That the money of a payment is there.
+pub fn succeeded(payment: &Value, amount: &str) -> Value {
+    json!({"type": "payment.succeeded", "reference": payment["id"].to_string(), "amount": amount, "currency": "RUB"})
+}
+
+/// That something befell a payment that needs no amount.
+pub fn happened(payment: &Value, kind: &str) -> Value {
+    json!({"type": kind, "reference": payment["id"].to_string()})
+}
+
+/// A payment with a link.
+pub async fn link(client: &Client, contract: i64, amount: &str) -> Value {
+    client.post("/payments/links", order(contract, amount)).await.expect(201)
+}
+
+pub fn order(contract: i64, amount: &str) -> Value {
+    json!({"contract_id": contract, "amount": amount, "gateway": "sandbox", "return_url": "https://shop.example.com/paid?order=7"})
+}
+
+/// A payment through the sandbox whose money has come.
+pub async fn paid(app: &App, client: &Client, contract: i64, amount: &str) -> Value {
+    let payment = link(client, contract, amount).await;
+    assert_eq!(tell(app, &format!("paid-{}", payment["id"]), succeeded(&payment, amount)).await, "applied");
+    client.get(&format!("/payments/{}", payment["id"])).await.expect(200)
+}
+
+/// The payment as it is now.
+pub async fn now(client: &Client, payment: &Value) -> Value {
+    client.get(&format!("/payments/{}", payment["id"])).await.expect(200)
+}
+
+/// The state of a payment, and why it waits for a decision, if it does.
+pub async fn standing(client: &Client, payment: &Value) -> (String, Value) {
+    let now = now(client, payment).await;
+    (now["status"].as_str().unwrap().to_owned(), now["quarantine"].clone())
+}
+
+/// The balance of a contract.
+pub async fn balance(client: &Client, contract: i64) -> String {
+    client.contract(contract).await["balance"].as_str().unwrap().to_owned()
+}

@@ -1,0 +1,35 @@
+//! Everybody at one payment at once: staff, the gateway, and whoever asks it.
+
+use chrono::TimeDelta;
+use futures_util::future::{join, join_all};
+use serde_json::json;
+
+use super::{KEY, balance, deliver, happened, link, signed, standing, succeeded};
+use crate::scenario;
+
+scenario! {
+    async fn staff_events_and_questions_at_once_move_a_payment_once(app) {
+        let admin = app.admin().await;
+        let contract = admin.draft("1.00").await;
+        for round in 0..4 {
+            let payment = link(&admin, contract, "10.00").await;
+            let before = balance(&admin, contract).await;
+            app.advance(TimeDelta::minutes(15));
+            let admin = app.admin().await;
+            let events = (0..8).map(|n| {
+                let body = [succeeded(&payment, "10.00"), happened(&payment, "payment.failed"), happened(&payment, "payment.processing")][n % 3].clone();
+                let event = signed(app, KEY, &format!("evt-{round}-{n}"), &body);
+                async move { deliver(app, "sandbox", &event).await.status }
+            });
+            let cancel = admin.post(&format!("/payments/{}/cancel", payment["id"]), json!({}));
+            let ((statuses, _polled), cancelled) = join(join(join_all(events), api::gateways::poll(&app.state)), cancel).await;
+            assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
+            assert!([200, 409].contains(&cancelled.status), "{}", cancelled.text);
+            let (status, quarantine) = standing(&admin, &payment).await;
+            let moved = balance(&admin, contract).await != before;
+            assert_eq!(moved, status == "success", "{status} {quarantine}");
+            assert!(["success", "failed", "cancelled"].contains(&status.as_str()), "{status}");
+        }
+        assert_eq!(app.violations().await, Vec::<String>::new());
+    }
+}
