@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use super::{KEY, balance, deliver, link, order, signed_at, tell};
+use super::{KEY, balance, deliver, link, order, paid, signed_at, standing, succeeded, tell};
 use crate::{harness::Reply, scenario};
 
 scenario! {
@@ -34,7 +34,7 @@ scenario! {
         let admin = app.admin().await;
         let contract = admin.draft("1.00").await;
         let payment = link(&admin, contract, "100.00").await;
-        let paid = super::paid(app, &admin, contract, "50.00").await;
+        let paid = paid(app, &admin, contract, "50.00").await;
         let (rows, events) = (app.count("payments").await, app.count("gateway_events").await);
         let digits = "12345678901234567890123456789";
         let never = ["1e309", "\"NaN\"", "\"1e2\"", "1e2", digits, "0.001", "\"0.001\"", "100000000000.00", "\"Infinity\"", "\"\"", "true", "[]", "\" 100.00\"", "\"+100\"", "\"1,5\"", "null"];
@@ -79,14 +79,14 @@ scenario! {
         let payment = link(&admin, contract, "0.10").await;
         admin.pay(contract, "99999999999.99").await;
         // the money is there, and the balance cannot hold it
-        assert_eq!(tell(app, "evt-1", super::succeeded(&payment, "0.10")).await, "quarantined");
-        assert_eq!(super::standing(&admin, &payment).await, ("pending".to_owned(), json!("not_accepted")));
+        assert_eq!(tell(app, "evt-1", succeeded(&payment, "0.10")).await, "quarantined");
+        assert_eq!(standing(&admin, &payment).await, ("pending".to_owned(), json!("not_accepted")));
         admin.post(&format!("/payments/{}/resolve", payment["id"]), json!({"decision": "accept", "reason": "x"})).await.refused(422, "amount_out_of_range");
         admin.post(&format!("/contracts/{contract}/deduct_balance"), json!({"amount": "1.00", "description": "x"})).await.expect(200);
         admin.post(&format!("/payments/{}/resolve", payment["id"]), json!({"decision": "accept", "reason": "x"})).await.expect(200);
         assert_eq!(balance(&admin, contract).await, "99999999999.09");
         let largest = link(&admin, admin.draft("1.00").await, "99999999999.99").await;
-        assert_eq!(tell(app, "evt-2", super::succeeded(&largest, "99999999999.99")).await, "applied");
+        assert_eq!(tell(app, "evt-2", succeeded(&largest, "99999999999.99")).await, "applied");
         assert_eq!(app.violations().await, Vec::<String>::new());
     }
 }

@@ -21,10 +21,12 @@ scenario! {
                 let event = signed(app, KEY, &format!("evt-{round}-{n}"), &body);
                 async move { deliver(app, "sandbox", &event).await.status }
             });
-            let cancel = admin.post(&format!("/payments/{}/cancel", payment["id"]), json!({}));
+            let path = format!("/payments/{}/cancel", payment["id"]);
+            let cancel = admin.post(&path, json!({}));
             let ((statuses, _polled), cancelled) = join(join(join_all(events), api::gateways::poll(&app.state)), cancel).await;
             assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
-            assert!([200, 409].contains(&cancelled.status), "{}", cancelled.text);
+            // who waits too long on a busy machine is told to come back
+            assert!([200, 409, 503].contains(&cancelled.status), "{}", cancelled.text);
             let (status, quarantine) = standing(&admin, &payment).await;
             let moved = balance(&admin, contract).await != before;
             assert_eq!(moved, status == "success", "{status} {quarantine}");

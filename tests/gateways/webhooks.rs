@@ -59,7 +59,7 @@ scenario! {
         let entries = admin.get("/audit?action=gateway_event.refused").await.expect(200);
         assert_eq!(entries["count"], 1);
         let after = &entries["results"][0]["after"];
-        assert_eq!((&after["headers"], &after["time"], &after["signature"], &after["last_address"]), (&json!(8), &json!(5), &json!(14), &json!("127.0.0.1")));
+        assert_eq!((&after["headers"], &after["time"], &after["signature"], &after["last_address"]), (&json!(7), &json!(4), &json!(17), &json!("127.0.0.1")));
         // within five minutes either way
         deliver(app, "sandbox", &signed_at(now_seconds + 300, KEY, "evt-3", happened(&payment, "payment.processing").to_string().into_bytes())).await.expect(200);
         deliver(app, "sandbox", &signed_at(now_seconds - 300, KEY, "evt-1", event.body.clone())).await.expect(200);

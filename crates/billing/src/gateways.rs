@@ -15,8 +15,8 @@ use kernel::{
     id::{GatewayEventId, PaymentId},
 };
 use payments::{
-    Decider, Decision, EventOutcome, GatewayEvent, GatewayEventInput, GatewayEventType, LinkInput, Payment, PaymentAction, PaymentMethod,
-    PaymentStatus, Quarantine, ResolveInput, Said, Terms, TransactionType, Verdict,
+    Decider, Decision, DecisionInput, EventOutcome, GatewayEvent, GatewayEventInput, GatewayEventType, LinkInput, Payment, PaymentAction,
+    PaymentMethod, PaymentStatus, Quarantine, Said, Terms, TransactionType, Verdict,
     gateway::{Created, Order, Standing},
     gateways,
     ledger::{self, Posting},
@@ -240,7 +240,7 @@ pub async fn resolve(
     context: &Context,
     granted: &Granted<perm::PaymentsReconcile>,
     id: PaymentId,
-    input: &ResolveInput,
+    input: &DecisionInput,
     terms: &Terms,
 ) -> Result<Payment> {
     let actor = granted.actor();

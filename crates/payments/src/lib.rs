@@ -22,8 +22,8 @@ pub use input::{
     AddBalanceInput, CorrectionInput, DeductBalanceInput, FailInput, IncomingMethod, OnContractFilter, PaymentFilter, PaymentInput,
     PendingFilter, RefundInput,
     gateway::{
-        GatewayEventFilter, GatewayEventInput, GatewayMethod, GatewayRefundFilter, LinkInput, QuarantinedFilter, ReconciliationFilter,
-        ReconciliationQuery, ReconciliationRowFilter, ResolveInput,
+        DecisionInput, GatewayEventFilter, GatewayEventInput, GatewayMethod, GatewayRefundFilter, LinkInput, QuarantinedFilter,
+        ReconciliationFilter, ReconciliationQuery, ReconciliationRowFilter,
     },
 };
 pub use model::{

@@ -103,7 +103,9 @@ pub fn read(bytes: &[u8]) -> Result<Vec<FileRow>> {
     if text.trim().is_empty() {
         return Err(Error::of_field("file", field::FILE_EMPTY));
     }
-    let mut reader = ReaderBuilder::new().delimiter(delimiter(text)).trim(Trim::All).from_reader(text.as_bytes());
+    // the reader counts lines by their last letter, and is at the next one by then
+    let text = text.replace("\r\n", "\n");
+    let mut reader = ReaderBuilder::new().delimiter(delimiter(&text)).trim(Trim::All).from_reader(text.as_bytes());
     let unreadable = |_| Error::of_field("file", field::FORMAT);
     let head = reader.headers().map_err(unreadable)?.clone();
     let columns = columns(&head)?;
@@ -328,7 +330,9 @@ mod tests {
             assert_eq!(amounts(text), expected, "{text}");
         }
         assert_eq!(amounts("reference,amount,currency\n"), []);
-        assert_eq!(read(b"reference,amount,currency\n\n\n7,1,RUB").unwrap()[0].line, 4);
+        for text in ["reference,amount,currency\n\n\n7,1,RUB", "reference,amount,currency\r\n\r\n\r\n7,1,RUB\r\n"] {
+            assert_eq!(read(text.as_bytes()).unwrap()[0].line, 4, "{text:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use kernel::{
     page::ListSpec,
 };
 use payments::{
-    GatewayEvent, GatewayEventFilter, GatewayRefund, GatewayRefundFilter, LinkInput, Payment, QuarantinedFilter, ResolveInput,
+    DecisionInput, GatewayEvent, GatewayEventFilter, GatewayRefund, GatewayRefundFilter, LinkInput, Payment, QuarantinedFilter,
     gateways::{EVENT_LIST, QUARANTINED_LIST, REFUND_LIST},
 };
 use serde::{Deserialize, Serialize};
@@ -165,7 +165,7 @@ async fn get_gateway_refund(call: Call, granted: Guard<perm::PaymentsRead>, id: 
 #[utoipa::path(
     tag = "payments",
     params(("id" = PaymentId, Path, description = "The payment's id.")),
-    request_body = ResolveInput,
+    request_body = DecisionInput,
     responses(
         (status = 200, description = "The payment.", body = Payment),
         (status = 409, description = "`payment_not_quarantined`, `payment_wrong_state`, `contract_terminated`.")
@@ -173,7 +173,12 @@ async fn get_gateway_refund(call: Call, granted: Guard<perm::PaymentsRead>, id: 
     security(("bearer" = ["payments:reconcile"]))
 )]
 #[post("/payments/{id}/resolve")]
-async fn resolve_payment(call: Call, granted: Guard<perm::PaymentsReconcile>, id: PathPart<PaymentId>, input: Body<ResolveInput>) -> Reply {
+async fn resolve_payment(
+    call: Call,
+    granted: Guard<perm::PaymentsReconcile>,
+    id: PathPart<PaymentId>,
+    input: Body<DecisionInput>,
+) -> Reply {
     let terms = &call.state.settings.gateways.terms;
     let answer = call.write(async |tx| {
         let payment = cases::resolve(tx, &call.context, &granted, id.0, &input, terms).await?;

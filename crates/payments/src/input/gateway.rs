@@ -149,7 +149,7 @@ impl Input for GatewayEventInput {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"decision": "accept", "reason": "банк подтвердил полную сумму"}))]
-pub struct ResolveInput {
+pub struct DecisionInput {
     /// What to do.
     pub decision: Decision,
     /// Why.
@@ -158,7 +158,7 @@ pub struct ResolveInput {
     pub reason: String,
 }
 
-impl Input for ResolveInput {}
+impl Input for DecisionInput {}
 
 /// Which of the payments that wait for a decision to list: all of them.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
