@@ -236,6 +236,7 @@ scenario! {
             (&admin, "/payments".into(), json!({"contract_id": other, "amount": 1, "payment_method": "cash"})),
             (&admin, format!("/contracts/{other}/add_balance"), json!({"amount": 1})),
             (&admin, format!("/contracts/{other}/deduct_balance"), json!({"amount": 1, "description": "x"})),
+            (&admin, "/billing/runs".into(), json!({})),
             (&admin, "/payments/corrections".into(), json!({"contract_id": other, "amount": -1, "reason": "x"})),
             (&admin, format!("/payments/{paid}/refund"), json!({"reason": "x"})),
             (&admin, format!("/payments/{}/process", pending[0]), json!({})),

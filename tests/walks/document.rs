@@ -104,6 +104,7 @@ fn inputs() -> Vec<(&'static str, Parse)> {
         acl_input::RoleInput,
         acl_input::UserInput,
         acl_input::UserPermissionsInput,
+        billing::RunInput,
         contracts::ActivateInput,
         contracts::ChangeTariffInput,
         contracts::ContractInput,

@@ -95,6 +95,10 @@ pub async fn work_off(state: &State) -> Result<()> {
             Some(id) => Some(id),
             None => {
                 let context = state.context(Origin { request_id: "billing runs".into(), address: None });
+                // a look first: a transaction keeps SQLite's one writer from others
+                if !state.db.read(async |conn| run::is_left(conn, &context).await).await? {
+                    return Ok(());
+                }
                 state.db.transaction(&context, async |tx| run::take_up(tx, &context).await).await?
             }
         };

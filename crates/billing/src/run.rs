@@ -122,6 +122,11 @@ pub async fn take_up(tx: &mut Tx, context: &Context) -> Result<Option<BillingRun
     store::take_up(tx, context.now, context.now + lease()).await
 }
 
+/// Whether there is a run that nobody is at work on.
+pub async fn is_left(conn: &mut Conn, context: &Context) -> Result<bool> {
+    store::is_left(conn, context.now).await
+}
+
 /// Leaves a run to others, who may take it up at once.
 pub async fn let_go(tx: &mut Tx, context: &Context, id: BillingRunId) -> Result<()> {
     store::let_go(tx, id, context.now).await
@@ -199,7 +204,7 @@ impl Worker {
                 .transaction(context, async |tx| {
                     let mut contract = contracts::load(tx, id).await?;
                     let outcome = batch::reckon(tx, context, &[id], run.billing_date).await?;
-                    if outcome.failures.is_empty() {
+                    if outcome.failures.is_empty() && !run.dry_run {
                         settle_on(tx, context, system().actor(), &mut contract, (Service::Unbroken, run.billing_date)).await?;
                     }
                     add(tx, &outcome).await
@@ -231,6 +236,7 @@ struct Part<'a> {
 
 impl Part<'_> {
     async fn work(&mut self, tx: &mut Tx, id: BillingRunId) -> Result<BillingRun> {
+        store::be_patient(tx).await?;
         let mut run = store::get(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
         if run.dry_run {
             // its place is for all who work on it, one after the other

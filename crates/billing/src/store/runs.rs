@@ -116,6 +116,13 @@ pub async fn set_scheduled(tx: &mut Tx, run: &BillingRun) -> Result<()> {
         .map(drop)
 }
 
+/// Whether there is a run that nobody is at work on.
+pub async fn is_left(conn: &mut Conn, now: DateTime<Utc>) -> Result<bool> {
+    let left: Option<(BillingRunId,)> =
+        Sql::new("SELECT id FROM billing_runs WHERE state = 'running' AND lease_until < $1 LIMIT 1").bind(now).optional(conn).await?;
+    Ok(left.is_some())
+}
+
 /// The oldest run that nobody is at work on, for the caller to work on; of several who ask at once each gets another.
 pub async fn take_up(tx: &mut Tx, now: DateTime<Utc>, lease_until: DateTime<Utc>) -> Result<Option<BillingRunId>> {
     let found: Option<(BillingRunId,)> = Sql::new(
@@ -227,6 +234,14 @@ impl Place {
 /// How far a dry run has come.
 pub async fn place(tx: &mut Tx, id: BillingRunId) -> Result<Place> {
     Sql::new("SELECT place_queue, place_date, place_id FROM billing_runs WHERE id = $1").bind(id).one(tx).await
+}
+
+/// Lets a batch wait for others longer than a request may: it is not to be given up because somebody else is slow.
+pub async fn be_patient(tx: &mut Tx) -> Result<()> {
+    match tx.engine() {
+        Engine::Sqlite => Ok(()),
+        Engine::Postgres => Sql::new("SET LOCAL lock_timeout = '30s'").execute(tx).await.map(drop),
+    }
 }
 
 /// How contracts are taken, so that others do not take them as well.
