@@ -11,6 +11,7 @@ mod conventions;
 mod customers;
 mod faults;
 mod main_job;
+mod notifications;
 mod payments;
 mod phone_numbers;
 mod program;

@@ -14,8 +14,21 @@ use crate::{
 };
 
 /// Tables that grow with the operator; the others are read as a whole gladly.
-const LARGE: [&str; 10] =
-    ["audit", "contract_periods", "contracts", "customers", "numbers", "payments", "sim_bindings", "sims", "ticket_journal", "tickets"];
+const LARGE: [&str; 13] = [
+    "audit",
+    "contract_periods",
+    "contracts",
+    "customers",
+    "events",
+    "notifications",
+    "numbers",
+    "payments",
+    "sim_bindings",
+    "sims",
+    "ticket_journal",
+    "tickets",
+    "webhook_deliveries",
+];
 
 /// How the engine goes about a statement, with all that could do without an index made unattractive.
 async fn plan(app: &App, statement: &Sql) -> String {

@@ -116,6 +116,8 @@ fn inputs() -> Vec<(&'static str, Parse)> {
         customers::MergeInput,
         customers::StatusReasonInput,
         input::NoInput,
+        notifications::TemplateInput,
+        notifications::WebhookEndpointInput,
         payments::AddBalanceInput,
         payments::CorrectionInput,
         payments::DeductBalanceInput,

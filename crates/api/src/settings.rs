@@ -1,5 +1,7 @@
 //! Settings from the environment and `.env` (SPEC 1.4): each has a type, a default, and a clear error of its own.
 
+mod telling;
+
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -23,6 +25,7 @@ use kernel::{
     db::DatabaseUrl,
 };
 
+pub use self::telling::Telling;
 use crate::files::{FilesAt, S3};
 
 /// Everything that can be set.
@@ -66,6 +69,8 @@ pub struct Settings {
     pub sign_ins_per_minute: NonZeroU32,
     /// Where files are.
     pub files_at: FilesAt,
+    /// How others are told of what happened.
+    pub telling: Telling,
     /// Longest wait for a request's body, in seconds.
     pub body_seconds: u64,
     /// Longest wait for running requests when stopping, in seconds.
@@ -191,6 +196,7 @@ impl Settings {
             ),
         };
         let files_at = files_at(&mut from, &database_url);
+        let telling = telling::read(&mut from);
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let settings = Self {
             bind,
@@ -232,6 +238,7 @@ impl Settings {
                 NonZeroU32::MIN.saturating_add(29),
             ),
             files_at,
+            telling,
             body_seconds: from.number("BODY_SECONDS", "a number of seconds from 1 to 300", 1..=300, 15).unsigned_abs(),
             shutdown_seconds: from.number("SHUTDOWN_SECONDS", "a number of seconds from 0 to 300", 0..=300, 30).unsigned_abs(),
         };
