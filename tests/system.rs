@@ -12,6 +12,7 @@ mod customers;
 mod faults;
 mod gateways;
 mod main_job;
+mod notifications;
 mod payments;
 mod phone_numbers;
 mod program;

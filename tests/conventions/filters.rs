@@ -75,6 +75,12 @@ pub fn tried(ids: &BTreeMap<&str, i64>) -> Vec<Tried> {
         words("/users", "role", "employee", "role", "nobody"),
         words("/users", "is_active", "false", "is_active", ""),
         words("/roles", "is_builtin", "false", "is_builtin", ""),
+        words("/events", "kind", "payment.received", "kind", "user.locked"),
+        ("/notifications", "contract", id("contract"), "contract_id", none()),
+        ("/notifications", "customer", id("customer"), "customer_id", none()),
+        words("/notifications", "channel", "sms", "channel", ""),
+        words("/notifications", "status", "failed", "status", "pending"),
+        words("/notifications", "kind", "contract.activated", "kind", "user.locked"),
         words("/audit", "actor", "admin", "actor", "nobody"),
         ("/audit", "actor_id", id("admin"), "actor_id", none()),
         words("/audit", "entity", "sim", "entity", "spaceship"),
@@ -91,7 +97,7 @@ fn is_tried_elsewhere(name: &str) -> bool {
 }
 
 /// A list's filter that is tried in a test of its own.
-const ALONE: [(&str, &str); 1] = [("/options", "tariff")];
+const ALONE: [(&str, &str); 3] = [("/options", "tariff"), ("/events", "last_event_id"), ("/notifications/inbox", "is_read")];
 
 async fn rows(client: &Client, path: &str) -> Vec<Value> {
     let page = client.get(path).await.expect(200);
@@ -180,6 +186,21 @@ scenario! {
             assert_eq!(rows(&admin, &format!("/options?tariff={tariff}")).await.iter().collect::<Vec<_>>(), fitting, "{tariff}");
         }
         assert_eq!((rows(&admin, "/options?tariff=1").await.len(), rows(&admin, "/options?tariff=999").await.len()), (2, 0));
+    }
+
+    async fn events_and_ones_own_notifications_can_be_filtered_by_how_far_one_has_read(app) {
+        let admin = office::furnish(app).await;
+        let all = rows(&admin, "/events?page_size=500").await;
+        let later = rows(&admin, &format!("/events?page_size=500&last_event_id={}", all[2]["id"])).await;
+        assert_eq!(later, all[3..].to_vec());
+        assert_eq!(rows(&admin, "/events?page_size=500&last_event_id=0").await, all);
+        assert_eq!(rows(&admin, "/events?last_event_id=999999").await, Vec::<Value>::new());
+        let all = rows(&admin, "/notifications/inbox?page_size=500").await;
+        for (query, is_read) in [("true", true), ("false", false)] {
+            let found = rows(&admin, &format!("/notifications/inbox?page_size=500&is_read={query}")).await;
+            let fitting: Vec<Value> = all.iter().filter(|one| one["read_at"].is_string() == is_read).cloned().collect();
+            assert!(!fitting.is_empty() && found == fitting, "{query}: {found:?}");
+        }
     }
 
     async fn ranges_of_time_hold_both_their_ends(app) {

@@ -172,6 +172,7 @@ scenario! {
         assert_eq!(app.count("numbers").await, 4);
     }
 
+    #[set(SMTP_URL = "smtp://127.0.0.1:9", SMTP_FROM = "crm@example.com")]
     async fn every_post_takes_a_key(app) {
         let admin = app.admin().await;
         let document = admin.get("/api/v1/openapi.json").await.expect(200);
@@ -201,6 +202,15 @@ scenario! {
         let user = id(&admin.post("/users", json!({"username": "worker", "full_name": "x", "role": "operator", "password": PASSWORD})).await.expect(201));
         let ticket = id(&admin.post("/tickets", json!({"customer_id": customer, "category": "sim", "subject": "x", "description": "x"})).await.expect(201));
         let given = id(&admin.post("/tickets", json!({"customer_id": customer, "category": "sim", "subject": "x", "description": "x", "assigned_to": user})).await.expect(201));
+        let hook = json!({"url": "https://example.com/hooks", "kinds": ["payment.received"]});
+        let endpoint = id(&admin.post("/webhook-endpoints", hook.clone()).await.expect(201));
+        let delivery = id(&admin.post(&format!("/webhook-endpoints/{endpoint}/test"), json!({})).await.expect(200));
+        while api::couriers::relay_events(&app.state).await.unwrap() > 0 {}
+        for table in ["notifications", "webhook_deliveries"] {
+            app.execute(&format!("UPDATE {table} SET status = 'failed', next_attempt_at = NULL WHERE status = 'pending'")).await;
+        }
+        let told = app.scalar("SELECT MAX(id) FROM notifications WHERE user_id = 1").await;
+        let email = app.scalar("SELECT MAX(id) FROM notifications WHERE channel = 'email'").await;
         let pair = app.stranger().post("/auth/login", json!({"username": "admin", "password": PASSWORD})).await.expect(200);
         let stranger = app.stranger();
         let steps: Vec<(&Client, String, Value)> = vec![
@@ -254,6 +264,12 @@ scenario! {
             (&admin, format!("/tickets/{ticket}/close"), json!({})),
             (&admin, format!("/tickets/{ticket}/reopen"), json!({"reason": "x"})),
             (&admin, format!("/tickets/{given}/start_work"), json!({})),
+            (&admin, format!("/notifications/{told}/read"), json!({})),
+            (&admin, format!("/notifications/{email}/retry"), json!({})),
+            (&admin, "/webhook-endpoints".into(), hook),
+            (&admin, format!("/webhook-endpoints/{endpoint}/rotate-secret"), json!({})),
+            (&admin, format!("/webhook-endpoints/{endpoint}/test"), json!({})),
+            (&admin, format!("/webhook-deliveries/{delivery}/retry"), json!({})),
             (&admin, "/users".into(), json!({"username": "second", "full_name": "x", "role": "operator", "password": PASSWORD})),
             (&admin, format!("/users/{user}/block"), json!({"reason": "x", "until": null})),
             (&admin, format!("/users/{user}/unblock"), json!({})),

@@ -14,14 +14,16 @@ use crate::{
 };
 
 /// Tables that grow with the operator; the others are read as a whole gladly.
-const LARGE: [&str; 14] = [
+const LARGE: [&str; 17] = [
     "audit",
     "contract_periods",
     "contracts",
     "customers",
+    "events",
     "gateway_events",
     "gateway_payments",
     "gateway_refunds",
+    "notifications",
     "numbers",
     "payments",
     "reconciliation_rows",
@@ -29,6 +31,7 @@ const LARGE: [&str; 14] = [
     "sims",
     "ticket_journal",
     "tickets",
+    "webhook_deliveries",
 ];
 
 /// How the engine goes about a statement, with all that could do without an index made unattractive.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::couriers;
 use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -188,6 +189,13 @@ pub async fn furnish(app: &App) -> Client {
         app.admin().await;
         pass(app, n);
     }
+    let kinds = ["payment.received", "ticket.created", "contract.suspended"];
+    for n in 0..6 {
+        let one = json!({"url": format!("https://example.com/hooks/{n}"), "kinds": [kinds[n % 3]], "is_active": n != 2});
+        admin.post("/webhook-endpoints", one).await.expect(201);
+        pass(app, n);
+    }
+    tell(app, me).await;
     admin
 }
 
@@ -216,6 +224,13 @@ async fn by_gateways(app: &App, admin: &Client, contract: i64) {
         Reply::read("a settlement file".into(), sent).await.expect(201);
         pass(app, n);
     }
+}
+
+/// What is told of all this: messages that are kept, one that failed, some that were read, deliveries on their way.
+async fn tell(app: &App, me: i64) {
+    while couriers::relay_events(&app.state).await.unwrap() > 0 {}
+    app.execute("UPDATE notifications SET status = 'failed' WHERE channel = 'sms'").await;
+    app.execute(&format!("UPDATE notifications SET read_at = created_at WHERE user_id = {me} AND id % 2 = 0")).await;
 }
 
 /// Every second thing is made at the same moment as the one before.

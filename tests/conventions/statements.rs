@@ -82,7 +82,7 @@ scenario! {
         admin.get("/auth/me").await.expect(200);
         for (path, expected) in [
             ("/customers/1", 2), ("/sims/1", 2), ("/numbers/1", 2), ("/tariffs/1", 2), ("/options/1", 2), ("/contracts/1", 3), ("/payments/1", 2), ("/tickets/1", 2),
-            ("/users/1", 4), ("/roles/1", 3),
+            ("/users/1", 4), ("/roles/1", 3), ("/notifications/1", 2), ("/webhook-endpoints/1", 2), ("/notification-templates/balance.low/sms/ru", 2),
         ] {
             assert_eq!(cost(app, &admin, path).await, expected, "{path}");
         }

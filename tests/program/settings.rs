@@ -10,7 +10,7 @@ fn place() -> Place {
 }
 
 /// Every variable with a value that it cannot have.
-const WRONG: [(&str, &str); 46] = [
+const WRONG: [(&str, &str); 58] = [
     ("ACCESS_TOKEN_MINUTES", "soonish"),
     ("ADMIN_PASSWORD", "hunter2"),
     ("ATTACHMENTS_S3_ENDPOINT", "gopher://s3"),
@@ -25,6 +25,8 @@ const WRONG: [(&str, &str); 46] = [
     ("COUNTRY", "atlantis"),
     ("DATABASE_POOL_SIZE", "plenty"),
     ("DATABASE_URL", "mysql://crm:topsecret@db/crm"),
+    ("EVENTS_DAYS", "0"),
+    ("EVENT_STREAMS", "plenty of them"),
     ("GATEWAYS", "moneybags"),
     ("GATEWAY_EXPIRY_HOURS", "721"),
     ("GATEWAY_HTTP_KEY", "hunter2"),
@@ -38,11 +40,20 @@ const WRONG: [(&str, &str); 46] = [
     ("JWT_SECRET_PREVIOUS", "shorttoo"),
     ("LOG_FORMAT", "xml"),
     ("LOW_BALANCE", "a little"),
+    ("NOTIFICATION_DAYS", "forever"),
+    ("NOTIFICATION_LANGUAGE", "latin"),
+    ("NOTIFY_EMAIL_KINDS", "weather.changed"),
+    ("NOTIFY_SMS_KINDS", "ticket.created"),
     ("NUMBER_QUARANTINE_DAYS", "-5"),
     ("PUBLIC_URL", "gopher://crm"),
     ("REFRESH_TOKEN_DAYS", "366"),
     ("SHUTDOWN_SECONDS", "301"),
     ("SIGN_INS_PER_MINUTE", "zero"),
+    ("SMS_FROM", "a name that is far too long"),
+    ("SMS_KEY", "hunter2"),
+    ("SMS_URL", "gopher://sms"),
+    ("SMTP_FROM", "nobody at all"),
+    ("SMTP_URL", "http://crm:topsecret@mail"),
     ("TERMINAL_KEY", "hunter2"),
     ("TERMINAL_MAX", "plenty"),
     ("TERMINAL_MIN", "-1.00"),
@@ -55,6 +66,7 @@ const WRONG: [(&str, &str); 46] = [
     ("TICKET_WORKING_HOURS", "nine-to-five"),
     ("TIMEZONE", "Mars/Olympus"),
     ("TRUSTED_PROXIES", "friends"),
+    ("WEBHOOKS_ALLOW_PRIVATE", "perhaps"),
     ("WORKERS", "257"),
     ("LOG_LEVEL", "=shouting="),
 ];

@@ -372,12 +372,66 @@ impl Office<'_> {
                 let sent = admin.file(&files, "a.txt", "text/plain", b"text").send().await.unwrap();
                 admin.request(Method::DELETE, &format!("{files}/{}", id(&Reply::read(files.clone(), sent).await.expect(201))))
             }
+            ("POST", "/notifications/{id}/read") => {
+                post(&format!("/notifications/{}/read", self.told("in_app AND user_id = 1").await), json!({}))
+            }
+            ("POST", "/notifications/{id}/retry") => {
+                let email = self.told("email").await;
+                self.app.execute(&format!("UPDATE notifications SET status = 'failed', next_attempt_at = NULL WHERE id = {email}")).await;
+                post(&format!("/notifications/{email}/retry"), json!({}))
+            }
+            ("PUT", "/notification-templates/{kind}/{channel}/{language}") => {
+                let path = "/notification-templates/payment.received/sms/en";
+                admin.request(Method::PUT, path).json(&json!({"text": "{{amount}} is there"}))
+            }
+            ("DELETE", "/notification-templates/{kind}/{channel}/{language}") => {
+                let path = "/notification-templates/balance.low/sms/en";
+                admin.put(path, json!({"text": "{{balance}} is left"})).await.expect(200);
+                admin.request(Method::DELETE, path)
+            }
+            ("POST", "/webhook-endpoints") => post(path, Self::new_endpoint()),
+            ("PUT", "/webhook-endpoints/{id}") => {
+                self.changed(&format!("/webhook-endpoints/{}", self.endpoint().await), "description", "Бухгалтерия").await
+            }
+            ("PATCH", "/webhook-endpoints/{id}") => {
+                admin.request(Method::PATCH, &format!("/webhook-endpoints/{}", self.endpoint().await)).json(&json!({"is_active": false}))
+            }
+            ("DELETE", "/webhook-endpoints/{id}") => {
+                admin.request(Method::DELETE, &format!("/webhook-endpoints/{}", self.endpoint().await))
+            }
+            ("POST", "/webhook-endpoints/{id}/rotate-secret" | "/webhook-endpoints/{id}/test") => {
+                post(&path.replace("{id}", &self.endpoint().await.to_string()), json!({}))
+            }
+            ("POST", "/webhook-deliveries/{id}/retry") => {
+                let test = admin.post(&format!("/webhook-endpoints/{}/test", self.endpoint().await), json!({})).await.expect(200);
+                self.app
+                    .execute(&format!("UPDATE webhook_deliveries SET status = 'failed', next_attempt_at = NULL WHERE id = {}", id(&test)))
+                    .await;
+                post(&format!("/webhook-deliveries/{}/retry", id(&test)), json!({}))
+            }
             _ => return None,
         })
+    }
+
+    fn new_endpoint() -> Value {
+        json!({"url": "https://example.com/hooks", "kinds": ["payment.received"]})
+    }
+
+    async fn endpoint(&self) -> i64 {
+        id(&self.admin.post("/webhook-endpoints", Self::new_endpoint()).await.expect(201))
+    }
+
+    /// A message of what happened just now, failed where it can.
+    async fn told(&self, channel: &str) -> i64 {
+        self.ticket().await;
+        while api::couriers::relay_events(&self.app.state).await.unwrap() > 0 {}
+        let (channel, rest) = channel.split_once(' ').unwrap_or((channel, ""));
+        self.app.scalar(&format!("SELECT MAX(id) FROM notifications WHERE channel = '{channel}' {rest}")).await
     }
 }
 
 scenario! {
+    #[set(SMTP_URL = "smtp://127.0.0.1:9", SMTP_FROM = "crm@example.com")]
     async fn every_successful_change_is_on_record_with_its_request_and_without_secrets(app) {
         let office = Office { app, admin: app.admin().await };
         for operation in Operation::all(&document()).iter().filter(|operation| operation.method != Method::GET) {

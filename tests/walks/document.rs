@@ -117,6 +117,8 @@ fn inputs() -> Vec<(&'static str, Parse)> {
         customers::MergeInput,
         customers::StatusReasonInput,
         input::NoInput,
+        notifications::TemplateInput,
+        notifications::WebhookEndpointInput,
         payments::AddBalanceInput,
         payments::CorrectionInput,
         payments::DecisionInput,

@@ -18,6 +18,7 @@ pub fn codes() -> Vec<Code> {
         billing::run::refusal::ALL,
         contracts::refusal::ALL,
         customers::refusal::ALL,
+        notifications::refusal::ALL,
         payments::refusal::ALL,
         sims::refusal::ALL,
         tariffs::refusal::ALL,

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fs, io::Write, net::TcpListener, path::Path, sync::Arc, time::Duration};
 
 use acl::{
-    Access, AccessSettings, Granted, PasswordCost, Secret,
+    Access, AccessSettings, Granted, PasswordCost, Seals, Secret,
     bootstrap::{self, FirstAdmin},
     perm,
 };
@@ -68,7 +68,7 @@ pub async fn open(settings: Settings, clock: Clock, cost: PasswordCost) -> Resul
         password_cost: cost,
     };
     let access = Access::new(db.clone(), &access_settings)?;
-    let seals = [Some(secret), settings.jwt_secret_previous.clone()].into_iter().flatten().collect();
+    let seals = Seals::new(secret, settings.jwt_secret_previous.clone());
     let files = Files::open(&settings.files_at)?;
     let state = State::new(db, access, files, clock, settings, seals)?;
     let context = state.context(Origin { request_id: "start".into(), address: None });
@@ -214,6 +214,7 @@ fn cors(settings: &Settings) -> Cors {
             "if-match",
             "if-none-match",
             "idempotency-key",
+            "last-event-id",
             "x-request-id",
         ])
         .expose_headers(["etag", "location", "retry-after", "x-request-id", "idempotent-replayed", "content-disposition"])

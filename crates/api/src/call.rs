@@ -180,6 +180,11 @@ impl Call {
         self.request.headers().get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// A header that was sent, and nothing where it is no readable text.
+    pub fn raw_header(&self, name: HeaderName) -> Option<&str> {
+        self.request.headers().get(name).map(|value| value.to_str().unwrap_or_default())
+    }
+
     /// The caller, where the handler asked for one.
     pub fn caller(&self) -> Option<SignedIn> {
         self.request.extensions().get::<Arc<Caller>>().cloned().map(SignedIn)

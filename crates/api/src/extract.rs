@@ -215,6 +215,23 @@ impl<A: FromStr + 'static, B: FromStr + 'static> FromRequest for PathPair<A, B> 
     }
 }
 
+/// The three parts of a path such as `/notification-templates/{kind}/{channel}/{language}`, as they came.
+pub struct PathTriple(pub [String; 3]);
+
+impl FromRequest for PathTriple {
+    type Error = Refused;
+    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            guard::let_in(&request).await?;
+            let parts: Vec<String> = request.match_info().iter().map(|(_, text)| text.to_owned()).collect();
+            parts.try_into().map(Self).map_err(|_| common::NO_SUCH_PATH.into())
+        })
+    }
+}
+
 /// Characters a parameter may have, where its filter says nothing of it.
 const LONGEST_PARAMETER: usize = 200;
 

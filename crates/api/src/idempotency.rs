@@ -2,12 +2,8 @@
 //!
 //! Answers are sealed with a key derived from the JWT secret, since some of them hold tokens and personal data.
 
-use acl::Secret;
+use acl::Seals;
 use actix_web::http::StatusCode;
-use aws_lc_rs::{
-    aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey},
-    hmac,
-};
 use chrono::{DateTime, TimeDelta, Utc};
 use kernel::{
     Context, Error, Kind, Result,
@@ -20,7 +16,10 @@ use crate::call::Answer;
 
 /// How long a key is remembered.
 const LIFE: TimeDelta = TimeDelta::hours(48);
-const NONCE_LENGTH: usize = 12;
+/// What answers are sealed for.
+const ANSWER: &str = "idempotency answer";
+/// What requests are known again by: keyed, because a body may hold a password.
+const REQUEST: &str = "idempotency request";
 
 /// A key as one caller used it for one request.
 pub struct Key {
@@ -51,8 +50,8 @@ struct Stored {
 /// Takes the key for this transaction, or answers what is stored under it.
 ///
 /// Errors: `idempotency_key_reused` for another request under the same key; `idempotency_key_in_use` while the first runs.
-pub async fn claim(tx: &mut Tx, context: &Context, key: &Key, seals: &[Secret]) -> Result<Option<Answer>> {
-    let request = sealed_digest(&key.request, seals);
+pub async fn claim(tx: &mut Tx, context: &Context, key: &Key, seals: &Seals) -> Result<Option<Answer>> {
+    let request = seals.digest(REQUEST, &key.request);
     // on PostgreSQL this waits for a transaction that holds the same key, up to the lock time-out
     let claimed = Sql::new(
         "INSERT INTO idempotency_keys (scope, key, request, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (scope, key) DO NOTHING",
@@ -93,7 +92,7 @@ pub async fn claim(tx: &mut Tx, context: &Context, key: &Key, seals: &[Secret]) 
 /// What is stored under the key, for work that is done before the transaction and cannot be done twice.
 ///
 /// Errors: `idempotency_key_reused` for another request under the same key.
-pub async fn recall(conn: &mut Conn, context: &Context, key: &Key, seals: &[Secret]) -> Result<Option<Answer>> {
+pub async fn recall(conn: &mut Conn, context: &Context, key: &Key, seals: &Seals) -> Result<Option<Answer>> {
     let stored: Option<Stored> = select(key).optional(conn).await?;
     stored.filter(|stored| stored.created_at >= context.now - LIFE).map(|stored| stored.answer(key, seals)).transpose()
 }
@@ -105,12 +104,12 @@ fn select(key: &Key) -> Sql {
 }
 
 /// Stores the answer beside its key.
-pub async fn store(tx: &mut Tx, key: &Key, answer: &Answer, seals: &[Secret]) -> Result<()> {
+pub async fn store(tx: &mut Tx, key: &Key, answer: &Answer, seals: &Seals) -> Result<()> {
     let headers = Headers { location: answer.location.clone(), etag: answer.etag.clone(), secret: answer.secret };
     Sql::new("UPDATE idempotency_keys SET status = $1, headers = $2, body = $3 WHERE scope = $4 AND key = $5")
         .bind(i64::from(answer.status.as_u16()))
         .bind(serde_json::to_string(&headers).map_err(Error::internal)?)
-        .bind(seal(&answer.body, seals)?)
+        .bind(seals.seal(ANSWER, &answer.body)?)
         .bind(&key.scope)
         .bind(&key.text)
         .execute(tx)
@@ -133,9 +132,9 @@ pub async fn forget_old(db: &Db, context: &Context) -> Result<u64> {
 }
 
 impl Stored {
-    fn answer(self, key: &Key, seals: &[Secret]) -> Result<Answer> {
+    fn answer(self, key: &Key, seals: &Seals) -> Result<Answer> {
         let gone = || Error::new(common::IDEMPOTENCY_KEY_REUSED);
-        if !seals.iter().any(|seal| sealed_digest(&key.request, std::slice::from_ref(seal)) == self.request) {
+        if !seals.is_digest(REQUEST, &key.request, &self.request) {
             return Err(gone());
         }
         let (Some(status), Some(headers), Some(body)) = (self.status, self.headers, self.body) else { return Err(gone()) };
@@ -145,52 +144,8 @@ impl Stored {
             location: headers.location,
             etag: headers.etag,
             secret: headers.secret,
-            body: seals.iter().find_map(|secret| open(&body, secret)).ok_or_else(gone)?,
+            body: seals.open(ANSWER, &body).ok_or_else(gone)?,
             replayed: true,
         })
-    }
-}
-
-fn derived(secret: &Secret, purpose: &str) -> hmac::Tag {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.reveal().as_bytes()), purpose.as_bytes())
-}
-
-/// Keyed, because a body may hold a password.
-fn sealed_digest(request: &str, seals: &[Secret]) -> String {
-    let secret = seals.first().map(|secret| derived(secret, "idempotency request"));
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_ref().map_or(&[], AsRef::as_ref));
-    hmac::sign(&key, request.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn cipher(secret: &Secret) -> Result<RandomizedNonceKey> {
-    RandomizedNonceKey::new(&AES_256_GCM, derived(secret, "idempotency answer").as_ref()).map_err(Error::internal)
-}
-
-fn seal(body: &[u8], seals: &[Secret]) -> Result<Vec<u8>> {
-    let secret = seals.first().ok_or_else(|| Error::internal("no key to seal stored answers with"))?;
-    let mut sealed = body.to_vec();
-    let nonce = cipher(secret)?.seal_in_place_append_tag(Aad::empty(), &mut sealed).map_err(Error::internal)?;
-    Ok([nonce.as_ref().as_slice(), &sealed].concat())
-}
-
-fn open(sealed: &[u8], secret: &Secret) -> Option<Vec<u8>> {
-    let (nonce, body) = sealed.split_at_checked(NONCE_LENGTH)?;
-    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-    let mut body = body.to_vec();
-    let opened = cipher(secret).ok()?.open_in_place(nonce, Aad::empty(), &mut body).ok()?;
-    Some(opened.to_vec())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_opens_with_its_own_key_only() {
-        let (present, previous) = (Secret::new("a".repeat(32)), Secret::new("b".repeat(32)));
-        let sealed = seal(b"{\"access\":\"token\"}", std::slice::from_ref(&previous)).unwrap();
-        assert!(!String::from_utf8_lossy(&sealed).contains("token"));
-        assert_eq!(open(&sealed, &present), None);
-        assert_eq!(open(&sealed, &previous).unwrap(), b"{\"access\":\"token\"}");
     }
 }

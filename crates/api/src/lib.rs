@@ -6,6 +6,7 @@
 pub mod app;
 pub mod call;
 pub mod cli;
+pub mod couriers;
 pub mod edge;
 pub mod extract;
 pub mod files;
@@ -18,5 +19,6 @@ pub mod routes;
 pub mod runs;
 pub mod settings;
 pub mod state;
+pub mod streams;
 mod unread;
 pub mod upload;

@@ -1,5 +1,7 @@
 //! Settings from the environment and `.env` (SPEC 1.4): each has a type, a default, and a clear error of its own.
 
+mod telling;
+
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -23,6 +25,7 @@ use kernel::{
     db::DatabaseUrl,
 };
 
+pub use self::telling::Telling;
 use crate::files::{FilesAt, S3};
 
 mod gateways;
@@ -74,6 +77,8 @@ pub struct Settings {
     pub terminal: TerminalSettings,
     /// Where files are.
     pub files_at: FilesAt,
+    /// How others are told of what happened.
+    pub telling: Telling,
     /// Longest wait for a request's body, in seconds.
     pub body_seconds: u64,
     /// Longest wait for running requests when stopping, in seconds.
@@ -199,6 +204,7 @@ impl Settings {
             ),
         };
         let files_at = files_at(&mut from, &database_url);
+        let telling = telling::read(&mut from);
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let settings = Self {
             bind,
@@ -242,6 +248,7 @@ impl Settings {
             gateways: gateways::gateways(&mut from),
             terminal: gateways::terminal(&mut from),
             files_at,
+            telling,
             body_seconds: from.number("BODY_SECONDS", "a number of seconds from 1 to 300", 1..=300, 15).unsigned_abs(),
             shutdown_seconds: from.number("SHUTDOWN_SECONDS", "a number of seconds from 0 to 300", 0..=300, 30).unsigned_abs(),
         };

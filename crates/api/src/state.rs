@@ -1,12 +1,13 @@
 //! What every request shares. Nothing in it may differ between instances for longer than a request (SPEC 15).
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use acl::{Access, Secret, audit::ReadLog};
+use acl::{Access, Seals, audit::ReadLog};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use kernel::{Clock, Context, Error, Origin, Result, db::Db};
+use tokio::sync::watch;
 
-use crate::{files::Files, gateways::Gateways, runs::Runs, settings::Settings};
+use crate::{couriers::Couriers, files::Files, gateways::Gateways, runs::Runs, settings::Settings, streams::Streams};
 
 /// The program's parts, made once.
 pub struct State {
@@ -26,18 +27,47 @@ pub struct State {
     pub settings: Settings,
     /// Billing runs that this instance is to work on.
     pub runs: Runs,
-    /// Keys that seal stored answers: the present one, and the one before.
-    pub seals: Vec<Secret>,
+    /// Seals stored answers and the secrets of webhooks.
+    pub seals: Seals,
+    /// What messages and webhooks leave by.
+    pub couriers: Couriers,
+    /// Streams of events to staff.
+    pub streams: Streams,
+    stopping: watch::Sender<bool>,
     sign_ins: DefaultKeyedRateLimiter<IpAddr>,
 }
 
 impl State {
     /// Puts the parts together.
-    pub fn new(db: Db, access: Access, files: Files, clock: Clock, settings: Settings, seals: Vec<Secret>) -> Result<Arc<Self>> {
+    pub fn new(db: Db, access: Access, files: Files, clock: Clock, settings: Settings, seals: Seals) -> Result<Arc<Self>> {
         let sign_ins = RateLimiter::keyed(Quota::per_minute(settings.sign_ins_per_minute));
         let gateways = Gateways::open(&settings.gateways)?;
-        let (reads, runs) = (ReadLog::default(), Runs::default());
-        Ok(Arc::new(Self { db, access, reads, files, gateways, clock, settings, runs, seals, sign_ins }))
+        let couriers = Couriers::new(&settings, seals.clone())?;
+        let streams = Streams::new(settings.telling.streams);
+        let (reads, runs, stopping) = (ReadLog::default(), Runs::default(), watch::channel(false).0);
+        Ok(Arc::new(Self { db, access, reads, files, gateways, clock, settings, runs, seals, couriers, streams, stopping, sign_ins }))
+    }
+
+    /// Tells all that runs without end to come to one.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Whether the program is to stop.
+    pub fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Hears of it when the program is to stop.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+
+    /// Waits a while, or less when the program is to stop.
+    pub async fn stopping_within(&self, pause: Duration) {
+        let mut stopping = self.stopping.subscribe();
+        // whether it is told or not: whoever waited looks again
+        let _ = tokio::time::timeout(pause, stopping.wait_for(|stop| *stop)).await;
     }
 
     /// The surroundings of a use case that begins now.

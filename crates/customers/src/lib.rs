@@ -13,11 +13,11 @@ mod store;
 
 pub use input::{CustomerFilter, CustomerInput, DuplicateCheckInput, MergeInput, StatusReasonInput};
 pub use model::{
-    BirthDate, Customer, CustomerNames, CustomerStatistics, CustomerStatus, CustomerType, DayCount, DocumentType, Duplicate,
+    BirthDate, Contact, Customer, CustomerNames, CustomerStatistics, CustomerStatus, CustomerType, DayCount, DocumentType, Duplicate,
     DuplicateReason, HistoryRow, RegisteredCustomer, StatusCounts, refusal,
 };
 pub use service::{
-    Edited, activate, archive, block, check_duplicates, create, edit, find, find_active, find_by_words, get, history, insert_all, list,
-    load, load_both, merge, must_exist, peek, restore, statistics, suspend, violations, would_rename,
+    Edited, activate, archive, block, check_duplicates, contacts, create, edit, find, find_active, find_by_words, get, history, insert_all,
+    list, load, load_both, merge, must_exist, peek, restore, statistics, suspend, violations, would_rename,
 };
 pub use store::{LIST, SELECT_ONE, history::LIST as HISTORY_LIST};

@@ -209,6 +209,20 @@ pub struct CustomerNames {
     pub organization_name: Option<String>,
 }
 
+/// How a subscriber can be told of something.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Contact {
+    /// The subscriber.
+    pub id: CustomerId,
+    /// Contact phone.
+    pub phone: String,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// What the subscriber is called by.
+    #[sqlx(flatten)]
+    pub names: CustomerNames,
+}
+
 impl CustomerNames {
     /// The organization's name, or family name, given name and patronymic.
     pub fn full_name(&self) -> String {

@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use crate::{
     input::{CustomerFilter, CustomerInput},
-    model::{Customer, CustomerStatus, HistoryRow, RegisteredCustomer, refusal},
+    model::{Contact, Customer, CustomerStatus, HistoryRow, RegisteredCustomer, refusal},
     store,
 };
 
@@ -207,4 +207,9 @@ pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
 /// What the search box finds among subscribers.
 pub async fn find_by_words(conn: &mut Conn, _: &Granted<perm::CustomersRead>, sought: &Sought) -> Result<Vec<Found>> {
     store::SEARCHED.find(conn, sought).await
+}
+
+/// How these subscribers can be told of something that happened; those who are archived are not told.
+pub async fn contacts(conn: &mut Conn, ids: &[CustomerId]) -> Result<Vec<Contact>> {
+    store::contacts(conn, ids).await
 }

@@ -16,7 +16,7 @@ use kernel::{
 
 use crate::{
     input::{CustomerFilter, CustomerInput},
-    model::{Customer, CustomerStatus, address_key, name_key},
+    model::{Contact, Customer, CustomerStatus, address_key, name_key},
 };
 
 /// How lists of subscribers are ordered.
@@ -283,3 +283,17 @@ pub const SEARCHED: Source = Source {
     title: "CASE WHEN organization_name IS NULL THEN last_name || ' ' || first_name || COALESCE(' ' || patronymic, '') ELSE organization_name END",
     detail: "phone",
 };
+
+/// How these subscribers can be told of something; those who are archived cannot.
+pub async fn contacts(conn: &mut Conn, ids: &[CustomerId]) -> Result<Vec<Contact>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let places: Vec<String> = (1..=ids.len()).map(|place| format!("${place}")).collect();
+    let text = format!(
+        "SELECT id, phone, email, customer_type, last_name, first_name, patronymic, organization_name FROM customers \
+         WHERE id IN ({}) AND status <> 'archived'",
+        places.join(", ")
+    );
+    Sql::owned(text).bind_all(ids.iter().map(|id| (*id).into())).all(conn).await
+}

@@ -61,6 +61,10 @@ not_utf8 = The file is no text in UTF-8. Save it as CSV in UTF-8 and send it aga
 file_empty = The file is empty. Choose one with something in it.
 file_type_not_allowed = Files of this type are not taken. Attach one of: { $types }.
 file_type_mismatch = The file's content is not what its name or its declared type says. Send it under its right name.
+unknown_placeholder = Messages of this kind do not know { $name }. Use only: { $known }.
+invalid_placeholder = Two braces begin a placeholder, such as {"{{"}amount{"}}"}, and two end it. Correct the one that is left open or empty.
+invalid_url = This is not a web address that can be called. Give one such as https://example.com/hooks, without user name, password or fragment.
+url_not_public = The address is that of this machine or of a private network, and is not called. Give a public one, or set WEBHOOKS_ALLOW_PRIVATE.
 
 ## Subscribers
 
@@ -271,6 +275,20 @@ ticket_taken_up = Only a new ticket that nobody has taken up or answered is dele
 ticket_attachment_not_found = The ticket has no such file. Check the id, or find the file in the ticket's list.
 ticket_attachments_full = The ticket has { $most } files, and takes no more. Remove one that is no longer needed.
 customer_archived = The subscriber is archived, and no new tickets are filed for archived subscribers. Name a subscriber who is not.
+
+## Notifications, events, webhooks
+
+notification_not_found = There is no such notification. Check the id, or find it in the list.
+notification_wrong_state = The notification is in state { $status }, and is sent again only from: { $from }.
+channel_not_configured = Nothing can be sent by { $channel } yet. Set it up (see the page of settings), restart, and try again.
+template_not_found = There is no such template: events of this kind are not told of by this channel. Find the ones there are in the list.
+events_forgotten = Events up to { $forgotten } are no longer kept, so some after yours would be missing. Read the records anew, then go on without last_event_id.
+event_streams_full = As many streams of events are open as this server keeps. Close one that is not needed, or try again later.
+webhook_endpoint_not_found = There is no such webhook endpoint. Check the id, or find it in the list.
+webhook_endpoints_full = There are { $most } webhook endpoints, and no more are kept. Delete one that is no longer needed.
+webhook_endpoint_inactive = The webhook endpoint is not active. Set is_active first.
+webhook_delivery_not_found = There is no such delivery. Find it in the list of its webhook endpoint.
+webhook_delivery_wrong_state = The delivery is still pending, and will be tried by itself. Wait for the next try.
 
 ## Sign-in, users and roles
 

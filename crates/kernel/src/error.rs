@@ -185,6 +185,14 @@ pub mod field {
         FILE_TYPE = "file_type_not_allowed";
         /// A file that is not what its name or its declared type says.
         FILE_MISMATCH = "file_type_mismatch";
+        /// A template names something that its messages do not know.
+        UNKNOWN_PLACEHOLDER = "unknown_placeholder";
+        /// Braces that are no placeholder.
+        PLACEHOLDER_FORM = "invalid_placeholder";
+        /// Not the address of a web server.
+        URL = "invalid_url";
+        /// An address of this machine, or of a private network.
+        URL_NOT_PUBLIC = "url_not_public";
     }
 }
 

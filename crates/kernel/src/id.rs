@@ -66,6 +66,14 @@ ids! {
     TicketCommentId of TicketComment;
     /// A file attached to a ticket.
     TicketAttachmentId of TicketAttachment;
+    /// Something that happened.
+    EventId of Event;
+    /// A message to a subscriber or to one of the staff.
+    NotificationId of Notification;
+    /// An address of an integrator's that is told of events.
+    WebhookEndpointId of WebhookEndpoint;
+    /// An event on its way to such an address.
+    WebhookDeliveryId of WebhookDelivery;
 }
 
 impl<T> Id<T> {

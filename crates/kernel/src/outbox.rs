@@ -17,6 +17,8 @@ use crate::{
 
 text_enum! {
     /// What happened.
+    // contracts have kinds of events of their own
+    #[schema(as = SystemEventKind)]
     pub enum EventKind {
         /// A payment counts: its money is there.
         PaymentReceived = "payment.received",

@@ -27,12 +27,12 @@ impl<W: Word> From<Option<W>> for Arg {
 #[macro_export]
 macro_rules! text_enum {
     ($(#[$doc:meta])* pub enum $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:tt),+ $(,)? }) => {
-        $(#[$doc])*
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
             $crate::macro_support::serde::Serialize, $crate::macro_support::serde::Deserialize,
             $crate::macro_support::utoipa::ToSchema,
         )]
+        $(#[$doc])*
         #[serde(crate = "kernel::macro_support::serde")]
         pub enum $name {
             $($(#[$variant_doc])* #[serde(rename = $word)] $variant),+

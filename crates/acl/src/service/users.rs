@@ -331,3 +331,13 @@ pub async fn worker(conn: &mut Conn, context: &Context, id: UserId, permission: 
     let may = account.permissions().has(permission);
     Ok(Some(Worker { username: account.row.username, may }))
 }
+
+/// Users whose accounts may be used now and who hold a permission, by their ids; at most `limit` of them.
+pub async fn holders(conn: &mut Conn, context: &Context, permission: Permission, limit: i64) -> Result<Vec<(UserId, String)>> {
+    store::users::holders(conn, permission, context.now, limit).await
+}
+
+/// The names of those of these users whose accounts may be used now.
+pub async fn usable(conn: &mut Conn, context: &Context, ids: &[UserId]) -> Result<Vec<(UserId, String)>> {
+    store::users::usable(conn, ids, context.now).await
+}

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::{
     input::{UserFilter, UserInput},
     model::Standing,
+    permission::Permission,
 };
 
 const FROM: &str = "users JOIN roles ON roles.id = users.role_id";
@@ -238,4 +239,31 @@ pub(crate) async fn administrators(conn: &mut Conn, now: DateTime<Utc>) -> Resul
     .bind(now)
     .scalar(conn)
     .await
+}
+
+/// As `Standing::obstacle` says it; `$1` is the present moment.
+const USABLE: &str = "users.is_active AND (users.valid_from IS NULL OR users.valid_from <= $1) \
+     AND (users.valid_until IS NULL OR users.valid_until > $1) \
+     AND (users.blocked_at IS NULL OR users.blocked_until <= $1)";
+
+pub(crate) async fn holders(conn: &mut Conn, permission: Permission, now: DateTime<Utc>, limit: i64) -> Result<Vec<(UserId, String)>> {
+    let single = "SELECT 1 FROM user_permissions s WHERE s.user_id = users.id AND s.permission = $2 AND s.granted";
+    // the administrator's role holds everything, also what is newer than its rows
+    let text = format!(
+        "SELECT users.id, users.username FROM {FROM} WHERE {USABLE} AND NOT EXISTS ({single} = $3) \
+         AND (roles.name = 'admin' OR EXISTS ({single} = $4) \
+         OR EXISTS (SELECT 1 FROM role_permissions p WHERE p.role_id = users.role_id AND p.permission = $2)) \
+         ORDER BY users.id LIMIT $5"
+    );
+    let sql = Sql::owned(text).bind(now).bind(permission.as_str()).bind(false).bind(true).bind(limit);
+    sql.all(conn).await
+}
+
+pub(crate) async fn usable(conn: &mut Conn, ids: &[UserId], now: DateTime<Utc>) -> Result<Vec<(UserId, String)>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids_at: Vec<String> = (2..ids.len() + 2).map(|place| format!("${place}")).collect();
+    let text = format!("SELECT users.id, users.username FROM users WHERE {USABLE} AND users.id IN ({})", ids_at.join(", "));
+    Sql::owned(text).bind(now).bind_all(ids.iter().map(|id| (*id).into())).all(conn).await
 }

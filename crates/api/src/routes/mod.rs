@@ -9,8 +9,11 @@ mod billing_runs;
 mod contract_plans;
 mod contracts;
 mod customers;
+mod events;
 mod gateways;
 mod health;
+mod notification_templates;
+mod notifications;
 mod numbers;
 mod options;
 mod payment_webhooks;
@@ -25,6 +28,7 @@ mod ticket_actions;
 mod ticket_records;
 mod tickets;
 mod users;
+mod webhook_endpoints;
 
 use ::contracts::HoldReason;
 use utoipa::OpenApi;
@@ -47,6 +51,9 @@ use crate::problem::Problem;
         (name = "payments", description = "The ledger: payments, charges, refunds, corrections."),
         (name = "billing", description = "Runs that charge everything that is due."),
         (name = "tickets", description = "Support: requests of subscribers, and what became of them."),
+        (name = "notifications", description = "Messages to subscribers and staff, and what they say."),
+        (name = "events", description = "What happened, as a list and as a stream."),
+        (name = "webhooks", description = "Events to integrators."),
         (name = "auth", description = "Signing in, sessions, tokens for scripts."),
         (name = "users", description = "Staff."),
         (name = "roles", description = "What staff may do."),
@@ -78,6 +85,10 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(attachments::configure)
             .configure(ticket_records::configure)
             .configure(search::configure)
+            .configure(notifications::configure)
+            .configure(notification_templates::configure)
+            .configure(events::configure)
+            .configure(webhook_endpoints::configure)
             .configure(auth::configure)
             .configure(users::configure)
             .configure(roles::configure)

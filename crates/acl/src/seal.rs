@@ -1,0 +1,96 @@
+//! What is kept so that nobody who reads the database can read it: sealed with keys derived from the JWT secret.
+
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey},
+    hmac,
+};
+use kernel::{Error, Result};
+
+use crate::token::Secret;
+
+const NONCE_LENGTH: usize = 12;
+
+/// Seals with the present secret, and opens what the present or the one before has sealed. Each purpose has keys of its own.
+#[derive(Clone, Debug)]
+pub struct Seals(Vec<Secret>);
+
+impl Seals {
+    /// The present secret, and the one before.
+    pub fn new(present: Secret, previous: Option<Secret>) -> Self {
+        Self([Some(present), previous].into_iter().flatten().collect())
+    }
+
+    /// The text, so that it cannot be read.
+    pub fn seal(&self, purpose: &str, text: &[u8]) -> Result<Vec<u8>> {
+        let secret = self.0.first().ok_or_else(|| Error::internal("no key to seal with"))?;
+        let mut sealed = text.to_vec();
+        let nonce = cipher(secret, purpose)?.seal_in_place_append_tag(Aad::empty(), &mut sealed).map_err(Error::internal)?;
+        Ok([nonce.as_ref().as_slice(), &sealed].concat())
+    }
+
+    /// The text again; none when neither secret opens it.
+    pub fn open(&self, purpose: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        self.0.iter().find_map(|secret| open(secret, purpose, sealed))
+    }
+
+    /// Whether the present secret opens it, and not only the one before.
+    pub fn is_present(&self, purpose: &str, sealed: &[u8]) -> bool {
+        self.0.first().is_some_and(|secret| open(secret, purpose, sealed).is_some())
+    }
+
+    /// A keyed digest, by which the same text is known again.
+    pub fn digest(&self, purpose: &str, text: &str) -> String {
+        self.0.first().map_or_else(String::new, |secret| digest(secret, purpose, text))
+    }
+
+    /// Whether this is the digest of the text, by the present secret or the one before.
+    pub fn is_digest(&self, purpose: &str, text: &str, given: &str) -> bool {
+        self.0.iter().any(|secret| digest(secret, purpose, text) == given)
+    }
+}
+
+fn derived(secret: &Secret, purpose: &str) -> hmac::Tag {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.reveal().as_bytes()), purpose.as_bytes())
+}
+
+fn digest(secret: &Secret, purpose: &str, text: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, derived(secret, purpose).as_ref());
+    hmac::sign(&key, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn cipher(secret: &Secret, purpose: &str) -> Result<RandomizedNonceKey> {
+    RandomizedNonceKey::new(&AES_256_GCM, derived(secret, purpose).as_ref()).map_err(Error::internal)
+}
+
+fn open(secret: &Secret, purpose: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, text) = sealed.split_at_checked(NONCE_LENGTH)?;
+    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+    let mut text = text.to_vec();
+    let opened = cipher(secret, purpose).ok()?.open_in_place(nonce, Aad::empty(), &mut text).ok()?;
+    Some(opened.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_opens_with_its_own_key_and_for_its_own_purpose_only() {
+        let (present, previous) = (Secret::new("a".repeat(32)), Secret::new("b".repeat(32)));
+        let sealed = Seals::new(previous.clone(), None).seal("answer", b"{\"access\":\"token\"}").unwrap();
+        assert!(!String::from_utf8_lossy(&sealed).contains("token"));
+        let both = Seals::new(present.clone(), Some(previous));
+        assert_eq!(both.open("answer", &sealed).unwrap(), b"{\"access\":\"token\"}");
+        assert!(!both.is_present("answer", &sealed));
+        assert_eq!(both.open("other", &sealed), None);
+        assert_eq!(Seals::new(present, None).open("answer", &sealed), None);
+    }
+
+    #[test]
+    fn a_digest_is_known_again_after_a_change_of_keys() {
+        let (present, previous) = (Secret::new("a".repeat(32)), Secret::new("b".repeat(32)));
+        let digest = Seals::new(previous.clone(), None).digest("request", "POST /x");
+        assert!(Seals::new(present.clone(), Some(previous)).is_digest("request", "POST /x", &digest));
+        assert!(!Seals::new(present, None).is_digest("request", "POST /x", &digest));
+    }
+}

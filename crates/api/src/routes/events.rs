@@ -1,0 +1,92 @@
+//! What happened, as a list and as a stream (SPEC 10.3).
+
+use acl::refusal;
+use actix_web::{
+    HttpRequest, HttpResponse, Responder, get,
+    http::header::{self, HeaderName},
+};
+use kernel::{
+    FieldErrors, Result,
+    error::{common, field},
+    page::ListSpec,
+};
+use notifications::{EventFilter, RecordedEvent, events};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::{
+    call::{Call, List},
+    extract::{ListQuery, Listing},
+    guard::AnyCaller,
+    problem::Refused,
+    streams::{self, Asked},
+};
+
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(list_events);
+}
+
+impl ListQuery for EventFilter {
+    const SPEC: ListSpec = notifications::EVENT_LIST;
+}
+
+/// What the stream is called.
+const STREAM: &str = "text/event-stream";
+/// The last event that a client of a stream knows.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// Events that you may see: a page of them, or, with `Accept: text/event-stream`, a stream without end.
+///
+/// Each kind needs the permission to see what it is about: payments, contracts, SIM cards, tickets, users. The stream goes on after
+/// `Last-Event-ID`, or after `last_event_id`, and without either begins with the next event; 0 asks for all that are kept. It says
+/// every 15 seconds that it is still there, and ends when the token, the session or the account does.
+#[utoipa::path(
+    tag = "events",
+    params(
+        ("Last-Event-ID" = Option<i64>, Header, description = "Only events after the one with this id.", minimum = 0),
+        Listing<EventFilter>
+    ),
+    responses(
+        (status = 200, description = "A page of events, or a stream of them.", content(
+            (List<RecordedEvent> = "application/json"),
+            (String = "text/event-stream")
+        )),
+        (status = 409, description = "`events_forgotten`: events after the one named are no longer kept; read anew what they were about."),
+        (status = 429, description = "`event_streams_full`: as many streams are open as may be.")
+    ),
+    security(("bearer" = []))
+)]
+#[get("/events")]
+async fn list_events(
+    call: Call,
+    caller: AnyCaller,
+    request: HttpRequest,
+    query: Listing<EventFilter>,
+) -> std::result::Result<HttpResponse, Refused> {
+    let filter = EventFilter { last_event_id: last_event_id(&call, query.filter.last_event_id)?, ..query.filter };
+    if !call.header(header::ACCEPT).is_some_and(|accepted| accepted.to_ascii_lowercase().contains(STREAM)) {
+        let page = call.read(async |conn| events::list(conn, &caller, &filter, &query.paging).await).await?;
+        return Ok(call.page(page)?.respond_to(&request));
+    }
+    let token = call.header(header::AUTHORIZATION).and_then(|value| value.split_once(' ')).ok_or(refusal::NOT_SIGNED_IN)?.1;
+    let asked =
+        Asked { token: token.trim().to_owned(), caller: caller.0.0.clone(), kind: filter.kind, last_event_id: filter.last_event_id };
+    let stream = streams::open(call.state.clone(), asked).await?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CONTENT_TYPE, STREAM)).insert_header((header::CACHE_CONTROL, "no-store"));
+    // proxies that gather answers before they pass them on shall not
+    response.insert_header(("x-accel-buffering", "no"));
+    Ok(response.streaming(stream))
+}
+
+/// The header goes before the parameter: a client that comes back sends both. Errors: `invalid_parameter`.
+fn last_event_id(call: &Call, parameter: Option<i64>) -> Result<Option<i64>> {
+    let mut wrong = FieldErrors::default();
+    let header = call.raw_header(LAST_EVENT_ID).map(|text| text.parse::<i64>().ok());
+    for (name, value) in [("Last-Event-ID", header), ("last_event_id", parameter.map(Some))] {
+        if value.is_some_and(|id| id.is_none_or(|id| id < 0)) {
+            wrong.add_at(name.to_owned(), field::RANGE).with("min", 0).with("max", i64::MAX);
+        }
+    }
+    wrong.into_error(common::INVALID_PARAMETER)?;
+    Ok(header.flatten().or(parameter))
+}

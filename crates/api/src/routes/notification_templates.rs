@@ -1,0 +1,109 @@
+//! What notifications say (SPEC 10.2).
+
+use acl::perm;
+use actix_web::{delete, get, put};
+use kernel::{EventKind, Result};
+use notifications::{
+    Channel, Language, Template, TemplateInput, refusal,
+    templates::{self, Key},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::{
+    call::{Answer, Call, Reply},
+    extract::{Body, PathTriple},
+    guard::Guard,
+};
+
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(list_templates).service(get_template).service(set_template).service(reset_template);
+}
+
+/// Every template.
+#[derive(Serialize, ToSchema)]
+struct Templates {
+    /// By kind, channel and language.
+    results: Vec<Template>,
+}
+
+/// Every template there is: one for each kind of event, channel and language by which somebody is told.
+#[utoipa::path(
+    tag = "notifications",
+    responses((status = 200, description = "All templates.", body = Templates)),
+    security(("bearer" = ["notifications:manage"]))
+)]
+#[get("/notification-templates")]
+async fn list_templates(call: Call, granted: Guard<perm::NotificationsManage>) -> Reply {
+    let results = call.read(async |conn| templates::list(conn, &granted).await).await?;
+    Ok(Answer::ok(&Templates { results })?)
+}
+
+/// One template.
+#[utoipa::path(
+    tag = "notifications",
+    params(
+        ("kind" = EventKind, Path, description = "What happened."),
+        ("channel" = Channel, Path, description = "How somebody is told of it."),
+        ("language" = Language, Path, description = "In which language.")
+    ),
+    responses((status = 200, description = "The template.", body = Template)),
+    security(("bearer" = ["notifications:manage"]))
+)]
+#[get("/notification-templates/{kind}/{channel}/{language}")]
+async fn get_template(call: Call, granted: Guard<perm::NotificationsManage>, at: PathTriple) -> Reply {
+    let template = call.read(async |conn| templates::get(conn, &granted, key(&at)?).await).await?;
+    Ok(Answer::resource(&template, template.version)?)
+}
+
+/// Changes what notifications made from now on say; those that were made keep their text.
+///
+/// Placeholders such as `{{amount}}` are replaced by values; `placeholders` of the template names those there are.
+#[utoipa::path(
+    tag = "notifications",
+    params(
+        ("kind" = EventKind, Path, description = "What happened."),
+        ("channel" = Channel, Path, description = "How somebody is told of it."),
+        ("language" = Language, Path, description = "In which language.")
+    ),
+    request_body = TemplateInput,
+    responses((status = 200, description = "The template.", body = Template)),
+    security(("bearer" = ["notifications:manage"]))
+)]
+#[put("/notification-templates/{kind}/{channel}/{language}")]
+async fn set_template(call: Call, granted: Guard<perm::NotificationsManage>, at: PathTriple, input: Body<TemplateInput>) -> Reply {
+    let expected = call.expected()?;
+    let answer = call.write(async |tx| {
+        let template = templates::set(tx, &call.context, &granted, key(&at)?, &input, &expected).await?;
+        Answer::resource(&template, template.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Goes back to the built-in text.
+#[utoipa::path(
+    tag = "notifications",
+    params(
+        ("kind" = EventKind, Path, description = "What happened."),
+        ("channel" = Channel, Path, description = "How somebody is told of it."),
+        ("language" = Language, Path, description = "In which language.")
+    ),
+    responses((status = 204, description = "The built-in text counts.")),
+    security(("bearer" = ["notifications:manage"]))
+)]
+#[delete("/notification-templates/{kind}/{channel}/{language}")]
+async fn reset_template(call: Call, granted: Guard<perm::NotificationsManage>, at: PathTriple) -> Reply {
+    let expected = call.expected()?;
+    let answer = call.write(async |tx| {
+        templates::reset(tx, &call.context, &granted, key(&at)?, &expected).await?;
+        Ok(Answer::empty())
+    });
+    Ok(answer.await?)
+}
+
+/// Errors: `template_not_found` for words that are none of ours.
+fn key(PathTriple([kind, channel, language]): &PathTriple) -> Result<Key> {
+    let words = kind.parse().ok().zip(channel.parse().ok()).zip(language.parse().ok());
+    words.map(|((kind, channel), language)| (kind, channel, language)).ok_or_else(|| refusal::TEMPLATE_NOT_FOUND.into())
+}

@@ -1,0 +1,123 @@
+//! Notifications and the inbox (SPEC 10.2).
+
+use acl::{Permission, perm};
+use actix_web::{get, post};
+use kernel::{id::NotificationId, input::NoInput, page::ListSpec};
+use notifications::{InboxFilter, Notification, NotificationFilter, notifications as messages};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::{
+    call::{Answer, Call, List, Reply},
+    extract::{Body, ListQuery, Listing, PathPart},
+    guard::{AnyCaller, Guard},
+};
+
+pub fn configure(config: &mut ServiceConfig) {
+    // before the path with an id, which it fits too
+    config.service(list_inbox);
+    config.service(get_notification).service(list_notifications).service(retry_notification).service(read_notification);
+}
+
+impl ListQuery for NotificationFilter {
+    const SPEC: ListSpec = notifications::LIST;
+}
+
+impl ListQuery for InboxFilter {
+    const SPEC: ListSpec = notifications::INBOX_LIST;
+}
+
+/// The entity under which reads of addresses are on record.
+const ENTITY: &str = "notification";
+
+/// One notification: what is told to whom, and what became of it.
+#[utoipa::path(
+    tag = "notifications",
+    params(("id" = NotificationId, Path, description = "The notification's id.")),
+    responses((status = 200, description = "The notification.", body = Notification)),
+    security(("bearer" = ["notifications:read"]))
+)]
+#[get("/notifications/{id}")]
+async fn get_notification(call: Call, granted: Guard<perm::NotificationsRead>, id: PathPart<NotificationId>) -> Reply {
+    let notification = call.read(async |conn| messages::get(conn, &granted, id.0).await).await?;
+    if granted.may(Permission::CustomersPii) && notification.customer_id.is_some() {
+        call.record_read(ENTITY, [notification.id.get()]).await?;
+    }
+    Ok(Answer::resource(&notification, notification.version)?)
+}
+
+/// A page of notifications to subscribers and staff.
+#[utoipa::path(
+    tag = "notifications",
+    params(Listing<NotificationFilter>),
+    responses((status = 200, description = "A page of notifications.", body = List<Notification>)),
+    security(("bearer" = ["notifications:read"]))
+)]
+#[get("/notifications")]
+async fn list_notifications(call: Call, granted: Guard<perm::NotificationsRead>, query: Listing<NotificationFilter>) -> Reply {
+    let page = call.read(async |conn| messages::list(conn, &granted, &query.filter, &query.paging).await).await?;
+    if granted.may(Permission::CustomersPii) {
+        let of_subscribers = page.results.iter().filter(|one| one.customer_id.is_some());
+        call.record_read(ENTITY, of_subscribers.map(|one| one.id.get())).await?;
+    }
+    Ok(call.page(page)?)
+}
+
+/// A page of one's own notifications, the newest first.
+#[utoipa::path(
+    tag = "notifications",
+    params(Listing<InboxFilter>),
+    responses((status = 200, description = "A page of notifications.", body = List<Notification>)),
+    security(("bearer" = []))
+)]
+#[get("/notifications/inbox")]
+async fn list_inbox(call: Call, caller: AnyCaller, query: Listing<InboxFilter>) -> Reply {
+    let page = call.read(async |conn| messages::inbox(conn, &caller, &query.filter, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}
+
+/// Marks one of one's own notifications as read.
+#[utoipa::path(
+    tag = "notifications",
+    params(("id" = NotificationId, Path, description = "The notification's id.")),
+    request_body = NoInput,
+    responses((status = 200, description = "The notification.", body = Notification)),
+    security(("bearer" = []))
+)]
+#[post("/notifications/{id}/read")]
+async fn read_notification(call: Call, caller: AnyCaller, id: PathPart<NotificationId>, _input: Body<NoInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let notification = messages::read(tx, &call.context, &caller, id.0).await?;
+        Answer::resource(&notification, notification.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Sends a message that failed, or that was kept while its channel had no settings, once more: the same text under the same id.
+#[utoipa::path(
+    tag = "notifications",
+    params(("id" = NotificationId, Path, description = "The notification's id.")),
+    request_body = NoInput,
+    responses(
+        (status = 200, description = "The notification, pending.", body = Notification),
+        (status = 409, description = "`notification_wrong_state`, `channel_not_configured`.")
+    ),
+    security(("bearer" = ["notifications:manage"]))
+)]
+#[post("/notifications/{id}/retry")]
+async fn retry_notification(
+    call: Call,
+    granted: Guard<perm::NotificationsManage>,
+    id: PathPart<NotificationId>,
+    _input: Body<NoInput>,
+) -> Reply {
+    let has = |channel| call.state.couriers.rules.has(channel);
+    let answer = call.write(async |tx| {
+        let notification = messages::retry(tx, &call.context, &granted, id.0, has).await?;
+        Answer::resource(&notification, notification.version)
+    });
+    let answer = answer.await?;
+    if granted.may(Permission::CustomersPii) {
+        call.record_read(ENTITY, [id.0.get()]).await?;
+    }
+    Ok(answer)
+}

@@ -1,0 +1,143 @@
+//! E-mail over SMTP.
+
+use std::time::Duration;
+
+use acl::Secret;
+use kernel::{Error, Result};
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    address::Address,
+    message::{Mailbox, header::ContentType},
+};
+
+use super::{Letter, Outcome, brief};
+
+/// Longest wait for each step of a conversation.
+const STEP_WAIT: Duration = Duration::from_secs(10);
+/// Longest wait for a whole one.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Connections kept at once.
+const CONNECTIONS: u32 = 8;
+/// Answers by which a server says that the recipient does not exist.
+const NOBODY_THERE: [u16; 3] = [550, 551, 553];
+
+/// Where e-mail is handed in, and in whose name.
+#[derive(Clone, Debug)]
+pub struct SmtpSettings {
+    /// `smtp://user:password@host:587`, or `smtps://…`; with `?tls=required`, `opportunistic` or `none`.
+    pub url: Secret,
+    /// The address that e-mail comes from, with a name before it or without.
+    pub from: Mailbox,
+}
+
+/// Reads what may stand in a `From` line.
+pub fn mailbox(text: &str) -> Option<Mailbox> {
+    text.parse().ok()
+}
+
+/// The URL with how it is protected; none when it cannot be used.
+///
+/// Unless it says so itself, a password goes to other machines over TLS alone.
+pub fn checked_url(text: &str) -> Option<String> {
+    let url: reqwest::Url = text.parse().ok()?;
+    let host = url.host_str()?;
+    let is_here = host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    let mut chosen = text.to_owned();
+    if url.scheme() == "smtp" {
+        match url.query() {
+            None if url.password().is_some() && !is_here => chosen.push_str("?tls=required"),
+            None => chosen.push_str("?tls=opportunistic"),
+            Some("tls=none") => chosen.truncate(text.find('?')?),
+            Some("tls=required" | "tls=opportunistic") => {}
+            Some(_) => return None,
+        }
+    } else if url.scheme() != "smtps" || url.query().is_some() {
+        return None;
+    }
+    AsyncSmtpTransport::<Tokio1Executor>::from_url(&chosen).ok().map(|_| chosen)
+}
+
+/// Hands e-mail in.
+pub struct Mailer {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+}
+
+impl Mailer {
+    /// Errors: `internal` when the URL cannot be used, which the settings rule out.
+    pub fn new(settings: &SmtpSettings) -> Result<Self> {
+        // the library's own words may hold the URL, and its password
+        let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(settings.url.reveal()).map_err(|_| Error::internal("SMTP_URL"))?;
+        let pool = lettre::transport::smtp::PoolConfig::new().max_size(CONNECTIONS).min_idle(0);
+        Ok(Self { transport: builder.timeout(Some(STEP_WAIT)).pool_config(pool).build(), from: settings.from.clone() })
+    }
+
+    /// Sends one e-mail.
+    pub async fn send(&self, letter: &Letter) -> Outcome {
+        let refused = |error: String| Outcome::Refused { status: None, error: Some(error), for_good: true };
+        let Ok(to) = letter.recipient.parse::<Address>() else { return refused("this is no e-mail address".to_owned()) };
+        let message = Message::builder()
+            .from(self.from.clone())
+            .to(Mailbox::new(None, to))
+            .subject(&letter.subject)
+            .date(letter.created_at.into())
+            .message_id(Some(format!("<{}@{}>", letter.message_id, self.from.email.domain())))
+            .header(ContentType::TEXT_PLAIN)
+            .body(letter.text.clone());
+        let message = match message {
+            Ok(message) => message,
+            Err(error) => return refused(brief(&error.to_string())),
+        };
+        match tokio::time::timeout(LONGEST_WAIT, self.transport.send(message)).await {
+            Err(_) => Outcome::Away { status: None, error: Some("no answer in time".to_owned()) },
+            Ok(Ok(_)) => Outcome::Taken { status: None },
+            Ok(Err(error)) => outcome_of(&error),
+        }
+    }
+}
+
+fn outcome_of(error: &lettre::transport::smtp::Error) -> Outcome {
+    let status = error.status().map(u16::from);
+    match status {
+        // the server's words may repeat the address; its number says enough
+        Some(code) if NOBODY_THERE.contains(&code) => {
+            Outcome::Refused { status: Some(code.into()), error: Some(format!("the mail server answered {code}")), for_good: true }
+        }
+        Some(code)
+            if code == 421 || (430..=499).contains(&code) && code != 450 && code != 451 && code != 452 || code >= 530 && code < 550 =>
+        {
+            Outcome::Away { status: Some(code.into()), error: Some(format!("the mail server answered {code}")) }
+        }
+        Some(code) => {
+            Outcome::Refused { status: Some(code.into()), error: Some(format!("the mail server answered {code}")), for_good: false }
+        }
+        None => {
+            let mut deepest: &dyn std::error::Error = error;
+            while let Some(cause) = deepest.source() {
+                deepest = cause;
+            }
+            Outcome::Away { status: None, error: Some(brief(&deepest.to_string())) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_goes_to_other_machines_over_tls_alone_unless_told_otherwise() {
+        for (given, chosen) in [
+            ("smtp://u:p@mail.example.com:587", Some("smtp://u:p@mail.example.com:587?tls=required")),
+            ("smtp://mail.example.com", Some("smtp://mail.example.com?tls=opportunistic")),
+            ("smtp://u:p@127.0.0.1:2525", Some("smtp://u:p@127.0.0.1:2525?tls=opportunistic")),
+            ("smtp://u:p@mail.example.com?tls=none", Some("smtp://u:p@mail.example.com")),
+            ("smtps://u:p@mail.example.com", Some("smtps://u:p@mail.example.com")),
+            ("smtp://mail.example.com?tls=maybe", None),
+            ("http://mail.example.com", None),
+            ("mail.example.com", None),
+        ] {
+            assert_eq!(checked_url(given).as_deref(), chosen, "{given}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Text messages through a gateway that takes them by HTTP.
+
+use acl::Secret;
+use kernel::{
+    Error, Result,
+    outgoing::{NoAnswer, Outgoing, Reach},
+};
+use serde_json::json;
+
+use super::{Letter, Outcome, brief};
+
+/// Where text messages are handed in.
+#[derive(Clone, Debug)]
+pub struct SmsSettings {
+    /// The gateway's address; it may hold a key, and is shown to nobody.
+    pub url: Secret,
+    /// Sent as `Authorization: Bearer …`.
+    pub key: Option<Secret>,
+    /// The name or number that messages come from.
+    pub from: Option<String>,
+}
+
+/// Hands text messages in, as `POST` of `{"id", "to", "from", "text"}`; any status of success means that the gateway has it.
+pub struct SmsGateway {
+    outgoing: Outgoing,
+    settings: SmsSettings,
+}
+
+impl SmsGateway {
+    /// Errors: `internal` when there is no TLS.
+    pub fn new(settings: SmsSettings) -> Result<Self> {
+        Ok(Self { outgoing: Outgoing::new(Reach::Anywhere)?, settings })
+    }
+
+    /// Sends one text message.
+    pub async fn send(&self, letter: &Letter) -> Outcome {
+        let answered = match self.request(letter) {
+            Ok(request) => self.outgoing.send(request).await,
+            Err(_) => Err(NoAnswer::Failed("SMS_URL cannot be called".to_owned())),
+        };
+        match answered {
+            Ok(answer) if answer.is_success() => Outcome::Taken { status: Some(answer.status.into()) },
+            Ok(answer) => {
+                let (status, error) = (Some(answer.status.into()), Some(format!("the gateway answered {}", answer.status)));
+                // of a message alone it says so by 400 and 422; all else concerns the next one as well
+                match answer.status {
+                    400 | 404 | 409 | 422 => Outcome::Refused { status, error, for_good: false },
+                    _ => Outcome::Away { status, error },
+                }
+            }
+            Err(why) => Outcome::Away { status: None, error: Some(brief(&why.to_string())) },
+        }
+    }
+
+    fn request(&self, letter: &Letter) -> Result<reqwest::Request> {
+        let body = json!({"id": letter.message_id, "to": letter.recipient, "from": self.settings.from, "text": letter.text});
+        let request = self.outgoing.client().post(self.settings.url.reveal()).header("idempotency-key", &letter.message_id).json(&body);
+        let request = match &self.settings.key {
+            Some(key) => request.bearer_auth(key.reveal()),
+            None => request,
+        };
+        request.build().map_err(|_| Error::internal("the request to the gateway of text messages cannot be made"))
+    }
+}

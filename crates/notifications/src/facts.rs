@@ -1,0 +1,111 @@
+//! What a message can say of an event, in words.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use customers::CustomerNames;
+use kernel::{Context, EventKind};
+use serde_json::Value;
+
+use crate::{
+    model::{Language, RecordedEvent},
+    template::word,
+};
+
+/// The placeholders that messages of this kind know.
+pub const fn placeholders(kind: EventKind) -> &'static [&'static str] {
+    use EventKind as Kind;
+    match kind {
+        Kind::PaymentReceived | Kind::PaymentRefunded => &["amount", "balance", "contract", "currency", "date", "name"],
+        Kind::PaymentFailed => &["amount", "contract", "currency", "date", "name", "reason"],
+        Kind::PeriodCharged => &["amount", "balance", "contract", "currency", "date", "name", "period_end", "period_start"],
+        Kind::BalanceLow => &["balance", "contract", "currency", "date", "name", "threshold"],
+        Kind::ContractActivated | Kind::ContractSuspended | Kind::ContractResumed | Kind::ContractTerminated => {
+            &["balance", "contract", "currency", "date", "hold", "name"]
+        }
+        Kind::SimStatusChanged => &["date", "status"],
+        Kind::TicketCreated | Kind::TicketAssigned | Kind::TicketStatusChanged => {
+            &["category", "date", "due", "name", "priority", "status", "ticket"]
+        }
+        Kind::UserLocked => &["date", "failures", "until", "username"],
+    }
+}
+
+/// The values of an event's placeholders.
+pub fn of(context: &Context, language: Language, event: &RecordedEvent, customer: Option<&CustomerNames>) -> HashMap<&'static str, String> {
+    let facts = Facts { context, language, data: &event.data.0 };
+    let value = |name: &'static str| match name {
+        "name" => customer.map(CustomerNames::short_name).unwrap_or_default(),
+        "date" => facts.moment(event.created_at),
+        "currency" => word(language, "currency", context.policy.country.currency()),
+        "contract" => facts.either("contract_number", "number"),
+        "ticket" => facts.text("number"),
+        "amount" => facts.amount("amount"),
+        "balance" => facts.amount(if facts.data["balance"].is_null() { "balance_after" } else { "balance" }),
+        "threshold" => facts.amount("threshold"),
+        "reason" => facts.text("failure_reason"),
+        "period_start" | "period_end" => facts.date(name),
+        "hold" => facts.word("hold", "hold"),
+        "status" => facts.word(if event.entity == "ticket" { "ticket_status" } else { "sim_status" }, "status"),
+        "priority" => facts.word("priority", "priority"),
+        "category" => facts.word("category", "category"),
+        "due" => facts.moment_of("due_at"),
+        "until" => facts.moment_of("until"),
+        name => facts.text(name),
+    };
+    placeholders(event.kind).iter().map(|name| (*name, value(name))).collect()
+}
+
+struct Facts<'a> {
+    context: &'a Context,
+    language: Language,
+    data: &'a Value,
+}
+
+impl Facts<'_> {
+    fn text(&self, name: &str) -> String {
+        match &self.data[name] {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        }
+    }
+
+    fn either(&self, name: &str, other: &str) -> String {
+        self.text(if self.data[name].is_null() { other } else { name })
+    }
+
+    fn amount(&self, name: &str) -> String {
+        match self.language {
+            Language::Ru => self.text(name).replace('.', ","),
+            Language::En => self.text(name),
+        }
+    }
+
+    fn word(&self, group: &str, name: &str) -> String {
+        match self.data[name].as_str() {
+            Some(text) => word(self.language, group, text),
+            None => String::new(),
+        }
+    }
+
+    fn date(&self, name: &str) -> String {
+        match self.text(name).parse::<NaiveDate>() {
+            Ok(date) if self.language == Language::Ru => date.format("%d.%m.%Y").to_string(),
+            Ok(date) => date.to_string(),
+            Err(_) => String::new(),
+        }
+    }
+
+    fn moment_of(&self, name: &str) -> String {
+        self.text(name).parse().map(|moment| self.moment(moment)).unwrap_or_default()
+    }
+
+    fn moment(&self, moment: DateTime<Utc>) -> String {
+        let local = moment.with_timezone(&self.context.policy.time_zone);
+        match self.language {
+            Language::Ru => local.format("%d.%m.%Y %H:%M").to_string(),
+            Language::En => local.format("%Y-%m-%d %H:%M").to_string(),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Sending what is due: claimed for a while, sent outside of any transaction, noted.
+
+use std::{cell::Cell, collections::BTreeMap, time::Instant};
+
+use futures_util::{StreamExt, stream};
+use kernel::{
+    Context, Result,
+    db::{Db, Tx},
+};
+
+use crate::{
+    backoff::{SHIFT, next_attempt},
+    channel::{Letter, Outcome, Sender},
+    model::Channel,
+    store::{
+        sending::{Note, Queue},
+        webhooks,
+    },
+};
+
+/// Messages claimed at once.
+const BATCH: i64 = 64;
+/// Messages under way at once, by one channel of one instance.
+const AT_ONCE: usize = 8;
+/// Outcomes noted in one transaction.
+const NOTED_AT_ONCE: usize = 32;
+
+/// Messages that wait to be sent.
+pub(crate) const MESSAGES: Queue = Queue {
+    table: "notifications",
+    part: "channel",
+    columns: "id, attempts, message_id, recipient, subject, text, created_at",
+    touch: ", version = version + 1",
+    done: "sent",
+    done_at: "sent_at",
+};
+
+/// Where a sender works.
+pub struct Office<'a> {
+    /// The database.
+    pub db: &'a Db,
+    /// The surroundings of each step, with the time at which it begins.
+    pub context: &'a dyn Fn() -> Context,
+}
+
+/// Something that was claimed.
+pub(crate) trait Claimed {
+    /// Its row, and how often it was tried, this try included.
+    fn row(&self) -> (i64, i64);
+}
+
+impl Claimed for Letter {
+    fn row(&self) -> (i64, i64) {
+        (self.id, self.attempts)
+    }
+}
+
+/// Sends what is due by one channel, at most a batch; answers how many the other side took.
+///
+/// When the other side is away, what was not tried yet is given back at once. Errors: `database_away` while claiming.
+pub async fn send_due(office: &Office<'_>, channel: Channel, sender: &Sender) -> Result<usize> {
+    let now = (office.context)().now;
+    if !office.db.read(async |conn| MESSAGES.is_due(conn, channel.into(), now).await).await? {
+        return Ok(0);
+    }
+    let context = (office.context)();
+    let letters: Vec<Letter> =
+        office.db.transaction(&context, async |tx| MESSAGES.claim(tx, channel.into(), BATCH, context.now).await).await?;
+    Ok(work_off(office, &MESSAGES, letters, AT_ONCE, async |letter| sender.send(letter).await).await)
+}
+
+/// Sends what was claimed and notes what becomes of it; answers how many were taken.
+pub(crate) async fn work_off<T: Claimed>(
+    office: &Office<'_>,
+    queue: &Queue,
+    claimed: Vec<T>,
+    at_once: usize,
+    send: impl AsyncFn(&T) -> Outcome,
+) -> usize {
+    let (begun, halted, send) = (Instant::now(), Cell::new(false), &send);
+    let halted = &halted;
+    let tries = stream::iter(claimed).map(|one| async move {
+        if halted.get() || begun.elapsed() > SHIFT {
+            return (one.row(), None);
+        }
+        let outcome = send(&one).await;
+        if matches!(outcome, Outcome::Away { .. }) {
+            halted.set(true);
+        }
+        (one.row(), Some(outcome))
+    });
+    let mut chunks = std::pin::pin!(tries.buffer_unordered(at_once).ready_chunks(NOTED_AT_ONCE));
+    let mut taken = 0;
+    while let Some(chunk) = chunks.next().await {
+        taken += chunk.iter().filter(|(_, outcome)| matches!(outcome, Some(Outcome::Taken { .. }))).count();
+        let context = (office.context)();
+        let noted = office.db.transaction(&context, async |tx| note(tx, &context, queue, &chunk).await).await;
+        if let Err(error) = noted {
+            // they are sent again when the lease is over, under the same ids
+            log::warn!("what became of {} messages could not be noted: {error}", chunk.len());
+        }
+    }
+    taken
+}
+
+type Tried = ((i64, i64), Option<Outcome>);
+
+async fn note(tx: &mut Tx, context: &Context, queue: &Queue, chunk: &[Tried]) -> Result<()> {
+    let mut taken: BTreeMap<Option<i64>, Vec<i64>> = BTreeMap::new();
+    let (mut untried, mut failed) = (Vec::new(), Vec::new());
+    for ((id, attempts), outcome) in chunk {
+        match outcome {
+            None => untried.push(*id),
+            Some(Outcome::Taken { status }) => taken.entry(*status).or_default().push(*id),
+            Some(Outcome::Refused { status, error, for_good }) => {
+                let next = if *for_good { None } else { next_attempt(*attempts, context.now) };
+                failed.push(Note { id: *id, attempts: *attempts, failed: Some(next), status: *status, error: error.clone() });
+            }
+            Some(Outcome::Away { status, error }) => {
+                let next = next_attempt(*attempts, context.now);
+                failed.push(Note { id: *id, attempts: *attempts, failed: Some(next), status: *status, error: error.clone() });
+            }
+        }
+    }
+    let all: Vec<i64> = taken.values().flatten().copied().collect();
+    queue.note_done(tx, &all, context.now).await?;
+    queue.release(tx, &untried, context.now).await?;
+    for note in &failed {
+        queue.note_failed(tx, note).await?;
+    }
+    if queue.table == "webhook_deliveries" {
+        for note in failed {
+            taken.entry(note.status).or_default().push(note.id);
+        }
+        for (status, ids) in taken {
+            webhooks::set_last_status(tx, &ids, status).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! What happened, for staff and for programs.
+
+use acl::SignedIn;
+use chrono::TimeDelta;
+use kernel::{
+    Context, Error, Page, Paging, Result,
+    db::{Conn, Tx},
+};
+
+use crate::{
+    audience,
+    input::EventFilter,
+    model::{RecordedEvent, refusal},
+    store::events as store,
+};
+
+/// A page of the events that the caller may see. Errors: `events_forgotten`.
+pub async fn list(conn: &mut Conn, caller: &SignedIn, filter: &EventFilter, paging: &Paging) -> Result<Page<RecordedEvent>> {
+    let kinds = audience::visible(|permission| caller.may(permission));
+    if let Some(last) = filter.last_event_id {
+        must_be_kept(conn, last).await?;
+    }
+    store::list(conn, filter, &kinds, paging).await
+}
+
+/// Errors: `events_forgotten` when events after this one are no longer kept; 0 asks for what there is.
+pub async fn must_be_kept(conn: &mut Conn, last: i64) -> Result<()> {
+    if last == 0 {
+        return Ok(());
+    }
+    match store::forgotten(conn).await? {
+        forgotten if last < forgotten => Err(Error::new(refusal::EVENTS_FORGOTTEN).with("forgotten", forgotten)),
+        _ => Ok(()),
+    }
+}
+
+/// The next events after this one, of every kind: for a program that leaves out what each of its readers may not see.
+pub async fn after(conn: &mut Conn, id: i64, limit: i64) -> Result<Vec<RecordedEvent>> {
+    store::after(conn, id, limit).await
+}
+
+/// The newest event's id.
+pub async fn newest(conn: &mut Conn) -> Result<i64> {
+    store::newest(conn).await
+}
+
+/// Removes events that were told and are older than this; a bounded number at a time, and answers how many.
+pub async fn forget(tx: &mut Tx, context: &Context, days: i64, limit: i64) -> Result<usize> {
+    store::forget(tx, context.now - TimeDelta::days(days), limit).await
+}

@@ -1,0 +1,79 @@
+//! Messages as staff see them.
+
+use acl::{Granted, Permission, SignedIn, perm};
+use chrono::TimeDelta;
+use kernel::{
+    Context, Error, Page, Paging, Result,
+    audit::Entry,
+    db::{Conn, Tx},
+    id::NotificationId,
+};
+use serde_json::json;
+
+use crate::{
+    input::{InboxFilter, NotificationFilter},
+    model::{Channel, Notification, refusal},
+    store::notifications as store,
+};
+
+/// One notification, its address masked for those who may not see personal data. Errors: `notification_not_found`.
+pub async fn get(conn: &mut Conn, granted: &Granted<perm::NotificationsRead>, id: NotificationId) -> Result<Notification> {
+    let notification = store::get(conn, id).await?.ok_or(refusal::NOT_FOUND)?;
+    Ok(notification.shown(granted.may(Permission::CustomersPii)))
+}
+
+/// A page of notifications, masked in the same way.
+pub async fn list(
+    conn: &mut Conn,
+    granted: &Granted<perm::NotificationsRead>,
+    filter: &NotificationFilter,
+    paging: &Paging,
+) -> Result<Page<Notification>> {
+    let unmasked = granted.may(Permission::CustomersPii);
+    Ok(store::list(conn, filter, paging).await?.map(|notification| notification.shown(unmasked)))
+}
+
+/// A page of the caller's own.
+pub async fn inbox(conn: &mut Conn, caller: &SignedIn, filter: &InboxFilter, paging: &Paging) -> Result<Page<Notification>> {
+    store::inbox(conn, caller.user_id, filter, paging).await
+}
+
+/// Marks one of the caller's own as read; once is enough. Errors: `notification_not_found`.
+pub async fn read(tx: &mut Tx, context: &Context, caller: &SignedIn, id: NotificationId) -> Result<Notification> {
+    let before = store::lock(tx, id).await?.filter(|one| one.user_id == Some(caller.user_id)).ok_or(refusal::NOT_FOUND)?;
+    if before.read_at.is_some() {
+        return Ok(before);
+    }
+    let mut after = Notification { read_at: Some(context.now), ..before.clone() };
+    store::update(tx, &mut after).await?;
+    let (was, is) = (json!({"read_at": before.read_at}), json!({"read_at": after.read_at}));
+    tx.record(Entry::new(&caller.actor(), "notification.read", "notification", id).change(&was, &is));
+    Ok(after)
+}
+
+/// Sends a message that failed or was only kept once more, under the same id and with the same text.
+///
+/// `configured` tells by which channels anything can be sent. Errors: `notification_not_found`, `notification_wrong_state`,
+/// `channel_not_configured`.
+pub async fn retry(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::NotificationsManage>,
+    id: NotificationId,
+    configured: impl Fn(Channel) -> bool,
+) -> Result<Notification> {
+    let before = store::lock(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
+    let mut after = before.retried(context.now)?;
+    if !configured(after.channel) {
+        return Err(Error::new(refusal::CHANNEL_NOT_CONFIGURED).with("channel", after.channel));
+    }
+    store::update(tx, &mut after).await?;
+    let (was, is) = (json!({"status": before.status}), json!({"status": after.status}));
+    tx.record(Entry::new(granted.actor(), "notification.retried", "notification", id).change(&was, &is));
+    Ok(after.shown(granted.may(Permission::CustomersPii)))
+}
+
+/// Removes notifications that are older than this and not on their way; a bounded number at a time, and answers how many.
+pub async fn forget(tx: &mut Tx, context: &Context, days: i64, limit: i64) -> Result<usize> {
+    store::forget(tx, context.now - TimeDelta::days(days), limit).await
+}

@@ -1,0 +1,109 @@
+//! What messages say: built-in texts, and those that an administrator changed.
+
+use acl::{Granted, perm};
+use kernel::{
+    Context, Error, EventKind, Expected, Result,
+    audit::Entry,
+    db::{Conn, Tx},
+    error::field,
+};
+use serde_json::json;
+
+use crate::{
+    audience,
+    facts::placeholders,
+    input::TemplateInput,
+    model::{Channel, Language, Template, refusal},
+    store::templates::{self as store, Changed},
+    template::{self, Prepared},
+};
+
+/// Which template it is.
+pub type Key = (EventKind, Channel, Language);
+
+/// Every template, by kind, channel and language.
+pub async fn list(conn: &mut Conn, _: &Granted<perm::NotificationsManage>) -> Result<Vec<Template>> {
+    let changed = store::all(conn).await?;
+    let keys = audience::all_told().flat_map(|(kind, channel)| Language::ALL.iter().map(move |language| (kind, channel, *language)));
+    keys.map(|key| shown(key, &changed)).collect()
+}
+
+/// One template. Errors: `template_not_found`.
+pub async fn get(conn: &mut Conn, _: &Granted<perm::NotificationsManage>, key: Key) -> Result<Template> {
+    shown(key, &store::all(conn).await?)
+}
+
+fn shown((kind, channel, language): Key, changed: &[Changed]) -> Result<Template> {
+    let builtin = template::builtin(kind, channel, language).ok_or(refusal::TEMPLATE_NOT_FOUND)?;
+    let row = changed.iter().find(|row| row.is_of(kind, channel, language));
+    let own = row.and_then(|row| row.subject.clone().zip(row.text.clone()));
+    let is_customized = own.is_some();
+    let (subject, text) = own.unwrap_or_else(|| (builtin.subject.clone(), builtin.text.clone()));
+    let version = row.map_or(0, |row| row.version);
+    Ok(Template { kind, channel, language, subject, text, is_customized, placeholders: placeholders(kind).to_vec(), version })
+}
+
+/// Changes what messages made from now on say.
+///
+/// Errors: `template_not_found`, `stale_version`, `invalid` with `unknown_placeholder` or `invalid_placeholder`, `required` for the
+/// subject line where there is one, `mismatch` where there is none.
+pub async fn set(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::NotificationsManage>,
+    key: Key,
+    input: &TemplateInput,
+    expected: &Expected,
+) -> Result<Template> {
+    store::lock(tx).await?;
+    let before = shown(key, &store::all(tx).await?)?;
+    expected.check(before.version)?;
+    match (key.1, input.subject.trim().is_empty()) {
+        (Channel::Sms, false) => return Err(Error::of_field("subject", field::MISMATCH)),
+        (Channel::Email | Channel::InApp, true) => return Err(Error::of_field("subject", field::REQUIRED)),
+        _ => {}
+    }
+    Prepared::new(key.0, key.1, &input.subject, &input.text)?;
+    let version = store::save(tx, key, Some((&input.subject, &input.text)), context.now).await?;
+    let after = Template { subject: input.subject.clone(), text: input.text.clone(), is_customized: true, version, ..before.clone() };
+    record(tx, granted, "notification_template.updated", (&before, &after));
+    Ok(after)
+}
+
+/// Goes back to the built-in text. Errors: `template_not_found`, `stale_version`.
+pub async fn reset(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::NotificationsManage>,
+    key: Key,
+    expected: &Expected,
+) -> Result<()> {
+    store::lock(tx).await?;
+    let before = shown(key, &store::all(tx).await?)?;
+    expected.check(before.version)?;
+    if before.is_customized {
+        store::save(tx, key, None, context.now).await?;
+        let after = shown(key, &store::all(tx).await?)?;
+        record(tx, granted, "notification_template.reset", (&before, &after));
+    }
+    Ok(())
+}
+
+fn record(tx: &mut Tx, granted: &Granted<perm::NotificationsManage>, action: &'static str, (before, after): (&Template, &Template)) {
+    let id = format!("{}/{}/{}", after.kind, after.channel, after.language);
+    let said = |template: &Template| json!({"subject": template.subject, "text": template.text, "version": template.version});
+    tx.record(Entry::new(granted.actor(), action, "notification_template", id).change(&said(before), &said(after)));
+}
+
+/// The texts of one language, ready for use.
+pub(crate) async fn prepared(conn: &mut Conn, language: Language) -> Result<Vec<((EventKind, Channel), Prepared)>> {
+    let changed = store::all(conn).await?;
+    let mut all = Vec::new();
+    for (kind, channel) in audience::all_told() {
+        let template = shown((kind, channel, language), &changed)?;
+        // a text that an older version took may name what this one no longer knows
+        let prepared = Prepared::new(kind, channel, &template.subject, &template.text);
+        all.push(((kind, channel), prepared.or_else(|_| template::prepared_builtin(kind, channel, language))?));
+    }
+    Ok(all)
+}

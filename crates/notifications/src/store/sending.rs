@@ -1,0 +1,110 @@
+//! SQL of what is due: claiming it for a while, and noting what became of it. The same for both tables that hold such rows.
+
+use chrono::{DateTime, Utc};
+use kernel::{
+    Result,
+    db::{Arg, Conn, Engine, Row, Sql, Tx},
+};
+
+use super::places;
+use crate::backoff::{LEASE, MOST_ATTEMPTS};
+
+/// A table whose rows are sent: `id`, `attempts` and `next_attempt_at`, and what parts them into queues.
+pub struct Queue {
+    /// The table.
+    pub table: &'static str,
+    /// The column that parts it.
+    pub part: &'static str,
+    /// What a sender needs of a row.
+    pub columns: &'static str,
+    /// What else an outcome touches.
+    pub touch: &'static str,
+    /// The word for what the other side took.
+    pub done: &'static str,
+    /// When it took it.
+    pub done_at: &'static str,
+}
+
+/// What became of a row.
+pub struct Note {
+    pub id: i64,
+    pub attempts: i64,
+    /// None when the other side took it; else when to try again, if at all.
+    pub failed: Option<Option<DateTime<Utc>>>,
+    pub status: Option<i64>,
+    pub error: Option<String>,
+}
+
+impl Queue {
+    /// Whether anything is due in this part.
+    pub async fn is_due(&self, conn: &mut Conn, part: Arg, now: DateTime<Utc>) -> Result<bool> {
+        let text = format!(
+            "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM {} WHERE {} = $1 AND status = 'pending' AND next_attempt_at <= $2 LIMIT 1) AS due",
+            self.table, self.part
+        );
+        let due: i64 = Sql::owned(text).bind_all([part]).bind(now).scalar(conn).await?;
+        Ok(due > 0)
+    }
+
+    /// Takes what is due, oldest first, for as long as the lease lasts: until then nobody else takes it, and what comes of it is to
+    /// be noted. A row that was claimed for the last time and of which nobody noted anything has failed.
+    pub async fn claim<T: Row>(&self, tx: &mut Tx, part: Arg, limit: i64, now: DateTime<Utc>) -> Result<Vec<T>> {
+        let Self { table, part: column, columns, touch, .. } = self;
+        let skip = match tx.engine() {
+            Engine::Sqlite => "",
+            Engine::Postgres => " FOR UPDATE SKIP LOCKED",
+        };
+        let given_up = format!(
+            "UPDATE {table} SET status = 'failed', next_attempt_at = NULL, last_error = 'no outcome was noted'{touch} \
+             WHERE {column} = $1 AND status = 'pending' AND next_attempt_at <= $2 AND attempts >= $3"
+        );
+        Sql::owned(given_up).bind_all([part.clone()]).bind(now).bind(MOST_ATTEMPTS).execute(tx).await?;
+        let text = format!(
+            "UPDATE {table} SET attempts = attempts + 1, next_attempt_at = $1{touch} WHERE id IN \
+             (SELECT id FROM {table} WHERE {column} = $2 AND status = 'pending' AND next_attempt_at <= $3 ORDER BY next_attempt_at, id LIMIT $4{skip}) \
+             RETURNING {columns}"
+        );
+        Sql::owned(text).bind(now + LEASE).bind_all([part]).bind(now).bind(limit).all(tx).await
+    }
+
+    /// Gives back what was claimed and not tried.
+    pub async fn release(&self, tx: &mut Tx, ids: &[i64], now: DateTime<Utc>) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let text = format!(
+            "UPDATE {} SET attempts = attempts - 1, next_attempt_at = $1{} WHERE status = 'pending' AND id IN ({})",
+            self.table,
+            self.touch,
+            places(2, ids.len())
+        );
+        Sql::owned(text).bind(now).bind_all(ids.iter().map(|id| Arg::from(*id))).execute(tx).await.map(drop)
+    }
+
+    /// Notes what was taken: in one statement, whoever else has claimed it meanwhile.
+    pub async fn note_done(&self, tx: &mut Tx, ids: &[i64], now: DateTime<Utc>) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let text = format!(
+            "UPDATE {} SET status = '{}', {} = $1, next_attempt_at = NULL, last_error = NULL{} WHERE status = 'pending' AND id IN ({})",
+            self.table,
+            self.done,
+            self.done_at,
+            self.touch,
+            places(2, ids.len())
+        );
+        Sql::owned(text).bind(now).bind_all(ids.iter().map(|id| Arg::from(*id))).execute(tx).await.map(drop)
+    }
+
+    /// Notes that a try failed, unless somebody else has claimed the row since.
+    pub async fn note_failed(&self, tx: &mut Tx, note: &Note) -> Result<()> {
+        let next = note.failed.flatten();
+        let status = if next.is_some() { "pending" } else { "failed" };
+        let text = format!(
+            "UPDATE {} SET status = $1, next_attempt_at = $2, last_error = $3{} WHERE id = $4 AND attempts = $5 AND status = 'pending'",
+            self.table, self.touch
+        );
+        Sql::owned(text).bind(status).bind(next).bind(&note.error).bind(note.id).bind(note.attempts).execute(tx).await.map(drop)
+    }
+}

@@ -1,0 +1,59 @@
+//! SQL of changed templates.
+
+use chrono::{DateTime, Utc};
+use kernel::{
+    EventKind, Result,
+    db::{Conn, Sql, Tx},
+};
+
+use crate::model::{Channel, Language};
+
+/// A template that somebody changed, or changed back.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Changed {
+    pub kind: String,
+    pub channel: String,
+    pub language: String,
+    pub subject: Option<String>,
+    pub text: Option<String>,
+    pub version: i64,
+}
+
+impl Changed {
+    pub fn is_of(&self, kind: EventKind, channel: Channel, language: Language) -> bool {
+        (self.kind.as_str(), self.channel.as_str(), self.language.as_str()) == (kind.as_str(), channel.as_str(), language.as_str())
+    }
+}
+
+/// All of them: there are at most as many as kinds, channels and languages make.
+pub async fn all(conn: &mut Conn) -> Result<Vec<Changed>> {
+    Sql::new("SELECT kind, channel, language, subject, text, version FROM notification_templates").all(conn).await
+}
+
+/// Writes what a template says from now on; nothing for the built-in text. Answers its version.
+pub async fn save(
+    tx: &mut Tx,
+    (kind, channel, language): (EventKind, Channel, Language),
+    text: Option<(&String, &String)>,
+    now: DateTime<Utc>,
+) -> Result<i64> {
+    Sql::new(
+        "INSERT INTO notification_templates (kind, channel, language, subject, text, updated_at, version) VALUES ($1, $2, $3, $4, $5, $6, 1) \
+         ON CONFLICT (kind, channel, language) DO UPDATE SET subject = excluded.subject, text = excluded.text, updated_at = excluded.updated_at, \
+         version = notification_templates.version + 1 RETURNING version",
+    )
+    .bind(kind)
+    .bind(channel)
+    .bind(language)
+    .bind(text.map(|(subject, _)| subject.clone()))
+    .bind(text.map(|(_, text)| text.clone()))
+    .bind(now)
+    .scalar(tx)
+    .await
+}
+
+/// Keeps others from changing templates until the transaction ends.
+pub async fn lock(tx: &mut Tx) -> Result<()> {
+    // there is no row to lock where none was changed yet; the one of the relay is always there, and held briefly
+    Sql::owned(format!("SELECT id FROM event_relay WHERE id = 1{}", tx.for_update())).one::<(i64,)>(tx).await.map(drop)
+}

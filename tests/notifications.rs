@@ -1,0 +1,23 @@
+//! Telling others what happened (SPEC 10).
+
+mod messages;
+mod receivers;
+mod sending;
+mod streams;
+mod templates;
+mod webhooks;
+
+use api::couriers;
+
+use crate::harness::App;
+
+/// Tells of all that has happened.
+pub async fn relay(app: &App) -> usize {
+    let mut told = 0;
+    loop {
+        match couriers::relay_events(&app.state).await.unwrap() {
+            0 => return told,
+            more => told += more,
+        }
+    }
+}
