@@ -39,7 +39,7 @@ pub fn tried(ids: &BTreeMap<&str, i64>) -> Vec<Tried> {
         ("/contracts", "tariff", id("tariff"), "tariff_id", none()),
         ("/payments", "contract", id("contract"), "contract_id", none()),
         words("/payments", "transaction_type", "charge", "transaction_type", "correction"),
-        words("/payments", "status", "success", "status", "failed"),
+        words("/payments", "status", "success", "status", "processing"),
         words("/payments", "status", "pending", "status", "processing"),
         words("/payments", "status", "refunded", "status", "cancelled"),
         words("/payments", "payment_method", "terminal", "payment_method", ""),
