@@ -10,7 +10,7 @@ use kernel::{
 
 /// Every code that a problem may have.
 pub fn codes() -> Vec<Code> {
-    let tables: [&[Code]; 11] = [
+    let tables: [&[Code]; 12] = [
         common::ALL,
         acl::refusal::ALL,
         billing::subscribers::refusal::ALL,
