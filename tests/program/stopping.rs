@@ -75,6 +75,26 @@ program! {
         assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
     }
 
+    async fn a_stream_of_events_ends_at_once(place) {
+        let server = place.serve_with_password(&[]).await;
+        let base = format!("http://{}", server.bind);
+        let admin = crate::harness::Client::new(&base, None);
+        let tokens = admin.post("/auth/login", json!({"username": "admin", "password": PASSWORD})).await.expect(200);
+        let admin = crate::harness::Client::new(&base, tokens["access"].as_str());
+        let mut stream = admin.request(reqwest::Method::GET, "/events").header("Accept", "text/event-stream").send().await.unwrap();
+        assert_eq!(stream.chunk().await.unwrap().unwrap(), "retry: 3000\n\n");
+        // what happens is told of without anybody's help
+        let customer = json!({"customer_id": admin.customer().await, "category": "sim", "subject": "x", "description": "x"});
+        admin.post("/tickets", customer).await.expect(201);
+        let heard = timeout(PATIENCE, stream.chunk()).await.expect("it is heard of").unwrap().unwrap();
+        assert!(heard.starts_with(b"id: 1\nevent: ticket.created\ndata: {"), "{heard:?}");
+        let begun = Instant::now();
+        server.program.signal("TERM");
+        while timeout(PATIENCE, stream.chunk()).await.expect("the stream ends").unwrap().is_some() {}
+        server.program.outcome().expect(0);
+        assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
+    }
+
     async fn a_request_that_never_ends_is_given_up_at_the_limit(place) {
         let server = place.serve_with_password(&[("SHUTDOWN_SECONDS", "1")]).await;
         let (_stream, _rest) = half_a_sign_in(&server).await;

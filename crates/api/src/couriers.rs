@@ -22,6 +22,8 @@ use crate::{settings::Settings, state::State, streams};
 
 /// How often each looks whether there is something to do.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long each waits after something went wrong with the database.
+const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// How often what is too old is removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// Rows removed in one transaction.
@@ -145,12 +147,13 @@ pub async fn run(state: Arc<State>) {
 /// Does something until the program is told to stop: at once again when there is more of it, else after a while.
 async fn again_and_again(state: &State, pause: Duration, what: &str, work: impl AsyncFn() -> Result<bool>) {
     while !state.is_stopping() {
-        let more = work().await.unwrap_or_else(|error| {
-            log::warn!("{what}: {error}");
-            false
-        });
-        if !more {
-            state.stopping_within(pause).await;
+        match work().await {
+            Ok(true) => {}
+            Ok(false) => state.stopping_within(pause).await,
+            Err(error) => {
+                log::warn!("{what}: {error}");
+                state.stopping_within(WAIT_AFTER_FAILURE).await;
+            }
         }
     }
 }

@@ -59,10 +59,11 @@ impl Queue {
              WHERE {column} = $1 AND status = 'pending' AND next_attempt_at <= $2 AND attempts >= $3"
         );
         Sql::owned(given_up).bind_all([part.clone()]).bind(now).bind(MOST_ATTEMPTS).execute(tx).await?;
+        // chosen once, before any row is touched: a statement of its own within the statement
         let text = format!(
-            "UPDATE {table} SET attempts = attempts + 1, next_attempt_at = $1{touch} WHERE id IN \
-             (SELECT id FROM {table} WHERE {column} = $2 AND status = 'pending' AND next_attempt_at <= $3 ORDER BY next_attempt_at, id LIMIT $4{skip}) \
-             RETURNING {columns}"
+            "WITH due AS MATERIALIZED (SELECT id FROM {table} WHERE {column} = $2 AND status = 'pending' AND next_attempt_at <= $3 \
+             ORDER BY next_attempt_at, id LIMIT $4{skip}) \
+             UPDATE {table} SET attempts = attempts + 1, next_attempt_at = $1{touch} WHERE id IN (SELECT id FROM due) RETURNING {columns}"
         );
         Sql::owned(text).bind(now + LEASE).bind_all([part]).bind(now).bind(limit).all(tx).await
     }
