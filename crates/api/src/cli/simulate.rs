@@ -20,13 +20,16 @@ use std::{
     time::Instant,
 };
 
+use billing::{
+    RunInput, RunState,
+    run::{self, Worker},
+};
 use chrono::{Days, Months, NaiveDate};
 use clap::{Args, value_parser};
 use kernel::{
     Context, Edit, Error, Expected, Origin, Policy, Result,
-    db::{ConnectOptions, DatabaseUrl, Db, Sql},
+    db::{ConnectOptions, DatabaseUrl, Db},
     error::common,
-    id::ContractId,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -51,7 +54,7 @@ use crate::settings::Settings;
 const FIRST_DAY: (i32, u32, u32) = (2024, 1, 1);
 /// Days in which the first subscribers come.
 const OPENING: u64 = 31;
-/// Steps, or contracts of the billing, in one transaction.
+/// Steps in one transaction.
 const AT_ONCE: usize = 50;
 /// Minutes into the day of the billing on most days, and on others.
 const USUAL_RUN: i64 = 120;
@@ -246,22 +249,17 @@ impl Simulation {
         Ok(())
     }
 
-    /// Charges what is due, as the nightly run does.
+    /// The nightly run.
     async fn bill(&mut self, today: NaiveDate, minute: i64) -> Result<()> {
-        const DUE: Sql =
-            Sql::new("SELECT id FROM contracts WHERE status IN ('active', 'suspended') AND next_billing_date <= $1 ORDER BY id");
         let context = self.context(today, minute);
-        let rows: Vec<(ContractId,)> = self.db.read(async |conn| DUE.clone().bind(today).all(conn).await).await?;
-        let granted = granted::<acl::perm::BillingRun>();
-        for part in rows.chunks(AT_ONCE) {
-            let work = async |tx: &mut kernel::db::Tx| {
-                for (id,) in part {
-                    let mut contract = contracts::load(tx, *id).await?;
-                    billing::settle(tx, &context, granted.actor(), &mut contract, billing::charge::Service::Unbroken).await?;
-                }
-                Ok(())
-            };
-            self.db.transaction(&context, work).await?;
+        let input = RunInput { date: None, dry_run: false };
+        let mut run = self.db.transaction(&context, async |tx| run::start(tx, &context, &run::system(), &input).await).await?;
+        let mut worker = Worker::new(run.id);
+        while run.state == RunState::Running {
+            run = worker.batch(&self.db, &context).await?;
+        }
+        if run.state != RunState::Finished || run.failed_count > 0 {
+            self.surprises.push(format!("{today}: billing run {}, {} contracts could not be charged", run.state, run.failed_count));
         }
         self.world.run(today, &self.market);
         Ok(())

@@ -194,9 +194,10 @@ impl Reckoning {
         Ok(())
     }
 
-    /// The nightly run.
+    /// The nightly run: on a line that is served a period begins; one that ended on a line that is not is charged all the same.
     pub fn run(&mut self, today: NaiveDate, market: &Market) {
-        if self.next_start().is_some_and(|day| day <= today) {
+        let ended = self.period.as_ref().filter(|period| period.end <= today);
+        if ended.is_some_and(|period| period.charged.is_none() || self.is_active()) {
             self.settle(today, market, false);
         }
     }
