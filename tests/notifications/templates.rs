@@ -68,7 +68,7 @@ scenario! {
             admin.put(&format!("/notification-templates/{none}"), json!({"text": "x"})).await.refused(404, "template_not_found");
             admin.delete(&format!("/notification-templates/{none}")).await.refused(404, "template_not_found");
         }
-        admin.get("/notification-templates/payment.received/pigeon/ru").await.refused(404, "template_not_found");
+        admin.get("/notification-templates/payment.received/pigeon/ru").await.refused(404, "no_such_path");
         app.user("supervisor").await.get(sms).await.refused(403, "permission_missing");
         assert_eq!(admin.get(sms).await.body["version"], Value::from(0));
     }

@@ -2,9 +2,9 @@
 
 use acl::perm;
 use actix_web::{delete, get, put};
-use kernel::{EventKind, Result};
+use kernel::{EventKind, Result, error::common};
 use notifications::{
-    Channel, Language, Template, TemplateInput, refusal,
+    Channel, Language, Template, TemplateInput,
     templates::{self, Key},
 };
 use serde::Serialize;
@@ -102,8 +102,8 @@ async fn reset_template(call: Call, granted: Guard<perm::NotificationsManage>, a
     Ok(answer.await?)
 }
 
-/// Errors: `template_not_found` for words that are none of ours.
+/// Errors: `no_such_path` for words that are none of ours.
 fn key(PathTriple([kind, channel, language]): &PathTriple) -> Result<Key> {
     let words = kind.parse().ok().zip(channel.parse().ok()).zip(language.parse().ok());
-    words.map(|((kind, channel), language)| (kind, channel, language)).ok_or_else(|| refusal::TEMPLATE_NOT_FOUND.into())
+    words.map(|((kind, channel), language)| (kind, channel, language)).ok_or_else(|| common::NO_SUCH_PATH.into())
 }

@@ -21,6 +21,9 @@ const CONNECTIONS: u32 = 8;
 /// Answers by which a server says that the recipient does not exist.
 const NOBODY_THERE: [u16; 3] = [550, 551, 553];
 
+/// Answers that concern every message: the server is about to go, or does not let us in.
+const TAKES_NOTHING: [u16; 5] = [421, 454, 530, 534, 535];
+
 /// Where e-mail is handed in, and in whose name.
 #[derive(Clone, Debug)]
 pub struct SmtpSettings {
@@ -97,28 +100,19 @@ impl Mailer {
 }
 
 fn outcome_of(error: &lettre::transport::smtp::Error) -> Outcome {
-    let status = error.status().map(u16::from);
-    match status {
-        // the server's words may repeat the address; its number says enough
-        Some(code) if NOBODY_THERE.contains(&code) => {
-            Outcome::Refused { status: Some(code.into()), error: Some(format!("the mail server answered {code}")), for_good: true }
+    let Some(code) = error.status().map(u16::from) else {
+        let mut deepest: &dyn std::error::Error = error;
+        while let Some(cause) = deepest.source() {
+            deepest = cause;
         }
-        Some(code)
-            if code == 421 || (430..=499).contains(&code) && code != 450 && code != 451 && code != 452 || code >= 530 && code < 550 =>
-        {
-            Outcome::Away { status: Some(code.into()), error: Some(format!("the mail server answered {code}")) }
-        }
-        Some(code) => {
-            Outcome::Refused { status: Some(code.into()), error: Some(format!("the mail server answered {code}")), for_good: false }
-        }
-        None => {
-            let mut deepest: &dyn std::error::Error = error;
-            while let Some(cause) = deepest.source() {
-                deepest = cause;
-            }
-            Outcome::Away { status: None, error: Some(brief(&deepest.to_string())) }
-        }
+        return Outcome::Away { status: None, error: Some(brief(&deepest.to_string())) };
+    };
+    // the server's words may repeat the address; its number says enough
+    let (status, error) = (Some(i64::from(code)), Some(format!("the mail server answered {code}")));
+    if TAKES_NOTHING.contains(&code) {
+        return Outcome::Away { status, error };
     }
+    Outcome::Refused { status, error, for_good: NOBODY_THERE.contains(&code) }
 }
 
 #[cfg(test)]
