@@ -58,7 +58,7 @@ impl Listener {
     }
 
     /// Reads until the stream ends.
-    async fn to_the_end(&mut self) {
+    async fn hear_out(&mut self) {
         while let Some(piece) = tokio::time::timeout(Duration::from_secs(20), self.response.chunk()).await.expect("it ends").unwrap() {
             self.text.push_str(std::str::from_utf8(&piece).unwrap());
         }
@@ -150,7 +150,7 @@ scenario! {
         admin.pay(contract, "2.00").await;
         let said = listener.text.len();
         poll(app).await;
-        listener.to_the_end().await;
+        listener.hear_out().await;
         assert_eq!(&listener.text[said..], "");
         Listener::open(&cashier, "/events", None).await.error_for_status().unwrap_err();
     }
@@ -178,7 +178,7 @@ scenario! {
         assert_eq!(app.state.db.statements() - before, 1);
         // told to stop, it ends
         app.state.stop();
-        listener.to_the_end().await;
+        listener.hear_out().await;
     }
 
     #[set(EVENTS_DAYS = "7")]
