@@ -28,10 +28,10 @@ ratio() { awk "BEGIN {printf \"%.2f\", $1 / $2}"; }
 # can pay for it. Everything in it is moved into the past together, so that nothing contradicts anything.
 prepare() { # name, customers
     export DATABASE_URL=$server/$1
-    on_server "DROP DATABASE IF EXISTS $1 WITH (FORCE)"
+    on_server "DROP DATABASE IF EXISTS $1 WITH (FORCE)" 2>/dev/null
     on_server "CREATE DATABASE $1 TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
     "$crm" migrate
-    "$crm" seed --customers "$2" 2>/dev/null
+    "$crm" seed --customers "$2" >/dev/null 2>&1
     sql <<SQL
 SET session_replication_role = replica;
 UPDATE contract_periods SET period_start = period_start - 124, period_end = period_end - 124, ended_on = ended_on - 124;

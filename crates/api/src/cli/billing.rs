@@ -2,10 +2,7 @@
 
 use std::process::ExitCode;
 
-use billing::{
-    BillingRun, RunInput, RunState,
-    run::{self},
-};
+use billing::{BillingRun, RunInput, RunState, run};
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 use kernel::{FieldErrors, Input, Origin, Paging, Result, locale::Locale, page::PagingParameters};

@@ -2,10 +2,7 @@
 
 use acl::perm;
 use actix_web::{get, post};
-use billing::{
-    BillingRun, FailureFilter, RunFailure, RunFilter, RunInput,
-    run::{self},
-};
+use billing::{BillingRun, FailureFilter, RunFailure, RunFilter, RunInput, run};
 use kernel::{id::BillingRunId, page::ListSpec};
 use utoipa_actix_web::service_config::ServiceConfig;
 
