@@ -116,7 +116,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<FileRow>> {
             Ok(record) => record,
             Err(error) => {
                 // more or fewer cells than the head has, and then the next row is read
-                let line = error.position().map_or(0, csv::Position::line);
+                let line = line(&text, error.position());
                 wrong.add_at(format!("/rows/{line}"), field::FORMAT);
                 if wrong.0.len() >= MOST_WRONG {
                     break;
@@ -128,7 +128,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<FileRow>> {
             wrong.add("rows", field::LENGTH).with("min", 0).with("max", MOST_ROWS);
             break;
         }
-        if let Some(row) = row(&record, columns, &mut wrong) {
+        if let Some(row) = row(&record, line(&text, record.position()), columns, &mut wrong) {
             if !seen.insert(row.reference.clone()) {
                 wrong.add_at(format!("/rows/{}/reference", row.line), field::DUPLICATE);
             }
@@ -167,8 +167,14 @@ fn columns(head: &StringRecord) -> Result<[usize; 3]> {
     wrong.into_result().map(|()| places)
 }
 
-fn row(record: &StringRecord, columns: [usize; 3], wrong: &mut FieldErrors) -> Option<FileRow> {
-    let line = record.position().map_or(0, csv::Position::line);
+/// The line that a row begins in; the reader stands before the empty ones.
+fn line(text: &str, position: Option<&csv::Position>) -> u64 {
+    let Some(position) = position else { return 0 };
+    let rest = usize::try_from(position.byte()).ok().and_then(|at| text.as_bytes().get(at..)).unwrap_or_default();
+    position.line() + rest.iter().take_while(|byte| **byte == b'\n').count() as u64
+}
+
+fn row(record: &StringRecord, line: u64, columns: [usize; 3], wrong: &mut FieldErrors) -> Option<FileRow> {
     let [reference, amount, currency] = columns.map(|place| record.get(place).unwrap_or_default());
     let known = wrong.0.len();
     let mut cell = |name: &str, code| {
