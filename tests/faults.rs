@@ -5,6 +5,7 @@
 mod crowd;
 mod cuts;
 mod kills;
+mod runs;
 
 use crowd::{Crowd, Effects};
 

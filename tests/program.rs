@@ -13,7 +13,7 @@ use std::{
     io::{Read, Write},
     net::TcpListener,
     os::unix::process::ExitStatusExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     thread,
@@ -92,8 +92,8 @@ impl Place {
 
     /// The command with these arguments, and these variables and no others.
     fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_telecom-crm-under-test"));
-        command.args(arguments).current_dir(self.folder.path()).env_clear().envs(self.variables()).envs(variables.iter().copied());
+        let mut command = Program::command(self.folder.path(), &self.variables(), arguments);
+        command.envs(variables.iter().copied());
         command
     }
 
@@ -127,7 +127,7 @@ impl Place {
     /// Starts a server on this address, where another has been.
     pub fn spawn_at(&self, bind: &str, variables: &[(&str, &str)]) -> Server {
         let variables = [&[("BIND", bind), ("WORKERS", "1")], variables].concat();
-        Server { program: Program::start(self.command(&[], &variables), ""), bind: bind.to_owned() }
+        Server::start(self.command(&[], &variables), bind)
     }
 
     /// The texts of a column, or of several put together.
@@ -167,7 +167,7 @@ impl Place {
 }
 
 /// An address that nobody listens on.
-fn free_address() -> String {
+pub fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
@@ -207,7 +207,7 @@ impl Said {
 }
 
 /// A child process that does not outlive its test.
-struct Program {
+pub struct Program {
     child: Child,
     out: Said,
     err: Said,
@@ -223,6 +223,13 @@ pub struct Outcome {
 }
 
 impl Program {
+    /// The command with these arguments, in this folder, and these variables and no others.
+    pub fn command(folder: &Path, variables: &BTreeMap<String, String>, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_telecom-crm-under-test"));
+        command.args(arguments).current_dir(folder).env_clear().envs(variables);
+        command
+    }
+
     fn start(mut command: Command, input: &str) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // whoever does not read it has ended already
@@ -270,6 +277,11 @@ pub struct Server {
 }
 
 impl Server {
+    /// Starts it by this command, which says where it listens.
+    pub fn start(command: Command, bind: &str) -> Self {
+        Self { program: Program::start(command, ""), bind: bind.to_owned() }
+    }
+
     pub fn base(&self) -> String {
         format!("http://{}", self.bind)
     }

@@ -143,20 +143,14 @@ impl App {
         self.clock.advance(by);
     }
 
-    /// Charges what is due today.
+    /// The billing run of today, worked off.
     pub async fn run_billing(&self) {
         let context = self.state.context(kernel::Origin { request_id: "run".into(), address: None });
-        let due = "SELECT id FROM contracts WHERE status IN ('active', 'suspended') AND next_billing_date <= $1 ORDER BY id";
-        let due = kernel::db::Sql::new(due).bind(context.today());
-        let due: Vec<(kernel::id::ContractId,)> = self.state.db.read(async |conn| due.clone().all(conn).await).await.unwrap();
-        let actor = acl::Granted::<acl::perm::BillingRun>::system("run").actor().clone();
-        for (id,) in due {
-            let settle = async |tx: &mut kernel::db::Tx| {
-                let mut contract = contracts::load(tx, id).await?;
-                billing::settle(tx, &context, &actor, &mut contract, billing::charge::Service::Unbroken).await
-            };
-            self.state.db.patient().transaction(&context, settle).await.unwrap();
-        }
+        let input = billing::RunInput { date: None, dry_run: false };
+        let start = async |tx: &mut kernel::db::Tx| billing::run::start(tx, &context, &billing::run::system(), &input).await;
+        let run = self.state.db.transaction(&context, start).await.unwrap();
+        let run = api::runs::to_its_end(&self.state, run.id, &mut |_| {}).await.unwrap();
+        assert_eq!((run.state, run.failed_count), (billing::RunState::Finished, 0));
     }
 
     /// What `telecom-crm verify` would say; nothing when all is well.
