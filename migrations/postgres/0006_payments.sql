@@ -80,7 +80,7 @@ CREATE TABLE contract_periods (
     UNIQUE (contract_id, period_start)
 );
 CREATE INDEX contract_periods_end ON contract_periods (contract_id, period_end);
-CREATE INDEX contract_periods_tariff_version ON contract_periods (tariff_version_id, charged_at);
+CREATE INDEX contract_periods_tariff_version ON contract_periods (tariff_version_id, charged_at, fee, credited);
 
 -- which charge a correction gives back because a change cut its period
 CREATE TABLE charge_credits (

@@ -43,7 +43,7 @@ scenario! {
             let before = if admin.contract(*contract).await["activation_date"] == "2026-01-31" { 0 } else { 1 };
             let mut made = ledger(&admin, *contract).await;
             // a prepaid contract had its first charge when it began, before anybody looked
-            made.retain(|row| !(row.contains(" 2026-01-31 ") && !as_ledger(foreseen).contains(row)));
+            made.retain(|row| !row.contains(" 2026-01-31 ") || as_ledger(foreseen).contains(row));
             assert!(made.len() >= 10 + before, "{made:?}");
             assert_eq!(made[..], as_ledger(foreseen)[..made.len()], "{contract}");
             let charges = foreseen["charges"].as_array().unwrap().iter().filter(|charge| charge["amount"] != "0.00");

@@ -110,7 +110,8 @@ scenario! {
             .map(|_| {
                 let bind = free_address();
                 let mut command = command(app, &[]);
-                command.env("BIND", &bind).env("BILLING_TIME", "00:00").stdout(Stdio::null());
+                // they live later than the test, and would forget its events
+                command.env("BIND", &bind).env("BILLING_TIME", "00:00").env("EVENTS_DAYS", "3650").stdout(Stdio::null());
                 Server { program: Program::start(command, ""), bind }
             })
             .collect();

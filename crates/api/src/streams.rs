@@ -168,7 +168,8 @@ impl Reader {
                 self.said_at = now;
                 return Some(piece.into());
             }
-            if now - self.said_at >= BEAT_EVERY {
+            // whoever is behind first learns how far it has come
+            if !self.behind && now - self.said_at >= BEAT_EVERY {
                 self.said_at = now;
                 // with the last event that it need not ask for again, though it never saw it
                 return Some(format!(": still here\nid: {}\n\n", self.known).into());

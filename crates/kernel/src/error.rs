@@ -178,7 +178,7 @@ pub mod field {
         /// A user who may not work on tickets.
         ASSIGNEE_CANNOT_WORK = "assignee_cannot_work";
         /// A file that is no text in UTF-8.
-        ENCODING = "not_utf8";
+        ENCODING = "wrong_encoding";
         /// A file with nothing in it.
         FILE_EMPTY = "file_empty";
         /// A file of a type that is not taken.
