@@ -101,7 +101,14 @@ scenario! {
         let mut found = wrong(QUERY, rows.as_bytes(), 422).await;
         found.sort();
         assert_eq!(found, expected);
-        for (file, code) in [(b"".as_slice(), "file_empty"), (b"\xef\xbb\xbf \n", "file_empty"), (b"reference;amount;currency\n1;1;\xd0\n", "wrong_encoding"), (b"reference,amount,currency\n1,1,R\0B\n", "not_utf8"), (b"PK\x03\x04\xff", "not_utf8")] {
+        let unreadable = [
+            (b"".as_slice(), "file_empty"),
+            (b"\xef\xbb\xbf \n", "file_empty"),
+            (b"reference;amount;currency\n1;1;\xd0\n", "wrong_encoding"),
+            (b"reference,amount,currency\n1,1,R\0B\n", "wrong_encoding"),
+            (b"PK\x03\x04\xff", "wrong_encoding"),
+        ];
+        for (file, code) in unreadable {
             assert_eq!(wrong(QUERY, file, 422).await, [format!("/file {code}")]);
         }
         for (query, expected) in [
