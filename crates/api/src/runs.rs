@@ -29,7 +29,7 @@ const MOST_FAILURES: u32 = 6;
 /// Runs that wait here; more than these are taken up later.
 const MOST_WAITING: usize = 100;
 /// Batches at work at once on PostgreSQL: while the database writes one, the next is worked out.
-const WORKERS: usize = 2;
+const WORKERS: u32 = 2;
 
 /// Runs that this instance is to work on, and whether it is to stop.
 #[derive(Default)]
@@ -141,7 +141,9 @@ pub async fn to_its_end(state: &State, id: BillingRunId, said: &mut dyn FnMut(&B
         Engine::Postgres => WORKERS,
     };
     let said = Mutex::new(said);
-    let outcomes = join_all((0..workers).map(|_| alone(state, id, &said))).await;
+    // other instances begin elsewhere, so that they wait for each other as little as can be
+    let first: u32 = rand::random_range(0..1000);
+    let outcomes = join_all((first..first + workers).map(|number| alone(state, Worker::new(id, number), &said))).await;
     let run = outcomes.into_iter().collect::<Result<Vec<_>>>()?.into_iter().max_by_key(|run| run.version);
     let run = run.ok_or_else(|| Error::internal("nobody worked on the run"))?;
     if run.state == RunState::Running {
@@ -151,9 +153,9 @@ pub async fn to_its_end(state: &State, id: BillingRunId, said: &mut dyn FnMut(&B
     Ok(run)
 }
 
-async fn alone(state: &State, id: BillingRunId, said: &Mutex<&mut dyn FnMut(&BillingRun)>) -> Result<BillingRun> {
+async fn alone(state: &State, mut worker: Worker, said: &Mutex<&mut dyn FnMut(&BillingRun)>) -> Result<BillingRun> {
+    let id = worker.run();
     let db = state.db.patient();
-    let mut worker = Worker::new(id);
     let mut failures = 0;
     loop {
         let context = context(state, id);

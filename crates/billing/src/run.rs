@@ -2,7 +2,8 @@
 //!
 //! A batch takes contracts that nobody else holds, charges them, and adds what it came to to the run, all or nothing: so a run may be
 //! stopped at any moment and gone on with, and any number of instances may work on it at once. Who finds nothing more goes
-//! through what is due once again, waiting for those that others hold, and then ends the run. Whoever is at work on a run moves
+//! through what is due once again, waiting for those that others hold, and then ends the run. It looks once in a transaction:
+//! a look keeps locks on contracts that turned out to be charged meanwhile, and who waits may hold none. Whoever is at work on a run moves
 //! its lease on with each batch; a run whose lease is over is taken up by whichever instance comes first.
 
 use std::sync::{Mutex, PoisonError};
@@ -153,14 +154,20 @@ async fn end(
 /// One who works on a run, batch by batch. Several may at once, in one instance or in many.
 pub struct Worker {
     run: BillingRunId,
+    number: u32,
     place: Place,
     is_last_round: bool,
 }
 
 impl Worker {
-    /// At the beginning of what is due.
-    pub fn new(run: BillingRunId) -> Self {
-        Self { run, place: Place::before(Queue::Active), is_last_round: false }
+    /// At the beginning of what is due; of the workers of an instance, each with a number of its own.
+    pub fn new(run: BillingRunId, number: u32) -> Self {
+        Self { run, number, place: Place::before(Queue::Active), is_last_round: false }
+    }
+
+    /// The run.
+    pub fn run(&self) -> BillingRunId {
+        self.run
     }
 
     /// Does a batch. Answers the run as it then stands: no longer running when there is nothing more to do.
@@ -172,7 +179,7 @@ impl Worker {
         let before = (self.place, self.is_last_round);
         let outcome = db
             .transaction(context, async |tx| {
-                let mut part = Part { place: before.0, is_last_round: before.1, context, taken: &taken };
+                let mut part = Part { number: self.number, place: before.0, is_last_round: before.1, context, taken: &taken };
                 let run = part.work(tx, self.run).await?;
                 Ok((run, part.place, part.is_last_round))
             })
@@ -228,6 +235,7 @@ impl Worker {
 
 /// One transaction of a worker.
 struct Part<'a> {
+    number: u32,
     place: Place,
     is_last_round: bool,
     context: &'a Context,
@@ -236,7 +244,7 @@ struct Part<'a> {
 
 impl Part<'_> {
     async fn work(&mut self, tx: &mut Tx, id: BillingRunId) -> Result<BillingRun> {
-        store::be_patient(tx).await?;
+        store::prepare_batch(tx, self.number).await?;
         let mut run = store::get(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
         if run.dry_run {
             // its place is for all who work on it, one after the other
@@ -250,13 +258,21 @@ impl Part<'_> {
             // by itself, so that it stands whatever comes of the first batch
             return store::set_due(tx, &run).await?.map_or_else(|| Ok(run), Ok);
         }
-        let found = self.take(tx, &run).await?;
-        let Some((last, date)) = found.last().copied() else {
-            let ended = end(tx, self.context, id, RunState::Finished, None).await?;
-            return match ended {
-                Some(run) => Ok(run),
-                None => store::get(tx, id).await?.ok_or_else(|| refusal::NOT_FOUND.into()),
-            };
+        let (found, (last, date)) = loop {
+            let found = self.take(tx, &run).await?;
+            if let Some(last) = found.last().copied() {
+                break (found, last);
+            }
+            if !self.goes_on(&run) {
+                let ended = end(tx, self.context, id, RunState::Finished, None).await?;
+                return match ended {
+                    Some(run) => Ok(run),
+                    None => store::get(tx, id).await?.ok_or_else(|| refusal::NOT_FOUND.into()),
+                };
+            }
+            if !run.dry_run {
+                return Ok(run);
+            }
         };
         self.place = Place { date, id: last, ..self.place };
         let ids: Vec<ContractId> = found.iter().map(|(id, _)| *id).collect();
@@ -269,21 +285,23 @@ impl Part<'_> {
         store::add(tx, id, outcome.figures, self.place, self.context.now + lease()).await
     }
 
-    /// The next contracts that are due, by one queue after the other; of a real run in a second round those too that others held.
-    async fn take(&mut self, tx: &mut Tx, run: &BillingRun) -> Result<Vec<(ContractId, NaiveDate)>> {
-        loop {
-            let taking = match (run.dry_run, self.is_last_round) {
-                (true, _) => Taking::Unlocked,
-                (false, false) => Taking::Free,
-                (false, true) => Taking::All,
-            };
-            let found = store::due(tx, run, self.place, taking, batch_size(tx.engine())).await?;
-            match (found.is_empty(), self.place.queue) {
-                (false, _) => return Ok(found),
-                (true, Queue::Active) => self.place = Place::before(Queue::Held),
-                (true, Queue::Held) if run.dry_run || self.is_last_round => return Ok(found),
-                (true, Queue::Held) => (self.place, self.is_last_round) = (Place::before(Queue::Active), true),
-            }
-        }
+    /// The next contracts that are due in this queue; in the last round those too that others held.
+    async fn take(&self, tx: &mut Tx, run: &BillingRun) -> Result<Vec<(ContractId, NaiveDate)>> {
+        let taking = match (run.dry_run, self.is_last_round) {
+            (true, _) => Taking::Unlocked,
+            (false, false) => Taking::Free,
+            (false, true) => Taking::All,
+        };
+        store::due(tx, run, self.place, taking, batch_size(tx.engine())).await
+    }
+
+    /// Where nothing was found, goes on to the next queue, or to the last round; answers whether there is more to look through.
+    fn goes_on(&mut self, run: &BillingRun) -> bool {
+        (self.place, self.is_last_round) = match (self.place.queue, self.is_last_round) {
+            (Queue::Active, is_last) => (Place::before(Queue::Held), is_last),
+            (Queue::Held, false) if !run.dry_run => (Place::before(Queue::Active), true),
+            (Queue::Held, _) => return false,
+        };
+        true
     }
 }

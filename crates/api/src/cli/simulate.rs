@@ -254,7 +254,7 @@ impl Simulation {
         let context = self.context(today, minute);
         let input = RunInput { date: None, dry_run: false };
         let mut run = self.db.transaction(&context, async |tx| run::start(tx, &context, &run::system(), &input).await).await?;
-        let mut worker = Worker::new(run.id);
+        let mut worker = Worker::new(run.id, 0);
         while run.state == RunState::Running {
             run = worker.batch(&self.db, &context).await?;
         }

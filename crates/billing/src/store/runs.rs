@@ -236,11 +236,25 @@ pub async fn place(tx: &mut Tx, id: BillingRunId) -> Result<Place> {
     Sql::new("SELECT place_queue, place_date, place_id FROM billing_runs WHERE id = $1").bind(id).one(tx).await
 }
 
-/// Lets a batch wait for others longer than a request may: it is not to be given up because somebody else is slow.
-pub async fn be_patient(tx: &mut Tx) -> Result<()> {
+/// Batches that a database has at work at once, whoever does them; more than these only keep each other from the processors.
+const AT_ONCE: u32 = 4;
+/// The first of the advisory locks that stand for them; those of PostgreSQL have no names.
+const FIRST_LOCK: i64 = 0x6269_6c6c_696e_6700;
+
+/// Readies a transaction for a batch of the worker with this number, as soon as fewer than [`AT_ONCE`] others are at work.
+///
+/// It waits for others longer than a request may: it is not to be given up because somebody else is slow. And its statements are
+/// planned once, for any number of rows: by the rows of the moment, the first few in each connection would be planned to read whole
+/// tables.
+pub async fn prepare_batch(tx: &mut Tx, worker: u32) -> Result<()> {
     match tx.engine() {
         Engine::Sqlite => Ok(()),
-        Engine::Postgres => Sql::new("SET LOCAL lock_timeout = '30s'").execute(tx).await.map(drop),
+        Engine::Postgres => {
+            let settings = "SELECT set_config('lock_timeout', '30s', TRUE) || set_config('plan_cache_mode', 'force_generic_plan', TRUE)";
+            Sql::new(settings).execute(tx).await?;
+            let lock = FIRST_LOCK + i64::from(worker % AT_ONCE);
+            Sql::new("SELECT pg_advisory_xact_lock($1)").bind(lock).execute(tx).await.map(drop)
+        }
     }
 }
 
