@@ -61,6 +61,8 @@ CREATE TABLE gateway_refunds (
     finished_at       TIMESTAMPTZ,
     attempts          BIGINT      NOT NULL DEFAULT 0,
     next_try_at       TIMESTAMPTZ,
+    -- when nobody has said by then what became of it, somebody has to find out
+    asked_until       TIMESTAMPTZ NOT NULL,
     version           BIGINT      NOT NULL DEFAULT 1,
     CHECK ((status = 'done') = (refund_id IS NOT NULL))
 );

@@ -61,6 +61,8 @@ CREATE TABLE gateway_refunds (
     finished_at       TEXT,
     attempts          INTEGER NOT NULL DEFAULT 0,
     next_try_at       TEXT,
+    -- when nobody has said by then what became of it, somebody has to find out
+    asked_until       TEXT        NOT NULL,
     version           INTEGER NOT NULL DEFAULT 1,
     CHECK ((status = 'done') = (refund_id IS NOT NULL))
 ) STRICT;

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{balance, link, now, standing, succeeded, tell};
+use super::{balance, link, now, paid, standing, succeeded, tell};
 use crate::{
     harness::{App, Client},
     scenario,
@@ -56,6 +56,29 @@ scenario! {
         assert_eq!(tell(app, "late", succeeded(&payments[6], "10.09")).await, "quarantined");
         assert_eq!(tell(app, "done", succeeded(&payments[3], "10.03")).await, "applied");
         assert_eq!((balance(&admin, contract).await.as_str(), asked_about(app).await), ("20.03", 0));
+        assert_eq!(app.violations().await, Vec::<String>::new());
+    }
+
+    async fn what_waits_for_a_gateway_that_is_in_use_no_more_comes_to_an_end(app) {
+        let admin = app.admin().await;
+        let contract = admin.draft("1.00").await;
+        let waiting = link(&admin, contract, "10.02").await;
+        let came = paid(app, &admin, contract, "100.00").await;
+        admin.post(&format!("/payments/{}/refund", came["id"]), json!({"amount": "10.14", "reason": "не туда"})).await.expect(202);
+        app.beside(&[("GATEWAYS", "")], async |other| {
+            for hours in [1, 22] {
+                app.advance(TimeDelta::hours(hours));
+                while api::gateways::poll(&other.state).await {}
+            }
+            let admin = app.admin().await;
+            assert_eq!((standing(&admin, &waiting).await.0.as_str(), admin.get("/payments/gateway-refunds").await.expect(200)["results"][0]["status"].as_str()), ("pending", Some("requested")));
+            app.advance(TimeDelta::hours(25));
+            while api::gateways::poll(&other.state).await {}
+        }).await;
+        let admin = app.admin().await;
+        assert_eq!(standing(&admin, &waiting).await, ("failed".to_owned(), Value::Null));
+        assert_eq!(admin.get("/payments/gateway-refunds").await.expect(200)["results"][0]["status"], "unanswered");
+        assert_eq!((balance(&admin, contract).await.as_str(), asked_about(app).await), ("100.00", 0));
         assert_eq!(app.violations().await, Vec::<String>::new());
     }
 

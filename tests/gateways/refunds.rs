@@ -102,6 +102,64 @@ scenario! {
         assert_eq!(app.violations().await, Vec::<String>::new());
     }
 
+    async fn a_refund_that_is_never_answered_waits_for_somebody_after_a_day(app) {
+        let admin = app.admin().await;
+        let contract = admin.draft("1.00").await;
+        let payment = paid(app, &admin, contract, "100.00").await;
+        for _ in 0..4 {
+            refund(&admin, &payment, "10.14").await.expect(202);
+        }
+        let ids: Vec<Value> = refunds(&admin, &payment).await.iter().map(|one| one["id"].clone()).collect();
+        let resolve = async |client: &Client, which: usize, body: Value| client.post(&format!("/payments/gateway-refunds/{}/resolve", ids[which]), body).await;
+        let accept = json!({"decision": "accept", "reason": "банк подтвердил"});
+        // nobody decides while the gateway is asked
+        resolve(&admin, 0, accept.clone()).await.refused(409, "gateway_refund_not_unanswered");
+        app.advance(TimeDelta::hours(24) - TimeDelta::minutes(16));
+        api::gateways::poll(&app.state).await;
+        let admin = later(app).await;
+        assert!(refunds(&admin, &payment).await.iter().all(|one| one["status"] == "requested" && one["attempts"] == 3));
+        let admin = later(app).await;
+        let asked = refunds(&admin, &payment).await;
+        assert!(asked.iter().all(|one| one["status"] == "unanswered" && one["attempts"] == 4 && one["finished_at"].is_null()), "{asked:?}");
+        let admin = later(app).await;
+        assert_eq!(refunds(&admin, &payment).await, asked);
+        assert_eq!(admin.get("/payments/gateway-refunds?status=unanswered").await.expect(200)["count"], 4);
+        // what they take is kept for them, for it may have gone
+        let kept = async |client: &Client| (balance(client, contract).await, now(client, &payment).await["refund_requested"].clone());
+        assert_eq!(kept(&admin).await, ("100.00".to_owned(), json!("40.56")));
+        refund(&admin, &payment, "59.45").await.refused(409, "refund_too_large");
+        let clerk = app.user("supervisor").await;
+        resolve(&clerk, 0, json!({"decision": "dismiss", "reason": "x"})).await.refused(422, "invalid");
+        admin.post("/payments/gateway-refunds/999999/resolve", accept.clone()).await.refused(404, "gateway_refund_not_found");
+        let employee = app.user("employee").await;
+        resolve(&employee, 0, accept.clone()).await.refused(403, "forbidden");
+        assert_eq!(kept(&admin).await, ("100.00".to_owned(), json!("40.56")));
+        // the money went back
+        let done = resolve(&clerk, 0, json!({"decision": "accept", "reason": "банк подтвердил", "gateway_refund_id": "bank-1"})).await.expect(200);
+        assert_eq!((&done["status"], &done["gateway_refund_id"]), (&json!("done"), &json!("bank-1")));
+        assert_eq!(kept(&admin).await, ("89.86".to_owned(), json!("30.42")));
+        // it did not
+        let failed = resolve(&clerk, 1, json!({"decision": "fail", "reason": "карта закрыта"})).await.expect(200);
+        assert_eq!((&failed["status"], &failed["failure_reason"], &failed["refund_id"]), (&json!("failed"), &json!("карта закрыта"), &Value::Null));
+        assert_eq!(kept(&admin).await, ("89.86".to_owned(), json!("20.28")));
+        // the gateway is asked again, for another day
+        let again = resolve(&clerk, 2, json!({"decision": "ask_again", "reason": "шлюз починили"})).await.expect(200);
+        assert_eq!(again["status"], "requested");
+        let admin = later(app).await;
+        assert_eq!((&refunds(&admin, &payment).await[2]["status"], &refunds(&admin, &payment).await[2]["attempts"]), (&json!("requested"), &json!(5)));
+        // an event counts whenever it comes, and once
+        let told = |which: usize, id: &str| json!({"type": "payment.refunded", "reference": payment["id"].to_string(), "amount": "10.14", "currency": "RUB", "refund_id": id, "refund_reference": ids[which].to_string()});
+        assert_eq!(tell(app, "u-1", told(3, "bank-4")).await, "applied");
+        assert_eq!(tell(app, "u-2", told(3, "bank-4")).await, "no_change");
+        assert_eq!(tell(app, "u-3", told(0, "bank-1")).await, "no_change");
+        assert_eq!(kept(&admin).await, ("79.72".to_owned(), json!("10.14")));
+        for which in [0, 1, 3] {
+            resolve(&admin, which, accept.clone()).await.refused(409, "gateway_refund_not_unanswered");
+        }
+        assert_eq!(kept(&admin).await, ("79.72".to_owned(), json!("10.14")));
+        assert_eq!(app.violations().await, Vec::<String>::new());
+    }
+
     async fn a_repeat_with_the_same_key_asks_for_the_same_refund(app) {
         let admin = app.admin().await;
         let contract = admin.draft("1.00").await;

@@ -36,6 +36,8 @@ const AT_ONCE: usize = 8;
 const MOST_BATCHES: usize = 20;
 /// From one look at what is due to the next.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// Why a gateway that the settings no longer name gives no answer.
+const NOT_IN_USE: &str = "it is not in use any more";
 /// When to come back to a gateway that is away, in seconds.
 const COME_BACK: u64 = 30;
 
@@ -165,29 +167,48 @@ async fn ask_for_refund(
     let reading = Granted::<perm::PaymentsRead>::system(ACTOR);
     let refund = state.db.read(async |conn| payments::gateways::get_refund(conn, &reading, id).await).await?;
     let Some(order) = state.db.read(async |conn| cases::refund_order(conn, context, id).await).await? else { return Ok(refund) };
-    let gateway = state.gateways.get(&refund.gateway)?;
-    let answer = match gateway.refund(&order).await {
-        Ok(Refunding::Pending) => return Ok(refund),
-        Ok(Refunding::Done(gateway_refund_id)) => Ok(gateway_refund_id),
-        Err(Trouble::Refused(reason)) => Err(reason),
+    let answer = match state.gateways.get(&refund.gateway) {
+        Ok(gateway) => gateway.refund(&order).await,
+        Err(_) => Err(Trouble::Away(NOT_IN_USE.to_owned())),
+    };
+    let answer = match answer {
+        Ok(Refunding::Pending) => None,
+        Ok(Refunding::Done(gateway_refund_id)) => Some(Ok(gateway_refund_id)),
+        Err(Trouble::Refused(reason)) => Some(Err(reason)),
         Err(Trouble::Away(why)) => {
-            log::warn!(request_id = &*context.origin.request_id; "gateway {} does not say what became of refund {id}: {why}", gateway.name());
-            return Ok(refund);
+            log::warn!(request_id = &*context.origin.request_id; "gateway {} does not say what became of refund {id}: {why}", refund.gateway);
+            None
         }
     };
-    let answer = answer.as_deref().map_err(String::as_str);
-    state.db.transaction(context, async |tx| cases::refund_answered(tx, context, granted, id, answer).await).await
+    // a moment later than when it was asked, which counts where the gateway took its time
+    let context = &state.context(context.origin.clone());
+    if answer.is_none() && context.now < refund.asked_until {
+        return Ok(refund);
+    }
+    let told = state.db.transaction(context, async |tx| match &answer {
+        None => cases::refund_not_answered(tx, context, granted, id).await,
+        Some(answer) => cases::refund_answered(tx, context, granted, id, answer.as_deref().map_err(String::as_str)).await,
+    });
+    told.await
 }
 
 /// Asks every gateway about what is due: payments that are not over, and refunds. Answers whether there may be more.
 ///
-/// Gateways are asked side by side, so that one which hangs holds up nobody but itself; instances share the work.
+/// Gateways are asked side by side, so that one which hangs holds up nobody but itself; instances share the work. What waits for a
+/// gateway that is no longer in use comes to its end as if that one were away.
 pub async fn poll(state: &State) -> bool {
-    let names = state.gateways.names();
-    join_all(names.into_iter().map(|name| poll_one(state, name))).await.into_iter().any(|more| more)
+    let context = state.context(Origin { request_id: "gateways".into(), address: None });
+    let names = match state.db.read(async |conn| payments::gateways::waited_for(conn, context.now).await).await {
+        Ok(names) => names,
+        Err(error) => {
+            log::warn!("gateways are asked later: {error}");
+            return false;
+        }
+    };
+    join_all(names.iter().map(|name| poll_one(state, name))).await.into_iter().any(|more| more)
 }
 
-async fn poll_one(state: &State, name: &'static str) -> bool {
+async fn poll_one(state: &State, name: &str) -> bool {
     let context = state.context(Origin { request_id: "gateways".into(), address: None });
     let (context, terms) = (&context, &state.settings.gateways.terms);
     let claimed = state.db.transaction(context, async |tx| {
@@ -228,12 +249,15 @@ async fn poll_one(state: &State, name: &'static str) -> bool {
 
 async fn ask_about(state: &State, context: &Context, id: PaymentId) -> Result<()> {
     let (payment, order) = state.db.read(async |conn| cases::order(conn, context, id).await).await?;
-    let gateway = state.gateways.get(payment.gateway.as_deref().unwrap_or_default())?;
+    let name = payment.gateway.as_deref().unwrap_or_default();
     let is_open = matches!(payment.status, PaymentStatus::Pending | PaymentStatus::Processing);
-    // of what is over there is nothing to ask; that it is over gets noted
-    let answer = if is_open { gateway.ask(&order).await } else { Err(Trouble::Away(String::new())) };
+    let answer = match state.gateways.get(name) {
+        Ok(gateway) if is_open => gateway.ask(&order).await,
+        Ok(_) => Err(Trouble::Away("there is nothing to ask of what is over; that it is over gets noted".to_owned())),
+        Err(_) => Err(Trouble::Away(NOT_IN_USE.to_owned())),
+    };
     if let (Err(trouble), true) = (&answer, is_open) {
-        log::warn!("gateway {} does not say what became of payment {id}: {trouble:?}", gateway.name());
+        log::warn!("gateway {name} does not say what became of payment {id}: {trouble:?}");
     }
     let (granted, terms, standing) = (taking(), &state.settings.gateways.terms, answer.ok());
     // a moment later than when it was claimed, which counts where the gateway took its time

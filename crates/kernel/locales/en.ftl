@@ -163,6 +163,7 @@ gateway_refused = The gateway will not take payment { $payment }, which has fail
 gateway_refund_refused = The gateway will not make refund { $refund }, and nothing was given back: { $reason }. Give the money back in another way, or ask again later.
 gateway_refund_not_found = There is no such refund through a gateway. Check the id, or find it in GET /api/v1/payments/gateway-refunds.
 payment_quarantined = Something is wrong with what the gateway says of the payment ({ $reason }), so it waits for a decision. Look at GET /api/v1/payments/gateway-events, and decide by POST …/resolve.
+gateway_refund_not_unanswered = The refund does not wait for a decision: its gateway said what became of it, or is still being asked. Read it again.
 payment_not_quarantined = The payment does not wait for a decision. Read it again: somebody may have decided already.
 event_not_signed = The event is not signed as it should be. Sign webhook-id, webhook-timestamp and the body as it is sent with the present key, and check your clock.
 terminal_off = Payments by terminals are switched off. Set TERMINAL_KEY to switch them on.

@@ -16,7 +16,7 @@ use crate::{
 pub use crate::store::{
     gateway::{
         EVENT_LIST, QUARANTINED_LIST, claim_due, event, insert, insert_event, is_of, return_url, set_link, set_next_poll, set_outcome,
-        set_processing, set_quarantine,
+        set_processing, set_quarantine, waited_for,
     },
     gateway_refunds::{self, LIST as REFUND_LIST},
 };

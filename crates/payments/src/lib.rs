@@ -22,14 +22,14 @@ pub use input::{
     AddBalanceInput, CorrectionInput, DeductBalanceInput, FailInput, IncomingMethod, OnContractFilter, PaymentFilter, PaymentInput,
     PendingFilter, RefundInput,
     gateway::{
-        DecisionInput, GatewayEventFilter, GatewayEventInput, GatewayMethod, GatewayRefundFilter, LinkInput, QuarantinedFilter,
+        DecisionInput, GatewayEventFilter, GatewayEventInput, GatewayMethod, GatewayRefundFilter, LinkInput, QuarantinedFilter, RefundDecisionInput,
         ReconciliationFilter, ReconciliationQuery, ReconciliationRowFilter,
     },
 };
 pub use model::{
     Decider, Payment, PaymentAction, PaymentMethod, PaymentStatus, TransactionType,
     gateway::{
-        Decision, EventOutcome, GatewayEvent, GatewayEventType, GatewayRefund, GatewayRefundStatus, Quarantine, Reconciliation,
+        Decision, EventOutcome, GatewayEvent, GatewayEventType, GatewayRefund, GatewayRefundStatus, Quarantine, Reconciliation, RefundDecision,
         ReconciliationRow, Said, Terms, Verdict,
     },
     refusal,

@@ -38,6 +38,8 @@ pub mod refusal {
         GATEWAY_REFUND_REFUSED = Conflict "gateway_refund_refused";
         /// No such refund through a gateway.
         GATEWAY_REFUND_NOT_FOUND = NotFound "gateway_refund_not_found";
+        /// The gateway said what became of the refund, or is still being asked.
+        GATEWAY_REFUND_NOT_UNANSWERED = Conflict "gateway_refund_not_unanswered";
         /// Something is wrong with the payment, and somebody has to decide first.
         QUARANTINED = Conflict "payment_quarantined";
         /// Nothing waits for a decision.

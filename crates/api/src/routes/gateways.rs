@@ -10,7 +10,7 @@ use kernel::{
     page::ListSpec,
 };
 use payments::{
-    DecisionInput, GatewayEvent, GatewayEventFilter, GatewayRefund, GatewayRefundFilter, LinkInput, Payment, QuarantinedFilter,
+    DecisionInput, GatewayEvent, GatewayEventFilter, GatewayRefund, GatewayRefundFilter, LinkInput, Payment, QuarantinedFilter, RefundDecisionInput,
     gateways::{EVENT_LIST, QUARANTINED_LIST, REFUND_LIST},
 };
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ use crate::{
 pub fn configure(config: &mut ServiceConfig) {
     // before the path with an id, which they fit too
     config.service(create_payment_link).service(get_gateways).service(list_gateway_events).service(list_quarantined_payments);
-    config.service(list_gateway_refunds).service(get_gateway_refund).service(resolve_payment);
+    config.service(list_gateway_refunds).service(get_gateway_refund).service(resolve_gateway_refund).service(resolve_payment);
 }
 
 impl ListQuery for GatewayEventFilter {
@@ -132,7 +132,7 @@ async fn list_quarantined_payments(call: Call, granted: Guard<perm::PaymentsRead
     Ok(call.page(page)?)
 }
 
-/// A page of refunds through gateways: requested, done and failed ones.
+/// A page of refunds through gateways: requested, unanswered, done and failed ones.
 #[utoipa::path(
     tag = "payments",
     params(Listing<GatewayRefundFilter>),
@@ -156,6 +156,35 @@ async fn list_gateway_refunds(call: Call, granted: Guard<perm::PaymentsRead>, qu
 async fn get_gateway_refund(call: Call, granted: Guard<perm::PaymentsRead>, id: PathPart<GatewayRefundId>) -> Reply {
     let refund = call.read(async |conn| payments::gateways::get_refund(conn, &granted, id.0).await).await?;
     Ok(Answer::resource(&refund, refund.version)?)
+}
+
+/// Decides about a refund that its gateway never answered (`unanswered`).
+///
+/// `accept`: the money went back, and leaves the ledger. `fail`: it did not, and will not. `ask_again`: the gateway is asked again, for as long as
+/// the first time.
+#[utoipa::path(
+    tag = "payments",
+    params(("id" = GatewayRefundId, Path, description = "The refund's id.")),
+    request_body = RefundDecisionInput,
+    responses(
+        (status = 200, description = "The refund.", body = GatewayRefund),
+        (status = 409, description = "`gateway_refund_not_unanswered`: the gateway said what became of it, or is still being asked.")
+    ),
+    security(("bearer" = ["payments:reconcile"]))
+)]
+#[post("/payments/gateway-refunds/{id}/resolve")]
+async fn resolve_gateway_refund(
+    call: Call,
+    granted: Guard<perm::PaymentsReconcile>,
+    id: PathPart<GatewayRefundId>,
+    input: Body<RefundDecisionInput>,
+) -> Reply {
+    let terms = &call.state.settings.gateways.terms;
+    let answer = call.write(async |tx| {
+        let refund = cases::resolve_refund(tx, &call.context, &granted, id.0, &input, terms).await?;
+        Answer::resource(&refund, refund.version)
+    });
+    Ok(answer.await?)
 }
 
 /// Decides about a payment that waits for it (`quarantine`).

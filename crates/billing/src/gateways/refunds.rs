@@ -9,7 +9,8 @@ use kernel::{
     id::{GatewayRefundId, PaymentId},
 };
 use payments::{
-    EventOutcome, GatewayEventInput, GatewayEventType, GatewayRefund, GatewayRefundStatus, Payment, PaymentStatus, RefundInput, Terms,
+    EventOutcome, GatewayEventInput, GatewayEventType, GatewayRefund, GatewayRefundStatus, Payment, PaymentStatus, RefundDecision,
+    RefundDecisionInput, RefundInput, Terms,
     gateway::RefundOrder,
     gateways::{self, gateway_refunds as store},
     ledger, refusal,
@@ -50,7 +51,7 @@ pub async fn begin_refund(
         return Err(refusal::GATEWAY_NOT_FOUND.into());
     }
     let mut refund = asked(&payment, gateway, amount, &input.reason, context);
-    refund.requested_by = granted.actor().name.clone();
+    (refund.requested_by, refund.asked_until) = (granted.actor().name.clone(), context.now + terms.life);
     refund.id = store::insert(tx, &refund, Some(context.now + terms.poll_every)).await?;
     store::sum_up(tx, id).await?;
     tx.record(Entry::new(granted.actor(), "gateway_refund.requested", "gateway_refund", refund.id).created(&refund));
@@ -72,6 +73,7 @@ fn asked(payment: &Payment, gateway: String, amount: Money, reason: &str, contex
         created_at: context.now,
         finished_at: None,
         attempts: 0,
+        asked_until: context.now,
         version: 1,
     }
 }
@@ -108,19 +110,74 @@ pub async fn refund_answered(
     id: GatewayRefundId,
     answer: std::result::Result<&str, &str>,
 ) -> Result<GatewayRefund> {
-    let refund = store::get(tx, id).await?.ok_or(refusal::GATEWAY_REFUND_NOT_FOUND)?;
-    let (payment, mut contract) = payments::load(tx, refund.payment_id).await?;
-    // read again: whoever was faster held the contract
-    let refund = store::get(tx, id).await?.ok_or(refusal::GATEWAY_REFUND_NOT_FOUND)?;
-    if refund.status == GatewayRefundStatus::Requested {
+    let (refund, payment, mut contract) = locked(tx, id).await?;
+    if refund.is_open() {
         match answer {
             Ok(gateway_refund_id) => {
-                done(tx, context, granted.actor(), &mut contract, &payment, (refund, gateway_refund_id)).await?;
+                done(tx, context, granted.actor(), &mut contract, &payment, (refund, Some(gateway_refund_id))).await?;
             }
             Err(reason) => failed(tx, context, granted.actor(), refund, reason).await?,
         }
     }
     store::get(tx, id).await?.ok_or_else(|| refusal::GATEWAY_REFUND_NOT_FOUND.into())
+}
+
+/// The gateway was asked and said nothing. Answers the refund as it then stands: asked again later, or, when it was asked long enough,
+/// waiting for somebody who finds out. What it takes is kept for it all the same, for the money may have gone.
+pub async fn refund_not_answered(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::PaymentsRefund>,
+    id: GatewayRefundId,
+) -> Result<GatewayRefund> {
+    let refund = locked(tx, id).await?.0;
+    if refund.status != GatewayRefundStatus::Requested || context.now < refund.asked_until {
+        return Ok(refund);
+    }
+    let mut after = GatewayRefund { status: GatewayRefundStatus::Unanswered, ..refund.clone() };
+    store::set_asked(tx, &mut after, None).await?;
+    tx.record(Entry::new(granted.actor(), "gateway_refund.unanswered", "gateway_refund", id).change(&refund, &after));
+    Ok(after)
+}
+
+/// Decides about a refund that a gateway never answered. Answers the refund as it then stands.
+///
+/// Errors: `gateway_refund_not_found`, `gateway_refund_not_unanswered`, `amount_out_of_range`.
+pub async fn resolve_refund(
+    tx: &mut Tx,
+    context: &Context,
+    granted: &Granted<perm::PaymentsReconcile>,
+    id: GatewayRefundId,
+    input: &RefundDecisionInput,
+    terms: &Terms,
+) -> Result<GatewayRefund> {
+    let actor = granted.actor();
+    let (refund, payment, mut contract) = locked(tx, id).await?;
+    refund.unanswered()?;
+    let entry = Entry::new(actor, "gateway_refund.resolved", "gateway_refund", id);
+    tx.record(entry.note("decision", input.decision.as_str()).note("reason", input.reason.clone()));
+    match input.decision {
+        RefundDecision::Accept => {
+            done(tx, context, actor, &mut contract, &payment, (refund, input.gateway_refund_id.as_deref())).await?;
+        }
+        RefundDecision::Fail => failed(tx, context, actor, refund, &input.reason).await?,
+        RefundDecision::AskAgain => {
+            let asked_until = context.now + terms.life;
+            let mut after = GatewayRefund { status: GatewayRefundStatus::Requested, asked_until, ..refund.clone() };
+            store::set_asked(tx, &mut after, Some(context.now)).await?;
+            tx.record(Entry::new(actor, "gateway_refund.requested", "gateway_refund", id).change(&refund, &after));
+        }
+    }
+    store::get(tx, id).await?.ok_or_else(|| refusal::GATEWAY_REFUND_NOT_FOUND.into())
+}
+
+/// A refund with its payment and the contract, which is locked. Errors: `gateway_refund_not_found`.
+async fn locked(tx: &mut Tx, id: GatewayRefundId) -> Result<(GatewayRefund, Payment, Contract)> {
+    let refund = store::get(tx, id).await?.ok_or(refusal::GATEWAY_REFUND_NOT_FOUND)?;
+    let (payment, contract) = payments::load(tx, refund.payment_id).await?;
+    // read again: whoever was faster held the contract
+    let refund = store::get(tx, id).await?.ok_or(refusal::GATEWAY_REFUND_NOT_FOUND)?;
+    Ok((refund, payment, contract))
 }
 
 /// The money went back: it leaves the ledger.
@@ -130,7 +187,7 @@ async fn done(
     actor: &Actor,
     contract: &mut Contract,
     payment: &Payment,
-    (mut refund, gateway_refund_id): (GatewayRefund, &str),
+    (mut refund, gateway_refund_id): (GatewayRefund, Option<&str>),
 ) -> Result<EventOutcome> {
     let before = refund.clone();
     // what was kept for this refund is there for it
@@ -142,8 +199,10 @@ async fn done(
             None => return Err(error),
         },
     };
-    let is_known = store::is_known(tx, &refund.gateway, gateway_refund_id).await?;
-    refund.gateway_refund_id = (!is_known).then(|| gateway_refund_id.to_owned());
+    if let Some(id) = gateway_refund_id {
+        let is_known = store::is_known(tx, &refund.gateway, id).await?;
+        refund.gateway_refund_id = (!is_known).then(|| id.to_owned());
+    }
     (refund.status, refund.refund_id, refund.finished_at) = (GatewayRefundStatus::Done, Some(posted.id), Some(context.now));
     store::finish(tx, &mut refund).await?;
     store::sum_up(tx, payment.id).await?;
@@ -181,16 +240,16 @@ pub(super) async fn told(
     };
     let gateway_refund_id = input.refund_id.as_deref().unwrap_or_default();
     match asked_for {
-        Some(refund) if refund.status == GatewayRefundStatus::Requested && input.event_type == GatewayEventType::RefundFailed => {
+        Some(refund) if refund.is_open() && input.event_type == GatewayEventType::RefundFailed => {
             failed(tx, context, actor, refund, input.reason.as_deref().unwrap_or("refused")).await?;
             Ok(EventOutcome::Applied)
         }
         _ if input.event_type == GatewayEventType::RefundFailed => Ok(EventOutcome::NoChange),
-        Some(refund) if refund.status == GatewayRefundStatus::Requested => {
+        Some(refund) if refund.is_open() => {
             if input.amount != Some(refund.amount) {
                 return quarantine(tx, actor, payment, payments::Quarantine::WrongAmount).await;
             }
-            done(tx, context, actor, contract, payment, (refund, gateway_refund_id)).await
+            done(tx, context, actor, contract, payment, (refund, Some(gateway_refund_id))).await
         }
         Some(refund) if refund.status == GatewayRefundStatus::Done => Ok(EventOutcome::NoChange),
         // of its own, or after it had said no

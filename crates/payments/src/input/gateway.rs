@@ -15,7 +15,7 @@ use validator::Validate;
 use super::above_zero;
 use crate::model::{
     PaymentMethod,
-    gateway::{Decision, EventOutcome, GatewayEventType, GatewayRefundStatus, RowKind},
+    gateway::{Decision, EventOutcome, GatewayEventType, GatewayRefundStatus, RefundDecision, RowKind},
 };
 
 kernel::text_enum! {
@@ -159,6 +159,25 @@ pub struct DecisionInput {
 }
 
 impl Input for DecisionInput {}
+
+/// What somebody found out of a refund that a gateway never answered.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"decision": "accept", "reason": "банк подтвердил возврат"}))]
+pub struct RefundDecisionInput {
+    /// What to do.
+    pub decision: RefundDecision,
+    /// Why; with `fail`, what the refund says as `failure_reason`.
+    #[validate(length(min = 1, max = 300))]
+    #[schema(min_length = 1, max_length = 300)]
+    pub reason: String,
+    /// With `accept`, the gateway's own id of the refund, where it is known.
+    #[validate(length(min = 1, max = 64))]
+    #[schema(min_length = 1, max_length = 64)]
+    pub gateway_refund_id: Option<String>,
+}
+
+impl Input for RefundDecisionInput {}
 
 /// Which of the payments that wait for a decision to list: all of them.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]

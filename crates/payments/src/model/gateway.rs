@@ -77,6 +77,8 @@ text_enum! {
     pub enum GatewayRefundStatus {
         /// The gateway is asked until it says what became of it.
         Requested = "requested",
+        /// The gateway was asked for long, and never said: somebody has to find out.
+        Unanswered = "unanswered",
         /// The money was given back, and is out of the ledger.
         Done = "done",
         /// The gateway said no; the ledger did not move.
@@ -93,6 +95,18 @@ text_enum! {
         Fail = "fail",
         /// It stays as it is, and no longer waits.
         Dismiss = "dismiss",
+    }
+}
+
+text_enum! {
+    /// What to do with a refund that a gateway never answered.
+    pub enum RefundDecision {
+        /// The money went back: it leaves the ledger.
+        Accept = "accept",
+        /// It did not go back, and will not.
+        Fail = "fail",
+        /// The gateway is asked again, for as long as the first time.
+        AskAgain = "ask_again",
     }
 }
 
@@ -148,7 +162,8 @@ pub struct GatewayEvent {
 #[schema(example = json!({
     "id": 3, "payment_id": 101, "gateway": "sandbox", "amount": "100.00", "reason": "оплачен чужой договор", "status": "done",
     "gateway_refund_id": "sbx-refund-3", "failure_reason": null, "refund_id": 102, "requested_by": "ivanova",
-    "created_at": "2026-01-15T09:45:00Z", "finished_at": "2026-01-15T09:45:01Z", "attempts": 1, "version": 2
+    "created_at": "2026-01-15T09:45:00Z", "finished_at": "2026-01-15T09:45:01Z", "attempts": 1,
+    "asked_until": "2026-01-16T09:45:00Z", "version": 2
 }))]
 pub struct GatewayRefund {
     /// The id, by which the gateway knows it.
@@ -177,8 +192,22 @@ pub struct GatewayRefund {
     pub finished_at: Option<DateTime<Utc>>,
     /// How often the gateway was asked.
     pub attempts: i64,
+    /// Until when it is asked; what it has not answered by then is `unanswered`.
+    pub asked_until: DateTime<Utc>,
     /// Grows with every change.
     pub version: i64,
+}
+
+impl GatewayRefund {
+    /// Whether the money may still go back by it.
+    pub fn is_open(&self) -> bool {
+        matches!(self.status, GatewayRefundStatus::Requested | GatewayRefundStatus::Unanswered)
+    }
+
+    /// Errors: `gateway_refund_not_unanswered` unless somebody has to find out what became of it.
+    pub fn unanswered(&self) -> Result<()> {
+        if self.status == GatewayRefundStatus::Unanswered { Ok(()) } else { Err(refusal::GATEWAY_REFUND_NOT_UNANSWERED.into()) }
+    }
 }
 
 /// A settlement file, compared with the ledger.

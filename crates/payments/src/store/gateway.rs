@@ -103,6 +103,17 @@ pub async fn set_next_poll(tx: &mut Tx, id: PaymentId, at: Option<DateTime<Utc>>
     Sql::new("UPDATE gateway_payments SET next_poll_at = $1 WHERE payment_id = $2").bind(at).bind(id).execute(tx).await.map(drop)
 }
 
+/// The gateways that are to be asked about something now.
+pub async fn waited_for(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<String>> {
+    let names: Vec<(String,)> = Sql::new(
+        "SELECT gateway FROM gateway_payments WHERE next_poll_at <= $1 UNION SELECT gateway FROM gateway_refunds WHERE next_try_at <= $1",
+    )
+    .bind(now)
+    .all(conn)
+    .await?;
+    Ok(names.into_iter().map(|(name,)| name).collect())
+}
+
 /// Takes payments about which a gateway is to be asked: nobody else takes them until `again_at`.
 pub async fn claim_due(tx: &mut Tx, gateway: &str, now: DateTime<Utc>, again_at: DateTime<Utc>, limit: i64) -> Result<Vec<PaymentId>> {
     let lock = match tx.engine() {
@@ -179,7 +190,7 @@ pub async fn disagreeing(conn: &mut Conn) -> Result<Vec<(PaymentId,)>> {
          AND (g.payment_id IS NULL OR g.gateway <> p.gateway) \
          UNION ALL SELECT g.payment_id FROM gateway_payments g JOIN payments p ON p.id = g.payment_id WHERE p.gateway IS NULL OR p.gateway <> g.gateway \
          UNION ALL SELECT g.payment_id FROM gateway_payments g WHERE g.refund_requested <> (SELECT COALESCE(SUM(r.amount), 0) FROM gateway_refunds r \
-         WHERE r.payment_id = g.payment_id AND r.status = 'requested') \
+         WHERE r.payment_id = g.payment_id AND r.status IN ('requested', 'unanswered')) \
          UNION ALL SELECT r.payment_id FROM gateway_refunds r JOIN payments p ON p.id = r.refund_id \
          WHERE p.refund_of IS NULL OR p.refund_of <> r.payment_id OR p.amount <> r.amount",
     )

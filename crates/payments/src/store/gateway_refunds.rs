@@ -24,7 +24,7 @@ macro_rules! select {
             "SELECT gateway_refunds.id, gateway_refunds.payment_id, gateway_refunds.gateway, gateway_refunds.amount, gateway_refunds.reason, ",
             "gateway_refunds.status, gateway_refunds.gateway_refund_id, gateway_refunds.failure_reason, gateway_refunds.refund_id, ",
             "gateway_refunds.requested_by, gateway_refunds.created_at, gateway_refunds.finished_at, gateway_refunds.attempts, ",
-            "gateway_refunds.version FROM gateway_refunds",
+            "gateway_refunds.asked_until, gateway_refunds.version FROM gateway_refunds",
             $tail
         )
     };
@@ -67,6 +67,7 @@ pub async fn insert(tx: &mut Tx, refund: &GatewayRefund, next_try_at: Option<Dat
         "requested_by",
         "created_at",
         "finished_at",
+        "asked_until",
         "next_try_at",
     ];
     let mut rows = Bulk::into_table("gateway_refunds", &columns);
@@ -81,6 +82,7 @@ pub async fn insert(tx: &mut Tx, refund: &GatewayRefund, next_try_at: Option<Dat
         (&refund.requested_by).into(),
         refund.created_at.into(),
         refund.finished_at.into(),
+        refund.asked_until.into(),
         next_try_at.into(),
     ]);
     rows.insert_one(tx).await
@@ -105,11 +107,28 @@ pub async fn finish(tx: &mut Tx, refund: &mut GatewayRefund) -> Result<()> {
     Ok(())
 }
 
+/// Has a refund wait for somebody's decision, its gateway being asked no more; or has it asked again from `next_try_at` on. Moves its
+/// version on. Errors: `stale_version`.
+pub async fn set_asked(tx: &mut Tx, refund: &mut GatewayRefund, next_try_at: Option<DateTime<Utc>>) -> Result<()> {
+    Sql::new(
+        "UPDATE gateway_refunds SET status = $1, asked_until = $2, next_try_at = $3, version = version + 1 WHERE id = $4 AND version = $5",
+    )
+    .bind(refund.status)
+    .bind(refund.asked_until)
+    .bind(next_try_at)
+    .bind(refund.id)
+    .bind(refund.version)
+    .expect_one(tx)
+    .await?;
+    refund.version += 1;
+    Ok(())
+}
+
 /// Adds up anew what is on its way back to the payer.
 pub async fn sum_up(tx: &mut Tx, id: PaymentId) -> Result<()> {
     Sql::new(
         "UPDATE gateway_payments SET refund_requested = (SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM gateway_refunds \
-         WHERE gateway_refunds.payment_id = $1 AND gateway_refunds.status = 'requested') WHERE payment_id = $1",
+         WHERE gateway_refunds.payment_id = $1 AND gateway_refunds.status IN ('requested', 'unanswered')) WHERE payment_id = $1",
     )
     .bind(id)
     .execute(tx)
