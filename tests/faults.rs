@@ -6,6 +6,7 @@ mod crowd;
 mod cuts;
 mod kills;
 mod runs;
+mod webhooks;
 
 use crowd::{Crowd, Effects};
 

@@ -5,6 +5,7 @@ mod receivers;
 mod sending;
 mod streams;
 mod templates;
+mod tls;
 mod webhooks;
 
 use api::couriers;

@@ -3,6 +3,7 @@
 mod audit;
 mod document;
 mod guide;
+mod image;
 mod migrations;
 mod problems;
 mod rights;

@@ -14,18 +14,24 @@ const FULL: (usize, usize, usize) = (50, 200, 25);
 /// Nobody waits for a client that has to sign in anew.
 const SETTINGS: [(&str, &str); 2] = [("ACCESS_TOKEN_MINUTES", "1440"), ("LOG_LEVEL", "warn")];
 
-/// Kills the server each time when so many more operations have been answered, at a moment of no choice, and starts it again.
-async fn kill_and_restart(place: &Place, server: &RefCell<Option<Server>>, crowd: &Crowd, total: usize, kills: usize) {
+/// Kills the server so many times before the total is answered, at moments of no choice, and starts it again.
+pub async fn kill_and_restart(
+    place: &Place,
+    server: &RefCell<Option<Server>>,
+    settings: &[(&str, &str)],
+    answered: impl Fn() -> usize,
+    (total, kills): (usize, usize),
+) {
     let mut random = StdRng::seed_from_u64(7);
     let bind = server.borrow().as_ref().unwrap().bind.clone();
     for kill in 0..kills {
         let when = total * (kill + 1) / (kills + 1);
-        while crowd.answered() < when {
+        while answered() < when {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         tokio::time::sleep(Duration::from_micros(random.random_range(0..20_000))).await;
         server.take().unwrap().kill();
-        let next = place.spawn_at(&bind, &SETTINGS);
+        let next = place.spawn_at(&bind, settings);
         next.is_ready().await;
         server.replace(Some(next));
     }
@@ -38,7 +44,7 @@ program! {
         let admin = server.admin().await;
         let crowd = Crowd::gather(&admin).await;
         let server = RefCell::new(Some(server));
-        tokio::join!(crowd.act(&admin, 1, clients, each), kill_and_restart(place, &server, &crowd, clients * each, kills));
+        tokio::join!(crowd.act(&admin, 1, clients, each), kill_and_restart(place, &server, &SETTINGS, || crowd.answered(), (clients * each, kills)));
         server.take().unwrap().stop();
 
         let effects = Effects {

@@ -132,7 +132,7 @@ scenario! {
         resolve(&clerk, 0, json!({"decision": "dismiss", "reason": "x"})).await.refused(422, "invalid");
         admin.post("/payments/gateway-refunds/999999/resolve", accept.clone()).await.refused(404, "gateway_refund_not_found");
         let employee = app.user("employee").await;
-        resolve(&employee, 0, accept.clone()).await.refused(403, "forbidden");
+        resolve(&employee, 0, accept.clone()).await.refused(403, "permission_missing");
         assert_eq!(kept(&admin).await, ("100.00".to_owned(), json!("40.56")));
         // the money went back
         let done = resolve(&clerk, 0, json!({"decision": "accept", "reason": "банк подтвердил", "gateway_refund_id": "bank-1"})).await.expect(200);

@@ -1,12 +1,17 @@
 //! Other people's servers: one that takes what is posted to it, and one that takes e-mail.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, io, rc::Rc, sync::Arc};
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     sync::watch,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{ServerConfig, crypto::aws_lc_rs, pki_types::PrivatePkcs8KeyDer},
 };
 
 /// What a server does with what comes.
@@ -35,7 +40,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    async fn start(scheme: &str, serve: impl AsyncFn(TcpStream, Self) -> std::io::Result<()> + Copy + 'static) -> Self {
+    async fn start(scheme: &str, serve: impl AsyncFn(TcpStream, Self) -> io::Result<()> + Clone + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let receiver = Self {
             url: format!("{scheme}://{}", listener.local_addr().unwrap()),
@@ -46,7 +51,7 @@ impl Receiver {
         let shared = receiver.clone();
         actix_web::rt::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let shared = shared.clone();
+                let (shared, serve) = (shared.clone(), serve.clone());
                 actix_web::rt::spawn(async move {
                     // whoever hangs up in the middle is no fault of ours
                     let _ = serve(stream, shared).await;
@@ -64,6 +69,35 @@ impl Receiver {
     /// One that takes e-mail.
     pub async fn smtp() -> Self {
         Self::start("smtp", mail).await
+    }
+
+    /// One that takes e-mail over TLS from the first byte on.
+    pub async fn smtps(tls: &Tls) -> Self {
+        let acceptor = tls.acceptor.clone();
+        Self::start("smtps", async move |stream, receiver| mail(acceptor.accept(stream).await?, receiver).await).await
+    }
+
+    /// One that takes e-mail over TLS, which the other side asks for first (STARTTLS).
+    pub async fn starttls(tls: &Tls) -> Self {
+        let acceptor = tls.acceptor.clone();
+        let serve = async move |stream, receiver| {
+            let mut plain = BufReader::new(stream);
+            plain.write_all(b"220 mail.example.com\r\n").await?;
+            let mut line = String::new();
+            while plain.read_line(&mut line).await? > 0 {
+                match line.split_whitespace().next().unwrap_or_default().to_uppercase().as_str() {
+                    "STARTTLS" => {
+                        plain.write_all(b"220 go on\r\n").await?;
+                        return taking(acceptor.accept(plain.into_inner()).await?, receiver).await;
+                    }
+                    "EHLO" => plain.write_all(b"250-mail.example.com\r\n250 STARTTLS\r\n").await?,
+                    _ => plain.write_all(b"530 not in the open\r\n").await?,
+                }
+                line.clear();
+            }
+            Ok(())
+        };
+        Self::start("smtp", serve).await
     }
 
     /// What it does from now on.
@@ -98,7 +132,32 @@ impl Receiver {
     }
 }
 
-async fn post(stream: TcpStream, receiver: Receiver) -> std::io::Result<()> {
+/// A certificate for this machine, and the authority that vouches for it.
+pub struct Tls {
+    acceptor: TlsAcceptor,
+    /// The authority, in PEM.
+    pub authority: String,
+}
+
+impl Tls {
+    pub fn new() -> Self {
+        let mut root = CertificateParams::new(Vec::new()).unwrap();
+        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let root = CertifiedIssuer::self_signed(root, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &root).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+            .unwrap();
+        Self { acceptor: TlsAcceptor::from(Arc::new(config)), authority: root.pem() }
+    }
+}
+
+async fn post(stream: TcpStream, receiver: Receiver) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut headers = BTreeMap::new();
     loop {
@@ -120,9 +179,14 @@ async fn post(stream: TcpStream, receiver: Receiver) -> std::io::Result<()> {
     stream.write_all(answer.as_bytes()).await
 }
 
-async fn mail(stream: TcpStream, receiver: Receiver) -> std::io::Result<()> {
-    let mut stream = BufReader::new(stream);
+async fn mail(mut stream: impl AsyncRead + AsyncWrite + Unpin, receiver: Receiver) -> io::Result<()> {
     stream.write_all(b"220 mail.example.com\r\n").await?;
+    taking(stream, receiver).await
+}
+
+/// The conversation after the greeting.
+async fn taking(stream: impl AsyncRead + AsyncWrite + Unpin, receiver: Receiver) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
     let mut line = String::new();
     while stream.read_line(&mut line).await? > 0 {
         let command = line.split_whitespace().next().unwrap_or_default().to_uppercase();

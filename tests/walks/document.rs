@@ -127,6 +127,7 @@ fn inputs() -> Vec<(&'static str, Parse)> {
         payments::GatewayEventInput,
         payments::LinkInput,
         payments::PaymentInput,
+        payments::RefundDecisionInput,
         payments::RefundInput,
         sims::NumberInput,
         sims::NumberPortOutInput,
