@@ -79,6 +79,14 @@ pub async fn paid(app: &App, client: &Client, contract: i64, amount: &str) -> Va
     client.get(&format!("/payments/{}", payment["id"])).await.expect(200)
 }
 
+/// A refund of a new payment that its gateway has not answered for so long that somebody has to decide; its id.
+pub async fn unanswered_refund(app: &App, client: &Client) -> Value {
+    let payment = paid(app, client, client.draft("1.00").await, "50.00").await;
+    client.post(&format!("/payments/{}/refund", payment["id"]), json!({"amount": "10.14", "reason": "x"})).await.expect(202);
+    app.execute("UPDATE gateway_refunds SET status = 'unanswered', next_try_at = NULL").await;
+    client.get("/payments/gateway-refunds?status=unanswered").await.expect(200)["results"][0]["id"].clone()
+}
+
 /// The payment as it is now.
 pub async fn now(client: &Client, payment: &Value) -> Value {
     client.get(&format!("/payments/{}", payment["id"])).await.expect(200)

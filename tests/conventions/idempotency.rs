@@ -193,6 +193,7 @@ scenario! {
         let by_link = gateways::link(&admin, other, "2.00").await;
         let wrong = id(&by_link);
         gateways::tell(app, "wrong", gateways::succeeded(&by_link, "1.00")).await;
+        let unanswered = gateways::unanswered_refund(app, &admin).await;
         let (same, gone) = (admin.customer().await, admin.customer().await);
         admin.delete(&format!("/customers/{gone}")).await.expect(204);
         let (sim_id, spare, useless) = (admin.contract(draft).await["sim_id"].clone(), admin.sim().await, admin.sim().await);
@@ -253,6 +254,7 @@ scenario! {
             (&admin, format!("/payments/{}/cancel", pending[1]), json!({})),
             (&admin, format!("/payments/{}/fail", pending[2]), json!({"reason": "x"})),
             (&admin, "/payments/links".into(), gateways::order(other, "1.00")),
+            (&admin, format!("/payments/gateway-refunds/{unanswered}/resolve"), json!({"decision": "accept", "reason": "x"})),
             (&admin, format!("/payments/{wrong}/resolve"), json!({"decision": "dismiss", "reason": "x"})),
             (&admin, "/tickets".into(), json!({"customer_id": customer, "category": "sim", "subject": "x", "description": "x"})),
             (&admin, format!("/tickets/{ticket}/assign"), json!({"user_id": user})),

@@ -244,7 +244,7 @@ impl Client {
     pub async fn option(&self, fee: &str, tariffs: &[i64]) -> i64 {
         let n = unique();
         let body =
-            json!({"code": format!("S{n}"), "name": format!("Услуга {n}"), "kind": "service", "monthly_fee": fee, "tariff_ids": tariffs});
+            json!({"code": format!("S{n:06}"), "name": format!("Услуга {n}"), "kind": "service", "monthly_fee": fee, "tariff_ids": tariffs});
         id(&self.post("/options", body).await.expect(201))
     }
 

@@ -59,14 +59,6 @@ impl Office<'_> {
         id(&self.admin.post("/payments", body).await.expect(201))
     }
 
-    /// A refund that its gateway never answered.
-    async fn unanswered_refund(&self) -> Value {
-        let payment = gateways::paid(self.app, &self.admin, self.admin.draft("1.00").await, "50.00").await;
-        self.admin.post(&format!("/payments/{}/refund", payment["id"]), json!({"amount": "10.14", "reason": "x"})).await.expect(202);
-        self.app.execute("UPDATE gateway_refunds SET status = 'unanswered', next_try_at = NULL").await;
-        self.admin.get("/payments/gateway-refunds?status=unanswered").await.expect(200)["results"][0].clone()
-    }
-
     /// A payment through a gateway that waits for a decision.
     async fn quarantined(&self) -> Value {
         let payment = gateways::link(&self.admin, self.admin.draft("1.00").await, "5.00").await;
@@ -313,7 +305,7 @@ impl Office<'_> {
             }
             ("POST", "/payments/links") => post(path, gateways::order(admin.draft("1.00").await, "5.00")),
             ("POST", "/payments/gateway-refunds/{id}/resolve") => post(
-                &format!("/payments/gateway-refunds/{}/resolve", self.unanswered_refund().await["id"]),
+                &format!("/payments/gateway-refunds/{}/resolve", gateways::unanswered_refund(self.app, admin).await),
                 json!({"decision": "accept", "reason": "банк подтвердил"}),
             ),
             ("POST", "/payments/{id}/resolve") => post(
