@@ -44,10 +44,10 @@ SQL
 }
 settle_down() { sql -c 'VACUUM ANALYZE' -c CHECKPOINT; }
 
-# Runs of one day at the same time; tells seconds, contracts charged, and the peak memory of one in KiB.
+# Runs of one day at the same time; tells seconds from the run's beginning to its end, contracts charged, and the peak memory of one
+# program in KiB. (What it takes to start a program is not part of it.)
 run() { # days ago, how many
-    local began pids=() peak=0 high
-    began=$(now)
+    local pids=() peak=0 high
     for _ in $(seq "$2"); do
         "$crm" billing run --date "$(day "$1")" >>"$work/out" 2>/dev/null & pids+=($!)
     done
@@ -58,8 +58,8 @@ run() { # days ago, how many
     done
     for pid in "${pids[@]}"; do wait "$pid"; done
     local seconds charged
-    seconds=$(awk "BEGIN {print $(now) - $began}")
-    charged=$(sql -c "SELECT charged_count FROM billing_runs WHERE billing_date = '$(day "$1")' AND NOT dry_run AND state = 'finished' ORDER BY id DESC LIMIT 1")
+    read -r seconds charged < <(sql -F ' ' -c "SELECT EXTRACT(EPOCH FROM finished_at - started_at), charged_count FROM billing_runs
+        WHERE billing_date = '$(day "$1")' AND NOT dry_run AND state = 'finished' ORDER BY charged_count DESC LIMIT 1")
     echo "$seconds $charged $peak"
 }
 
