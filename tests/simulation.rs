@@ -31,7 +31,7 @@ fn lived(engine: Engine, seed: u64) -> Option<Outcome> {
         let db = app::connect(&database.settings()).await.unwrap().patient();
         let outcome = simulate(&db, &policy, Size { customers: 10, months: 12, seed }).await.unwrap();
         db.close().await;
-        database.remove().await;
+        database.give_back().await;
         outcome
     }))
 }

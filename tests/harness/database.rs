@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     io::Write,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Mutex, OnceLock},
     time::Duration,
 };
 
@@ -40,7 +40,11 @@ impl TestDatabase {
             }
             Engine::Postgres => {
                 let server = postgres()?;
-                on_server(server, &format!("CREATE DATABASE {name} TEMPLATE {}", postgres_template(server)));
+                let used = USED.lock().unwrap().pop();
+                let name = used.unwrap_or_else(|| {
+                    on_server(server, &format!("CREATE DATABASE {name} TEMPLATE {}", postgres_template(server)));
+                    name
+                });
                 Some(Self { url: database_url(server, &name), engine, name })
             }
         }
@@ -107,6 +111,24 @@ impl TestDatabase {
         format!("{scheme}://{user}127.0.0.1:{port}/{}?sslmode=disable", self.name)
     }
 
+    /// Has others use it once more, as good as new: to make and to drop one costs PostgreSQL more than most tests do in it.
+    ///
+    /// Nobody may be connected to it any more, and its tables are those of the template.
+    pub async fn give_back(&self) {
+        let _none_there = std::fs::remove_dir_all(self.files());
+        if self.engine == Engine::Postgres {
+            let mut connection = PgConnection::connect(&self.url).await.unwrap();
+            // only a superuser may
+            let restored = sqlx::query("SELECT pristine.restore()").execute(&mut connection).await.is_ok();
+            connection.close().await.unwrap();
+            if restored {
+                USED.lock().unwrap().push(self.name.clone());
+                return;
+            }
+        }
+        self.remove().await;
+    }
+
     pub async fn remove(&self) {
         let _none_there = std::fs::remove_dir_all(self.files());
         match self.engine {
@@ -123,6 +145,33 @@ impl TestDatabase {
         }
     }
 }
+
+/// Databases on PostgreSQL that were given back.
+static USED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// What brings a database back to what it was: rows of its own making go, those that changed or are gone come back.
+const PRISTINE: &str = "CREATE SCHEMA pristine; \
+    CREATE FUNCTION pristine.keep() RETURNS void LANGUAGE plpgsql AS $$ DECLARE t record; BEGIN \
+        FOR t IN SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' LOOP \
+            EXECUTE format('CREATE TABLE pristine.%I AS TABLE public.%I', t.relname, t.relname); \
+        END LOOP; \
+        CREATE TABLE pristine.\"last values\" AS SELECT sequencename AS name, last_value AS value FROM pg_sequences WHERE schemaname = 'public'; \
+    END $$; \
+    CREATE FUNCTION pristine.restore() RETURNS void LANGUAGE plpgsql SET session_replication_role = replica AS $$ DECLARE t record; BEGIN \
+        FOR t IN SELECT oid, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND pg_relation_size(oid) > 0 LOOP \
+            IF pg_relation_size(t.oid) > 1000000 THEN \
+                EXECUTE format('TRUNCATE public.%I CASCADE', t.relname); \
+            ELSE \
+                EXECUTE format('DELETE FROM public.%I', t.relname); \
+            END IF; \
+        END LOOP; \
+        FOR t IN SELECT relname FROM pg_class WHERE relnamespace = 'pristine'::regnamespace AND relkind = 'r' AND pg_relation_size(oid) > 0 \
+            AND relname <> 'last values' LOOP \
+            EXECUTE format('INSERT INTO public.%I OVERRIDING SYSTEM VALUE SELECT * FROM pristine.%I', t.relname, t.relname); \
+        END LOOP; \
+        PERFORM setval(format('public.%I', name)::regclass, COALESCE(value, 1), value IS NOT NULL) FROM pristine.\"last values\"; \
+    END $$; \
+    SELECT pristine.keep()";
 
 /// Where the files are: in memory where the system has such a place, because a busy disk must not make a commit last longer
 /// than the server waits, and no test pulls the plug. What runs that are over left there is removed.
@@ -221,12 +270,15 @@ fn sqlite_template() -> &'static Path {
 fn postgres_template(server: &str) -> &'static str {
     static TEMPLATE: OnceLock<String> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
-        let name = format!("crm_test_template_{}_{}", Db::schema_fingerprint(), rights_fingerprint());
+        let name = format!("crm_test_template_{}_{}", Db::schema_fingerprint(), content_fingerprint());
         let template = TestDatabase { url: database_url(server, &name), engine: Engine::Postgres, name: name.clone() };
         let server = server.to_owned();
         apart(async move {
             let mut lock = PgConnection::connect(&server).await.unwrap();
             sqlx::query("SELECT pg_advisory_lock(7234501)").execute(&mut lock).await.unwrap();
+            if server.contains("localhost") || server.contains("127.0.0.1") {
+                drop_left(&mut lock).await;
+            }
             let finished: Option<(Option<String>,)> =
                 sqlx::query_as("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1")
                     .bind(&template.name)
@@ -238,6 +290,9 @@ fn postgres_template(server: &str) -> &'static str {
                 execute(&server, &format!("CREATE DATABASE {} TEMPLATE template0", template.name)).await;
                 let filled = template.clone();
                 tokio::task::spawn_blocking(move || fill(&filled)).await.unwrap();
+                let mut connection = PgConnection::connect(&template.url).await.unwrap();
+                sqlx::raw_sql(PRISTINE).execute(&mut connection).await.unwrap();
+                connection.close().await.unwrap();
                 execute(&server, &format!("COMMENT ON DATABASE {} IS 'finished'", template.name)).await;
             }
             lock.close().await.unwrap();
@@ -246,9 +301,25 @@ fn postgres_template(server: &str) -> &'static str {
     })
 }
 
-/// Changes with the table of permissions, from which the built-in roles in the template are made.
-fn rights_fingerprint() -> u32 {
+/// Drops what runs on this machine that are over have left: databases that were given back, or those of tests that failed.
+async fn drop_left(connection: &mut PgConnection) {
+    let names: Vec<String> = sqlx::query_scalar("SELECT datname::text FROM pg_database WHERE datname ~ '^crm_test_[0-9]+_[0-9]+$'")
+        .fetch_all(&mut *connection)
+        .await
+        .unwrap();
+    for name in names {
+        let process = name.split('_').nth(2).unwrap();
+        if !Path::new("/proc").join(process).exists() {
+            // somebody may still look at it
+            let _in_use = sqlx::query(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}"))).execute(&mut *connection).await;
+        }
+    }
+}
+
+/// Changes with what else is in the template: the table of permissions, from which the built-in roles are made, and what it keeps.
+fn content_fingerprint() -> u32 {
     let words = acl::Permission::ALL.iter().flat_map(|permission| format!("{permission} {:?};", permission.default_roles()).into_bytes());
+    let words = words.chain(PRISTINE.bytes());
     words.fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)))
 }
 

@@ -69,7 +69,7 @@ pub fn run(engine: Engine, set: &[(&str, &str)], scene: impl AsyncFn(&App)) {
         stop.stop(false).await;
         app::flush(&app.state, true).await;
         app.state.db.close().await;
-        app.database.remove().await;
+        app.database.give_back().await;
     });
 }
 
