@@ -26,7 +26,9 @@ pub struct Reply {
 
 impl Client {
     pub fn new(base: &str, token: Option<&str>) -> Self {
-        Self { http: reqwest::Client::new(), base: base.to_owned(), token: token.map(str::to_owned), headers: Vec::new() }
+        // nobody here speaks TLS, and to read the system's certificates takes longer than a request
+        let http = reqwest::Client::builder().tls_certs_only([]).build().unwrap();
+        Self { http, base: base.to_owned(), token: token.map(str::to_owned), headers: Vec::new() }
     }
 
     /// The same caller, sending one more header.

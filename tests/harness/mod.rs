@@ -243,8 +243,7 @@ impl Client {
     /// Makes a service option with this fee that goes with these tariffs; answers the id.
     pub async fn option(&self, fee: &str, tariffs: &[i64]) -> i64 {
         let n = unique();
-        let body =
-            json!({"code": format!("S{n:06}"), "name": format!("Услуга {n}"), "kind": "service", "monthly_fee": fee, "tariff_ids": tariffs});
+        let body = json!({"code": format!("S{n:06}"), "name": format!("Услуга {n}"), "kind": "service", "monthly_fee": fee, "tariff_ids": tariffs});
         id(&self.post("/options", body).await.expect(201))
     }
 

@@ -91,7 +91,7 @@ fn the_document_is_printed_without_settings_or_a_database() {
     let printed = place.run(&["openapi"], &[("BIND", "nonsense")]).expect(0);
     let document: Value = serde_json::from_str(&printed.out).unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
-    assert!(document == api::app::document(), "what is printed is not what is served");
+    assert!(&document == api::app::document(), "what is printed is not what is served");
     assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 0, "something was made");
     let committed = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi/openapi.json")).unwrap_or_default();
     assert!(printed.out == committed, "openapi/openapi.json is not what is printed; run `just openapi`");

@@ -438,7 +438,7 @@ scenario! {
     #[set(SMTP_URL = "smtp://127.0.0.1:9", SMTP_FROM = "crm@example.com")]
     async fn every_successful_change_is_on_record_with_its_request_and_without_secrets(app) {
         let office = Office { app, admin: app.admin().await };
-        for operation in Operation::all(&document()).iter().filter(|operation| operation.method != Method::GET) {
+        for operation in Operation::all(document()).iter().filter(|operation| operation.method != Method::GET) {
             let name = operation.name();
             let Some(request) = office.succeeding(&name).await else { panic!("{name}: give a request that succeeds, here in walks/audit.rs") };
             let before = app.count("audit").await;

@@ -16,7 +16,7 @@ use crate::harness::START;
 #[test]
 fn the_committed_document_is_the_one_that_the_code_makes() {
     let committed = std::fs::read_to_string(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi/openapi.json"))).unwrap_or_default();
-    let made = serde_json::to_string_pretty(&document()).unwrap() + "\n";
+    let made = serde_json::to_string_pretty(document()).unwrap() + "\n";
     let line = made.lines().zip(committed.lines()).position(|(made, committed)| made != committed);
     assert!(
         committed == made,
@@ -29,7 +29,7 @@ fn every_operation_has_an_id_of_its_own_a_summary_and_a_tag() {
     let document = document();
     let described = document["tags"].as_array().unwrap();
     let mut seen = BTreeSet::new();
-    for operation in Operation::all(&document) {
+    for operation in Operation::all(document) {
         let name = operation.name();
         let id = operation.said["operationId"].as_str().unwrap_or_default();
         assert!(!id.is_empty() && seen.insert(id.to_owned()), "{name} has operationId `{id}`, which is none or another's");
@@ -47,7 +47,7 @@ fn every_operation_has_an_id_of_its_own_a_summary_and_a_tag() {
 fn every_reference_leads_somewhere() {
     let document = document();
     let mut seen = 0;
-    each(&document, &mut |value| {
+    each(document, &mut |value| {
         if let Some(reference) = value.get("$ref").and_then(Value::as_str) {
             seen += 1;
             let found = reference.strip_prefix('#').and_then(|pointer| document.pointer(pointer));
@@ -166,7 +166,7 @@ fn the_example_of_every_json_body_is_taken() {
     let context = Context { now: START.parse().unwrap(), policy: settings.policy, origin: Origin::default() };
     let known = inputs();
     let mut used = BTreeSet::new();
-    for operation in Operation::all(&document) {
+    for operation in Operation::all(document) {
         let name = operation.name();
         let contents = operation.said["requestBody"]["content"].as_object().into_iter().flatten();
         for (_, content) in contents.filter(|(media_type, _)| media_type.ends_with("json")) {

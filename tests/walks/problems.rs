@@ -123,7 +123,7 @@ scenario! {
     async fn a_body_that_cannot_be_read_is_a_problem_of_every_operation_that_takes_one(app) {
         let document = document();
         let admin = app.admin().await;
-        for operation in Operation::all(&document).iter().filter(|operation| operation.has_body()) {
+        for operation in Operation::all(document).iter().filter(|operation| operation.has_body()) {
             let probe = Probe { operation, client: &admin };
             let path = operation.at("999999");
             let (media_type, _) = operation.said["requestBody"]["content"].as_object().unwrap().iter().next().unwrap();
@@ -167,11 +167,11 @@ scenario! {
     async fn an_id_of_nothing_is_not_found_by_any_operation(app) {
         let document = document();
         let admin = app.admin().await;
-        for operation in Operation::all(&document).iter().filter(|operation| operation.has_id()) {
+        for operation in Operation::all(document).iter().filter(|operation| operation.has_id()) {
             let probe = Probe { operation, client: &admin };
             for id in NO_IDS {
                 let path = operation.at(id);
-                let request = match operation.example(&document) {
+                let request = match operation.example(document) {
                     Some((media_type, example)) => probe.request(&path).header(CONTENT_TYPE, media_type).body(example.to_string()),
                     None => probe.request(&path),
                 };
@@ -183,7 +183,7 @@ scenario! {
 
     async fn an_unknown_parameter_is_refused_by_every_list_and_the_known_ones_are_named(app) {
         let admin = app.admin().await;
-        for operation in Operation::all(&document()).iter().filter(|operation| operation.has_query() && !operation.is_signed()) {
+        for operation in Operation::all(document()).iter().filter(|operation| operation.has_query() && !operation.is_signed()) {
             let probe = Probe { operation, client: &admin };
             let path = format!("{}?no_such_parameter=1", operation.at("999999"));
             let reply = probe.refused(&path, probe.request(&path), 400, "unknown_parameter").await;
@@ -236,7 +236,7 @@ scenario! {
     async fn a_token_that_is_no_good_is_a_problem_of_every_operation_that_needs_one(app) {
         let past = app.admin().await.token.unwrap();
         let broken = format!("{}x", &past[..past.len() - 1]);
-        for operation in Operation::all(&document()).iter().filter(|operation| !operation.is_public()) {
+        for operation in Operation::all(document()).iter().filter(|operation| !operation.is_public()) {
             let path = operation.at("1");
             for token in ["nonsense", broken.as_str(), "tcrm_nonsense", ""] {
                 let client = Client::new(&app.base, Some(token));
@@ -255,11 +255,11 @@ scenario! {
     async fn conditional_and_idempotency_headers_that_cannot_be_are_problems(app) {
         let document = document();
         let admin = app.admin().await;
-        for operation in Operation::all(&document).iter().filter(|operation| operation.method == Method::POST && operation.has_id() && !operation.is_signed()) {
+        for operation in Operation::all(document).iter().filter(|operation| operation.method == Method::POST && operation.has_id() && !operation.is_signed()) {
             let client = admin.with("Idempotency-Key", "k".repeat(256));
             let probe = Probe { operation, client: &client };
             let path = operation.at("999999");
-            let (media_type, example) = operation.example(&document).unwrap();
+            let (media_type, example) = operation.example(document).unwrap();
             let request = probe.request(&path).header(CONTENT_TYPE, media_type).body(example.to_string());
             probe.refused(&path, request, 400, "invalid_parameter").await;
         }

@@ -50,7 +50,7 @@ impl<'a> Walker<'a> {
 
 scenario! {
     async fn without_a_good_token_only_the_public_operations_answer(app) {
-        let operations = Operation::all(&document());
+        let operations = Operation::all(document());
         for name in PUBLIC {
             assert!(operations.iter().any(|operation| operation.name() == name), "{name} is public and not there");
         }
@@ -79,7 +79,7 @@ scenario! {
         let admin = app.admin().await;
         let walker = Walker::new(app, &admin).await;
         let mut by_permissions: BTreeMap<Vec<String>, Vec<Operation>> = BTreeMap::new();
-        for operation in Operation::all(&document()).into_iter().filter(|operation| !operation.is_public()) {
+        for operation in Operation::all(document()).into_iter().filter(|operation| !operation.is_public()) {
             by_permissions.entry(operation.permissions()).or_default().push(operation);
         }
         for (permissions, operations) in by_permissions {
@@ -110,7 +110,7 @@ scenario! {
             clients.push(app.user(role.as_str()).await);
         }
         let mut rows = Vec::new();
-        for operation in Operation::all(&document()) {
+        for operation in Operation::all(document()) {
             let mut allowed = Vec::new();
             for client in &clients {
                 let status = asks(client, &operation).await.status;
@@ -125,7 +125,7 @@ scenario! {
 
 #[test]
 fn the_golden_table_follows_from_the_permissions_and_their_default_roles() {
-    let rows = Operation::all(&document()).into_iter().map(|operation| {
+    let rows = Operation::all(document()).into_iter().map(|operation| {
         let may = |role: &BuiltinRole| {
             let holds = |name: &String| name.parse::<Permission>().unwrap().default_roles().contains(role);
             operation.permissions().iter().all(holds)

@@ -1,6 +1,14 @@
 //! Putting the server together: one way for the program and for its tests.
 
-use std::{collections::HashMap, fs, io::Write, net::TcpListener, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fs,
+    io::Write,
+    net::TcpListener,
+    path::Path,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use acl::{
     Access, AccessSettings, Granted, PasswordCost, Seals, Secret,
@@ -166,17 +174,20 @@ async fn literal_paths_first(
     }
 }
 
-/// The OpenAPI document.
-pub fn document() -> Value {
-    let (_, document) = App::new().into_utoipa_app().openapi(routes::Shared::openapi()).configure(routes::configure).split_for_parts();
-    openapi::complete(document)
+/// The OpenAPI document, made once.
+pub fn document() -> &'static Value {
+    static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+        let (_, document) = App::new().into_utoipa_app().openapi(routes::Shared::openapi()).configure(routes::configure).split_for_parts();
+        openapi::complete(document)
+    });
+    &DOCUMENT
 }
 
 /// Serves on a listener until the program is told to stop.
 pub fn serve(state: Arc<State>, listener: TcpListener) -> std::io::Result<Server> {
     let (workers, shutdown) = (state.settings.workers, state.settings.shutdown_seconds);
     let document = document();
-    let known = Data::new(KnownPaths::of(&document));
+    let known = Data::new(KnownPaths::of(document));
     let state = Data::from(state);
     let server = HttpServer::new(move || {
         let swagger = SwaggerUi::new("/swagger-ui/{_:.*}")

@@ -22,9 +22,7 @@ use payments::{
     ledger::{self, Posting},
 };
 
-pub use refunds::{
-    Begun, begin_refund, claim_refund, claim_refunds, refund_answered, refund_not_answered, refund_order, resolve_refund,
-};
+pub use refunds::{Begun, begin_refund, claim_refund, claim_refunds, refund_answered, refund_not_answered, refund_order, resolve_refund};
 
 use crate::{charge::Service, settle, transactions::named};
 

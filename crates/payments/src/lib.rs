@@ -22,15 +22,15 @@ pub use input::{
     AddBalanceInput, CorrectionInput, DeductBalanceInput, FailInput, IncomingMethod, OnContractFilter, PaymentFilter, PaymentInput,
     PendingFilter, RefundInput,
     gateway::{
-        DecisionInput, GatewayEventFilter, GatewayEventInput, GatewayMethod, GatewayRefundFilter, LinkInput, QuarantinedFilter, RefundDecisionInput,
-        ReconciliationFilter, ReconciliationQuery, ReconciliationRowFilter,
+        DecisionInput, GatewayEventFilter, GatewayEventInput, GatewayMethod, GatewayRefundFilter, LinkInput, QuarantinedFilter,
+        ReconciliationFilter, ReconciliationQuery, ReconciliationRowFilter, RefundDecisionInput,
     },
 };
 pub use model::{
     Decider, Payment, PaymentAction, PaymentMethod, PaymentStatus, TransactionType,
     gateway::{
-        Decision, EventOutcome, GatewayEvent, GatewayEventType, GatewayRefund, GatewayRefundStatus, Quarantine, Reconciliation, RefundDecision,
-        ReconciliationRow, Said, Terms, Verdict,
+        Decision, EventOutcome, GatewayEvent, GatewayEventType, GatewayRefund, GatewayRefundStatus, Quarantine, Reconciliation,
+        ReconciliationRow, RefundDecision, Said, Terms, Verdict,
     },
     refusal,
 };

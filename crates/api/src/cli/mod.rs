@@ -116,7 +116,7 @@ async fn opened(settings: Settings) -> Result<app::Opened> {
 }
 
 fn print_document() -> ExitCode {
-    match serde_json::to_string_pretty(&app::document()) {
+    match serde_json::to_string_pretty(app::document()) {
         Ok(document) => {
             println!("{document}");
             ExitCode::SUCCESS

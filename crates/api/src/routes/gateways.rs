@@ -10,7 +10,8 @@ use kernel::{
     page::ListSpec,
 };
 use payments::{
-    DecisionInput, GatewayEvent, GatewayEventFilter, GatewayRefund, GatewayRefundFilter, LinkInput, Payment, QuarantinedFilter, RefundDecisionInput,
+    DecisionInput, GatewayEvent, GatewayEventFilter, GatewayRefund, GatewayRefundFilter, LinkInput, Payment, QuarantinedFilter,
+    RefundDecisionInput,
     gateways::{EVENT_LIST, QUARANTINED_LIST, REFUND_LIST},
 };
 use serde::{Deserialize, Serialize};

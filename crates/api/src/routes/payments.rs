@@ -231,7 +231,9 @@ async fn refund_payment(call: Call, granted: Guard<perm::PaymentsRefund>, id: Pa
     let payment = call.read(async |conn| payments::read(conn, id.0).await).await?;
     match refund.status {
         GatewayRefundStatus::Done => Ok(call.conclude(Answer::resource(&payment, payment.version)?).await?),
-        GatewayRefundStatus::Requested | GatewayRefundStatus::Unanswered => Ok(Answer::accepted(format!("payments/gateway-refunds/{refund_id}"), &payment)?),
+        GatewayRefundStatus::Requested | GatewayRefundStatus::Unanswered => {
+            Ok(Answer::accepted(format!("payments/gateway-refunds/{refund_id}"), &payment)?)
+        }
         GatewayRefundStatus::Failed => {
             let reason = refund.failure_reason.unwrap_or_default();
             Err(Error::new(refusal::GATEWAY_REFUND_REFUSED).with("refund", refund_id).with("reason", reason).into())
