@@ -33,6 +33,10 @@ scenario! {
         let (running, draft, over) = (admin.running_of(double, "10.00").await, admin.draft_of(double, "10.00").await, admin.running_of(double, "0.00").await);
         admin.terminate(over).await;
         let (first, second) = (ticket(&admin, double, Some(running)).await, ticket(&admin, survivor, None).await);
+        while api::couriers::relay_events(&app.state).await.unwrap() > 0 {}
+        let told = async |customer: i64| admin.get(&format!("/notifications?customer={customer}")).await.expect(200)["count"].as_i64().unwrap();
+        let (of_survivor, of_double) = (told(survivor).await, told(double).await);
+        assert!(of_survivor > 0 && of_double > 0);
         let supervisor = app.user("supervisor").await;
         let before = admin.customer_at(survivor).await;
         let after = merge(&supervisor, survivor, double).await.expect(200);
@@ -47,6 +51,7 @@ scenario! {
         for what in ["contracts", "tickets", "payments"] {
             assert_eq!(admin.get(&format!("/customers/{double}/{what}")).await.expect(200)["count"], 0, "{what}");
         }
+        assert_eq!((told(survivor).await, told(double).await), (of_survivor + of_double, 0));
         assert_eq!(app.scalar(&format!("SELECT COUNT(*) FROM sim_bindings WHERE customer_id <> {survivor}")).await, 0);
         // nothing but the owner changed, and the version with it
         let moved = admin.contract(running).await;

@@ -131,8 +131,8 @@ pub async fn archive(
     customers::archive(tx, context, granted, &customer, open, expected).await
 }
 
-/// Makes one subscriber of two: contracts, tickets and the history of SIM cards go to the survivor, the duplicate is
-/// archived for good.
+/// Makes one subscriber of two: contracts, tickets, notifications and the history of SIM cards go to the survivor, the duplicate
+/// is archived for good.
 ///
 /// Errors: `customer_not_found`, `not_found` in the field `duplicate_id`, `customer_merge_with_itself`,
 /// `customer_wrong_state` when one of them is archived, `customer_merge_mismatch`.
@@ -153,7 +153,9 @@ pub async fn merge(
     let names = (duplicate.clone().shown(false).full_name, survivor.clone().shown(false).full_name);
     let contracts = of_customer::give(tx, context, actor, (duplicate.id, &names.0), (survivor.id, &names.1)).await?;
     let tickets = tickets::give(tx, context, actor, duplicate.id, survivor.id).await?;
-    let bindings = usize::try_from(sims::give_bindings(tx, duplicate.id, survivor.id).await?).map_err(Error::internal)?;
-    let moved = [("contracts", contracts), ("tickets", tickets), ("sim_bindings", bindings)];
+    let count = |moved: u64| usize::try_from(moved).map_err(Error::internal);
+    let bindings = count(sims::give_bindings(tx, duplicate.id, survivor.id).await?)?;
+    let notifications = count(notifications::notifications::give(tx, duplicate.id, survivor.id).await?)?;
+    let moved = [("contracts", contracts), ("tickets", tickets), ("sim_bindings", bindings), ("notifications", notifications)];
     customers::merge(tx, context, granted, &survivor, &duplicate, &moved).await
 }

@@ -279,7 +279,7 @@ async fn restore_customer(call: Call, granted: Guard<perm::CustomersWrite>, id: 
     Ok(answer.await?)
 }
 
-/// Makes one subscriber of two: contracts, tickets and history go to this one, the duplicate is archived for good.
+/// Makes one subscriber of two: contracts, tickets, notifications and history go to this one, the duplicate is archived for good.
 ///
 /// Both are of one type and stand alike: both active, both suspended or both blocked. The survivor's own fields stay as
 /// they are.

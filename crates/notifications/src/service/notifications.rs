@@ -6,7 +6,7 @@ use kernel::{
     Context, Error, Page, Paging, Result,
     audit::Entry,
     db::{Conn, Tx},
-    id::NotificationId,
+    id::{CustomerId, NotificationId},
 };
 use serde_json::json;
 
@@ -49,6 +49,11 @@ pub async fn read(tx: &mut Tx, context: &Context, caller: &SignedIn, id: Notific
     let (was, is) = (json!({"read_at": before.read_at}), json!({"read_at": after.read_at}));
     tx.record(Entry::new(&caller.actor(), "notification.read", "notification", id).change(&was, &is));
     Ok(after)
+}
+
+/// Gives all of one locked subscriber to another, who is the same; they were sent where they say. Answers how many there were.
+pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<u64> {
+    store::give(tx, from, to).await
 }
 
 /// Sends a message that failed or was only kept once more, under the same id and with the same text.

@@ -34,6 +34,15 @@ pub async fn get(conn: &mut Conn, id: NotificationId) -> Result<Option<Notificat
     Sql::owned(format!("{SELECT} WHERE notifications.id = $1")).bind(id).optional(conn).await
 }
 
+/// Gives all of one subscriber to another, who is the same. Answers how many there were.
+pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<u64> {
+    Sql::new("UPDATE notifications SET customer_id = $1, version = version + 1 WHERE customer_id = $2")
+        .bind(to)
+        .bind(from)
+        .execute(tx)
+        .await
+}
+
 /// The notification, locked until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: NotificationId) -> Result<Option<Notification>> {
     Sql::owned(format!("{SELECT} WHERE notifications.id = $1{}", tx.for_update())).bind(id).optional(tx).await
