@@ -251,15 +251,16 @@ async fn ask_about(state: &State, context: &Context, id: PaymentId) -> Result<()
     let (payment, order) = state.db.read(async |conn| cases::order(conn, context, id).await).await?;
     let name = payment.gateway.as_deref().unwrap_or_default();
     let is_open = matches!(payment.status, PaymentStatus::Pending | PaymentStatus::Processing);
+    // of what is over there is nothing to ask; that it is over gets noted
     let answer = match state.gateways.get(name) {
-        Ok(gateway) if is_open => gateway.ask(&order).await,
-        Ok(_) => Err(Trouble::Away("there is nothing to ask of what is over; that it is over gets noted".to_owned())),
-        Err(_) => Err(Trouble::Away(NOT_IN_USE.to_owned())),
+        _ if !is_open => None,
+        Ok(gateway) => Some(gateway.ask(&order).await),
+        Err(_) => Some(Err(Trouble::Away(NOT_IN_USE.to_owned()))),
     };
-    if let (Err(trouble), true) = (&answer, is_open) {
+    if let Some(Err(trouble)) = &answer {
         log::warn!("gateway {name} does not say what became of payment {id}: {trouble:?}");
     }
-    let (granted, terms, standing) = (taking(), &state.settings.gateways.terms, answer.ok());
+    let (granted, terms, standing) = (taking(), &state.settings.gateways.terms, answer.and_then(std::result::Result::ok));
     // a moment later than when it was claimed, which counts where the gateway took its time
     let context = state.context(context.origin.clone());
     state.db.transaction(&context, async |tx| cases::learn(tx, &context, &granted, id, standing.as_ref(), terms).await).await
