@@ -20,9 +20,12 @@ use actix_web::{
     App, HttpRequest, HttpResponse, HttpServer,
     body::{BoxBody, MessageBody},
     dev::{ResourceDef, Server, ServiceRequest, ServiceResponse},
-    http::{Method, header},
+    http::{
+        Method,
+        header::{self, ContentType},
+    },
     middleware::{Condition, Next, from_fn},
-    web::{self, Data},
+    web::{self, Bytes, Data},
 };
 use kernel::{
     Clock, Error, Origin, Result,
@@ -155,48 +158,62 @@ impl KnownPaths {
     }
 }
 
-async fn nothing_here(request: HttpRequest, known: Data<KnownPaths>) -> std::result::Result<HttpResponse, Refused> {
-    Err(known.refusal(request.path()))
+async fn nothing_here(request: HttpRequest) -> std::result::Result<HttpResponse, Refused> {
+    Err(SERVED.known.refusal(request.path()))
 }
 
 /// Keeps `PUT /tickets/overdue` from being taken for a ticket by the name of `overdue`.
 async fn literal_paths_first(
-    known: Data<KnownPaths>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> std::result::Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    match known.literal.get(request.path()) {
+    match SERVED.known.literal.get(request.path()) {
         Some(methods) if !methods.contains(request.method()) => {
-            let refusal = known.refusal(request.path());
+            let refusal = SERVED.known.refusal(request.path());
             Ok(request.error_response(refusal))
         }
         _ => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
     }
 }
 
-/// The OpenAPI document, made once.
+/// The OpenAPI document, made once. It is large: a server keeps no more of it than [`Served`].
 pub fn document() -> &'static Value {
-    static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-        let (_, document) = App::new().into_utoipa_app().openapi(routes::Shared::openapi()).configure(routes::configure).split_for_parts();
-        openapi::complete(document)
-    });
+    static DOCUMENT: LazyLock<Value> = LazyLock::new(made_document);
     &DOCUMENT
+}
+
+fn made_document() -> Value {
+    let (_, document) = App::new().into_utoipa_app().openapi(routes::Shared::openapi()).configure(routes::configure).split_for_parts();
+    openapi::complete(document)
+}
+
+/// What all servers of a process answer of the document.
+struct Served {
+    text: Bytes,
+    known: KnownPaths,
+}
+
+static SERVED: LazyLock<Served> = LazyLock::new(|| {
+    let document = made_document();
+    Served { text: document.to_string().into(), known: KnownPaths::of(&document) }
+});
+
+async fn served_document() -> HttpResponse {
+    HttpResponse::Ok().content_type(ContentType::json()).body(SERVED.text.clone())
 }
 
 /// Serves on a listener until the program is told to stop.
 pub fn serve(state: Arc<State>, listener: TcpListener) -> std::io::Result<Server> {
     let (workers, shutdown) = (state.settings.workers, state.settings.shutdown_seconds);
-    let document = document();
-    let known = Data::new(KnownPaths::of(document));
+    LazyLock::force(&SERVED);
     let state = Data::from(state);
     let server = HttpServer::new(move || {
         let swagger = SwaggerUi::new("/swagger-ui/{_:.*}")
-            .external_url_unchecked(openapi::PATH, document.clone())
             .config(Config::new([openapi::PATH]).try_it_out_enabled(true).persist_authorization(true).doc_expansion("none").filter(true));
         // before the routes: their scope answers for everything under it, the document's address too
-        let (app, _) = App::new().service(swagger).into_utoipa_app().configure(routes::configure).split_for_parts();
+        let app = App::new().service(swagger).route(openapi::PATH, web::get().to(served_document));
+        let (app, _) = app.into_utoipa_app().configure(routes::configure).split_for_parts();
         app.app_data(state.clone())
-            .app_data(known.clone())
             .route("/", web::get().to(to_swagger))
             .route("/swagger-ui", web::get().to(to_swagger))
             .default_service(web::to(nothing_here))
