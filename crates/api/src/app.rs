@@ -42,7 +42,7 @@ use crate::{
     files::{self, Files},
     gateways, idempotency, openapi,
     problem::Refused,
-    routes,
+    routes::{self, mount::Mount},
     settings::Settings,
     state::State,
 };
@@ -183,7 +183,11 @@ pub fn document() -> &'static Value {
 }
 
 fn made_document() -> Value {
-    let (_, document) = App::new().into_utoipa_app().openapi(routes::Shared::openapi()).configure(routes::configure).split_for_parts();
+    let (_, document) = App::new()
+        .into_utoipa_app()
+        .openapi(routes::Shared::openapi())
+        .configure(|config| routes::configure(&mut Mount::Documented(config)))
+        .split_for_parts();
     openapi::complete(document)
 }
 
@@ -212,8 +216,8 @@ pub fn serve(state: Arc<State>, listener: TcpListener) -> std::io::Result<Server
             .config(Config::new([openapi::PATH]).try_it_out_enabled(true).persist_authorization(true).doc_expansion("none").filter(true));
         // before the routes: their scope answers for everything under it, the document's address too
         let app = App::new().service(swagger).route(openapi::PATH, web::get().to(served_document));
-        let (app, _) = app.into_utoipa_app().configure(routes::configure).split_for_parts();
-        app.app_data(state.clone())
+        app.configure(|config| routes::configure(&mut Mount::Served(config)))
+            .app_data(state.clone())
             .route("/", web::get().to(to_swagger))
             .route("/swagger-ui", web::get().to(to_swagger))
             .default_service(web::to(nothing_here))

@@ -14,7 +14,6 @@ use kernel::{
 use serde::Deserialize;
 use tickets::{TicketAttachment, attachments};
 use utoipa::IntoParams;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
@@ -22,11 +21,12 @@ use crate::{
     files::{self, Files},
     guard::Guard,
     problem::Refused,
+    routes::mount::Mount,
     upload::{AttachmentForm, Upload},
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list_ticket_attachments).service(attach_file).service(download_attachment).service(remove_attachment);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(list_ticket_attachments).service(attach_file).service(download_attachment).service(remove_attachment);
 }
 
 /// Which files to list: all of them.

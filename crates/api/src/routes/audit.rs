@@ -8,16 +8,16 @@ use acl::{
 };
 use actix_web::get;
 use kernel::page::ListSpec;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{ListQuery, Listing},
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list_audit).service(verify_audit);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(list_audit).service(verify_audit);
 }
 
 impl ListQuery for AuditFilter {

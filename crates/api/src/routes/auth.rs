@@ -10,18 +10,18 @@ use actix_web::{delete, get, http::header, post};
 use kernel::{id::ApiTokenId, input::NoInput, page::ListSpec};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{Body, Form, ListQuery, Listing, PathPart},
     guard::AnyCaller,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(login).service(oauth_token).service(refresh).service(logout).service(logout_all).service(me).service(change_password);
-    config.service(list_sessions).service(end_session);
-    config.service(list_api_tokens).service(create_api_token).service(revoke_api_token);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(login).service(oauth_token).service(refresh).service(logout).service(logout_all).service(me).service(change_password);
+    mount.service(list_sessions).service(end_session);
+    mount.service(list_api_tokens).service(create_api_token).service(revoke_api_token);
 }
 
 /// One's own sessions have no filters.

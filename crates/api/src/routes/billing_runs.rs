@@ -4,16 +4,16 @@ use acl::perm;
 use actix_web::{get, post};
 use billing::{BillingRun, FailureFilter, RunFailure, RunFilter, RunInput, run};
 use kernel::{id::BillingRunId, page::ListSpec};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{Body, ListQuery, Listing, PathPart},
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list_billing_runs).service(get_billing_run).service(list_billing_run_failures).service(create_billing_run);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(list_billing_runs).service(get_billing_run).service(list_billing_run_failures).service(create_billing_run);
 }
 
 impl ListQuery for RunFilter {

@@ -5,16 +5,16 @@ use actix_web::{get, post};
 use billing::{Preview, PreviewQuery};
 use contracts::{ChangeTariffInput, Contract, ContractOption, ContractOptionFilter, ContractOptionsInput};
 use kernel::{id::ContractId, input::NoInput, page::ListSpec};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{Body, ListQuery, Listing, Parameters, PathPart},
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(change_tariff).service(list_contract_options).service(change_options).service(cancel_change).service(preview_billing);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(change_tariff).service(list_contract_options).service(change_options).service(cancel_change).service(preview_billing);
 }
 
 impl ListQuery for ContractOptionFilter {

@@ -7,19 +7,19 @@ use acl::perm;
 use actix_web::{delete, get, patch, post, put};
 use contracts::{Contract, ContractDetails, ContractFilter, ContractInput};
 use kernel::{Result, db::Tx, id::ContractId, page::ListSpec};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{Body, Change, ListQuery, Listing, PathPart},
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    records::configure(config);
-    config.service(get_contract).service(list_contracts).service(create_contract);
-    config.service(replace_contract).service(update_contract).service(delete_contract);
-    actions::configure(config);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    records::configure(mount);
+    mount.service(get_contract).service(list_contracts).service(create_contract);
+    mount.service(replace_contract).service(update_contract).service(delete_contract);
+    actions::configure(mount);
 }
 
 impl ListQuery for ContractFilter {

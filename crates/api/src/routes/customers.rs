@@ -12,21 +12,21 @@ use customers::{
 use kernel::{id::CustomerId, input::NoInput, page::ListSpec};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{Body, Change, ListQuery, Listing, PathPart},
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
+pub fn configure(mount: &mut Mount<'_, '_>) {
     // before the one with an id in its place
-    config.service(get_customer_statistics);
-    config.service(get_customer).service(list_customers).service(create_customer).service(check_duplicates);
-    config.service(replace_customer).service(update_customer).service(archive_customer);
-    config.service(activate_customer).service(suspend_customer).service(block_customer).service(restore_customer).service(merge_customers);
-    theirs::configure(config);
+    mount.service(get_customer_statistics);
+    mount.service(get_customer).service(list_customers).service(create_customer).service(check_duplicates);
+    mount.service(replace_customer).service(update_customer).service(archive_customer);
+    mount.service(activate_customer).service(suspend_customer).service(block_customer).service(restore_customer).service(merge_customers);
+    theirs::configure(mount);
 }
 
 impl ListQuery for CustomerFilter {

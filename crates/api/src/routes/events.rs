@@ -11,18 +11,18 @@ use kernel::{
     page::ListSpec,
 };
 use notifications::{EventFilter, RecordedEvent, events};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Call, List},
     extract::{ListQuery, Listing},
     guard::AnyCaller,
     problem::Refused,
+    routes::mount::Mount,
     streams::{self, Asked},
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list_events);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(list_events);
 }
 
 impl ListQuery for EventFilter {

@@ -16,19 +16,19 @@ use payments::{
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{Body, ListQuery, Listing, PathPart},
     gateways,
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
+pub fn configure(mount: &mut Mount<'_, '_>) {
     // before the path with an id, which they fit too
-    config.service(create_payment_link).service(get_gateways).service(list_gateway_events).service(list_quarantined_payments);
-    config.service(list_gateway_refunds).service(get_gateway_refund).service(resolve_gateway_refund).service(resolve_payment);
+    mount.service(create_payment_link).service(get_gateways).service(list_gateway_events).service(list_quarantined_payments);
+    mount.service(list_gateway_refunds).service(get_gateway_refund).service(resolve_gateway_refund).service(resolve_payment);
 }
 
 impl ListQuery for GatewayEventFilter {

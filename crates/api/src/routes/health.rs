@@ -4,12 +4,12 @@ use actix_web::get;
 use kernel::{Error, error::common};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::call::{Answer, Call, Reply};
+use crate::routes::mount::Mount;
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(live).service(ready);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(live).service(ready);
 }
 
 /// How it stands.

@@ -12,6 +12,7 @@ mod customers;
 mod events;
 mod gateways;
 mod health;
+pub mod mount;
 mod notification_templates;
 mod notifications;
 mod numbers;
@@ -31,8 +32,8 @@ mod users;
 mod webhook_endpoints;
 
 use ::contracts::HoldReason;
+use mount::Mount;
 use utoipa::OpenApi;
-use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
 use crate::problem::Problem;
 
@@ -64,9 +65,9 @@ use crate::problem::Problem;
 pub struct Shared;
 
 /// Mounts every endpoint.
-pub fn configure(config: &mut ServiceConfig) {
-    config.configure(health::configure).configure(terminal::configure).service(
-        scope("/api/v1")
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.configure(health::configure).configure(terminal::configure).scope("/api/v1", |mount| {
+        mount
             .configure(customers::configure)
             .configure(sims::configure)
             .configure(numbers::configure)
@@ -92,6 +93,6 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(auth::configure)
             .configure(users::configure)
             .configure(roles::configure)
-            .configure(audit::configure),
-    );
+            .configure(audit::configure);
+    });
 }

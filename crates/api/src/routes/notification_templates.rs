@@ -9,16 +9,16 @@ use notifications::{
 };
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, Reply},
     extract::{Body, PathTriple},
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list_templates).service(get_template).service(set_template).service(reset_template);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(list_templates).service(get_template).service(set_template).service(reset_template);
 }
 
 /// Every template.

@@ -4,18 +4,18 @@ use acl::{Permission, perm};
 use actix_web::{get, post};
 use kernel::{id::NotificationId, input::NoInput, page::ListSpec};
 use notifications::{InboxFilter, Notification, NotificationFilter, notifications as messages};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{Body, ListQuery, Listing, PathPart},
     guard::{AnyCaller, Guard},
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
+pub fn configure(mount: &mut Mount<'_, '_>) {
     // before the path with an id, which it fits too
-    config.service(list_inbox);
-    config.service(get_notification).service(list_notifications).service(retry_notification).service(read_notification);
+    mount.service(list_inbox);
+    mount.service(get_notification).service(list_notifications).service(retry_notification).service(read_notification);
 }
 
 impl ListQuery for NotificationFilter {

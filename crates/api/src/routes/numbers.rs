@@ -4,17 +4,17 @@ use acl::perm;
 use actix_web::{get, post};
 use kernel::{id::NumberId, input::NoInput, page::ListSpec};
 use sims::{BindingFilter, Number, NumberFilter, NumberInput, NumberPortOutInput, NumberReserveInput, SimBinding, numbers};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{Body, ListQuery, Listing, PathPart},
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(get_number).service(list_numbers).service(create_numbers);
-    config.service(reserve_number).service(release_number).service(port_number_out).service(list_number_history);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(get_number).service(list_numbers).service(create_numbers);
+    mount.service(reserve_number).service(release_number).service(port_number_out).service(list_number_history);
 }
 
 impl ListQuery for NumberFilter {

@@ -4,17 +4,17 @@ use acl::perm;
 use actix_web::{delete, get, patch, post, put};
 use kernel::{id::OptionId, page::ListSpec};
 use tariffs::{OptionFilter, OptionInput, TariffOption, options};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{Body, Change, ListQuery, Listing, PathPart},
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(get_option).service(list_options).service(create_option);
-    config.service(replace_option).service(update_option).service(delete_option);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(get_option).service(list_options).service(create_option);
+    mount.service(replace_option).service(update_option).service(delete_option);
 }
 
 impl ListQuery for OptionFilter {

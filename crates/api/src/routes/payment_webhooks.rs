@@ -7,16 +7,16 @@ use kernel::input;
 use payments::{EventOutcome, GatewayEventInput, gateway::SignedHeaders, refusal};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, Reply},
     extract::{PathPart, RawBody},
     gateways::ACTOR,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(receive_gateway_event);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(receive_gateway_event);
 }
 
 /// That an event was received.

@@ -13,20 +13,20 @@ use payments::{
     CorrectionInput, FailInput, GatewayRefundStatus, Payment, PaymentFilter, PaymentInput, PendingFilter, Receipt, RefundInput, refusal,
     statement::Days, statistics::PaymentStatistics,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{Body, ListQuery, Listing, Parameters, PathPart},
     gateways,
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
+pub fn configure(mount: &mut Mount<'_, '_>) {
     // before the path with an id, which they fit too
-    config.service(list_pending_payments).service(get_payment_statistics).service(create_correction);
-    config.service(get_payment).service(list_payments).service(create_payment).service(delete_payment).service(get_payment_receipt);
-    config.service(process_payment).service(cancel_payment).service(fail_payment).service(refund_payment);
+    mount.service(list_pending_payments).service(get_payment_statistics).service(create_correction);
+    mount.service(get_payment).service(list_payments).service(create_payment).service(delete_payment).service(get_payment_receipt);
+    mount.service(process_payment).service(cancel_payment).service(fail_payment).service(refund_payment);
 }
 
 impl ListQuery for PaymentFilter {

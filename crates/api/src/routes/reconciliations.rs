@@ -8,16 +8,16 @@ use payments::{
     Reconciliation, ReconciliationFilter, ReconciliationQuery, ReconciliationRow, ReconciliationRowFilter,
     reconciliation::{self, Span},
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{CsvBody, ListQuery, Listing, Parameters, PathPart},
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list_reconciliations).service(create_reconciliation).service(get_reconciliation).service(list_reconciliation_rows);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(list_reconciliations).service(create_reconciliation).service(get_reconciliation).service(list_reconciliation_rows);
 }
 
 impl ListQuery for ReconciliationFilter {

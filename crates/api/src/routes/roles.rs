@@ -10,17 +10,17 @@ use actix_web::{delete, get, patch, post, put};
 use kernel::{id::RoleId, page::ListSpec};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{Body, Change, ListQuery, Listing, PathPart},
     guard::{AnyCaller, Guard},
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list_permissions);
-    config.service(get_role).service(list_roles).service(create_role).service(replace_role).service(update_role).service(delete_role);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(list_permissions);
+    mount.service(get_role).service(list_roles).service(create_role).service(replace_role).service(update_role).service(delete_role);
 }
 
 impl ListQuery for RoleFilter {

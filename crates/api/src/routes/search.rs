@@ -12,19 +12,19 @@ use kernel::{
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, Reply},
     extract::Parameters,
     guard::AnyCaller,
+    routes::mount::Mount,
 };
 
 /// The longest list of what was found.
 const MOST: usize = 50;
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(search_everything);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(search_everything);
 }
 
 /// What is looked for.

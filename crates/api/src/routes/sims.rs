@@ -11,20 +11,20 @@ use kernel::{
 use sims::{
     BindingFilter, FreeSimFilter, ReplaceSimInput, Sim, SimBinding, SimBlockInput, SimDeactivateInput, SimFilter, SimInput, SimStatistics,
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{Body, Change, ListQuery, Listing, PathPart},
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
+pub fn configure(mount: &mut Mount<'_, '_>) {
     // words before ids: the first that fits is taken
-    config.service(list_free_sims).service(get_sim_statistics);
-    config.service(get_sim).service(list_sims).service(create_sim).service(replace_sim).service(update_sim).service(delete_sim);
-    config.service(block_sim).service(unblock_sim).service(close_sim).service(deactivate_sim).service(list_sim_history);
-    config.service(replace_contract_sim);
+    mount.service(list_free_sims).service(get_sim_statistics);
+    mount.service(get_sim).service(list_sims).service(create_sim).service(replace_sim).service(update_sim).service(delete_sim);
+    mount.service(block_sim).service(unblock_sim).service(close_sim).service(deactivate_sim).service(list_sim_history);
+    mount.service(replace_contract_sim);
 }
 
 impl ListQuery for SimFilter {

@@ -10,19 +10,19 @@ use tariffs::{
     ActiveTariffFilter, PriceVersion, Tariff, TariffChange, TariffEdit, TariffFilter, TariffHistoryFilter, TariffInput, VersionFilter,
 };
 use utoipa::IntoParams;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{Body, Change, ListQuery, Listing, Parameters, PathPart},
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list_active_tariffs).service(list_tariff_statistics);
-    config.service(get_tariff).service(list_tariffs).service(create_tariff);
-    config.service(replace_tariff).service(update_tariff).service(delete_tariff).service(activate_tariff).service(deactivate_tariff);
-    config.service(list_tariff_versions).service(list_tariff_history).service(list_tariff_contracts).service(quote_tariff);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(list_active_tariffs).service(list_tariff_statistics);
+    mount.service(get_tariff).service(list_tariffs).service(create_tariff);
+    mount.service(replace_tariff).service(update_tariff).service(delete_tariff).service(activate_tariff).service(deactivate_tariff);
+    mount.service(list_tariff_versions).service(list_tariff_history).service(list_tariff_contracts).service(quote_tariff);
 }
 
 impl ListQuery for ActiveTariffFilter {

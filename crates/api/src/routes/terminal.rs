@@ -13,16 +13,15 @@ use payments::{
     refusal,
     terminal::{Command, Refusal, Reply, Request, ResultCode, txn_id},
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::{call::Call, problem::Refused};
+use crate::{call::Call, problem::Refused, routes::mount::Mount};
 
 /// Who takes the money of terminals.
 const ACTOR: &str = "terminal";
 const KEY: HeaderName = HeaderName::from_static("x-terminal-key");
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(terminal_request);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(terminal_request);
 }
 
 /// Answers a self-service terminal: whether an account takes a sum (`check`), or takes it (`pay`).

@@ -4,17 +4,17 @@ use acl::perm;
 use actix_web::post;
 use kernel::{id::TicketId, input::NoInput};
 use tickets::{AssignInput, CloseInput, PriorityInput, ReopenInput, ResolveInput, Ticket, WaitInput};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, Reply},
     extract::{Body, PathPart},
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(assign_ticket).service(start_ticket).service(put_ticket_on_hold).service(resume_ticket);
-    config.service(resolve_ticket).service(close_ticket).service(reopen_ticket).service(change_ticket_priority);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(assign_ticket).service(start_ticket).service(put_ticket_on_hold).service(resume_ticket);
+    mount.service(resolve_ticket).service(close_ticket).service(reopen_ticket).service(change_ticket_priority);
 }
 
 /// Gives a ticket to somebody who may work on tickets; a new one is in progress from then on.

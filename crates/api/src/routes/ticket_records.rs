@@ -4,16 +4,16 @@ use acl::perm;
 use actix_web::{get, post};
 use kernel::{id::TicketId, page::ListSpec};
 use tickets::{CommentFilter, CommentInput, HistoryFilter, TicketComment, TicketStep};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{Body, ListQuery, Listing, PathPart},
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list_ticket_comments).service(add_ticket_comment).service(list_ticket_history);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(list_ticket_comments).service(add_ticket_comment).service(list_ticket_history);
 }
 
 impl ListQuery for CommentFilter {

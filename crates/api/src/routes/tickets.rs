@@ -7,19 +7,19 @@ use kernel::{
     page::ListSpec,
 };
 use tickets::{NewTicket, Queue, QueueFilter, StatisticsFilter, Ticket, TicketFilter, TicketInput, TicketStatistics};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{Body, Change, ListQuery, Listing, PathPart, Query},
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
+pub fn configure(mount: &mut Mount<'_, '_>) {
     // before the one with an id: the first that fits is taken
-    config.service(list_my_tickets).service(list_unassigned_tickets).service(list_overdue_tickets).service(get_ticket_statistics);
-    config.service(get_ticket).service(list_tickets).service(create_ticket);
-    config.service(replace_ticket).service(update_ticket).service(delete_ticket);
+    mount.service(list_my_tickets).service(list_unassigned_tickets).service(list_overdue_tickets).service(get_ticket_statistics);
+    mount.service(get_ticket).service(list_tickets).service(create_ticket);
+    mount.service(replace_ticket).service(update_ticket).service(delete_ticket);
 }
 
 impl ListQuery for TicketFilter {

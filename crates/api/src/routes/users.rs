@@ -7,17 +7,17 @@ use acl::{
 };
 use actix_web::{delete, get, patch, post, put};
 use kernel::{id::UserId, input::NoInput, page::ListSpec};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{Body, Change, ListQuery, Listing, PathPart},
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(get_user).service(list_users).service(create_user).service(replace_user).service(update_user).service(delete_user);
-    config.service(set_user_permissions).service(block_user).service(unblock_user).service(reset_user_password);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(get_user).service(list_users).service(create_user).service(replace_user).service(update_user).service(delete_user);
+    mount.service(set_user_permissions).service(block_user).service(unblock_user).service(reset_user_password);
 }
 
 impl ListQuery for UserFilter {

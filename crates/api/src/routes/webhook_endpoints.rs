@@ -10,19 +10,19 @@ use kernel::{
 use notifications::{DeliveryFilter, WebhookDelivery, WebhookEndpoint, WebhookEndpointInput, WebhookEndpointWithSecret, hooks};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{Body, Change, ListQuery, Listing, PathPart},
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(get_webhook_endpoint).service(list_webhook_endpoints).service(create_webhook_endpoint);
-    config.service(replace_webhook_endpoint).service(update_webhook_endpoint).service(delete_webhook_endpoint);
-    config.service(rotate_webhook_secret).service(test_webhook_endpoint);
-    config.service(list_webhook_deliveries).service(retry_webhook_delivery);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(get_webhook_endpoint).service(list_webhook_endpoints).service(create_webhook_endpoint);
+    mount.service(replace_webhook_endpoint).service(update_webhook_endpoint).service(delete_webhook_endpoint);
+    mount.service(rotate_webhook_secret).service(test_webhook_endpoint);
+    mount.service(list_webhook_deliveries).service(retry_webhook_delivery);
 }
 
 /// Which endpoints to list: all of them.

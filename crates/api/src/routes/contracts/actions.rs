@@ -5,18 +5,18 @@ use actix_web::post;
 use contracts::{ActivateInput, ContractDetails, ResumeInput, SuspendInput, TerminateInput};
 use kernel::id::ContractId;
 use payments::{AddBalanceInput, DeductBalanceInput};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::shown;
 use crate::{
     call::{Call, Reply},
     extract::{Body, PathPart},
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(activate_contract).service(suspend_contract).service(resume_contract).service(terminate_contract);
-    config.service(add_balance).service(deduct_balance);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(activate_contract).service(suspend_contract).service(resume_contract).service(terminate_contract);
+    mount.service(add_balance).service(deduct_balance);
 }
 
 /// Activates a draft: binds the SIM and begins the first period.

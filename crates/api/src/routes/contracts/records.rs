@@ -8,19 +8,19 @@ use payments::{OnContractFilter, Payment, statement::Statement};
 use serde::{Deserialize, Serialize};
 use tickets::{Ticket, TicketCategory, TicketFilter, TicketPriority, TicketStatus};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Answer, Call, List, Reply},
     extract::{ListQuery, Listing, PathPart},
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
+pub fn configure(mount: &mut Mount<'_, '_>) {
     // before the path with an id, which it fits too
-    config.service(get_contract_statistics);
-    config.service(get_contract_checklist).service(list_contract_payments).service(list_contract_tickets);
-    config.service(list_contract_history).service(get_contract_statement);
+    mount.service(get_contract_statistics);
+    mount.service(get_contract_checklist).service(list_contract_payments).service(list_contract_tickets);
+    mount.service(list_contract_history).service(get_contract_statement);
 }
 
 /// How many contracts there are in each state and held for each reason, and what their balances come to.

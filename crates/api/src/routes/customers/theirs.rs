@@ -9,16 +9,16 @@ use payments::Payment;
 use serde::Deserialize;
 use tickets::{Ticket, TicketFilter};
 use utoipa::IntoParams;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     call::{Call, List, Reply},
     extract::{ListQuery, Listing, PathPart},
     guard::Guard,
+    routes::mount::Mount,
 };
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list_customer_contracts).service(list_customer_payments).service(list_customer_tickets).service(list_customer_history);
+pub fn configure(mount: &mut Mount<'_, '_>) {
+    mount.service(list_customer_contracts).service(list_customer_payments).service(list_customer_tickets).service(list_customer_history);
 }
 
 /// A list of all that is theirs: paged and ordered, and not narrowed further.

@@ -1,0 +1,49 @@
+//! Mounting endpoints: for the document, or to serve them.
+
+use actix_web::{dev::HttpServiceFactory, web};
+use utoipa_actix_web::{OpenApiFactory, scope, service_config::ServiceConfig};
+
+/// Where endpoints are mounted.
+///
+/// Each worker of a server mounts them all. What they say of themselves is needed once a process, and takes memory that a worker
+/// hardly gives back.
+pub enum Mount<'a, 's> {
+    /// With what the document has of them.
+    Documented(&'a mut ServiceConfig<'s>),
+    /// To serve them.
+    Served(&'a mut web::ServiceConfig),
+}
+
+impl Mount<'_, '_> {
+    /// Mounts an endpoint.
+    pub fn service(&mut self, endpoint: impl HttpServiceFactory + OpenApiFactory + 'static) -> &mut Self {
+        match self {
+            Self::Documented(config) => {
+                config.service(endpoint);
+            }
+            Self::Served(config) => {
+                config.service(endpoint);
+            }
+        }
+        self
+    }
+
+    /// Mounts what a module has.
+    pub fn configure(&mut self, module: impl FnOnce(&mut Mount<'_, '_>)) -> &mut Self {
+        module(self);
+        self
+    }
+
+    /// Mounts what a module has under a path.
+    pub fn scope(&mut self, path: &str, module: impl FnOnce(&mut Mount<'_, '_>)) -> &mut Self {
+        match self {
+            Self::Documented(config) => {
+                config.service(scope(path).configure(|config| module(&mut Mount::Documented(config))));
+            }
+            Self::Served(config) => {
+                config.service(web::scope(path).configure(|config| module(&mut Mount::Served(config))));
+            }
+        }
+        self
+    }
+}
