@@ -6,7 +6,6 @@ use std::{
     path::{Path, PathBuf},
     str::FromStr,
     sync::Arc,
-    time::Duration,
 };
 
 use sqlx::{
@@ -16,7 +15,10 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{Db, Engine, LONGEST_WAIT, Pools};
+use super::{
+    Db, Engine, LONGEST_WAIT, Pools,
+    lease::{LONGEST_IDLE, LONGEST_LIFE, Lending},
+};
 use crate::error::{Error, Result};
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
@@ -123,8 +125,9 @@ impl Db {
                     .max_connections(options.pool_size)
                     .acquire_timeout(LONGEST_WAIT)
                     .test_before_acquire(false)
-                    .idle_timeout(Duration::from_secs(600));
-                Pools::Postgres(pool.connect_with(server).await?)
+                    .idle_timeout(LONGEST_IDLE)
+                    .max_lifetime(LONGEST_LIFE);
+                Pools::Postgres(Lending::new(pool.connect_with(server).await?, options.pool_size))
             }
         };
         Ok(Self { pools, patience: Some(LONGEST_WAIT), trace: Arc::default() })
@@ -139,10 +142,10 @@ impl Db {
         };
         match &self.pools {
             Pools::Sqlite { write, .. } => SQLITE_MIGRATIONS.run(write).await,
-            Pools::Postgres(pool) => {
+            Pools::Postgres(lending) => {
                 // whoever comes second waits for all of the first one's migrations, which may take longer than any request
                 // may wait; the connection is closed, so that no request has its patience
-                let mut connection = pool.acquire().await?;
+                let mut connection = lending.pool.acquire().await?;
                 sqlx::query("SET lock_timeout = 0").execute(&mut *connection).await?;
                 let outcome = POSTGRES_MIGRATIONS.run(&mut *connection).await;
                 connection.close().await?;

@@ -1,81 +1,198 @@
-//! Connections to PostgreSQL, on loan from the pool.
+//! Connections to PostgreSQL, on loan.
 
-use std::ops::{Deref, DerefMut};
+use std::{
+    collections::VecDeque,
+    ops::{Deref, DerefMut},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use sqlx::{Executor, PgConnection, PgPool, Postgres, pool::PoolConnection};
-use tokio::{runtime::Handle, time::timeout};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 
 use super::LONGEST_WAIT;
-use crate::error::Result;
+use crate::error::{Error, Result, common};
 
-/// A connection that goes back to the pool when its work is done, and is closed when that was given up half-way.
+/// How long a connection is kept that nobody uses.
+pub(super) const LONGEST_IDLE: Duration = Duration::from_secs(600);
+/// How old a connection may get: what a server keeps for each grows with the statements that it has seen.
+pub(super) const LONGEST_LIFE: Duration = Duration::from_secs(1800);
+
+/// The connections to a server: those at work, and those that are kept for the next.
 ///
-/// Whoever gives up a statement does not know whether the server still lives. The pool asks each connection that comes
-/// back for a sign of life and waits for it without end: those that died without a word would use up the pool. So does
-/// nobody know what state a transaction was left in; closing the connection is what undoes it for certain.
-pub(super) struct Lease {
+/// sqlx's pool opens and closes them, and bounds their number. What it would do on top is to ask each connection that comes back for
+/// a sign of life: a round trip with each request, to learn what the next statement tells as well. So connections whose
+/// work is done are kept here instead.
+pub(super) struct Lending {
+    pub(super) pool: PgPool,
+    places: Arc<Semaphore>,
+    kept: Mutex<VecDeque<Kept>>,
+}
+
+struct Kept {
     connection: PoolConnection<Postgres>,
-    is_done: bool,
+    opened: Instant,
+    since: Instant,
+}
+
+impl Lending {
+    /// Of at most so many connections.
+    pub(super) fn new(pool: PgPool, size: u32) -> Arc<Self> {
+        let places = Arc::new(Semaphore::new(usize::try_from(size).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)));
+        Arc::new(Self { pool, places, kept: Mutex::default() })
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, VecDeque<Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes the connections that nobody uses.
+    pub(super) fn drop_idle(&self) {
+        let kept = std::mem::take(&mut *self.kept());
+        for mut one in kept {
+            one.connection.close_on_drop();
+        }
+        while let Some(mut connection) = self.pool.try_acquire() {
+            connection.close_on_drop();
+        }
+    }
+
+    /// Closes every connection once its work is done, and lends no more.
+    pub(super) async fn close(&self) {
+        self.places.close();
+        // what is dropped goes back to the pool, which closes it
+        drop(std::mem::take(&mut *self.kept()));
+        self.pool.close().await;
+    }
+}
+
+/// What is known of a connection that is given back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Something may run on it: work was given up half-way.
+    Unknown,
+    /// Nothing runs on it, and something went wrong.
+    Doubtful,
+    /// Nothing runs on it.
+    Good,
+}
+
+/// A connection that is given back when its work is done, and is closed when that was given up half-way.
+///
+/// Whoever gives up a statement does not know whether the server still lives, nor what state a transaction was left in; closing
+/// the connection is what undoes it for certain.
+pub(super) struct Lease {
+    // taken out when it is given back
+    connection: Option<PoolConnection<Postgres>>,
+    opened: Instant,
+    standing: Standing,
+    lending: Arc<Lending>,
+    // given back after the connection: who waits for it finds the connection
+    _place: OwnedSemaphorePermit,
 }
 
 impl Lease {
-    /// Takes a connection out of the pool.
-    pub(super) async fn new(pool: &PgPool) -> Result<Self> {
-        Ok(Self { connection: pool.acquire().await?, is_done: false })
+    /// Takes a connection. Errors: `database_away` when none is free in time, or none can be opened.
+    pub(super) async fn new(lending: &Arc<Lending>) -> Result<Self> {
+        let away = || Error::new(common::DATABASE_AWAY).retry_after(1);
+        let place = timeout(LONGEST_WAIT, lending.places.clone().acquire_owned()).await.map_err(|_| away())?.map_err(|_| away())?;
+        let kept = lending.kept().pop_back();
+        let (connection, opened) = match kept {
+            Some(kept) => (kept.connection, kept.opened),
+            None => (lending.pool.acquire().await?, Instant::now()),
+        };
+        Ok(Self { connection: Some(connection), opened, standing: Standing::Unknown, lending: lending.clone(), _place: place })
     }
 
     /// Takes a connection and begins a transaction on it.
-    pub(super) async fn begin(pool: &PgPool) -> Result<Self> {
-        let mut lease = Self::new(pool).await?;
-        lease.connection.execute("BEGIN").await?;
+    pub(super) async fn begin(lending: &Arc<Lending>) -> Result<Self> {
+        let mut lease = Self::new(lending).await?;
+        (*lease).execute("BEGIN").await?;
         Ok(lease)
     }
 
     /// Commits the transaction.
     pub(super) async fn commit(&mut self) -> Result<()> {
-        self.connection.execute("COMMIT").await?;
+        (**self).execute("COMMIT").await?;
         self.done();
         Ok(())
     }
 
     /// Undoes the transaction.
     pub(super) async fn roll_back(&mut self) {
-        if self.connection.execute("ROLLBACK").await.is_ok() {
+        if (**self).execute("ROLLBACK").await.is_ok() {
             self.done();
         }
     }
 
     /// Nothing runs on it any more.
     pub(super) fn done(&mut self) {
-        self.is_done = true;
+        self.standing = Standing::Good;
+    }
+
+    /// Nothing runs on it any more, and the last statement failed, for whatever reason.
+    pub(super) fn doubtful(&mut self) {
+        self.standing = Standing::Doubtful;
     }
 
     /// Something runs on it once more.
     pub(super) fn again(&mut self) {
-        self.is_done = false;
+        self.standing = Standing::Unknown;
     }
 }
 
 impl Deref for Lease {
     type Target = PgConnection;
 
+    #[allow(clippy::expect_used, reason = "it is taken out when the lease is dropped, and not before")]
     fn deref(&self) -> &PgConnection {
-        &self.connection
+        self.connection.as_ref().expect("a connection until the end")
     }
 }
 
 impl DerefMut for Lease {
+    #[allow(clippy::expect_used, reason = "it is taken out when the lease is dropped, and not before")]
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.connection
+        self.connection.as_mut().expect("a connection until the end")
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if !self.is_done {
-            self.connection.close_on_drop();
-        } else if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(timeout(LONGEST_WAIT, self.connection.return_to_pool()));
+        let Some(mut connection) = self.connection.take() else { return };
+        let now = Instant::now();
+        // while it is locked nobody closes what is kept
+        let mut kept = self.lending.kept();
+        if self.standing == Standing::Good && !self.lending.places.is_closed() && now.duration_since(self.opened) < LONGEST_LIFE {
+            kept.push_back(Kept { connection, opened: self.opened, since: now });
+            let is_stale = kept.front().is_some_and(|oldest| now.duration_since(oldest.since) > LONGEST_IDLE);
+            let stale = if is_stale { kept.pop_front() } else { None };
+            drop(kept);
+            if let Some(mut stale) = stale {
+                stale.connection.close_on_drop();
+            }
+            return;
+        }
+        drop(kept);
+        match Handle::try_current() {
+            // the end of the process closes it
+            Err(_) => std::mem::forget(connection),
+            Ok(_) if self.standing == Standing::Unknown => connection.close_on_drop(),
+            // the pool asks it for a sign of life, and would wait for that without end
+            Ok(runtime) => drop(runtime.spawn(timeout(LONGEST_WAIT, connection.return_to_pool()))),
+        }
+    }
+}
+
+impl Drop for Lending {
+    fn drop(&mut self) {
+        if Handle::try_current().is_err() {
+            // the end of the process closes them
+            std::mem::forget(std::mem::take(&mut *self.kept()));
         }
     }
 }

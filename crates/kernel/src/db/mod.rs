@@ -20,8 +20,8 @@ use std::{
     time::Duration,
 };
 
-use lease::Lease;
-use sqlx::{PgConnection, PgPool, Sqlite, SqliteConnection, SqlitePool, Transaction, pool::PoolConnection};
+use lease::{Lease, Lending};
+use sqlx::{PgConnection, Sqlite, SqliteConnection, SqlitePool, Transaction, pool::PoolConnection};
 use tokio::time::timeout;
 use trace::Trace;
 
@@ -65,7 +65,7 @@ pub struct Db {
 enum Pools {
     // one writing connection, because SQLite has one writer; several reading ones beside it
     Sqlite { read: SqlitePool, write: SqlitePool },
-    Postgres(PgPool),
+    Postgres(Arc<Lending>),
 }
 
 /// A connection that can read.
@@ -122,6 +122,13 @@ impl Conn {
             Link::SqliteRead(conn) => EngineConn::Sqlite(conn),
             Link::SqliteWrite(tx) => EngineConn::Sqlite(tx),
             Link::Postgres(conn) => EngineConn::Postgres(conn),
+        }
+    }
+
+    /// Nothing runs on it any more, and something went wrong.
+    fn doubtful(&mut self) {
+        if let Link::Postgres(conn) = &mut self.link {
+            conn.doubtful();
         }
     }
 
@@ -274,14 +281,14 @@ impl Db {
                 read.close().await;
                 write.close().await;
             }
-            Pools::Postgres(pool) => pool.close().await,
+            Pools::Postgres(lending) => lending.close().await,
         }
     }
 
     async fn connection(&self) -> Result<Conn> {
         let link = match &self.pools {
             Pools::Sqlite { read, .. } => Link::SqliteRead(read.acquire().await?),
-            Pools::Postgres(pool) => Link::Postgres(Lease::new(pool).await?),
+            Pools::Postgres(lending) => Link::Postgres(Lease::new(lending).await?),
         };
         Ok(Conn { link, trace: self.trace.clone() })
     }
@@ -290,7 +297,7 @@ impl Db {
         let link = match &self.pools {
             // IMMEDIATE: a deferred transaction fails when its read turns into a write
             Pools::Sqlite { write, .. } => Link::SqliteWrite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Pools::Postgres(pool) => Link::Postgres(Lease::begin(pool).await?),
+            Pools::Postgres(lending) => Link::Postgres(Lease::begin(lending).await?),
         };
         let conn = Conn { link, trace: self.trace.clone() };
         Ok(Tx { conn, context: context.clone(), trail: Vec::new(), events: Vec::new() })
@@ -301,10 +308,8 @@ impl Db {
     /// Where one is broken, those beside it are too. And a connection is woken by the thread that opened it: those that were
     /// opened while starting would cost each request a detour over a thread that serves none.
     pub fn drop_idle(&self) {
-        if let Pools::Postgres(pool) = &self.pools {
-            while let Some(mut conn) = pool.try_acquire() {
-                conn.close_on_drop();
-            }
+        if let Pools::Postgres(lending) = &self.pools {
+            lending.drop_idle();
         }
     }
 
@@ -315,7 +320,10 @@ impl Db {
         self.tried(Transient::Connection, READ_TRIES, || async {
             let mut conn = self.connection().await?;
             let outcome = work(&mut conn).await;
-            conn.done();
+            match &outcome {
+                Ok(_) => conn.done(),
+                Err(_) => conn.doubtful(),
+            }
             outcome
         })
         .await
