@@ -194,3 +194,22 @@ fn a_writer_whose_connection_dies_without_a_word_does_not_use_up_the_pool() {
         }
     });
 }
+
+#[test]
+fn connections_that_the_server_ended_while_nobody_used_them_cost_no_request() {
+    with_proxy(&[], async |app, _| {
+        let admin = app.admin().await;
+        let contract = admin.draft("600.00").await;
+        for round in 1..=3 {
+            join_all((0..6).map(|_| admin.get("/roles/1"))).await;
+            let others =
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+            app.execute(others).await;
+            let pay = || admin.post("/payments", json!({"contract_id": contract, "amount": "1.00", "payment_method": "cash"}));
+            for reply in join_all((0..4).map(|_| pay())).await {
+                reply.expect(201);
+            }
+            assert_eq!(admin.contract(contract).await["balance"], format!("{}.00", 4 * round));
+        }
+    });
+}

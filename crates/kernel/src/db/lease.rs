@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::LONGEST_WAIT;
-use crate::error::{Error, Result, common};
+use crate::error::{Error, Result, Transient, common};
 
 /// How long a connection is kept that nobody uses.
 pub(super) const LONGEST_IDLE: Duration = Duration::from_secs(600);
@@ -108,8 +108,18 @@ impl Lease {
         Ok(Self { connection: Some(connection), opened, standing: Standing::Unknown, lending: lending.clone(), _place: place })
     }
 
-    /// Takes a connection and begins a transaction on it.
+    /// Takes a connection and begins a transaction on it; on a fresh one when the connection turns out to be broken.
     pub(super) async fn begin(lending: &Arc<Lending>) -> Result<Self> {
+        match Self::begun(lending).await {
+            Err(error) if error.is_transient() == Some(Transient::Connection) => {
+                lending.drop_idle();
+                Self::begun(lending).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn begun(lending: &Arc<Lending>) -> Result<Self> {
         let mut lease = Self::new(lending).await?;
         (*lease).execute("BEGIN").await?;
         Ok(lease)
