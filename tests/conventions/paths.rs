@@ -70,6 +70,7 @@ scenario! {
         let document = document.expect(200);
         assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
         assert!(document["paths"]["/api/v1/contracts/{id}/activate"]["post"].is_object());
+        assert!(&document == api::app::document(), "what is served is not what is printed");
     }
 
     async fn what_is_made_is_found_where_location_says(app) {

@@ -5,8 +5,10 @@ use kernel::{Error, error::common};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::call::{Answer, Call, Reply};
-use crate::routes::mount::Mount;
+use crate::{
+    call::{Answer, Call, Reply},
+    routes::mount::Mount,
+};
 
 pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(live).service(ready);

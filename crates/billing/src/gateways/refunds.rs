@@ -135,7 +135,7 @@ pub async fn refund_not_answered(
         return Ok(refund);
     }
     let mut after = GatewayRefund { status: GatewayRefundStatus::Unanswered, ..refund.clone() };
-    store::set_asked(tx, &mut after, None).await?;
+    store::save(tx, &mut after, None).await?;
     tx.record(Entry::new(granted.actor(), "gateway_refund.unanswered", "gateway_refund", id).change(&refund, &after));
     Ok(after)
 }
@@ -164,7 +164,7 @@ pub async fn resolve_refund(
         RefundDecision::AskAgain => {
             let asked_until = context.now + terms.life;
             let mut after = GatewayRefund { status: GatewayRefundStatus::Requested, asked_until, ..refund.clone() };
-            store::set_asked(tx, &mut after, Some(context.now)).await?;
+            store::save(tx, &mut after, Some(context.now)).await?;
             tx.record(Entry::new(actor, "gateway_refund.requested", "gateway_refund", id).change(&refund, &after));
         }
     }
@@ -204,7 +204,7 @@ async fn done(
         refund.gateway_refund_id = (!is_known).then(|| id.to_owned());
     }
     (refund.status, refund.refund_id, refund.finished_at) = (GatewayRefundStatus::Done, Some(posted.id), Some(context.now));
-    store::finish(tx, &mut refund).await?;
+    store::save(tx, &mut refund, None).await?;
     store::sum_up(tx, payment.id).await?;
     tx.record(Entry::new(actor, "gateway_refund.done", "gateway_refund", refund.id).change(&before, &refund));
     settle::settle(tx, context, actor, contract, Service::Unbroken).await?;
@@ -215,7 +215,7 @@ async fn done(
 async fn failed(tx: &mut Tx, context: &Context, actor: &Actor, mut refund: GatewayRefund, reason: &str) -> Result<()> {
     let before = refund.clone();
     (refund.status, refund.failure_reason, refund.finished_at) = (GatewayRefundStatus::Failed, Some(reason.to_owned()), Some(context.now));
-    store::finish(tx, &mut refund).await?;
+    store::save(tx, &mut refund, None).await?;
     store::sum_up(tx, refund.payment_id).await?;
     tx.record(Entry::new(actor, "gateway_refund.failed", "gateway_refund", refund.id).change(&before, &refund));
     Ok(())

@@ -88,32 +88,17 @@ pub async fn insert(tx: &mut Tx, refund: &GatewayRefund, next_try_at: Option<Dat
     rows.insert_one(tx).await
 }
 
-/// Writes what became of one, and moves its version on; when it is over, the gateway is asked no more. Errors: `stale_version`.
-pub async fn finish(tx: &mut Tx, refund: &mut GatewayRefund) -> Result<()> {
+/// Writes how one stands now, and when its gateway is asked next, if ever; moves its version on. Errors: `stale_version`.
+pub async fn save(tx: &mut Tx, refund: &mut GatewayRefund, next_try_at: Option<DateTime<Utc>>) -> Result<()> {
     Sql::new(
-        "UPDATE gateway_refunds SET status = $1, gateway_refund_id = $2, failure_reason = $3, refund_id = $4, finished_at = $5, next_try_at = NULL, \
-         version = version + 1 WHERE id = $6 AND version = $7",
+        "UPDATE gateway_refunds SET status = $1, gateway_refund_id = $2, failure_reason = $3, refund_id = $4, finished_at = $5, asked_until = $6, \
+         next_try_at = $7, version = version + 1 WHERE id = $8 AND version = $9",
     )
     .bind(refund.status)
     .bind(&refund.gateway_refund_id)
     .bind(&refund.failure_reason)
     .bind(refund.refund_id)
     .bind(refund.finished_at)
-    .bind(refund.id)
-    .bind(refund.version)
-    .expect_one(tx)
-    .await?;
-    refund.version += 1;
-    Ok(())
-}
-
-/// Has a refund wait for somebody's decision, its gateway being asked no more; or has it asked again from `next_try_at` on. Moves its
-/// version on. Errors: `stale_version`.
-pub async fn set_asked(tx: &mut Tx, refund: &mut GatewayRefund, next_try_at: Option<DateTime<Utc>>) -> Result<()> {
-    Sql::new(
-        "UPDATE gateway_refunds SET status = $1, asked_until = $2, next_try_at = $3, version = version + 1 WHERE id = $4 AND version = $5",
-    )
-    .bind(refund.status)
     .bind(refund.asked_until)
     .bind(next_try_at)
     .bind(refund.id)
