@@ -4,6 +4,7 @@
 
 mod crowd;
 mod cuts;
+mod disk;
 mod kills;
 mod runs;
 mod webhooks;

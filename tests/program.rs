@@ -78,6 +78,10 @@ impl Place {
         }
     }
 
+    pub fn engine(&self) -> Engine {
+        self.database.engine
+    }
+
     pub fn file(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
     }
@@ -130,6 +134,20 @@ impl Place {
         Server::start(self.command(&[], &variables), bind)
     }
 
+    /// Starts a server that survives a limit on the size of files, with the administrator's password of the tests.
+    ///
+    /// The kernel's signal for it is ignored from outside, so that a write beyond the limit fails as on a full disk.
+    pub async fn serve_under_a_limit(&self) -> Server {
+        let bind = free_address();
+        let plain = self.command(&[], &[("BIND", &bind), ("WORKERS", "1"), ("ADMIN_PASSWORD", PASSWORD)]);
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\""]).arg(plain.get_program()).current_dir(self.folder.path()).env_clear();
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let server = Server::start(command, &bind);
+        server.is_ready().await;
+        server
+    }
+
     /// The texts of a column, or of several put together.
     pub async fn texts(&self, sql: &str) -> Vec<String> {
         use sqlx::{AssertSqlSafe, Connection};
@@ -154,12 +172,12 @@ impl Place {
             Engine::Sqlite => {
                 let url = format!("sqlite://{}", self.file("data/crm.db").display());
                 let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
-                sqlx::query(sql).execute(&mut connection).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
                 connection.close().await.unwrap();
             }
             Engine::Postgres => {
                 let mut connection = sqlx::PgConnection::connect(&self.database.url).await.unwrap();
-                sqlx::query(sql).execute(&mut connection).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
                 connection.close().await.unwrap();
             }
         }
@@ -284,6 +302,14 @@ impl Server {
 
     pub fn base(&self) -> String {
         format!("http://{}", self.bind)
+    }
+
+    /// Limits the size of the files that it writes, or takes the limit away.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+        let limit = format!("--fsize={limit}:unlimited");
+        let set = Command::new("prlimit").args(["--pid", &self.program.child.id().to_string(), &limit]).status().unwrap();
+        assert!(set.success());
     }
 
     /// Waits until it can serve.

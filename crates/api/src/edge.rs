@@ -158,7 +158,7 @@ fn finished(response: HttpResponse, asked: Asked<'_>) -> HttpResponse {
 fn refused_answer(error: &Error, asked: Asked<'_>) -> HttpResponse {
     if error.code().kind == kernel::Kind::Internal {
         log::error!(request_id = asked.request_id; "{error}");
-    } else if error.code() == common::DATABASE_AWAY {
+    } else if [common::DATABASE_AWAY, common::DATABASE_FULL].contains(&error.code()) {
         log::warn!(request_id = asked.request_id; "{error}");
     }
     problem::answer(error, asked)

@@ -21,6 +21,7 @@ in_use = Other records refer to this one, so it cannot be deleted. Remove those 
 too_many_requests = Too many requests in a row. Try again after the time in the Retry-After header.
 database_not_empty = The database holds data already. Only an empty one can be filled: name another in DATABASE_URL.
 database_away = The data cannot be reached right now. Try again after the time in the Retry-After header.
+database_full = The database cannot store changes right now: its disk is full or faulty. Nothing was changed. Try again after the time in the Retry-After header, with the same Idempotency-Key.
 files_away = The store of files does not answer. Try again in a moment.
 internal = Something went wrong on our side. Try again later; if it happens again, give support the request_id from this answer.
 

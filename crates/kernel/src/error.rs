@@ -96,6 +96,8 @@ pub mod common {
         TOO_MANY_REQUESTS = TooMany "too_many_requests";
         /// The database did not answer in time.
         DATABASE_AWAY = Unavailable "database_away";
+        /// The database has no space left, or its disk fails.
+        DATABASE_FULL = Unavailable "database_full";
         /// The store of files did not answer.
         FILES_AWAY = Unavailable "files_away";
         /// Only an empty database can be filled.

@@ -29,12 +29,13 @@ async fn live() -> Reply {
     Ok(Answer::ok(&Health { status: "ok" })?)
 }
 
-/// Whether the program can serve: the database answers and its schema is the right one.
+/// Whether the program can serve: the database responds, has the right schema and can store changes.
 #[utoipa::path(tag = "health", operation_id = "health_ready", responses((status = 200, description = "It can serve.", body = Health)))]
 #[get("/health/ready")]
 async fn ready(call: Call) -> Reply {
     if !call.state.db.is_migrated().await? {
         return Err(Error::new(common::DATABASE_AWAY).retry_after(5).into());
     }
+    call.state.db.check_writable(&call.context).await?;
     Ok(Answer::ok(&Health { status: "ok" })?)
 }

@@ -130,7 +130,7 @@ impl Db {
                 Pools::Postgres(Lending::new(pool.connect_with(server).await?, options.pool_size))
             }
         };
-        Ok(Self { pools, patience: Some(LONGEST_WAIT), trace: Arc::default() })
+        Ok(Self { pools, patience: Some(LONGEST_WAIT), trace: Arc::default(), cannot_write: Arc::default() })
     }
 
     /// Brings the schema up to date; safe when several instances do it at once.

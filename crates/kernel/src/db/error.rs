@@ -16,6 +16,7 @@ impl From<sqlx::Error> for Error {
             E::Database(database) => match meaning(database.as_ref()) {
                 Meaning::Collision => Self::new(common::DATABASE_AWAY).retry_after(1).transient(Transient::Collision).cause(error),
                 Meaning::Gone => Self::new(common::DATABASE_AWAY).retry_after(1).transient(Transient::Connection).cause(error),
+                Meaning::Full => Self::new(common::DATABASE_FULL).retry_after(10).cause(error),
                 Meaning::Busy => Self::new(common::DATABASE_AWAY).retry_after(1).cause(error),
                 Meaning::Taken => Self::new(common::DUPLICATE).cause(error),
                 Meaning::Needed => Self::new(common::IN_USE).cause(error),
@@ -30,6 +31,7 @@ enum Meaning {
     Collision,
     Gone,
     Busy,
+    Full,
     Taken,
     Needed,
     Other,
@@ -48,6 +50,14 @@ fn meaning(error: &dyn DatabaseError) -> Meaning {
         Some("55P03" | "57014" | "53300" | "5" | "6" | "261" | "517" | "773") => Meaning::Busy,
         // admin_shutdown, crash_shutdown, cannot_connect_now
         Some("57P01" | "57P02" | "57P03") => Meaning::Gone,
+        // disk_full, out_of_memory, configuration_limit_exceeded, io_error; SQLITE_FULL
+        Some("53100" | "53200" | "53400" | "58030" | "13") => Meaning::Full,
+        Some(code) if is_sqlite_io_error(code) => Meaning::Full,
         _ => Meaning::Other,
     }
+}
+
+/// Whether it is SQLITE_IOERR, whatever it was that failed: the extended code tells in its upper bytes.
+fn is_sqlite_io_error(code: &str) -> bool {
+    code.len() < 5 && code.parse().is_ok_and(|code: u32| code & 0xff == 10)
 }

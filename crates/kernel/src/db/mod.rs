@@ -12,18 +12,23 @@ mod lease;
 mod rows;
 mod sql;
 mod trace;
+mod writer;
 
 use std::{
     ops::{Deref, DerefMut},
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use lease::{Lease, Lending};
-use sqlx::{PgConnection, Sqlite, SqliteConnection, SqlitePool, Transaction, pool::PoolConnection};
+use sqlx::{PgConnection, Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
 use tokio::time::timeout;
 use trace::Trace;
+use writer::Writer;
 
 pub use connect::{ConnectOptions, DatabaseUrl};
 pub use filter::Filter;
@@ -59,6 +64,8 @@ pub struct Db {
     pools: Pools,
     patience: Option<Duration>,
     trace: Arc<Trace>,
+    // a write failed for want of space or by a fault of the disk, and none has succeeded since
+    cannot_write: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
@@ -76,7 +83,7 @@ pub struct Conn {
 
 enum Link {
     SqliteRead(PoolConnection<Sqlite>),
-    SqliteWrite(Transaction<'static, Sqlite>),
+    SqliteWrite(Writer),
     Postgres(Lease),
 }
 
@@ -226,10 +233,12 @@ impl Tx {
         self.events.push(event);
     }
 
-    /// Undoes everything. On SQLite that happens when the transaction goes.
+    /// Undoes everything.
     async fn roll_back(mut self) {
-        if let Link::Postgres(tx) = &mut self.conn.link {
-            tx.roll_back().await;
+        match &mut self.conn.link {
+            Link::SqliteWrite(tx) => tx.roll_back().await,
+            Link::Postgres(tx) => tx.roll_back().await,
+            Link::SqliteRead(_) => {}
         }
     }
 
@@ -241,7 +250,7 @@ impl Tx {
             crate::outbox::append(&mut self.conn, &self.context, events).await?;
         }
         match self.conn.link {
-            Link::SqliteWrite(tx) => tx.commit().await?,
+            Link::SqliteWrite(mut tx) => tx.commit().await?,
             Link::Postgres(mut tx) => tx.commit().await?,
             Link::SqliteRead(_) => {}
         }
@@ -295,8 +304,7 @@ impl Db {
 
     async fn begin(&self, context: &Context) -> Result<Tx> {
         let link = match &self.pools {
-            // IMMEDIATE: a deferred transaction fails when its read turns into a write
-            Pools::Sqlite { write, .. } => Link::SqliteWrite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Sqlite { write, .. } => Link::SqliteWrite(Writer::begin(write).await?),
             Pools::Postgres(lending) => Link::Postgres(Lease::begin(lending).await?),
         };
         let conn = Conn { link, trace: self.trace.clone() };
@@ -354,17 +362,41 @@ impl Db {
     ///
     /// Errors: `database_away` when the database does not answer in time, and what `work` says.
     pub async fn transaction<T>(&self, context: &Context, work: impl AsyncFn(&mut Tx) -> Result<T>) -> Result<T> {
-        self.tried(Transient::Collision, WRITE_TRIES, || async {
-            let mut tx = self.begin(context).await?;
-            match work(&mut tx).await {
-                Ok(outcome) => tx.commit().await.map(|()| outcome),
-                Err(error) => {
-                    tx.roll_back().await;
-                    Err(error)
+        let outcome = self
+            .tried(Transient::Collision, WRITE_TRIES, || async {
+                let mut tx = self.begin(context).await?;
+                match work(&mut tx).await {
+                    Ok(outcome) => tx.commit().await.map(|()| outcome),
+                    Err(error) => {
+                        tx.roll_back().await;
+                        Err(error)
+                    }
                 }
-            }
-        })
-        .await
+            })
+            .await;
+        match &outcome {
+            Ok(_) if self.cannot_write.load(Ordering::Relaxed) => self.cannot_write.store(false, Ordering::Relaxed),
+            Err(error) if error.code() == common::DATABASE_FULL => self.cannot_write.store(true, Ordering::Relaxed),
+            _ => {}
+        }
+        outcome
+    }
+
+    /// Checks that changes can be committed. Costs nothing unless a write has failed for want of space or by a fault of the disk; then it
+    /// makes a small one that leaves nothing behind.
+    ///
+    /// Errors: `database_full`, `database_away`.
+    pub async fn check_writable(&self, context: &Context) -> Result<()> {
+        if !self.cannot_write.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let probe = match self.engine() {
+            // a page of the file is written although its content stays the same
+            Engine::Sqlite => "PRAGMA user_version = 0",
+            // a file is made and extended
+            Engine::Postgres => "CREATE TEMPORARY TABLE write_probe ON COMMIT DROP AS SELECT 1 AS one",
+        };
+        self.transaction(context, async |tx| Sql::new(probe).execute(tx).await.map(drop)).await
     }
 
     /// Tries, each time within the bound, as long as what went wrong is `mishap` and there are tries left.
