@@ -54,21 +54,44 @@ async fn bill(app: &App, admin: &Client, what: Value) -> Value {
 
 /// The figures of a run: due, done, charged, with nothing to charge, held for debt, failed, charges, their sum.
 fn figures(run: &Value) -> (Vec<i64>, String) {
-    let names = ["due_count", "done_count", "charged_count", "skipped_count", "debt_count", "failed_count", "charges_count"];
-    (names.iter().map(|name| run[name].as_i64().unwrap()).collect(), run["sum_charged"].as_str().unwrap().to_owned())
+    let names = [
+        "due_count",
+        "done_count",
+        "charged_count",
+        "skipped_count",
+        "debt_count",
+        "failed_count",
+        "charges_count",
+    ];
+    (
+        names.iter().map(|name| run[name].as_i64().unwrap()).collect(),
+        run["sum_charged"].as_str().unwrap().to_owned(),
+    )
 }
 
 /// The ledger of a contract but for payments: type, amount, first day and end of what it is for.
 async fn ledger(admin: &Client, contract: i64) -> Vec<String> {
-    let page = admin.get(&format!("/payments?contract={contract}&ordering=created_at&page_size=500")).await.expect(200);
+    let page = admin
+        .get(&format!("/payments?contract={contract}&ordering=created_at&page_size=500"))
+        .await
+        .expect(200);
     let rows = page["results"].as_array().unwrap().iter().filter(|row| row["transaction_type"] != "payment");
     let text = |row: &Value, name: &str| row[name].as_str().unwrap_or("-").to_owned();
-    rows.map(|row| ["transaction_type", "amount", "period_start", "period_end"].map(|name| text(row, name)).join(" ")).collect()
+    rows.map(|row| {
+        ["transaction_type", "amount", "period_start", "period_end"].map(|name| text(row, name)).join(" ")
+    })
+    .collect()
 }
 
 /// Status, balance, next billing date and billing day of a contract.
 async fn stands(admin: &Client, contract: i64) -> String {
     let contract = admin.contract(contract).await;
     let text = |name: &str| contract[name].as_str().unwrap_or("-").to_owned();
-    format!("{} {} {} {}", text("status"), text("balance"), text("next_billing_date"), contract["billing_day"])
+    format!(
+        "{} {} {} {}",
+        text("status"),
+        text("balance"),
+        text("next_billing_date"),
+        contract["billing_day"]
+    )
 }

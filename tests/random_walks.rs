@@ -11,10 +11,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{
-    harness::{App, PASSWORD, id, person, prepaid, sim, unique},
-    scenario,
-};
+use crate::harness::{App, PASSWORD, id, person, prepaid, scenario, sim, unique};
 
 /// How many walk at once, and how far each goes.
 const WALKERS: u64 = 4;
@@ -108,7 +105,17 @@ impl World {
         let card = any(random, &self.sims);
         let tariff = any(random, &self.tariffs);
         // few, so that what was taken is also left
-        let option = self.options.borrow().iter().rev().take(2).copied().collect::<Vec<_>>().choose(random).copied().unwrap_or(1);
+        let option = self
+            .options
+            .borrow()
+            .iter()
+            .rev()
+            .take(2)
+            .copied()
+            .collect::<Vec<_>>()
+            .choose(random)
+            .copied()
+            .unwrap_or(1);
         let payment = any(random, &self.payments);
         let ticket = any(random, &self.tickets);
         let number = any(random, &self.numbers);
@@ -126,25 +133,35 @@ impl World {
                 post(format!("/contracts/{contract}/options"), json!({"add": [option], "when": when}))
             }
             "archive customer" => (Method::DELETE, format!("/customers/{customer}"), Value::Null),
-            "assign ticket" => post(format!("/tickets/{ticket}/assign"), json!({"user_id": any(random, &self.staff)})),
+            "assign ticket" => {
+                post(format!("/tickets/{ticket}/assign"), json!({"user_id": any(random, &self.staff)}))
+            }
             "block customer" => post(format!("/customers/{customer}/block"), reason),
             "block sim" => post(format!("/sims/{card}/block"), reason),
             "cancel change" => post(format!("/contracts/{contract}/cancel-change"), json!({})),
             "cancel payment" => post(format!("/payments/{payment}/cancel"), json!({})),
-            "change options later" => post(format!("/contracts/{contract}/options"), json!({"add": [option], "when": "next_period"})),
+            "change options later" => post(
+                format!("/contracts/{contract}/options"),
+                json!({"add": [option], "when": "next_period"}),
+            ),
             "change priority" => {
                 let priority = ["low", "medium", "high", "critical"].choose(random);
                 post(format!("/tickets/{ticket}/change_priority"), json!({"priority": priority}))
             }
-            "change tariff later" => {
-                post(format!("/contracts/{contract}/change-tariff"), json!({"tariff_id": tariff, "when": "next_period"}))
-            }
-            "change tariff now" => post(format!("/contracts/{contract}/change-tariff"), json!({"tariff_id": tariff, "when": "now"})),
+            "change tariff later" => post(
+                format!("/contracts/{contract}/change-tariff"),
+                json!({"tariff_id": tariff, "when": "next_period"}),
+            ),
+            "change tariff now" => post(
+                format!("/contracts/{contract}/change-tariff"),
+                json!({"tariff_id": tariff, "when": "now"}),
+            ),
             "close sim" => post(format!("/sims/{card}/close"), json!({})),
             "close ticket" => post(format!("/tickets/{ticket}/close"), reason),
-            "comment on ticket" => {
-                post(format!("/tickets/{ticket}/comments"), json!({"text": "Смотрим.", "is_internal": random.random::<bool>()}))
-            }
+            "comment on ticket" => post(
+                format!("/tickets/{ticket}/comments"),
+                json!({"text": "Смотрим.", "is_internal": random.random::<bool>()}),
+            ),
             "correct balance" => {
                 let sign = if random.random() { "-" } else { "" };
                 post(
@@ -154,11 +171,15 @@ impl World {
             }
             "create contract" => {
                 let discount = random.random_range(0..30).to_string();
-                post("/contracts".into(), json!({"customer_id": customer, "tariff_id": tariff, "discount_percent": discount}))
+                post(
+                    "/contracts".into(),
+                    json!({"customer_id": customer, "tariff_id": tariff, "discount_percent": discount}),
+                )
             }
             "create customer" => post("/customers".into(), person()),
             "create option" => {
-                let tariffs: Vec<i64> = self.tariffs.borrow().iter().copied().filter(|_| random.random()).collect();
+                let tariffs: Vec<i64> =
+                    self.tariffs.borrow().iter().copied().filter(|_| random.random()).collect();
                 let one = json!({"code": format!("O{}", unique()), "name": "Опция", "kind": "service", "monthly_fee": amount, "tariff_ids": tariffs});
                 post("/options".into(), one)
             }
@@ -169,7 +190,10 @@ impl World {
             }
             "deactivate sim" => post(format!("/sims/{card}/deactivate"), json!({"reason": "lost"})),
             "deactivate tariff" => post(format!("/tariffs/{tariff}/deactivate"), json!({})),
-            "deduct balance" => post(format!("/contracts/{contract}/deduct_balance"), json!({"amount": amount, "description": "сверка"})),
+            "deduct balance" => post(
+                format!("/contracts/{contract}/deduct_balance"),
+                json!({"amount": amount, "description": "сверка"}),
+            ),
             "delete contract" => (Method::DELETE, format!("/contracts/{contract}"), Value::Null),
             "delete sim" => (Method::DELETE, format!("/sims/{card}"), Value::Null),
             "edit contract" => {
@@ -184,16 +208,25 @@ impl World {
                 let last_name = ["Ким", "Ковалёва", "Новак"].choose(random);
                 (Method::PATCH, format!("/customers/{customer}"), json!({"last_name": last_name}))
             }
-            "expect payment" => post("/payments".into(), json!({"contract_id": contract, "amount": amount, "payment_method": "card"})),
+            "expect payment" => post(
+                "/payments".into(),
+                json!({"contract_id": contract, "amount": amount, "payment_method": "card"}),
+            ),
             "fail payment" => post(format!("/payments/{payment}/fail"), reason),
             "lift hold" => post(format!("/contracts/{contract}/resume"), json!({"reason": hold})),
-            "merge customers" => post(format!("/customers/{customer}/merge"), json!({"duplicate_id": any(random, &self.customers)})),
+            "merge customers" => post(
+                format!("/customers/{customer}/merge"),
+                json!({"duplicate_id": any(random, &self.customers)}),
+            ),
             "new tariff version" => {
                 let from = app.clock.now() + TimeDelta::days(random.random_range(1..20));
                 let change = json!({"monthly_fee": amount, "effective_from": from.date_naive()});
                 (Method::PATCH, format!("/tariffs/{tariff}"), change)
             }
-            "pay" => post("/payments".into(), json!({"contract_id": contract, "amount": amount, "payment_method": "cash"})),
+            "pay" => post(
+                "/payments".into(),
+                json!({"contract_id": contract, "amount": amount, "payment_method": "cash"}),
+            ),
             "place hold" => post(format!("/contracts/{contract}/suspend"), json!({"reason": hold})),
             "process payment" => post(format!("/payments/{payment}/process"), json!({})),
             "refund payment" => {
@@ -210,7 +243,10 @@ impl World {
                 post(format!("/contracts/{contract}/options"), json!({"remove": [option], "when": when}))
             }
             "reopen ticket" => post(format!("/tickets/{ticket}/reopen"), reason),
-            "replace sim" => post(format!("/contracts/{contract}/replace-sim"), json!({"sim_id": card, "reason": "замена"})),
+            "replace sim" => post(
+                format!("/contracts/{contract}/replace-sim"),
+                json!({"sim_id": card, "reason": "замена"}),
+            ),
             "reserve number" => {
                 let until = app.clock.now() + TimeDelta::days(3);
                 post(format!("/numbers/{number}/reserve"), json!({"until": until}))
@@ -267,9 +303,11 @@ impl World {
             assert!([200, 201, 204, 404, 409, 422].contains(&status), "{said} answered {status}: {answer}");
             let code = answer["code"].as_str().unwrap_or_default();
             assert!(!["no_such_path", "malformed"].contains(&code), "{said} answered {status}: {answer}");
-            let wrong = answer["errors"].as_array().into_iter().flatten().filter_map(|error| error["code"].as_str());
-            let misread: Vec<&str> =
-                wrong.filter(|code| ["unknown_field", "required", "type", "choice", "format"].contains(code)).collect();
+            let wrong =
+                answer["errors"].as_array().into_iter().flatten().filter_map(|error| error["code"].as_str());
+            let misread: Vec<&str> = wrong
+                .filter(|code| ["unknown_field", "required", "type", "choice", "format"].contains(code))
+                .collect();
             assert!(misread.is_empty(), "{said} answered {status}: {answer}");
             self.note(name, status, &answer);
         }
@@ -293,7 +331,11 @@ async fn walks(app: &App, seed: u64) -> World {
         world.staff.borrow_mut().push(user);
     }
     let mut random = StdRng::seed_from_u64(seed);
-    for name in ["create customer", "create sim", "create option", "create contract", "create ticket"].into_iter().cycle().take(40) {
+    for name in ["create customer", "create sim", "create option", "create contract", "create ticket"]
+        .into_iter()
+        .cycle()
+        .take(40)
+    {
         let (method, path, body) = world.step(name, &mut random, app);
         let reply = admin.send(method, &path, Some(body)).await;
         world.note(name, reply.status, &reply.body);
@@ -308,22 +350,21 @@ async fn walks(app: &App, seed: u64) -> World {
     world
 }
 
-scenario! {
-    async fn several_hundred_mixed_steps_of_several_users_leave_every_invariant_whole(app) {
-        let mut came_off: BTreeMap<&str, u32> = STEP_NAMES.iter().map(|(name, _)| (*name, 0)).collect();
-        // how the walks meet differs each time; what has not come off after two of them gets more
-        for seed in 1..=12 {
-            let world = walks(app, seed).await;
-            assert_eq!(app.violations().await, Vec::<String>::new(), "seed {seed}");
-            assert!(world.waits.get() > 0);
-            for ((name, status), times) in world.answers.borrow().iter() {
-                *came_off.get_mut(name).unwrap() += if *status < 300 { *times } else { 0 };
-            }
-            if seed >= 2 && came_off.values().all(|times| *times > 0) {
-                break;
-            }
+#[scenario]
+async fn several_hundred_mixed_steps_of_several_users_leave_every_invariant_whole(app: &App) {
+    let mut came_off: BTreeMap<&str, u32> = STEP_NAMES.iter().map(|(name, _)| (*name, 0)).collect();
+    // how the walks meet differs each time; what has not come off after two of them gets more
+    for seed in 1..=12 {
+        let world = walks(app, seed).await;
+        assert_eq!(app.violations().await, Vec::<String>::new(), "seed {seed}");
+        assert!(world.waits.get() > 0);
+        for ((name, status), times) in world.answers.borrow().iter() {
+            *came_off.get_mut(name).unwrap() += if *status < 300 { *times } else { 0 };
         }
-        let never: Vec<_> = came_off.iter().filter(|(_, times)| **times == 0).map(|(name, _)| name).collect();
-        assert!(never.is_empty(), "steps that never came off: {never:?}");
+        if seed >= 2 && came_off.values().all(|times| *times > 0) {
+            break;
+        }
     }
+    let never: Vec<_> = came_off.iter().filter(|(_, times)| **times == 0).map(|(name, _)| name).collect();
+    assert!(never.is_empty(), "steps that never came off: {never:?}");
 }

@@ -40,10 +40,16 @@ async fn after_days(app: &App, days: i64) -> Client {
 
 /// The ledger of a contract but for payments: type, amount, first day and end of what it is for.
 async fn ledger(admin: &Client, contract: i64) -> Vec<String> {
-    let page = admin.get(&format!("/payments?contract={contract}&ordering=created_at&page_size=500")).await.expect(200);
+    let page = admin
+        .get(&format!("/payments?contract={contract}&ordering=created_at&page_size=500"))
+        .await
+        .expect(200);
     let rows = page["results"].as_array().unwrap().iter().filter(|row| row["transaction_type"] != "payment");
     let text = |row: &Value, name: &str| row[name].as_str().unwrap_or("-").to_owned();
-    rows.map(|row| ["transaction_type", "amount", "period_start", "period_end"].map(|name| text(row, name)).join(" ")).collect()
+    rows.map(|row| {
+        ["transaction_type", "amount", "period_start", "period_end"].map(|name| text(row, name)).join(" ")
+    })
+    .collect()
 }
 
 /// The periods of a contract: first day, end as planned, day on which a change cut it, fee, and what of that was credited.

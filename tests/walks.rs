@@ -41,8 +41,13 @@ impl Operation {
         let paths = document["paths"].as_object().unwrap().iter();
         let operations: Vec<Self> = paths
             .flat_map(|(path, item)| {
-                let known = methods.iter().filter(|method| item.get(method.as_str().to_lowercase()).is_some());
-                known.map(|method| Self { method: method.clone(), path: path.clone(), said: item[method.as_str().to_lowercase()].clone() })
+                let known =
+                    methods.iter().filter(|method| item.get(method.as_str().to_lowercase()).is_some());
+                known.map(|method| Self {
+                    method: method.clone(),
+                    path: path.clone(),
+                    said: item[method.as_str().to_lowercase()].clone(),
+                })
             })
             .collect();
         assert!(operations.len() > 40, "the document has lost its operations");
@@ -64,7 +69,9 @@ impl Operation {
 
     /// The permissions that the document names.
     fn permissions(&self) -> Vec<String> {
-        let schemes = self.said["security"].as_array().unwrap_or_else(|| panic!("{}: nothing is said of security", self.name()));
+        let schemes = self.said["security"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{}: nothing is said of security", self.name()));
         let scopes = schemes.iter().filter_map(|scheme| scheme["bearer"].as_array()).flatten();
         scopes.map(|scope| scope.as_str().unwrap().to_owned()).collect()
     }
@@ -78,7 +85,9 @@ impl Operation {
     }
 
     fn has_query(&self) -> bool {
-        self.said["parameters"].as_array().is_some_and(|parameters| parameters.iter().any(|parameter| parameter["in"] == "query"))
+        self.said["parameters"]
+            .as_array()
+            .is_some_and(|parameters| parameters.iter().any(|parameter| parameter["in"] == "query"))
     }
 
     /// The path with this for each of its parts in braces.

@@ -7,10 +7,7 @@ use kernel::{Origin, db::Engine, id::BillingRunId};
 use serde_json::json;
 
 use super::{bill, figures, on, running, tariff};
-use crate::{
-    harness::{App, Client},
-    scenario,
-};
+use crate::harness::{App, Client, scenario};
 
 /// Many contracts with enough for two periods and a fee of 10.00, copied from one behind the server's back; answers how many there are.
 pub async fn many(app: &App, admin: &Client, wanted: i64) -> i64 {
@@ -26,7 +23,9 @@ pub async fn many(app: &App, admin: &Client, wanted: i64) -> i64 {
 
 /// Statements that copy a running contract with its SIM, its number, its ledger and its period.
 fn copies(first: i64, more: i64) -> Vec<String> {
-    let numbers = format!("WITH RECURSIVE copies (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copies WHERE n < {more})");
+    let numbers = format!(
+        "WITH RECURSIVE copies (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copies WHERE n < {more})"
+    );
     let base = 1_000_000;
     vec![
         format!(
@@ -64,110 +63,146 @@ fn copies(first: i64, more: i64) -> Vec<String> {
     ]
 }
 
-scenario! {
-    async fn four_who_run_at_once_charge_each_contract_once(app) {
-        let admin = app.admin().await;
-        let count = many(app, &admin, 1500).await;
-        let admin = on(app, "2026-02-28").await;
-        let begun = admin.post("/billing/runs", json!({})).await.expect(202);
-        let id: BillingRunId = begun["id"].to_string().parse().unwrap();
-        let alone = async |number| {
-            let (db, mut worker, mut batches) = (app.state.db.patient(), Worker::new(id, number), 0);
-            while worker.batch(&db, &runs::context(&app.state, id)).await.unwrap().state == billing::RunState::Running {
-                batches += 1;
-            }
-            batches
-        };
-        let circles = async || match app.state.db.engine() {
-            Engine::Sqlite => 0,
-            Engine::Postgres => app.scalar("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").await,
-        };
-        let circles_before = circles().await;
-        let batches: Vec<i32> = join_all((0..4).map(alone)).await;
-        assert!(batches.iter().sum::<i32>() >= 3, "{batches:?}");
-        // they share by passing over what others hold, and never wait for each other in a circle
-        assert_eq!(circles().await, circles_before);
-        let run = admin.get(&format!("/billing/runs/{id}")).await.expect(200);
-        assert_eq!(figures(&run), (vec![count, count, count, 0, 0, 0, count], format!("{}.00", count * 10)));
-        assert_eq!(app.scalar("SELECT COUNT(*) FROM contract_periods WHERE period_start = '2026-02-28'").await, count);
-        assert_eq!(app.scalar("SELECT COUNT(*) FROM contracts WHERE balance = 500 AND next_billing_date = '2026-03-31'").await, count);
-        assert_eq!(app.scalar("SELECT COUNT(*) FROM events WHERE kind = 'period.charged'").await, count + 1);
-        assert_eq!(app.violations().await, Vec::<String>::new());
-        // none has enough for the next one: all are held in a few statements, cards and all
-        let admin = on(app, "2026-03-31").await;
-        let dry = bill(app, &admin, json!({"dry_run": true})).await;
-        let run = bill(app, &admin, json!({})).await;
-        assert_eq!(figures(&run), (vec![count, count, 0, 0, count, 0, 0], "0.00".to_owned()));
-        assert_eq!(figures(&dry), figures(&run));
-        assert_eq!(app.scalar("SELECT COUNT(*) FROM sims WHERE status = 'suspended'").await, count);
-        assert_eq!(app.violations().await, Vec::<String>::new());
-    }
-
-    async fn who_starts_a_run_that_is_under_way_helps_with_it_and_another_day_is_another_run(app) {
-        let admin = app.admin().await;
-        let tariff = tariff(&admin, "prepaid", "10.00").await;
-        running(&admin, tariff, "100.00", json!({})).await;
-        let admin = on(app, "2026-03-31").await;
-        let begun = admin.post("/billing/runs", json!({})).await.expect(202);
-        app.beside(&[], async |other| {
-            let joined = other.admin().await.post("/billing/runs", json!({"date": "2026-03-31"})).await.expect(202);
-            assert_eq!(joined["id"], begun["id"]);
-            let earlier = other.admin().await.post("/billing/runs", json!({"date": "2026-02-28"})).await.expect(202);
-            let dry = other.admin().await.post("/billing/runs", json!({"dry_run": true})).await.expect(202);
-            assert!(earlier["id"] != begun["id"] && dry["id"] != begun["id"] && dry["id"] != earlier["id"]);
-            let both = join_all([runs::work_off(&app.state), runs::work_off(&other.state)]).await;
-            assert!(both.into_iter().all(|outcome| outcome.is_ok()));
-        })
-        .await;
-        assert_eq!(app.scalar("SELECT COUNT(*) FROM billing_runs WHERE state = 'finished'").await, 3);
-        assert_eq!((app.scalar("SELECT COUNT(*) FROM payments WHERE transaction_type = 'charge'").await, app.count("contract_periods").await), (3, 3));
-        assert_eq!(app.scalar("SELECT CAST(SUM(charges_count) AS BIGINT) FROM billing_runs WHERE NOT dry_run").await, 2);
-        // over: the same day again is a run of its own, with nothing to do
-        let again = bill(app, &admin, json!({})).await;
-        assert!(again["id"] != begun["id"] && again["due_count"] == 0 && again["state"] == "finished", "{again}");
-        assert_eq!(app.violations().await, Vec::<String>::new());
-    }
-
-    async fn a_payment_and_a_run_on_one_contract_are_both_counted(app) {
-        let admin = app.admin().await;
-        let tariff = tariff(&admin, "prepaid", "10.00").await;
-        let mut contracts = Vec::new();
-        for _ in 0..4 {
-            contracts.push(running(&admin, tariff, "25.00", json!({})).await);
+#[scenario]
+async fn four_who_run_at_once_charge_each_contract_once(app: &App) {
+    let admin = app.admin().await;
+    let count = many(app, &admin, 1500).await;
+    let admin = on(app, "2026-02-28").await;
+    let begun = admin.post("/billing/runs", json!({})).await.expect(202);
+    let id: BillingRunId = begun["id"].to_string().parse().unwrap();
+    let alone = async |number| {
+        let (db, mut worker, mut batches) = (app.state.db.patient(), Worker::new(id, number), 0);
+        while worker.batch(&db, &runs::context(&app.state, id)).await.unwrap().state
+            == billing::RunState::Running
+        {
+            batches += 1;
         }
-        let admin = on(app, "2026-02-28").await;
-        admin.post("/billing/runs", json!({})).await.expect(202);
-        let (run, _paid) = futures_util::future::join(runs::work_off(&app.state), join_all(contracts.iter().map(|contract| admin.pay(*contract, "7.00")))).await;
-        run.unwrap();
-        for contract in contracts {
-            let now = admin.contract(contract).await;
-            assert_eq!((&now["status"], &now["balance"], &now["next_billing_date"]), (&json!("active"), &json!("12.00"), &json!("2026-03-31")));
+        batches
+    };
+    let circles = async || match app.state.db.engine() {
+        Engine::Sqlite => 0,
+        Engine::Postgres => {
+            app.scalar("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").await
         }
-        assert_eq!(app.violations().await, Vec::<String>::new());
-    }
+    };
+    let circles_before = circles().await;
+    let batches: Vec<i32> = join_all((0..4).map(alone)).await;
+    assert!(batches.iter().sum::<i32>() >= 3, "{batches:?}");
+    // they share by passing over what others hold, and never wait for each other in a circle
+    assert_eq!(circles().await, circles_before);
+    let run = admin.get(&format!("/billing/runs/{id}")).await.expect(200);
+    assert_eq!(figures(&run), (vec![count, count, count, 0, 0, 0, count], format!("{}.00", count * 10)));
+    assert_eq!(
+        app.scalar("SELECT COUNT(*) FROM contract_periods WHERE period_start = '2026-02-28'").await,
+        count
+    );
+    assert_eq!(
+        app.scalar("SELECT COUNT(*) FROM contracts WHERE balance = 500 AND next_billing_date = '2026-03-31'")
+            .await,
+        count
+    );
+    assert_eq!(app.scalar("SELECT COUNT(*) FROM events WHERE kind = 'period.charged'").await, count + 1);
+    assert_eq!(app.violations().await, Vec::<String>::new());
+    // none has enough for the next one: all are held in a few statements, cards and all
+    let admin = on(app, "2026-03-31").await;
+    let dry = bill(app, &admin, json!({"dry_run": true})).await;
+    let run = bill(app, &admin, json!({})).await;
+    assert_eq!(figures(&run), (vec![count, count, 0, 0, count, 0, 0], "0.00".to_owned()));
+    assert_eq!(figures(&dry), figures(&run));
+    assert_eq!(app.scalar("SELECT COUNT(*) FROM sims WHERE status = 'suspended'").await, count);
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
 
-    async fn a_run_that_its_instance_left_is_taken_up_by_whoever_comes_first(app) {
-        let admin = app.admin().await;
-        many(app, &admin, 700).await;
-        let admin = on(app, "2026-02-28").await;
-        let begun = admin.post("/billing/runs", json!({})).await.expect(202);
-        let id: BillingRunId = begun["id"].to_string().parse().unwrap();
-        // what is due was counted, one batch was done, and the instance is gone without a word
-        let (db, mut worker) = (app.state.db.patient(), Worker::new(id, 0));
-        let counted = worker.batch(&db, &runs::context(&app.state, id)).await.unwrap();
-        let run = worker.batch(&db, &runs::context(&app.state, id)).await.unwrap();
-        assert_eq!((counted.due_count, counted.done_count, run.state), (Some(700), 0, billing::RunState::Running));
-        assert!(run.done_count > 0 && run.done_count < 700, "{run:?}");
-        app.beside(&[], async |other| {
-            let context = other.state.context(Origin::default());
-            let take_up = async || other.state.db.transaction(&context, async |tx| run::take_up(tx, &context).await).await.unwrap();
-            assert_eq!(take_up().await, None, "while its lease lasts somebody is taken to be at work");
-            app.advance(chrono::TimeDelta::seconds(61));
-            runs::work_off(&other.state).await.unwrap();
-        })
-        .await;
-        let run = admin.get(&format!("/billing/runs/{id}")).await.expect(200);
-        assert_eq!(figures(&run), (vec![700, 700, 700, 0, 0, 0, 700], "7000.00".to_owned()));
-        assert_eq!(app.violations().await, Vec::<String>::new());
+#[scenario]
+async fn who_starts_a_run_that_is_under_way_helps_with_it_and_another_day_is_another_run(app: &App) {
+    let admin = app.admin().await;
+    let tariff = tariff(&admin, "prepaid", "10.00").await;
+    running(&admin, tariff, "100.00", json!({})).await;
+    let admin = on(app, "2026-03-31").await;
+    let begun = admin.post("/billing/runs", json!({})).await.expect(202);
+    app.beside(&[], async |other| {
+        let joined =
+            other.admin().await.post("/billing/runs", json!({"date": "2026-03-31"})).await.expect(202);
+        assert_eq!(joined["id"], begun["id"]);
+        let earlier =
+            other.admin().await.post("/billing/runs", json!({"date": "2026-02-28"})).await.expect(202);
+        let dry = other.admin().await.post("/billing/runs", json!({"dry_run": true})).await.expect(202);
+        assert!(earlier["id"] != begun["id"] && dry["id"] != begun["id"] && dry["id"] != earlier["id"]);
+        let both = join_all([runs::work_off(&app.state), runs::work_off(&other.state)]).await;
+        assert!(both.into_iter().all(|outcome| outcome.is_ok()));
+    })
+    .await;
+    assert_eq!(app.scalar("SELECT COUNT(*) FROM billing_runs WHERE state = 'finished'").await, 3);
+    assert_eq!(
+        (
+            app.scalar("SELECT COUNT(*) FROM payments WHERE transaction_type = 'charge'").await,
+            app.count("contract_periods").await
+        ),
+        (3, 3)
+    );
+    assert_eq!(
+        app.scalar("SELECT CAST(SUM(charges_count) AS BIGINT) FROM billing_runs WHERE NOT dry_run").await,
+        2
+    );
+    // over: the same day again is a run of its own, with nothing to do
+    let again = bill(app, &admin, json!({})).await;
+    assert!(again["id"] != begun["id"] && again["due_count"] == 0 && again["state"] == "finished", "{again}");
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
+
+#[scenario]
+async fn a_payment_and_a_run_on_one_contract_are_both_counted(app: &App) {
+    let admin = app.admin().await;
+    let tariff = tariff(&admin, "prepaid", "10.00").await;
+    let mut contracts = Vec::new();
+    for _ in 0..4 {
+        contracts.push(running(&admin, tariff, "25.00", json!({})).await);
     }
+    let admin = on(app, "2026-02-28").await;
+    admin.post("/billing/runs", json!({})).await.expect(202);
+    let (run, _paid) = futures_util::future::join(
+        runs::work_off(&app.state),
+        join_all(contracts.iter().map(|contract| admin.pay(*contract, "7.00"))),
+    )
+    .await;
+    run.unwrap();
+    for contract in contracts {
+        let now = admin.contract(contract).await;
+        assert_eq!(
+            (&now["status"], &now["balance"], &now["next_billing_date"]),
+            (&json!("active"), &json!("12.00"), &json!("2026-03-31"))
+        );
+    }
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
+
+#[scenario]
+async fn a_run_that_its_instance_left_is_taken_up_by_whoever_comes_first(app: &App) {
+    let admin = app.admin().await;
+    many(app, &admin, 700).await;
+    let admin = on(app, "2026-02-28").await;
+    let begun = admin.post("/billing/runs", json!({})).await.expect(202);
+    let id: BillingRunId = begun["id"].to_string().parse().unwrap();
+    // what is due was counted, one batch was done, and the instance is gone without a word
+    let (db, mut worker) = (app.state.db.patient(), Worker::new(id, 0));
+    let counted = worker.batch(&db, &runs::context(&app.state, id)).await.unwrap();
+    let run = worker.batch(&db, &runs::context(&app.state, id)).await.unwrap();
+    assert_eq!(
+        (counted.due_count, counted.done_count, run.state),
+        (Some(700), 0, billing::RunState::Running)
+    );
+    assert!(run.done_count > 0 && run.done_count < 700, "{run:?}");
+    app.beside(&[], async |other| {
+        let context = other.state.context(Origin::default());
+        let take_up = async || {
+            other.state.db.transaction(&context, async |tx| run::take_up(tx, &context).await).await.unwrap()
+        };
+        assert_eq!(take_up().await, None, "while its lease lasts somebody is taken to be at work");
+        app.advance(chrono::TimeDelta::seconds(61));
+        runs::work_off(&other.state).await.unwrap();
+    })
+    .await;
+    let run = admin.get(&format!("/billing/runs/{id}")).await.expect(200);
+    assert_eq!(figures(&run), (vec![700, 700, 700, 0, 0, 0, 700], "7000.00".to_owned()));
+    assert_eq!(app.violations().await, Vec::<String>::new());
 }

@@ -19,8 +19,11 @@ pub async fn lists(app: &App) -> BTreeMap<String, Vec<String>> {
     let mut lists = BTreeMap::new();
     for (path, item) in paths {
         let parameters = item["get"]["parameters"].as_array().cloned().unwrap_or_default();
-        let names: Vec<String> =
-            parameters.iter().filter(|one| one["in"] == "query").map(|one| one["name"].as_str().unwrap().to_owned()).collect();
+        let names: Vec<String> = parameters
+            .iter()
+            .filter(|one| one["in"] == "query")
+            .map(|one| one["name"].as_str().unwrap().to_owned())
+            .collect();
         if names.contains(&"ordering".to_owned()) && !path.contains('{') {
             lists.insert(path.trim_start_matches("/api/v1").to_owned(), names);
         }
@@ -40,10 +43,16 @@ pub async fn order_fields(client: &Client, list: &str) -> Vec<String> {
 pub async fn furnish(app: &App) -> Client {
     let admin = app.admin().await;
     let mut customers = Vec::new();
-    for (n, (last, first)) in
-        [("Ёлкин", "Пётр"), ("Иванов", "Иван"), ("Иванов", "Анна"), ("Яковлева", "Ольга"), ("Smith", "John"), ("иванов", "Ян")]
-            .iter()
-            .enumerate()
+    for (n, (last, first)) in [
+        ("Ёлкин", "Пётр"),
+        ("Иванов", "Иван"),
+        ("Иванов", "Анна"),
+        ("Яковлева", "Ольга"),
+        ("Smith", "John"),
+        ("иванов", "Ян"),
+    ]
+    .iter()
+    .enumerate()
     {
         let mut one = person();
         (one["last_name"], one["first_name"]) = (json!(last), json!(first));
@@ -72,11 +81,12 @@ pub async fn furnish(app: &App) -> Client {
 
     let mut tariffs = Vec::new();
     for (n, (fee, priority)) in
-        [("100.00", 0), ("250.00", 5), ("100.00", 5), ("0.00", 0), ("250.00", 10), ("1000.50", 5)].into_iter().enumerate()
+        [("100.00", 0), ("250.00", 5), ("100.00", 5), ("0.00", 0), ("250.00", 10), ("1000.50", 5)]
+            .into_iter()
+            .enumerate()
     {
         let kind = if n == 4 { "postpaid" } else { "prepaid" };
-        let one =
-            json!({"name": format!("Тариф № {n}"), "tariff_type": kind, "monthly_fee": fee, "priority": priority, "is_active": n != 5});
+        let one = json!({"name": format!("Тариф № {n}"), "tariff_type": kind, "monthly_fee": fee, "priority": priority, "is_active": n != 5});
         tariffs.push(id(&admin.post("/tariffs", one).await.expect(201)));
         pass(app, n);
     }
@@ -117,36 +127,59 @@ pub async fn furnish(app: &App) -> Client {
     .into_iter()
     .enumerate()
     {
-        admin.post("/payments", json!({"contract_id": contracts[contract], "amount": amount, "payment_method": method})).await.expect(201);
+        admin
+            .post(
+                "/payments",
+                json!({"contract_id": contracts[contract], "amount": amount, "payment_method": method}),
+            )
+            .await
+            .expect(201);
         pass(app, n);
     }
     for (n, (contract, method)) in
-        [(1, "card"), (2, "card"), (1, "mobile_payment"), (3, "auto_payment"), (2, "card"), (4, "card")].into_iter().enumerate()
+        [(1, "card"), (2, "card"), (1, "mobile_payment"), (3, "auto_payment"), (2, "card"), (4, "card")]
+            .into_iter()
+            .enumerate()
     {
-        let one =
-            json!({"contract_id": contracts[contract], "amount": "70.00", "payment_method": method, "transaction_id": format!("шлюз-{n}")});
+        let one = json!({"contract_id": contracts[contract], "amount": "70.00", "payment_method": method, "transaction_id": format!("шлюз-{n}")});
         admin.post("/payments", one).await.expect(201);
         pass(app, n);
     }
-    let whole = id(&admin.get(&format!("/payments?contract={}&amount_max=50.00", contracts[2])).await.expect(200)["results"][0]);
-    admin.post(&format!("/payments/{whole}/refund"), json!({"reason": "оплачен чужой договор"})).await.expect(200);
+    let whole = id(&admin
+        .get(&format!("/payments?contract={}&amount_max=50.00", contracts[2]))
+        .await
+        .expect(200)["results"][0]);
+    admin
+        .post(&format!("/payments/{whole}/refund"), json!({"reason": "оплачен чужой договор"}))
+        .await
+        .expect(200);
     by_gateways(app, &admin, contracts[5]).await;
     // one with debt, one that can pay, and the others stay drafts
     admin.activate(contracts[0]).await;
     admin.activate(contracts[1]).await;
 
     let worker = id(&admin
-        .post("/users", json!({"username": "worker", "full_name": "Анна", "role": "operator", "password": PASSWORD}))
+        .post(
+            "/users",
+            json!({"username": "worker", "full_name": "Анна", "role": "operator", "password": PASSWORD}),
+        )
         .await
         .expect(201));
-    for (n, (name, full_name)) in [("boris", "Борис"), ("anna", "Анна"), ("Clara", "Анна"), ("dora", "Дора")].into_iter().enumerate()
+    for (n, (name, full_name)) in
+        [("boris", "Борис"), ("anna", "Анна"), ("Clara", "Анна"), ("dora", "Дора")].into_iter().enumerate()
     {
         let one = json!({"username": name, "full_name": full_name, "role": "employee", "password": PASSWORD, "is_active": n != 3});
         admin.post("/users", one).await.expect(201);
         pass(app, n);
     }
     for (n, name) in ["cashier", "archivist", "trainee"].into_iter().enumerate() {
-        admin.post("/roles", json!({"name": name, "title": format!("Роль {n}"), "permissions": ["customers:read"]})).await.expect(201);
+        admin
+            .post(
+                "/roles",
+                json!({"name": name, "title": format!("Роль {n}"), "permissions": ["customers:read"]}),
+            )
+            .await
+            .expect(201);
         pass(app, n);
     }
     for n in 0..6 {
@@ -183,7 +216,10 @@ pub async fn furnish(app: &App) -> Client {
     app.execute("UPDATE tickets SET due_at = created_at WHERE subject = 'Просрочено'").await;
     for n in 0..5 {
         admin
-            .post("/auth/api-tokens", json!({"name": format!("script {n}"), "permissions": ["customers:read"], "expires_at": null}))
+            .post(
+                "/auth/api-tokens",
+                json!({"name": format!("script {n}"), "permissions": ["customers:read"], "expires_at": null}),
+            )
             .await
             .expect(201);
         app.admin().await;
@@ -204,23 +240,42 @@ async fn by_gateways(app: &App, admin: &Client, contract: i64) {
     for n in 0..12 {
         let payment = gateways::link(admin, contract, "20.00").await;
         match n % 4 {
-            0 | 3 => drop(gateways::tell(app, &format!("wrong-{n}"), gateways::succeeded(&payment, "19.00")).await),
+            0 | 3 => {
+                drop(gateways::tell(app, &format!("wrong-{n}"), gateways::succeeded(&payment, "19.00")).await)
+            }
             1 => {
                 gateways::tell(app, &format!("paid-{n}"), gateways::succeeded(&payment, "20.00")).await;
                 let path = format!("/payments/{}/refund", payment["id"]);
                 // one that is refused, one whose answer is lost, and the rest
-                admin.post(&path, json!({"amount": "5.11", "reason": "x"})).await.refused(409, "gateway_refund_refused");
+                admin
+                    .post(&path, json!({"amount": "5.11", "reason": "x"}))
+                    .await
+                    .refused(409, "gateway_refund_refused");
                 if n > 1 {
                     admin.post(&path, json!({"amount": "5.14", "reason": "x"})).await.expect(202);
                     admin.post(&path, json!({"reason": "x"})).await.expect(200);
                 }
             }
-            2 => drop(gateways::tell(app, &format!("failed-{n}"), gateways::happened(&payment, "payment.failed")).await),
+            2 => drop(
+                gateways::tell(app, &format!("failed-{n}"), gateways::happened(&payment, "payment.failed"))
+                    .await,
+            ),
             _ => {}
         }
-        gateways::tell(app, &format!("unknown-{n}"), json!({"type": "payment.failed", "reference": "no-payment"})).await;
-        let file = admin.request(Method::POST, "/payments/reconciliations?gateway=sandbox&from=2026-01-31&to=2026-01-31");
-        let sent = file.header("content-type", "text/csv").body("reference,amount,currency\n1,1.00,RUB\n").send().await.unwrap();
+        gateways::tell(
+            app,
+            &format!("unknown-{n}"),
+            json!({"type": "payment.failed", "reference": "no-payment"}),
+        )
+        .await;
+        let file = admin
+            .request(Method::POST, "/payments/reconciliations?gateway=sandbox&from=2026-01-31&to=2026-01-31");
+        let sent = file
+            .header("content-type", "text/csv")
+            .body("reference,amount,currency\n1,1.00,RUB\n")
+            .send()
+            .await
+            .unwrap();
         Reply::read("a settlement file".into(), sent).await.expect(201);
         pass(app, n);
     }
@@ -230,7 +285,10 @@ async fn by_gateways(app: &App, admin: &Client, contract: i64) {
 async fn tell(app: &App, me: i64) {
     while couriers::relay_events(&app.state).await.unwrap() > 0 {}
     app.execute("UPDATE notifications SET status = 'failed' WHERE channel = 'sms'").await;
-    app.execute(&format!("UPDATE notifications SET read_at = created_at WHERE user_id = {me} AND id % 2 = 0")).await;
+    app.execute(&format!(
+        "UPDATE notifications SET read_at = created_at WHERE user_id = {me} AND id % 2 = 0"
+    ))
+    .await;
 }
 
 /// Every second thing is made at the same moment as the one before.

@@ -81,7 +81,8 @@ pub struct Effects {
 }
 
 impl Effects {
-    pub const TRANSACTIONS: &str = "SELECT description || ' ' || CAST(amount AS TEXT) FROM payments WHERE description LIKE 'key-%'";
+    pub const TRANSACTIONS: &str =
+        "SELECT description || ' ' || CAST(amount AS TEXT) FROM payments WHERE description LIKE 'key-%'";
     pub const NOTES: &str = "SELECT note FROM contract_holds WHERE note LIKE 'key-%' UNION ALL SELECT notes FROM contracts WHERE notes LIKE 'key-%' \
          UNION ALL SELECT notes FROM customers WHERE notes LIKE 'key-%'";
     pub const ENTRIES: &str = "SELECT request_id || ' ' || action FROM audit WHERE request_id LIKE 'key-%'";
@@ -144,16 +145,30 @@ impl Crowd {
                 break (*name, amount, path, body);
             }
         };
-        let reply = self.insist(&client.with("idempotency-key", &key).with("x-request-id", &key), random, &path, &body).await;
+        let reply = self
+            .insist(&client.with("idempotency-key", &key).with("x-request-id", &key), random, &path, &body)
+            .await;
         let done = reply.status < 300;
-        assert!(done || [404, 409, 422].contains(&reply.status), "{} answered {}: {}", reply.asked, reply.status, reply.text);
+        assert!(
+            done || [404, 409, 422].contains(&reply.status),
+            "{} answered {}: {}",
+            reply.asked,
+            reply.status,
+            reply.text
+        );
         if done {
             self.note(name, &reply.body);
         }
         self.deeds.borrow_mut().push(Deed { name, key, amount, done });
     }
 
-    fn request(&self, name: &str, random: &mut StdRng, amount: i64, key: &str) -> Option<(i64, String, Value)> {
+    fn request(
+        &self,
+        name: &str,
+        random: &mut StdRng,
+        amount: i64,
+        key: &str,
+    ) -> Option<(i64, String, Value)> {
         let contract = any(random, &self.contracts)?;
         let cash = json!({"contract_id": contract, "amount": minor(amount), "payment_method": "cash", "description": key});
         Some(match name {
@@ -169,11 +184,19 @@ impl Crowd {
             "process" => (0, format!("/payments/{}/process", self.pending.borrow_mut().pop()?), json!({})),
             "refund" => {
                 let amount = amount.min(3_000);
-                (amount, format!("/payments/{}/refund", any(random, &self.payments)?), json!({"amount": minor(amount), "reason": key}))
+                (
+                    amount,
+                    format!("/payments/{}/refund", any(random, &self.payments)?),
+                    json!({"amount": minor(amount), "reason": key}),
+                )
             }
             "correct" => {
                 let amount = if random.random() { amount } else { -amount };
-                (amount, "/payments/corrections".into(), json!({"contract_id": contract, "amount": minor(amount), "reason": key}))
+                (
+                    amount,
+                    "/payments/corrections".into(),
+                    json!({"contract_id": contract, "amount": minor(amount), "reason": key}),
+                )
             }
             "suspend" => {
                 let reason = if random.random() { "request" } else { "fraud" };
@@ -185,7 +208,11 @@ impl Crowd {
             }
             "change tariff" => {
                 let when = if random.random() { "now" } else { "next_period" };
-                (0, format!("/contracts/{contract}/change-tariff"), json!({"tariff_id": any(random, &self.tariffs)?, "when": when}))
+                (
+                    0,
+                    format!("/contracts/{contract}/change-tariff"),
+                    json!({"tariff_id": any(random, &self.tariffs)?, "when": when}),
+                )
             }
             "register" => {
                 let mut body = person();
@@ -204,7 +231,11 @@ impl Crowd {
             // only what was drawn up meanwhile: the shared ones are to stay
             "terminate" => {
                 let newest = self.contracts.borrow().iter().skip(SHARED).copied().collect::<Vec<_>>();
-                (0, format!("/contracts/{}/terminate", newest.choose(random)?), json!({"reason": "по заявлению"}))
+                (
+                    0,
+                    format!("/contracts/{}/terminate", newest.choose(random)?),
+                    json!({"reason": "по заявлению"}),
+                )
             }
             other => panic!("nobody knows how to {other}"),
         })
@@ -229,11 +260,19 @@ impl Crowd {
         let begun = Instant::now();
         loop {
             assert!(begun.elapsed() < PATIENCE, "no answer to {path} {body}");
-            let patience = if random.random_ratio(1, 12) { Duration::from_millis(random.random_range(1..300)) } else { PATIENCE };
+            let patience = if random.random_ratio(1, 12) {
+                Duration::from_millis(random.random_range(1..300))
+            } else {
+                PATIENCE
+            };
             match timeout(patience, client.attempt(Method::POST, path, body)).await.ok().flatten() {
                 None => count(&self.unanswered),
                 Some(reply) if reply.status == StatusCode::SERVICE_UNAVAILABLE.as_u16() => {
-                    assert!(!reply.header("retry-after").is_empty(), "503 without Retry-After: {}", reply.text);
+                    assert!(
+                        !reply.header("retry-after").is_empty(),
+                        "503 without Retry-After: {}",
+                        reply.text
+                    );
                     count(&self.sent_away);
                 }
                 Some(reply) if reply.body["code"] == "idempotency_key_in_use" => count(&self.sent_away),
@@ -264,11 +303,19 @@ impl Crowd {
         effects.notes.iter().for_each(|key| *notes.entry(key).or_default() += 1);
         let mut wrong = Vec::new();
         for deed in self.deeds.borrow().iter() {
-            let times = |action: &str| entries.get(deed.key.as_str()).into_iter().flatten().filter(|entry| **entry == action).count();
+            let times = |action: &str| {
+                entries.get(deed.key.as_str()).into_iter().flatten().filter(|entry| **entry == action).count()
+            };
             let noted = notes.get(deed.key.as_str()).copied().unwrap_or_default();
             let is_right = match deed.name {
-                _ if !deed.done => noted == 0 && !transactions.contains_key(deed.key.as_str()) && !entries.contains_key(deed.key.as_str()),
-                "pay" | "pay by id" | "promise" | "refund" | "correct" => transactions.get(deed.key.as_str()) == Some(&vec![deed.amount]),
+                _ if !deed.done => {
+                    noted == 0
+                        && !transactions.contains_key(deed.key.as_str())
+                        && !entries.contains_key(deed.key.as_str())
+                }
+                "pay" | "pay by id" | "promise" | "refund" | "correct" => {
+                    transactions.get(deed.key.as_str()) == Some(&vec![deed.amount])
+                }
                 "suspend" | "register" | "draw up" => noted == 1,
                 "process" => times("payment.received") == 1,
                 "activate" => times("contract.activated") == 1,
@@ -286,7 +333,12 @@ impl Crowd {
         }
         // and nothing is there that nobody asked for
         let asked: BTreeSet<String> = self.deeds.borrow().iter().map(|deed| deed.key.clone()).collect();
-        wrong.extend(transactions.keys().filter(|key| !asked.contains(**key)).map(|key| format!("nobody asked for {key}")));
+        wrong.extend(
+            transactions
+                .keys()
+                .filter(|key| !asked.contains(**key))
+                .map(|key| format!("nobody asked for {key}")),
+        );
         wrong
     }
 

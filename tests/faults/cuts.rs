@@ -55,7 +55,12 @@ async fn pay_over_a_bad_line(app: &App, proxy: &Proxy) {
     assert_eq!(app.violations().await, Vec::<String>::new());
     assert_eq!(crowd.answered(), clients * each);
     assert!(cuts > 3 && crowd.sent_away.get() > 0, "{cuts} cuts, {} sent away", crowd.sent_away.get());
-    eprintln!("{cuts} cuts: {} sent away, {} replayed; done {:?}", crowd.sent_away.get(), crowd.replayed.get(), crowd.done());
+    eprintln!(
+        "{cuts} cuts: {} sent away, {} replayed; done {:?}",
+        crowd.sent_away.get(),
+        crowd.replayed.get(),
+        crowd.done()
+    );
 }
 
 #[test]

@@ -45,8 +45,10 @@ impl Client {
 
     /// A request to be finished by hand. A path without `/api`, `/health` or `/terminal` at its front is one of the API's.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let outside =
-            ["/api", "/health", "/swagger-ui", "/terminal", "http://"].iter().any(|prefix| path.starts_with(prefix)) || path == "/";
+        let outside = ["/api", "/health", "/swagger-ui", "/terminal", "http://"]
+            .iter()
+            .any(|prefix| path.starts_with(prefix))
+            || path == "/";
         let url = match path {
             path if path.starts_with("http://") => path.to_owned(),
             path if outside => format!("{}{path}", self.base),
@@ -68,7 +70,9 @@ impl Client {
             "--frontier\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: {media_type}\r\n\r\n"
         );
         let body = [head.as_bytes(), content, b"\r\n--frontier--\r\n"].concat();
-        self.request(Method::POST, path).header("content-type", "multipart/form-data; boundary=frontier").body(body)
+        self.request(Method::POST, path)
+            .header("content-type", "multipart/form-data; boundary=frontier")
+            .body(body)
     }
 
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Reply {
@@ -130,7 +134,13 @@ impl Reply {
     /// The problem, of a refusal with this status and code.
     #[track_caller]
     pub fn refused(self, status: u16, code: &str) -> Value {
-        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{} answered {}", self.asked, self.text);
+        assert_eq!(
+            (self.status, self.body["code"].as_str()),
+            (status, Some(code)),
+            "{} answered {}",
+            self.asked,
+            self.text
+        );
         assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.asked);
         self.body
     }
@@ -139,7 +149,8 @@ impl Reply {
     pub fn wrong_fields(&self) -> Vec<(String, String)> {
         let errors = self.body["errors"].as_array().cloned().unwrap_or_default();
         let text = |error: &Value, name: &str| error[name].as_str().unwrap_or_default().to_owned();
-        let mut fields: Vec<_> = errors.iter().map(|error| (text(error, "pointer"), text(error, "code"))).collect();
+        let mut fields: Vec<_> =
+            errors.iter().map(|error| (text(error, "pointer"), text(error, "code"))).collect();
         fields.sort();
         fields
     }

@@ -42,7 +42,10 @@ impl TestDatabase {
                 let server = postgres()?;
                 let used = USED.lock().unwrap().pop();
                 let name = used.unwrap_or_else(|| {
-                    on_server(server, &format!("CREATE DATABASE {name} TEMPLATE {}", postgres_template(server)));
+                    on_server(
+                        server,
+                        &format!("CREATE DATABASE {name} TEMPLATE {}", postgres_template(server)),
+                    );
                     name
                 });
                 Some(Self { url: database_url(server, &name), engine, name })
@@ -54,7 +57,11 @@ impl TestDatabase {
     pub fn empty(engine: Engine) -> Option<Self> {
         let name = format!("crm_test_{}_{}", std::process::id(), unique());
         match engine {
-            Engine::Sqlite => Some(Self { url: format!("sqlite://{}", folder().join(format!("{name}.db")).display()), engine, name }),
+            Engine::Sqlite => Some(Self {
+                url: format!("sqlite://{}", folder().join(format!("{name}.db")).display()),
+                engine,
+                name,
+            }),
             Engine::Postgres => {
                 let server = postgres()?;
                 on_server(server, &format!("CREATE DATABASE {name} TEMPLATE template0"));
@@ -98,7 +105,9 @@ impl TestDatabase {
         let host = host.split(['/', '?']).next().unwrap();
         let (name, port) = host.rsplit_once(':').unwrap_or((host, "5432"));
         match self.url.split_once("host=") {
-            Some((_, folder)) => Address::Unix(format!("{}/.s.PGSQL.{port}", folder.split('&').next().unwrap())),
+            Some((_, folder)) => {
+                Address::Unix(format!("{}/.s.PGSQL.{port}", folder.split('&').next().unwrap()))
+            }
             None => Address::Tcp(format!("{name}:{port}")),
         }
     }
@@ -228,12 +237,15 @@ fn postgres() -> Option<&'static str> {
 
 fn answers(url: &str) -> bool {
     let url = url.to_owned();
-    apart(async move { matches!(tokio::time::timeout(Duration::from_secs(3), PgConnection::connect(&url)).await, Ok(Ok(_))) })
+    apart(async move {
+        matches!(tokio::time::timeout(Duration::from_secs(3), PgConnection::connect(&url)).await, Ok(Ok(_)))
+    })
 }
 
 /// The URL of another database on the same server.
 fn database_url(server: &str, name: &str) -> String {
-    let (before_query, query) = server.split_once('?').map_or((server, String::new()), |(url, query)| (url, format!("{query}&")));
+    let (before_query, query) =
+        server.split_once('?').map_or((server, String::new()), |(url, query)| (url, format!("{query}&")));
     let (host, _) = before_query.rsplit_once('/').unwrap();
     // no test pulls the plug, and a busy disk must not make a commit last longer than the server waits
     format!("{host}/{name}?{query}options[synchronous_commit]=off")
@@ -241,7 +253,10 @@ fn database_url(server: &str, name: &str) -> String {
 
 async fn execute(server: &str, sql: &str) {
     let mut connection = PgConnection::connect(server).await.unwrap();
-    sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    sqlx::query(AssertSqlSafe(sql.to_owned()))
+        .execute(&mut connection)
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
     connection.close().await.unwrap();
 }
 
@@ -252,15 +267,22 @@ fn on_server(server: &str, sql: &str) {
 
 /// Runs something async from a test that has no runtime yet.
 fn apart<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    std::thread::spawn(move || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)).join().unwrap()
+    std::thread::spawn(move || {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+    })
+    .join()
+    .unwrap()
 }
 
 fn sqlite_template() -> &'static Path {
     static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
         let name = format!("crm_test_template_{}_{}", Db::schema_fingerprint(), std::process::id());
-        let database =
-            TestDatabase { url: format!("sqlite://{}", folder().join(format!("{name}.db")).display()), engine: Engine::Sqlite, name };
+        let database = TestDatabase {
+            url: format!("sqlite://{}", folder().join(format!("{name}.db")).display()),
+            engine: Engine::Sqlite,
+            name,
+        };
         fill(&database);
         folder().join(format!("{}.db", database.name))
     })
@@ -271,7 +293,8 @@ fn postgres_template(server: &str) -> &'static str {
     static TEMPLATE: OnceLock<String> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
         let name = format!("crm_test_template_{}_{}", Db::schema_fingerprint(), content_fingerprint());
-        let template = TestDatabase { url: database_url(server, &name), engine: Engine::Postgres, name: name.clone() };
+        let template =
+            TestDatabase { url: database_url(server, &name), engine: Engine::Postgres, name: name.clone() };
         let server = server.to_owned();
         apart(async move {
             let mut lock = PgConnection::connect(&server).await.unwrap();
@@ -279,12 +302,13 @@ fn postgres_template(server: &str) -> &'static str {
             if server.contains("localhost") || server.contains("127.0.0.1") {
                 drop_left(&mut lock).await;
             }
-            let finished: Option<(Option<String>,)> =
-                sqlx::query_as("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1")
-                    .bind(&template.name)
-                    .fetch_optional(&mut lock)
-                    .await
-                    .unwrap();
+            let finished: Option<(Option<String>,)> = sqlx::query_as(
+                "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1",
+            )
+            .bind(&template.name)
+            .fetch_optional(&mut lock)
+            .await
+            .unwrap();
             if finished.and_then(|(words,)| words).as_deref() != Some("finished") {
                 execute(&server, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", template.name)).await;
                 execute(&server, &format!("CREATE DATABASE {} TEMPLATE template0", template.name)).await;
@@ -303,22 +327,28 @@ fn postgres_template(server: &str) -> &'static str {
 
 /// Drops what runs on this machine that are over have left: databases that were given back, or those of tests that failed.
 async fn drop_left(connection: &mut PgConnection) {
-    let names: Vec<String> = sqlx::query_scalar("SELECT datname::text FROM pg_database WHERE datname ~ '^crm_test_[0-9]+_[0-9]+$'")
-        .fetch_all(&mut *connection)
-        .await
-        .unwrap();
+    let names: Vec<String> = sqlx::query_scalar(
+        "SELECT datname::text FROM pg_database WHERE datname ~ '^crm_test_[0-9]+_[0-9]+$'",
+    )
+    .fetch_all(&mut *connection)
+    .await
+    .unwrap();
     for name in names {
         let process = name.split('_').nth(2).unwrap();
         if !Path::new("/proc").join(process).exists() {
             // somebody may still look at it
-            let _in_use = sqlx::query(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}"))).execute(&mut *connection).await;
+            let _in_use = sqlx::query(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}")))
+                .execute(&mut *connection)
+                .await;
         }
     }
 }
 
 /// Changes with what else is in the template: the table of permissions, from which the built-in roles are made, and what it keeps.
 fn content_fingerprint() -> u32 {
-    let words = acl::Permission::ALL.iter().flat_map(|permission| format!("{permission} {:?};", permission.default_roles()).into_bytes());
+    let words = acl::Permission::ALL
+        .iter()
+        .flat_map(|permission| format!("{permission} {:?};", permission.default_roles()).into_bytes());
     let words = words.chain(PRISTINE.bytes());
     words.fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)))
 }

@@ -16,37 +16,11 @@ use serde_json::{Value, json};
 pub use client::{Client, Reply};
 pub use database::{Engine, TestDatabase, folder};
 pub use proxy::Proxy;
+pub use scenario::scenario;
 
 pub const PASSWORD: &str = "tram 17 to the lighthouse";
 /// A Thursday noon in Moscow, on a day of the month that February lacks.
 pub const START: &str = "2026-01-31T09:00:00Z";
-
-/// Declares a test that runs on each engine with a fresh server: `scenario! { async fn name(app) { … } }`.
-///
-/// `#[set(COUNTRY = "kg")]` before it sets variables of the server.
-#[macro_export]
-macro_rules! scenario {
-    ($($(#[set($($variable:ident = $value:expr),+)])? async fn $name:ident($app:ident) $body:block)+) => {$(
-        mod $name {
-            #[allow(unused_imports, reason = "what the file imports is for all of its scenes")]
-            use super::*;
-
-            const VARIABLES: &[(&str, &str)] = &[$($((stringify!($variable), $value)),+)?];
-
-            async fn scene($app: &$crate::harness::App) $body
-
-            #[test]
-            fn sqlite() {
-                $crate::harness::run($crate::harness::Engine::Sqlite, VARIABLES, async |app| scene(app).await);
-            }
-
-            #[test]
-            fn postgres() {
-                $crate::harness::run($crate::harness::Engine::Postgres, VARIABLES, async |app| scene(app).await);
-            }
-        }
-    )+};
-}
 
 /// A running server.
 pub struct App {
@@ -91,7 +65,11 @@ pub fn behind_a_proxy(database: TestDatabase, set: &[(&str, &str)], scene: impl 
 
 impl App {
     /// Starts a server with these settings on a port of its own.
-    pub async fn start(database: TestDatabase, settings: Settings, clock: Clock) -> (Self, actix_web::dev::ServerHandle) {
+    pub async fn start(
+        database: TestDatabase,
+        settings: Settings,
+        clock: Clock,
+    ) -> (Self, actix_web::dev::ServerHandle) {
         let opened = app::open(settings, clock.clone(), cheap()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -124,7 +102,11 @@ impl App {
     }
 
     pub async fn sign_in(&self, username: &str, password: &str) -> Client {
-        let tokens = self.stranger().post("/auth/login", json!({"username": username, "password": password})).await.expect(200);
+        let tokens = self
+            .stranger()
+            .post("/auth/login", json!({"username": username, "password": password}))
+            .await
+            .expect(200);
         Client::new(&self.base, tokens["access"].as_str())
     }
 
@@ -147,7 +129,9 @@ impl App {
     pub async fn run_billing(&self) {
         let context = self.state.context(kernel::Origin { request_id: "run".into(), address: None });
         let input = billing::RunInput { date: None, dry_run: false };
-        let start = async |tx: &mut kernel::db::Tx| billing::run::start(tx, &context, &billing::run::system(), &input).await;
+        let start = async |tx: &mut kernel::db::Tx| {
+            billing::run::start(tx, &context, &billing::run::system(), &input).await
+        };
         let run = self.state.db.transaction(&context, start).await.unwrap();
         let run = api::runs::to_its_end(&self.state, run.id, &mut |_| {}).await.unwrap();
         assert_eq!((run.state, run.failed_count), (billing::RunState::Finished, 0));
@@ -156,7 +140,12 @@ impl App {
     /// What `telecom-crm verify` would say; nothing when all is well.
     pub async fn violations(&self) -> Vec<String> {
         app::flush(&self.state, false).await;
-        api::cli::verify::violations(&self.state.db).await.unwrap().into_iter().flat_map(|(_, found)| found).collect()
+        api::cli::verify::violations(&self.state.db)
+            .await
+            .unwrap()
+            .into_iter()
+            .flat_map(|(_, found)| found)
+            .collect()
     }
 
     /// The number of rows of a table.
@@ -167,18 +156,32 @@ impl App {
     /// Changes the database behind the server's back, however long it takes; answers how many rows.
     pub async fn execute(&self, sql: &str) -> u64 {
         let context = self.state.context(kernel::Origin { request_id: "test".into(), address: None });
-        self.state.db.patient().transaction(&context, async |tx| kernel::db::Sql::owned(sql.to_owned()).execute(tx).await).await.unwrap()
+        self.state
+            .db
+            .patient()
+            .transaction(&context, async |tx| kernel::db::Sql::owned(sql.to_owned()).execute(tx).await)
+            .await
+            .unwrap()
     }
 
     /// The texts of a column, or of several put together, for what HTTP does not show.
     pub async fn texts(&self, sql: &str) -> Vec<String> {
-        let rows: Vec<(String,)> = self.state.db.read(async |conn| kernel::db::Sql::owned(sql.to_owned()).all(conn).await).await.unwrap();
+        let rows: Vec<(String,)> = self
+            .state
+            .db
+            .read(async |conn| kernel::db::Sql::owned(sql.to_owned()).all(conn).await)
+            .await
+            .unwrap();
         rows.into_iter().map(|(text,)| text).collect()
     }
 
     /// A number out of the database, for what HTTP does not show.
     pub async fn scalar(&self, sql: &str) -> i64 {
-        self.state.db.read(async |conn| kernel::db::Sql::owned(sql.to_owned()).scalar(conn).await).await.unwrap()
+        self.state
+            .db
+            .read(async |conn| kernel::db::Sql::owned(sql.to_owned()).scalar(conn).await)
+            .await
+            .unwrap()
     }
 }
 
@@ -249,13 +252,19 @@ impl Client {
 
     /// Draws up a contract with a customer, a SIM and a prepaid tariff of its own; answers the id.
     pub async fn draft(&self, fee: &str) -> i64 {
-        let (customer, tariff, sim) = (self.customer().await, self.prepaid_tariff(fee).await, self.sim().await);
-        id(&self.post("/contracts", json!({"customer_id": customer, "tariff_id": tariff, "sim_id": sim})).await.expect(201))
+        let (customer, tariff, sim) =
+            (self.customer().await, self.prepaid_tariff(fee).await, self.sim().await);
+        id(&self
+            .post("/contracts", json!({"customer_id": customer, "tariff_id": tariff, "sim_id": sim}))
+            .await
+            .expect(201))
     }
 
     /// Takes cash for a contract.
     pub async fn pay(&self, contract: i64, amount: &str) -> Value {
-        self.post("/payments", json!({"contract_id": contract, "amount": amount, "payment_method": "cash"})).await.expect(201)
+        self.post("/payments", json!({"contract_id": contract, "amount": amount, "payment_method": "cash"}))
+            .await
+            .expect(201)
     }
 
     /// Activates a contract.

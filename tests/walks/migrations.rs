@@ -44,12 +44,17 @@ async fn of_sqlite(url: &str) -> Schema {
         if is_its_own(&table) {
             continue;
         }
-        let rows = sqlx::query(AssertSqlSafe(format!("PRAGMA table_info({table})"))).fetch_all(&mut connection).await.unwrap();
-        let nullable = |row: &sqlx::sqlite::SqliteRow| row.get::<i64, _>("notnull") == 0 && row.get::<i64, _>("pk") == 0;
+        let rows = sqlx::query(AssertSqlSafe(format!("PRAGMA table_info({table})")))
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        let nullable =
+            |row: &sqlx::sqlite::SqliteRow| row.get::<i64, _>("notnull") == 0 && row.get::<i64, _>("pk") == 0;
         tables.insert(table, rows.iter().map(|row| column(row.get("name"), nullable(row))).collect());
     }
     let indexes = sqlx::query(names("index")).fetch_all(&mut connection).await.unwrap();
-    let indexes = indexes.iter().map(|row| row.get("name")).filter(|name: &String| !is_its_own(name)).collect();
+    let indexes =
+        indexes.iter().map(|row| row.get("name")).filter(|name: &String| !is_its_own(name)).collect();
     connection.close().await.unwrap();
     (tables, indexes)
 }
@@ -68,7 +73,8 @@ async fn of_postgres(url: &str) -> Schema {
     let ours = "SELECT indexrelid::regclass::text AS name FROM pg_index JOIN pg_class ON pg_class.oid = indrelid \
                 WHERE relnamespace = 'public'::regnamespace AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = indexrelid)";
     let indexes = sqlx::query(ours).fetch_all(&mut connection).await.unwrap();
-    let indexes = indexes.iter().map(|row| row.get("name")).filter(|name: &String| !is_its_own(name)).collect();
+    let indexes =
+        indexes.iter().map(|row| row.get("name")).filter(|name: &String| !is_its_own(name)).collect();
     connection.close().await.unwrap();
     (tables, indexes)
 }
