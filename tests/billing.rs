@@ -21,7 +21,8 @@ async fn tariff(admin: &Client, tariff_type: &str, fee: &str) -> i64 {
     id(&admin.post("/tariffs", body).await.expect(201))
 }
 
-/// Draws up a contract on this tariff with these fields besides, pays this much and activates it; answers the id.
+/// Draws up a contract on this tariff with these fields besides, pays this much and activates it;
+/// answers the id.
 async fn running(admin: &Client, tariff: i64, paid: &str, besides: Value) -> i64 {
     let (customer, sim) = (admin.customer().await, admin.sim().await);
     let mut draft = json!({"customer_id": customer, "tariff_id": tariff, "sim_id": sim});
@@ -52,7 +53,8 @@ async fn bill(app: &App, admin: &Client, what: Value) -> Value {
     admin.get(&location).await.expect(200)
 }
 
-/// The figures of a run: due, done, charged, with nothing to charge, held for debt, failed, charges, their sum.
+/// The figures of a run: due, done, charged, with nothing to charge, held for debt, failed, charges,
+/// their sum.
 fn figures(run: &Value) -> (Vec<i64>, String) {
     let names = [
         "due_count",

@@ -142,7 +142,10 @@ impl Story<'_> {
         if !self.options.contains_key(fee) {
             let n = unique();
             let tariffs: Vec<i64> = self.tariffs.values().copied().collect();
-            let option = json!({"code": format!("EX{n}"), "name": format!("Услуга {n}"), "kind": "service", "monthly_fee": fee, "tariff_ids": tariffs});
+            let option = json!({
+                "code": format!("EX{n}"), "name": format!("Услуга {n}"), "kind": "service",
+                "monthly_fee": fee, "tariff_ids": tariffs
+            });
             self.options.insert(fee.to_owned(), id(&self.admin.post("/options", option).await.expect(201)));
         }
         self.options[fee]
@@ -372,7 +375,8 @@ async fn in_ten_years_of_runs_at_half_past_midnight_periods_tile_and_never_drift
         if day.year() > 2036 {
             break;
         }
-        // the evening before, when it is past noon in UTC, nothing is due; the run after midnight charges the day that has begun
+        // the evening before, when it is past noon in UTC, nothing is due;
+        // the run after midnight charges the day that has begun
         let charges = app.count("payments").await;
         come_to(day.pred_opt().unwrap(), 23, 59);
         app.run_billing().await;

@@ -65,7 +65,10 @@ pub async fn tell(app: &App, id: &str, body: Value) -> String {
 
 /// That the money of a payment is there.
 pub fn succeeded(payment: &Value, amount: &str) -> Value {
-    json!({"type": "payment.succeeded", "reference": payment["id"].to_string(), "amount": amount, "currency": "RUB"})
+    json!({
+        "type": "payment.succeeded", "reference": payment["id"].to_string(), "amount": amount,
+        "currency": "RUB"
+    })
 }
 
 /// That something befell a payment that needs no amount.
@@ -79,7 +82,10 @@ pub async fn link(client: &Client, contract: i64, amount: &str) -> Value {
 }
 
 pub fn order(contract: i64, amount: &str) -> Value {
-    json!({"contract_id": contract, "amount": amount, "gateway": "sandbox", "return_url": "https://shop.example.com/paid?order=7"})
+    json!({
+        "contract_id": contract, "amount": amount, "gateway": "sandbox",
+        "return_url": "https://shop.example.com/paid?order=7"
+    })
 }
 
 /// A payment through the sandbox whose money has come.
@@ -89,7 +95,8 @@ pub async fn paid(app: &App, client: &Client, contract: i64, amount: &str) -> Va
     client.get(&format!("/payments/{}", payment["id"])).await.expect(200)
 }
 
-/// A refund of a new payment that its gateway has not answered for so long that somebody has to decide; its id.
+/// A refund of a new payment that its gateway has not answered for so long that somebody has to decide;
+/// its id.
 pub async fn unanswered_refund(app: &App, client: &Client) -> Value {
     let payment = paid(app, client, client.draft("1.00").await, "50.00").await;
     client

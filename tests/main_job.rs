@@ -1,4 +1,5 @@
-//! GetSim and GetDeposit: from an empty office to an active, paid contract, and what stops and brings back a line.
+//! GetSim and GetDeposit: from an empty office to an active, paid contract,
+//! and what stops and brings back a line.
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -177,7 +178,10 @@ async fn a_postpaid_contract_is_active_at_once_and_pays_for_the_days_it_was_serv
     let tariff = json!({"name": "Постоплата", "tariff_type": "postpaid", "monthly_fee": "280.00"});
     let tariff = id(&admin.post("/tariffs", tariff).await.expect(201));
     let (customer, sim) = (admin.customer().await, admin.sim().await);
-    let draft = json!({"customer_id": customer, "tariff_id": tariff, "sim_id": sim, "credit_limit": "500.00", "discount_percent": "10"});
+    let draft = json!({
+        "customer_id": customer, "tariff_id": tariff, "sim_id": sim, "credit_limit": "500.00",
+        "discount_percent": "10"
+    });
     let contract = id(&admin.post("/contracts", draft).await.expect(201));
     let active = admin.activate(contract).await;
     assert_eq!(
@@ -257,7 +261,10 @@ async fn two_payments_at_once_are_both_counted_and_one_transaction_id_only_once(
     let contract = admin.draft("600.00").await;
     join_all((0..20).map(|_| admin.pay(contract, "10.00"))).await;
     assert_eq!(admin.contract(contract).await["balance"], "200.00");
-    let payment = json!({"contract_id": contract, "amount": "5.00", "payment_method": "terminal", "transaction_id": "terminal-7-1"});
+    let payment = json!({
+        "contract_id": contract, "amount": "5.00", "payment_method": "terminal",
+        "transaction_id": "terminal-7-1"
+    });
     let replies = join_all((0..10).map(|_| admin.post("/payments", payment.clone()))).await;
     assert_eq!(replies.iter().filter(|reply| reply.status == 201).count(), 1);
     let refused: Vec<_> = replies

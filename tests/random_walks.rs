@@ -1,4 +1,5 @@
-//! Random walks: several users at once do a few hundred mixed things, and everything still fits together (SPEC 14).
+//! Random walks: several users at once do a few hundred mixed things,
+//! and everything still fits together (SPEC 14).
 
 use std::{
     cell::{Cell, RefCell},
@@ -19,7 +20,8 @@ const STEPS: usize = 200;
 /// Things of a kind that are acted on: the newest, since most of the older ones have come to their end.
 const NEWEST: usize = 8;
 
-/// What there is to act on. Ids stay here when the thing is gone: acting on what is gone is refused, and part of the walk.
+/// What there is to act on. Ids stay here when the thing is gone:
+/// acting on what is gone is refused, and part of the walk.
 #[derive(Default)]
 struct World {
     customers: RefCell<Vec<i64>>,
@@ -42,7 +44,8 @@ fn any(random: &mut StdRng, ids: &RefCell<Vec<i64>>) -> i64 {
 
 type Step = (Method, String, Value);
 
-/// Steps by their names, and how often each is taken to the others; every one must come off in the course of the walks.
+/// Steps by their names, and how often each is taken to the others;
+/// every one must come off in the course of the walks.
 const STEP_NAMES: [(&str, u32); 52] = [
     ("activate contract", 8),
     ("activate customer", 4),
@@ -180,12 +183,18 @@ impl World {
             "create option" => {
                 let tariffs: Vec<i64> =
                     self.tariffs.borrow().iter().copied().filter(|_| random.random()).collect();
-                let one = json!({"code": format!("O{}", unique()), "name": "Опция", "kind": "service", "monthly_fee": amount, "tariff_ids": tariffs});
+                let one = json!({
+                    "code": format!("O{}", unique()), "name": "Опция", "kind": "service",
+                    "monthly_fee": amount, "tariff_ids": tariffs
+                });
                 post("/options".into(), one)
             }
             "create sim" => post("/sims".into(), sim()),
             "create ticket" => {
-                let one = json!({"customer_id": customer, "category": "technical", "subject": "Связь", "description": "Пропала"});
+                let one = json!({
+                    "customer_id": customer, "category": "technical", "subject": "Связь",
+                    "description": "Пропала"
+                });
                 post("/tickets".into(), one)
             }
             "deactivate sim" => post(format!("/sims/{card}/deactivate"), json!({"reason": "lost"})),
@@ -326,7 +335,10 @@ async fn walks(app: &App, seed: u64) -> World {
     let postpaid = id(&admin.post("/tariffs", postpaid).await.expect(201));
     world.tariffs.borrow_mut().push(postpaid);
     for n in 0..WALKERS {
-        let user = json!({"username": format!("walker{n}-{seed}"), "full_name": "Walker", "role": "admin", "password": PASSWORD});
+        let user = json!({
+            "username": format!("walker{n}-{seed}"), "full_name": "Walker", "role": "admin",
+            "password": PASSWORD
+        });
         let user = id(&admin.post("/users", user).await.expect(201));
         world.staff.borrow_mut().push(user);
     }

@@ -1,4 +1,5 @@
-//! Subscribers, SIMs, numbers, tariffs and tickets: what is taken, refused, shown and hidden; and what `verify` finds.
+//! Subscribers, SIMs, numbers, tariffs and tickets: what is taken, refused, shown and hidden;
+//! and what `verify` finds.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -23,8 +24,8 @@ async fn a_clash_names_every_field_and_who_has_the_value(app: &App) {
     let again = with(
         person(),
         json!({
-            "phone": first["phone"], "email": first["email"].as_str().unwrap().to_uppercase(), "inn": first["inn"],
-            "passport_number": first["passport_number"]
+            "phone": first["phone"], "email": first["email"].as_str().unwrap().to_uppercase(),
+            "inn": first["inn"], "passport_number": first["passport_number"]
         }),
     );
     let problem = admin.post("/customers", again).await;
@@ -66,8 +67,9 @@ async fn twenty_registrations_of_one_person_at_once_make_one(app: &App) {
 async fn every_wrong_field_of_a_person_is_told_at_once_in_both_languages(app: &App) {
     let operator = app.user("operator").await;
     let wrong = json!({
-        "customer_type": "individual", "first_name": 7, "birth_date": "2020-01-01", "document_type": "passport", "passport_series": "45",
-        "passport_number": "12", "inn": "1", "phone": "89161234567", "email": "nobody", "status": "blocked", "colour": "red"
+        "customer_type": "individual", "first_name": 7, "birth_date": "2020-01-01",
+        "document_type": "passport", "passport_series": "45", "passport_number": "12", "inn": "1",
+        "phone": "89161234567", "email": "nobody", "status": "blocked", "colour": "red"
     });
     let russian = operator.post("/customers", wrong.clone()).await;
     assert_eq!(
@@ -228,7 +230,10 @@ async fn a_ticket_is_filed_assigned_and_resolved_and_nothing_else(app: &App) {
     let admin = app.admin().await;
     let operator = app.user("operator").await;
     let (customer, contract) = (admin.customer().await, admin.draft("1.00").await);
-    let body = json!({"customer_id": customer, "category": "technical", "subject": "Нет сети", "description": "С утра", "priority": "high"});
+    let body = json!({
+        "customer_id": customer, "category": "technical", "subject": "Нет сети", "description": "С утра",
+        "priority": "high"
+    });
     let wrong =
         operator.post("/tickets", with(body.clone(), json!({"contract_id": contract, "subject": " "}))).await;
     assert_eq!(wrong.status, 422, "{}", wrong.text);

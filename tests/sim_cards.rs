@@ -12,7 +12,8 @@ struct Standing {
     contract: Option<i64>,
 }
 
-/// Every state there can be, as [`Standing::told`] tells it: the card, the contract with its holds, the number.
+/// Every state there can be, as [`Standing::told`] tells it:
+/// the card, the contract with its holds, the number.
 const STATES: [(&str, &str); 8] = [
     ("free", "free with number · – · available"),
     ("active", "active with number · active [] · assigned"),
@@ -257,7 +258,15 @@ async fn an_edit_is_refused_for_what_others_have_for_a_stale_tag_and_for_what_is
     assert_eq!(clash.refused(409, "sim_duplicate")["errors"][0]["existing_id"], first["id"]);
     let taken = admin.patch(&path, json!({"msisdn": first["msisdn"]})).await.refused(409, "number_taken");
     assert_eq!(taken["errors"][0]["existing_id"], first["id"]);
-    let wrong = admin.patch(&path, json!({"status": "active", "contract_id": 1, "block_reason": "x", "colour": "red", "puk_code": "1", "msisdn": "12"})).await;
+    let wrong = admin
+        .patch(
+            &path,
+            json!({
+                "status": "active", "contract_id": 1, "block_reason": "x", "colour": "red", "puk_code": "1",
+                "msisdn": "12"
+            }),
+        )
+        .await;
     let codes: Vec<(String, String)> = wrong.wrong_fields();
     let expected = [
         ("/block_reason", "read_only"),
@@ -356,7 +365,9 @@ async fn free_cards_and_statistics_show_what_is_in_stock(app: &App) {
     for state in STATES {
         Standing::of(&admin, state.0).await;
     }
-    let bare = json!({"iccid": format!("8970103{:012}", unique()), "imsi": format!("25003{:010}", unique()), "kind": "esim"});
+    let bare = json!({
+        "iccid": format!("8970103{:012}", unique()), "imsi": format!("25003{:010}", unique()), "kind": "esim"
+    });
     let bare = id(&admin.post("/sims", bare).await.expect(201));
     let free = admin.get("/sims/free").await.expect(200);
     assert_eq!(free["count"], 2);
@@ -378,8 +389,9 @@ async fn free_cards_and_statistics_show_what_is_in_stock(app: &App) {
     let supervisor = app.user("supervisor").await;
     let found = supervisor.get("/sims/statistics").await.expect(200);
     let expected = json!({
-        "total": 9, "by_status": {"free": 2, "active": 1, "suspended": 1, "blocked": 3, "closed": 2}, "by_kind": {"physical": 8, "esim": 1},
-        "free_with_number": 1, "numbers": {"available": 5, "reserved": 1, "assigned": 5, "quarantined": 0, "ported_out": 0}
+        "total": 9, "by_status": {"free": 2, "active": 1, "suspended": 1, "blocked": 3, "closed": 2},
+        "by_kind": {"physical": 8, "esim": 1}, "free_with_number": 1,
+        "numbers": {"available": 5, "reserved": 1, "assigned": 5, "quarantined": 0, "ported_out": 0}
     });
     assert_eq!(found, expected);
     // the reservation runs out, and no sweep has come by

@@ -1,4 +1,5 @@
-//! Contracts whose SIM is lost, blocked or replaced, and what that does to the line and its money (SPEC 5.3, 7.3, 7.4).
+//! Contracts whose SIM is lost, blocked or replaced,
+//! and what that does to the line and its money (SPEC 5.3, 7.3, 7.4).
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;

@@ -19,7 +19,8 @@ async fn tariff(admin: &Client, tariff_type: &str, fee: &str) -> i64 {
     id(&admin.post("/tariffs", body).await.expect(201))
 }
 
-/// Draws up a contract on this tariff with these fields besides, pays this much and activates it; answers the id.
+/// Draws up a contract on this tariff with these fields besides, pays this much and activates it;
+/// answers the id.
 async fn running(admin: &Client, tariff: i64, paid: &str, besides: Value) -> i64 {
     let (customer, sim) = (admin.customer().await, admin.sim().await);
     let mut draft = json!({"customer_id": customer, "tariff_id": tariff, "sim_id": sim});
@@ -52,7 +53,8 @@ async fn ledger(admin: &Client, contract: i64) -> Vec<String> {
     .collect()
 }
 
-/// The periods of a contract: first day, end as planned, day on which a change cut it, fee, and what of that was credited.
+/// The periods of a contract: first day, end as planned, day on which a change cut it, fee,
+/// and what of that was credited.
 async fn periods(app: &App, contract: i64) -> Vec<String> {
     app.texts(&format!(
         "SELECT CAST(period_start AS TEXT) || ' ' || CAST(period_end AS TEXT) || ' ' || COALESCE(CAST(ended_on AS TEXT), '-') || ' ' || \

@@ -37,8 +37,8 @@ impl Desk {
 
     fn complaint(&self) -> Value {
         json!({
-            "customer_id": self.customer, "category": "technical", "subject": "Нет связи", "description": "С утра телефон не видит сеть",
-            "priority": "high"
+            "customer_id": self.customer, "category": "technical", "subject": "Нет связи",
+            "description": "С утра телефон не видит сеть", "priority": "high"
         })
     }
 

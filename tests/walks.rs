@@ -1,4 +1,5 @@
-//! Walks over every operation of the document: what holds for each of them, and for those that are yet to come.
+//! Walks over every operation of the document:
+//! what holds for each of them, and for those that are yet to come.
 
 mod audit;
 mod document;
@@ -23,7 +24,8 @@ const PUBLIC: [&str; 7] = [
     "POST /api/v1/webhooks/payments/{gateway}",
 ];
 
-/// Those of them that no user signs in for, and that believe nobody without a key of their own; scenes of their own try them.
+/// Those of them that no user signs in for, and that believe nobody without a key of their own;
+/// scenes of their own try them.
 const SIGNED: [&str; 2] = ["GET /terminal/v1", "POST /api/v1/webhooks/payments/{gateway}"];
 
 /// One operation of the OpenAPI document.

@@ -145,7 +145,8 @@ async fn neither_secrets_nor_whole_document_numbers_are_in_the_trail(app: &App) 
     login(app, "admin", "one more password").await.refused(401, "sign_in_failed");
     api::app::flush(&app.state, true).await;
 
-    // numbers stand between quotes or after other digits; ids and times are shorter or have other signs among them
+    // numbers stand between quotes or after other digits;
+    // ids and times are shorter or have other signs among them
     let all = everything_in(app, &["audit"]).await;
     for (what, text) in [
         ("tax number", inn.as_str()),

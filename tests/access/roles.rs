@@ -26,7 +26,9 @@ async fn personnel(app: &App) -> Client {
 async fn a_role_is_made_read_changed_and_deleted(app: &App) {
     let admin = app.admin().await;
     let twice = ["payments:take", "customers:read", "payments:take"];
-    let body = json!({"name": "cashier", "title": "Кассир", "description": "Принимает платежи", "permissions": twice});
+    let body = json!({
+        "name": "cashier", "title": "Кассир", "description": "Принимает платежи", "permissions": twice
+    });
     let reply = admin.post("/roles", body).await;
     let location = reply.header("location").to_owned();
     let made = reply.expect(201);
@@ -228,7 +230,9 @@ async fn a_role_that_is_deleted_and_given_at_once_is_either_gone_or_kept(app: &A
     for round in 0..8 {
         let name = format!("role{round}");
         let made = id(&role(&admin, &name, &["payments:take"]).await);
-        let new = json!({"username": format!("user{round}"), "full_name": "Анна", "role": name, "password": PASSWORD});
+        let new = json!({
+            "username": format!("user{round}"), "full_name": "Анна", "role": name, "password": PASSWORD
+        });
         let path = format!("/roles/{made}");
         let (deleted, hired) = join(admin.delete(&path), admin.post("/users", new)).await;
         match (deleted.status, hired.status) {

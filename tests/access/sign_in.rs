@@ -67,7 +67,9 @@ async fn whoever_may_not_sign_in_now_is_told_no_more_than_a_stranger(app: &App) 
         ("coming", "valid_from", at(1), "not_yet_valid"),
         ("leaving", "valid_until", at(-1), "no_longer_valid"),
     ] {
-        let mut new = json!({"username": username, "full_name": "Анна Иванова", "role": "operator", "password": PASSWORD});
+        let mut new = json!({
+            "username": username, "full_name": "Анна Иванова", "role": "operator", "password": PASSWORD
+        });
         new[field] = value;
         admin.post("/users", new).await.expect(201);
         assert_eq!(words(login(app, username, PASSWORD).await), stranger, "{username}");

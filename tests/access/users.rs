@@ -20,10 +20,16 @@ fn names(page: &Value) -> Vec<&str> {
 #[scenario]
 async fn a_user_is_made_read_changed_and_deleted(app: &App) {
     let admin = app.admin().await;
-    let reply = admin.post("/users", json!({
-        "username": "A.Ivanova", "full_name": "Анна Иванова", "email": "anna@example.com", "phone": "+79161234567", "role": "operator",
-        "valid_from": "2026-01-01T00:00:00Z", "valid_until": "2027-01-01T03:00:00+03:00", "password": PASSWORD
-    })).await;
+    let reply = admin
+        .post(
+            "/users",
+            json!({
+                "username": "A.Ivanova", "full_name": "Анна Иванова", "email": "anna@example.com",
+                "phone": "+79161234567", "role": "operator", "valid_from": "2026-01-01T00:00:00Z",
+                "valid_until": "2027-01-01T03:00:00+03:00", "password": PASSWORD
+            }),
+        )
+        .await;
     let location = reply.header("location").to_owned();
     let made = reply.expect(201);
     assert_eq!(location, format!("/api/v1/users/{}", id(&made)));
@@ -81,8 +87,9 @@ async fn a_user_is_made_read_changed_and_deleted(app: &App) {
 async fn every_wrong_field_of_a_new_user_is_named_at_once_and_no_user_is_made(app: &App) {
     let admin = app.admin().await;
     let reply = admin.post("/users", json!({
-        "username": "анна", "full_name": "", "email": "nowhere", "phone": "89161234567", "role": "operator", "is_active": "yes",
-        "valid_from": "2026-02-01T00:00:00Z", "valid_until": "2026-02-01T00:00:00Z", "password": "short", "is_admin": true
+        "username": "анна", "full_name": "", "email": "nowhere", "phone": "89161234567", "role": "operator",
+        "is_active": "yes", "valid_from": "2026-02-01T00:00:00Z", "valid_until": "2026-02-01T00:00:00Z",
+        "password": "short", "is_admin": true
     })).await;
     let fields = [
         "/email invalid_email",
@@ -141,10 +148,16 @@ async fn what_a_client_read_it_may_send_back_but_read_only_fields_do_not_change(
     let path = format!("/users/{}", id(&anna));
     assert_eq!(admin.put(&path, anna.clone()).await.expect(200), anna);
     assert_eq!(admin.patch(&path, anna.clone()).await.expect(200), anna);
-    let reply = admin.patch(&path, json!({
-        "id": 1, "version": 7, "is_blocked": true, "granted": ["system:manage"], "last_login_at": "2026-01-01T00:00:00Z",
-        "password": OTHER_PASSWORD, "password_hash": "x", "full_name": "Анна Другая"
-    })).await;
+    let reply = admin
+        .patch(
+            &path,
+            json!({
+                "id": 1, "version": 7, "is_blocked": true, "granted": ["system:manage"],
+                "last_login_at": "2026-01-01T00:00:00Z", "password": OTHER_PASSWORD, "password_hash": "x",
+                "full_name": "Анна Другая"
+            }),
+        )
+        .await;
     let fields = [
         "/granted read_only",
         "/id read_only",
@@ -207,8 +220,8 @@ async fn users_are_listed_filtered_searched_and_ordered(app: &App) {
     hire(&admin, "boris", "operator").await;
     app.advance(TimeDelta::hours(1));
     let zoya = json!({
-        "username": "zoya", "full_name": "Зоя Ёлкина", "role": "employee", "email": "zoya@example.com", "phone": "+79160000001",
-        "is_active": false, "password": PASSWORD
+        "username": "zoya", "full_name": "Зоя Ёлкина", "role": "employee", "email": "zoya@example.com",
+        "phone": "+79160000001", "is_active": false, "password": PASSWORD
     });
     admin.post("/users", zoya).await.expect(201);
     let list = async |query: &str| admin.get(&format!("/users?{query}")).await.expect(200);
@@ -292,7 +305,9 @@ async fn whom_other_records_name_is_not_deleted(app: &App) {
     let anna = id(&hire(&admin, "anna", "operator").await);
     let caller = bearer(app, &pair(app, "anna").await);
     let customer = caller.customer().await;
-    let ticket = json!({"customer_id": customer, "category": "technical", "subject": "Нет связи", "description": "С утра"});
+    let ticket = json!({
+        "customer_id": customer, "category": "technical", "subject": "Нет связи", "description": "С утра"
+    });
     caller.post("/tickets", ticket).await.expect(201);
     admin.delete(&format!("/users/{anna}")).await.refused(409, "user_in_use");
     caller.get("/auth/me").await.expect(200);

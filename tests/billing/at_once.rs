@@ -9,7 +9,8 @@ use serde_json::json;
 use super::{bill, figures, on, running, tariff};
 use crate::harness::{App, Client, scenario};
 
-/// Many contracts with enough for two periods and a fee of 10.00, copied from one behind the server's back; answers how many there are.
+/// Many contracts with enough for two periods and a fee of 10.00, copied from one behind the server's back;
+/// answers how many there are.
 pub async fn many(app: &App, admin: &Client, wanted: i64) -> i64 {
     let tariff = tariff(admin, "prepaid", "10.00").await;
     let first = running(admin, tariff, "25.00", json!({})).await;

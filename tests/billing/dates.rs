@@ -1,4 +1,5 @@
-//! Which periods a run begins, and when: missed ones, ends of months, holds, nothing to pay, dated prices, planned changes.
+//! Which periods a run begins, and when: missed ones, ends of months, holds, nothing to pay, dated prices,
+//! planned changes.
 
 use serde_json::json;
 

@@ -84,7 +84,8 @@ async fn a_postpaid_period_is_charged_when_it_ends_and_debt_is_on_while_the_limi
     let admin = on(app, "2026-03-10").await;
     admin.pay(beyond, "0.01").await;
     assert_eq!(stands(&admin, beyond).await, "active -99.99 2026-04-10 10");
-    // held while a period runs: it is charged when it ends, though the line does not work, and no other begins
+    // held while a period runs: it is charged when it ends, though the line does not work,
+    // and no other begins
     admin
         .post("/payments/corrections", json!({"contract_id": beyond, "amount": "-50.00", "reason": "ошибка"}))
         .await

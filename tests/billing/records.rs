@@ -40,7 +40,8 @@ async fn a_dry_run_moves_nothing_and_says_what_the_run_then_does(app: &App) {
         assert_eq!(app.count(table).await, count, "{table}");
     }
     assert_eq!(app.scalar(versions).await, sum);
-    // one cannot pay at all, one once, one twice; the postpaid one is beyond its limit after the second period
+    // one cannot pay at all, one once, one twice;
+    // the postpaid one is beyond its limit after the second period
     assert_eq!(figures(&dry), (vec![5, 5, 3, 1, 3, 0, 5], "366.66".to_owned()));
     // of a day to come it reckons what would be due by then if nothing were done until then
     let later = bill(app, &admin, json!({"dry_run": true, "date": "2026-04-30"})).await;

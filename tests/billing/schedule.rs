@@ -1,4 +1,5 @@
-//! The run of each day: at its time where the operator is, by whichever instance comes first, and later where nobody was up.
+//! The run of each day: at its time where the operator is, by whichever instance comes first,
+//! and later where nobody was up.
 
 use api::runs;
 use chrono::TimeDelta;

@@ -111,7 +111,10 @@ async fn options_that_cannot_be_had_any_more_are_told_of(app: &App) {
     let admin = app.admin().await;
     let tariff = admin.prepaid_tariff("1.00").await;
     let (one, other) = (admin.option("1.00", &[tariff]).await, admin.option("1.00", &[tariff]).await);
-    let draft = json!({"customer_id": admin.customer().await, "tariff_id": tariff, "sim_id": admin.sim().await, "options": [one, other]});
+    let draft = json!({
+        "customer_id": admin.customer().await, "tariff_id": tariff, "sim_id": admin.sim().await,
+        "options": [one, other]
+    });
     let contract = id(&admin.post("/contracts", draft).await.expect(201));
     admin.patch(&format!("/options/{one}"), json!({"is_active": false, "tariff_ids": []})).await.expect(200);
     // nothing lets options that are had together exclude each other

@@ -23,8 +23,8 @@ async fn a_draft_may_be_edited_in_all_that_it_was_drawn_up_from(app: &App) {
     let customer = id(&admin.post("/customers", other).await.expect(201));
     let (tariff, sim) = (admin.prepaid_tariff("100.00").await, admin.sim().await);
     let patch = json!({
-        "customer_id": customer, "tariff_id": tariff, "sim_id": sim, "signed_date": "2026-01-15", "credit_limit": "50.5", "discount_percent": 12.5,
-        "notes": "подпишет завтра"
+        "customer_id": customer, "tariff_id": tariff, "sim_id": sim, "signed_date": "2026-01-15",
+        "credit_limit": "50.5", "discount_percent": 12.5, "notes": "подпишет завтра"
     });
     let edited = admin.patch(&path, patch.clone()).await.expect(200);
     for (name, value) in [
@@ -254,7 +254,9 @@ async fn only_a_draft_that_nothing_names_can_be_deleted(app: &App) {
         (admin.draft("1.00").await, admin.draft("1.00").await, admin.draft("1.00").await);
     admin.pay(paid, "1.00").await;
     let customer = admin.contract(asked).await["customer_id"].clone();
-    admin.post("/tickets", json!({"customer_id": customer, "contract_id": asked, "category": "other", "subject": "x", "description": "x"})).await.expect(201);
+    admin.post("/tickets", json!({
+        "customer_id": customer, "contract_id": asked, "category": "other", "subject": "x", "description": "x"
+    })).await.expect(201);
     for contract in [paid, asked] {
         let before = standing(app, &admin, contract).await;
         admin.delete(&format!("/contracts/{contract}")).await.refused(409, "contract_in_use");
@@ -361,7 +363,10 @@ async fn a_new_credit_limit_settles_debts_at_once_and_a_new_discount_counts_from
     // postpaid: the limit is what may be owed, and the period that runs is charged as it began
     let tariff = json!({"name": "Постоплата", "tariff_type": "postpaid", "monthly_fee": "280.00"});
     let tariff = id(&admin.post("/tariffs", tariff).await.expect(201));
-    let draft = json!({"customer_id": admin.customer().await, "tariff_id": tariff, "sim_id": admin.sim().await, "credit_limit": "500.00"});
+    let draft = json!({
+        "customer_id": admin.customer().await, "tariff_id": tariff, "sim_id": admin.sim().await,
+        "credit_limit": "500.00"
+    });
     let contract = id(&admin.post("/contracts", draft).await.expect(201));
     admin.activate(contract).await;
     let path = format!("/contracts/{contract}");

@@ -337,7 +337,16 @@ async fn the_payments_and_the_tickets_of_a_contract_are_its_own(app: &App) {
     for on in [contract, other] {
         let customer = admin.contract(on).await["customer_id"].clone();
         for category in ["billing", "sim"] {
-            admin.post("/tickets", json!({"customer_id": customer, "contract_id": on, "category": category, "subject": "x", "description": "x"})).await.expect(201);
+            admin
+                .post(
+                    "/tickets",
+                    json!({
+                        "customer_id": customer, "contract_id": on, "category": category, "subject": "x",
+                        "description": "x"
+                    }),
+                )
+                .await
+                .expect(201);
         }
     }
     assert_eq!(
@@ -441,7 +450,9 @@ async fn short_forms_show_nothing_that_is_to_be_masked(app: &App) {
     let mut one = person();
     one["passport_number"] = json!("987654");
     let customer = id(&admin.post("/customers", one).await.expect(201));
-    let draft = json!({"customer_id": customer, "tariff_id": admin.prepaid_tariff("1.00").await, "sim_id": admin.sim().await});
+    let draft = json!({
+        "customer_id": customer, "tariff_id": admin.prepaid_tariff("1.00").await, "sim_id": admin.sim().await
+    });
     let contract = id(&admin.post("/contracts", draft).await.expect(201));
     admin.activate(contract).await;
     let customer =
@@ -454,7 +465,10 @@ async fn short_forms_show_nothing_that_is_to_be_masked(app: &App) {
     }
     assert!(!shown.text.contains("puk"), "{}", shown.text);
     assert_eq!(shown.expect(200), to_admin);
-    let company = json!({"customer_type": "organization", "organization_name": "ООО «Ромашка»", "organization_code": "1027700132195", "phone": "+74951234567"});
+    let company = json!({
+        "customer_type": "organization", "organization_name": "ООО «Ромашка»",
+        "organization_code": "1027700132195", "phone": "+74951234567"
+    });
     let company = id(&admin.post("/customers", company).await.expect(201));
     let contract = id(&admin
         .post("/contracts", json!({"customer_id": company, "tariff_id": admin.prepaid_tariff("5.00").await}))
@@ -463,7 +477,10 @@ async fn short_forms_show_nothing_that_is_to_be_masked(app: &App) {
     let shown = admin.contract(contract).await;
     assert_eq!(
         shown["customer"],
-        json!({"id": company, "full_name": "ООО «Ромашка»", "short_name": "ООО «Ромашка»", "phone": "+74951234567", "status": "active"})
+        json!({
+            "id": company, "full_name": "ООО «Ромашка»", "short_name": "ООО «Ромашка»",
+            "phone": "+74951234567", "status": "active"
+        })
     );
     assert_eq!((&shown["sim"], &shown["hold_details"]), (&Value::Null, &json!([])));
 }
@@ -503,9 +520,13 @@ async fn statistics_count_contracts_holds_and_balances(app: &App) {
     assert_eq!(
         found,
         json!({
-            "by_status": [{"status": "active", "count": 1}, {"status": "draft", "count": 1}, {"status": "suspended", "count": 1}, {"status": "terminated", "count": 1}],
+            "by_status": [
+                {"status": "active", "count": 1}, {"status": "draft", "count": 1},
+                {"status": "suspended", "count": 1}, {"status": "terminated", "count": 1}
+            ],
             "by_hold": [{"reason": "debt", "count": 1}, {"reason": "fraud", "count": 1}],
-            "prepaid_total": "50.00", "owed_total": "-7.50", "owing": 1, "activated_this_month": 3, "terminated_this_month": 1
+            "prepaid_total": "50.00", "owed_total": "-7.50", "owing": 1, "activated_this_month": 3,
+            "terminated_this_month": 1
         })
     );
     app.advance(TimeDelta::days(1));

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::hold;
 use crate::harness::{App, Client, id, scenario};
 
-/// The states, by the holds that are on. Each contract but the bare one has paid 1.00 and awaits 100.00 by card. Those that are prepaid, at 100.00, have paid
-/// for their period if they are not in debt; those that are postpaid may owe 50.00, and owe more if they are in debt.
+/// The states, by the holds that are on. Each contract but the bare one has paid 1.00 and awaits 100.00 by
+/// card. Those that are prepaid, at 100.00, have paid for their period if they are not in debt; those that
+/// are postpaid may owe 50.00, and owe more if they are in debt.
 const STATES: [&str; 20] = [
     "bare draft",
     "draft",
@@ -257,12 +258,17 @@ async fn the_holds_that_are_on_are_shown_with_since_when_by_whom_and_why(app: &A
     let suspend = format!("/contracts/{contract}/suspend");
     let held =
         admin.post(&suspend, json!({"reason": "request", "note": "на время отпуска"})).await.expect(200);
-    let placed = json!({"reason": "request", "note": "на время отпуска", "placed_at": "2026-01-31T09:00:00Z", "placed_by": "admin"});
+    let placed = json!({
+        "reason": "request", "note": "на время отпуска", "placed_at": "2026-01-31T09:00:00Z",
+        "placed_by": "admin"
+    });
     assert_eq!(held["hold_details"], json!([placed]));
     app.advance(chrono::TimeDelta::minutes(5));
     let supervisor = app.user("supervisor").await;
     supervisor.post(&suspend, json!({"reason": "fraud"})).await.expect(200);
-    let second = json!({"reason": "fraud", "note": null, "placed_at": "2026-01-31T09:05:00Z", "placed_by": "supervisor"});
+    let second = json!({
+        "reason": "fraud", "note": null, "placed_at": "2026-01-31T09:05:00Z", "placed_by": "supervisor"
+    });
     let held = admin.contract(contract).await;
     assert_eq!(
         (&held["holds"], &held["hold_details"]),
@@ -327,7 +333,10 @@ async fn a_terminated_contract_takes_what_it_owes_and_no_more(app: &App) {
     let admin = app.admin().await;
     let tariff = json!({"name": "Постоплата", "tariff_type": "postpaid", "monthly_fee": "280.00"});
     let tariff = id(&admin.post("/tariffs", tariff).await.expect(201));
-    let draft = json!({"customer_id": admin.customer().await, "tariff_id": tariff, "sim_id": admin.sim().await, "credit_limit": "500.00"});
+    let draft = json!({
+        "customer_id": admin.customer().await, "tariff_id": tariff, "sim_id": admin.sim().await,
+        "credit_limit": "500.00"
+    });
     let contract = id(&admin.post("/contracts", draft).await.expect(201));
     admin.activate(contract).await;
     app.advance(chrono::TimeDelta::days(6));

@@ -7,14 +7,18 @@ use serde_json::{Value, json};
 use crate::harness::{App, Client, PASSWORD, id, scenario};
 
 async fn role(admin: &Client) -> String {
-    let new = json!({"name": "cashier", "title": "Кассир", "description": "Принимает платежи", "permissions": ["customers:read", "payments:take"]});
+    let new = json!({
+        "name": "cashier", "title": "Кассир", "description": "Принимает платежи",
+        "permissions": ["customers:read", "payments:take"]
+    });
     format!("/roles/{}", id(&admin.post("/roles", new).await.expect(201)))
 }
 
 async fn user(admin: &Client) -> String {
     let new = json!({
-        "username": "anna", "full_name": "Анна", "email": "anna@example.com", "phone": "+79161234567", "role": "operator", "password": PASSWORD,
-        "valid_from": "2026-01-01T00:00:00Z", "valid_until": "2030-01-01T00:00:00.5Z"
+        "username": "anna", "full_name": "Анна", "email": "anna@example.com", "phone": "+79161234567",
+        "role": "operator", "password": PASSWORD, "valid_from": "2026-01-01T00:00:00Z",
+        "valid_until": "2030-01-01T00:00:00.5Z"
     });
     format!("/users/{}", id(&admin.post("/users", new).await.expect(201)))
 }

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::office;
 use crate::harness::{App, Client, scenario};
 
-/// A filter of a list, a value that some rows have and others do not, the field that shows it, and a value that none has.
+/// A filter of a list, a value that some rows have and others do not, the field that shows it,
+/// and a value that none has.
 pub type Tried = (&'static str, &'static str, String, &'static str, String);
 
 pub fn tried(ids: &BTreeMap<&str, i64>) -> Vec<Tried> {

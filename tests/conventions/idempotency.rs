@@ -261,7 +261,9 @@ async fn every_post_takes_a_key(app: &App) {
         )
         .await
         .expect(201));
-    let given = id(&admin.post("/tickets", json!({"customer_id": customer, "category": "sim", "subject": "x", "description": "x", "assigned_to": user})).await.expect(201));
+    let given = id(&admin.post("/tickets", json!({
+        "customer_id": customer, "category": "sim", "subject": "x", "description": "x", "assigned_to": user
+    })).await.expect(201));
     let hook = json!({"url": "https://example.com/hooks", "kinds": ["payment.received"]});
     let endpoint = id(&admin.post("/webhook-endpoints", hook.clone()).await.expect(201));
     let delivery =

@@ -1,5 +1,5 @@
-//! An index behind each filter, search and ordering of each list (SPEC 2.4, 15), as the engines themselves plan the
-//! statements that the server ran.
+//! An index behind each filter, search and ordering of each list (SPEC 2.4, 15),
+//! as the engines themselves plan the statements that the server ran.
 
 use std::collections::BTreeMap;
 
@@ -89,7 +89,8 @@ fn scanned(plan: &str, engine: Engine, partial: &[String]) -> Vec<&'static str> 
             lines.iter().enumerate().any(|(at, line)| {
                 let of_table =
                     line.contains(&format!(" on {table} ")) || line.ends_with(&format!(" on {table}"));
-                // an index is of use where it is asked for something; what is asked stands below, deeper than the node itself
+                // an index is of use where it is asked for something;
+                // what is asked stands below, deeper than the node itself
                 let indent = line.len() - line.trim_start().len();
                 let mut below = lines[at + 1..]
                     .iter()
@@ -105,7 +106,8 @@ fn scanned(plan: &str, engine: Engine, partial: &[String]) -> Vec<&'static str> 
     LARGE.iter().filter(scans).copied().collect()
 }
 
-/// The parameters of each list by its path, with their schemas; paths with ids in them have those of the office.
+/// The parameters of each list by its path, with their schemas;
+/// paths with ids in them have those of the office.
 fn lists(ids: &BTreeMap<&str, i64>) -> Vec<(String, Vec<Value>)> {
     let document = document();
     let mut lists = Vec::new();
@@ -229,8 +231,9 @@ async fn likely_duplicates_and_histories_are_found_through_indexes(app: &App) {
     let admin = office::furnish(app).await;
     let (engine, partial) = (app.state.db.engine(), partial(app).await);
     let check = json!({
-        "last_name": "Иванов", "first_name": "Иван", "birth_date": "1990-05-17", "document_type": "passport", "passport_number": "123456", "inn": "500100732259",
-        "organization_code": "1", "address": "Москва, Лесная, 5", "phone": "+79161234567", "email": "ivanov@example.com"
+        "last_name": "Иванов", "first_name": "Иван", "birth_date": "1990-05-17", "document_type": "passport",
+        "passport_number": "123456", "inn": "500100732259", "organization_code": "1",
+        "address": "Москва, Лесная, 5", "phone": "+79161234567", "email": "ivanov@example.com"
     });
     app.state.db.traced();
     admin.post("/customers/check-duplicates", check).await.expect(200);

@@ -147,7 +147,9 @@ async fn a_sum_beyond_the_limit_is_refused_and_moves_nothing(app: &App) {
 #[scenario]
 async fn fees_limits_percentages_and_quantities_have_the_same_rules(app: &App) {
     let admin = app.admin().await;
-    let largest = admin.post("/tariffs", json!({"name": "Дорогой", "tariff_type": "prepaid", "monthly_fee": "99999999999.99", "data_gb_included": 0.5})).await.expect(201);
+    let largest = admin.post("/tariffs", json!({
+        "name": "Дорогой", "tariff_type": "prepaid", "monthly_fee": "99999999999.99", "data_gb_included": 0.5
+    })).await.expect(201);
     assert_eq!(
         (&largest["monthly_fee"], &largest["data_gb_included"], &largest["sms_overage_cost"]),
         (&json!("99999999999.99"), &json!("0.50"), &json!("0.00"))

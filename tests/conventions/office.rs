@@ -62,7 +62,10 @@ pub async fn furnish(app: &App) -> Client {
         customers.push(id(&admin.post("/customers", one).await.expect(201)));
         pass(app, n);
     }
-    let company = json!({"customer_type": "organization", "organization_name": "ООО «Ромашка»", "organization_code": "1027700132195", "phone": "+74951234567"});
+    let company = json!({
+        "customer_type": "organization", "organization_name": "ООО «Ромашка»",
+        "organization_code": "1027700132195", "phone": "+74951234567"
+    });
     customers.push(id(&admin.post("/customers", company).await.expect(201)));
 
     let mut sims = Vec::new();
@@ -86,7 +89,10 @@ pub async fn furnish(app: &App) -> Client {
             .enumerate()
     {
         let kind = if n == 4 { "postpaid" } else { "prepaid" };
-        let one = json!({"name": format!("Тариф № {n}"), "tariff_type": kind, "monthly_fee": fee, "priority": priority, "is_active": n != 5});
+        let one = json!({
+            "name": format!("Тариф № {n}"), "tariff_type": kind, "monthly_fee": fee, "priority": priority,
+            "is_active": n != 5
+        });
         tariffs.push(id(&admin.post("/tariffs", one).await.expect(201)));
         pass(app, n);
     }
@@ -102,7 +108,8 @@ pub async fn furnish(app: &App) -> Client {
     .enumerate()
     {
         let one = json!({
-            "code": code, "name": format!("Опция № {}", n % 2), "kind": kind, "amount": amount, "monthly_fee": fee, "is_active": n != 3,
+            "code": code, "name": format!("Опция № {}", n % 2), "kind": kind, "amount": amount,
+            "monthly_fee": fee, "is_active": n != 3,
             "tariff_ids": if n < 2 { vec![tariffs[0], tariffs[1]] } else { vec![tariffs[2]] }
         });
         admin.post("/options", one).await.expect(201);
@@ -112,7 +119,9 @@ pub async fn furnish(app: &App) -> Client {
     let mut contracts = Vec::new();
     for n in 0..6 {
         let signed = ["2026-01-31", "2025-12-01", "2026-01-31", "2024-02-29", "2025-12-01", "2026-01-30"][n];
-        let one = json!({"customer_id": customers[n], "tariff_id": tariffs[n % 5], "sim_id": sims[n], "signed_date": signed});
+        let one = json!({
+            "customer_id": customers[n], "tariff_id": tariffs[n % 5], "sim_id": sims[n], "signed_date": signed
+        });
         contracts.push(id(&admin.post("/contracts", one).await.expect(201)));
         pass(app, n);
     }
@@ -141,7 +150,10 @@ pub async fn furnish(app: &App) -> Client {
             .into_iter()
             .enumerate()
     {
-        let one = json!({"contract_id": contracts[contract], "amount": "70.00", "payment_method": method, "transaction_id": format!("шлюз-{n}")});
+        let one = json!({
+            "contract_id": contracts[contract], "amount": "70.00", "payment_method": method,
+            "transaction_id": format!("шлюз-{n}")
+        });
         admin.post("/payments", one).await.expect(201);
         pass(app, n);
     }
@@ -168,7 +180,10 @@ pub async fn furnish(app: &App) -> Client {
     for (n, (name, full_name)) in
         [("boris", "Борис"), ("anna", "Анна"), ("Clara", "Анна"), ("dora", "Дора")].into_iter().enumerate()
     {
-        let one = json!({"username": name, "full_name": full_name, "role": "employee", "password": PASSWORD, "is_active": n != 3});
+        let one = json!({
+            "username": name, "full_name": full_name, "role": "employee", "password": PASSWORD,
+            "is_active": n != 3
+        });
         admin.post("/users", one).await.expect(201);
         pass(app, n);
     }
@@ -184,7 +199,10 @@ pub async fn furnish(app: &App) -> Client {
     }
     for n in 0..6 {
         let (category, priority) = (["sim", "billing", "technical"][n % 3], ["low", "critical"][n % 2]);
-        let one = json!({"customer_id": customers[n], "contract_id": contracts[n], "category": category, "priority": priority, "subject": format!("Жалоба {n}"), "description": "Нет связи"});
+        let one = json!({
+            "customer_id": customers[n], "contract_id": contracts[n], "category": category,
+            "priority": priority, "subject": format!("Жалоба {n}"), "description": "Нет связи"
+        });
         let ticket = id(&admin.post("/tickets", one).await.expect(201));
         if n == 0 {
             admin.post(&format!("/tickets/{ticket}/assign"), json!({"user_id": worker})).await.expect(200);
@@ -196,7 +214,10 @@ pub async fn furnish(app: &App) -> Client {
     for n in 0..7 {
         let (category, priority) = (["complaint", "tariff"][n % 2], ["medium", "high"][n % 2]);
         let subject = if n < 6 { "Просрочено" } else { "Жалоба" };
-        let one = json!({"customer_id": customers[n], "category": category, "priority": priority, "subject": subject, "description": "Сломалось", "assigned_to": me});
+        let one = json!({
+            "customer_id": customers[n], "category": category, "priority": priority, "subject": subject,
+            "description": "Сломалось", "assigned_to": me
+        });
         let ticket = id(&admin.post("/tickets", one).await.expect(201));
         if n % 3 == 0 {
             admin.post(&format!("/tickets/{ticket}/start_work"), json!({})).await.expect(200);
@@ -227,7 +248,9 @@ pub async fn furnish(app: &App) -> Client {
     }
     let kinds = ["payment.received", "ticket.created", "contract.suspended"];
     for n in 0..6 {
-        let one = json!({"url": format!("https://example.com/hooks/{n}"), "kinds": [kinds[n % 3]], "is_active": n != 2});
+        let one = json!({
+            "url": format!("https://example.com/hooks/{n}"), "kinds": [kinds[n % 3]], "is_active": n != 2
+        });
         admin.post("/webhook-endpoints", one).await.expect(201);
         pass(app, n);
     }
@@ -235,7 +258,8 @@ pub async fn furnish(app: &App) -> Client {
     admin
 }
 
-/// Payments through a gateway in every state, what it said, refunds and settlement files; the contract is left as it was.
+/// Payments through a gateway in every state, what it said, refunds and settlement files;
+/// the contract is left as it was.
 async fn by_gateways(app: &App, admin: &Client, contract: i64) {
     for n in 0..12 {
         let payment = gateways::link(admin, contract, "20.00").await;
@@ -281,7 +305,8 @@ async fn by_gateways(app: &App, admin: &Client, contract: i64) {
     }
 }
 
-/// What is told of all this: messages that are kept, one that failed, some that were read, deliveries on their way.
+/// What is told of all this: messages that are kept, one that failed, some that were read,
+/// deliveries on their way.
 async fn tell(app: &App, me: i64) {
     while couriers::relay_events(&app.state).await.unwrap() > 0 {}
     app.execute("UPDATE notifications SET status = 'failed' WHERE channel = 'sms'").await;

@@ -98,7 +98,10 @@ async fn what_is_made_is_found_where_location_says(app: &App) {
     let admin = app.admin().await;
     let (customer, tariff) = (admin.customer().await, admin.prepaid_tariff("100.00").await);
     let contract = admin.draft("1.00").await;
-    let user = json!({"username": "petrova", "full_name": "Петрова", "role": "operator", "password": "tram 17 to the lighthouse"});
+    let user = json!({
+        "username": "petrova", "full_name": "Петрова", "role": "operator",
+        "password": "tram 17 to the lighthouse"
+    });
     let made = [
         admin.post("/contracts", json!({"customer_id": customer, "tariff_id": tariff})).await,
         admin.post("/customers", person()).await,

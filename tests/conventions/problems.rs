@@ -162,8 +162,9 @@ async fn every_wrong_field_is_named_at_once_and_nothing_is_written(app: &App) {
     let admin = app.admin().await;
     let (customers, audit) = (app.count("customers").await, app.count("audit").await);
     let wrong = json!({
-        "customer_type": "individual", "last_name": 5, "patronymic": "x".repeat(101), "birth_date": "17.05.1990", "document_type": "paper", "passport_number": "123456",
-        "phone": "123", "email": "not-an-address", "notes": "a\u{0}b", "colour": "red", "status": "active", "inn": null
+        "customer_type": "individual", "last_name": 5, "patronymic": "x".repeat(101),
+        "birth_date": "17.05.1990", "document_type": "paper", "passport_number": "123456", "phone": "123",
+        "email": "not-an-address", "notes": "a\u{0}b", "colour": "red", "status": "active", "inn": null
     });
     let reply = admin.post("/customers", wrong).await;
     let expected = [
@@ -192,7 +193,10 @@ async fn every_wrong_field_is_named_at_once_and_nothing_is_written(app: &App) {
         "{}",
         empty.text
     );
-    let user = json!({"username": "a b", "full_name": "", "role": 7, "password": "short", "is_active": "yes", "valid_from": "2026-05-01T00:00:00Z", "valid_until": "2026-04-01T00:00:00Z", "email": 1, "phone": "+1"});
+    let user = json!({
+        "username": "a b", "full_name": "", "role": 7, "password": "short", "is_active": "yes",
+        "valid_from": "2026-05-01T00:00:00Z", "valid_until": "2026-04-01T00:00:00Z", "email": 1, "phone": "+1"
+    });
     let user = admin.post("/users", user).await;
     let expected = [
         ("/email", "invalid_type"),
@@ -346,7 +350,8 @@ async fn another_method_is_refused_and_the_documented_ones_are_named(app: &App) 
             .join("/");
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PURGE"] {
             if !documented.contains(&method.to_owned()) {
-                // the address of one thing may also be read as that of another, such as /audit/{id} and /audit/verify
+                // the address of one thing may also be read as that of another,
+                // such as /audit/{id} and /audit/verify
                 let reply = admin.send(Method::from_bytes(method.as_bytes()).unwrap(), &real, None).await;
                 assert!(
                     documented.iter().all(|one| reply.header("allow").split(", ").any(|other| other == one)),

@@ -175,7 +175,9 @@ async fn no_character_is_special_in_the_search_of_tariffs_users_and_roles(app: &
         let mut tariff = prepaid("1.00");
         tariff["name"] = json!(name);
         admin.post("/tariffs", tariff).await.expect(201);
-        admin.post("/users", json!({"username": format!("user{n}"), "full_name": name, "role": "employee", "password": PASSWORD})).await.expect(201);
+        admin.post("/users", json!({
+            "username": format!("user{n}"), "full_name": name, "role": "employee", "password": PASSWORD
+        })).await.expect(201);
         admin
             .post("/roles", json!({"name": format!("role{n}"), "title": name, "permissions": []}))
             .await
@@ -196,7 +198,10 @@ async fn contracts_sims_numbers_and_tickets_are_found_by_what_the_document_promi
         .await
         .expect(201);
     admin.draft("0.00").await;
-    let ticket = json!({"customer_id": customer, "category": "sim", "subject": "Ёмкость памяти", "description": "Телефон не видит карту"});
+    let ticket = json!({
+        "customer_id": customer, "category": "sim", "subject": "Ёмкость памяти",
+        "description": "Телефон не видит карту"
+    });
     let ticket = admin.post("/tickets", ticket).await.expect(201);
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
     let (number, iccid, imsi, msisdn) =

@@ -36,13 +36,20 @@ async fn one_text_finds_every_kind_and_the_best_first(app: &App) {
     let body = json!({"customer_id": id(&customer), "tariff_id": tariff, "sim_id": id(&card)});
     let contract = admin.post("/contracts", body).await.expect(201);
     let ticket = admin
-        .post("/tickets", json!({"customer_id": id(&customer), "category": "technical", "subject": "Нет связи в подвале", "description": "С утра"}))
+        .post(
+            "/tickets",
+            json!({
+                "customer_id": id(&customer), "category": "technical", "subject": "Нет связи в подвале",
+                "description": "С утра"
+            }),
+        )
         .await
         .expect(201);
     let title = |row: &Value, field: &str| row[field].as_str().unwrap().to_owned();
     let (number, iccid, msisdn) = (title(&contract, "number"), title(&card, "iccid"), title(&card, "msisdn"));
 
-    // the beginning of a name before the middle of one; of equals the kinds in their order, and the newest first
+    // the beginning of a name before the middle of one;
+    // of equals the kinds in their order, and the newest first
     let contract_row = ("contract".to_owned(), number.clone());
     let expected = pairs(&[("customer", "Ива Коваль"), ("customer", "Ковалёва Нина")]);
     assert_eq!(found(&admin, "КОВАЛ").await, [expected, vec![contract_row.clone()]].concat());

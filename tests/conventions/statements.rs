@@ -12,8 +12,8 @@ async fn cost(app: &App, client: &crate::harness::Client, path: &str) -> u64 {
     app.state.db.statements() - before
 }
 
-/// One statement says whether what is known of the caller still holds, one counts, one reads the page. Lists whose rows
-/// show things of another table take one more, for the whole page.
+/// One statement says whether what is known of the caller still holds, one counts, one reads the page. Lists
+/// whose rows show things of another table take one more, for the whole page.
 fn of_a_page(list: &str) -> u64 {
     match list {
         "/users" | "/roles" => 4,
@@ -86,7 +86,16 @@ async fn what_is_on_record_of_a_contract_takes_as_many_statements_with_many_rows
             .expect(200);
         let action = if n % 2 == 0 { "suspend" } else { "resume" };
         admin.post(&format!("/contracts/{busy}/{action}"), json!({"reason": "fraud"})).await.expect(200);
-        admin.post("/tickets", json!({"customer_id": customer, "contract_id": busy, "category": "sim", "subject": "x", "description": "x"})).await.expect(201);
+        admin
+            .post(
+                "/tickets",
+                json!({
+                    "customer_id": customer, "contract_id": busy, "category": "sim", "subject": "x",
+                    "description": "x"
+                }),
+            )
+            .await
+            .expect(201);
     }
     admin.post(&format!("/contracts/{busy}/suspend"), json!({"reason": "request"})).await.expect(200);
     // who calls, whether there is such a contract, how many rows, the rows; a statement has its sums besides

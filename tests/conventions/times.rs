@@ -29,7 +29,10 @@ fn times(value: &Value, found: &mut Vec<String>) {
 
 async fn user_valid_until(client: &Client, until: &str) -> crate::harness::Reply {
     let n = crate::harness::unique();
-    let user = json!({"username": format!("user{n}"), "full_name": "Анна", "role": "employee", "password": "tram 17 to the lighthouse", "valid_until": until});
+    let user = json!({
+        "username": format!("user{n}"), "full_name": "Анна", "role": "employee",
+        "password": "tram 17 to the lighthouse", "valid_until": until
+    });
     client.post("/users", user).await
 }
 

@@ -45,8 +45,9 @@ async fn clerk(app: &App) -> Client {
 
 fn somebody() -> Value {
     json!({
-        "last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1985-03-02", "address": "г. Тверь, ул. Садовая, д. 7, кв. 3",
-        "passport_number": "778899", "inn": "690100112233", "phone": "+79031112233", "email": "alena@example.com"
+        "last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1985-03-02",
+        "address": "г. Тверь, ул. Садовая, д. 7, кв. 3", "passport_number": "778899", "inn": "690100112233",
+        "phone": "+79031112233", "email": "alena@example.com"
     })
 }
 
@@ -68,7 +69,9 @@ async fn each_likeness_is_found_with_its_reason(app: &App) {
         (with(json!({"birth_date": birth})), &["same_name_and_birth_date"][..]),
         // first and last name swapped
         (
-            json!({"last_name": "Алёна", "first_name": "Ёлкина", "patronymic": "Петровна", "birth_date": birth}),
+            json!({
+                "last_name": "Алёна", "first_name": "Ёлкина", "patronymic": "Петровна", "birth_date": birth
+            }),
             &["same_name_and_birth_date"],
         ),
         // a slip of the pen, and no patronymic
@@ -97,7 +100,9 @@ async fn each_likeness_is_found_with_its_reason(app: &App) {
         json!({}),
         json!({"birth_date": birth}),
         json!({"address": "Тверь, Садовая, 7, кв. 3"}),
-        json!({"last_name": "Ёлкина", "first_name": "Анна", "patronymic": "Петровна", "birth_date": "1990-01-01"}),
+        json!({
+            "last_name": "Ёлкина", "first_name": "Анна", "patronymic": "Петровна", "birth_date": "1990-01-01"
+        }),
         json!({"document_type": "id_card", "passport_series": "4510", "passport_number": "778899"}),
         json!({"passport_number": "778899"}),
         with(json!({"customer_id": one, "birth_date": birth})),
@@ -105,7 +110,13 @@ async fn each_likeness_is_found_with_its_reason(app: &App) {
         assert_eq!(found(&admin, nobody.clone()).await, Vec::new(), "{nobody}");
     }
     // several reasons weigh more, and the likeliest comes first
-    let twin = registered(&admin, json!({"last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1970-01-01"})).await;
+    let twin = registered(
+        &admin,
+        json!({
+            "last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1970-01-01"
+        }),
+    )
+    .await;
     let both = check(&admin, with(json!({"birth_date": birth, "phone": "+79031112233"}))).await;
     assert_eq!(
         (&both[0]["customer_id"], &both[1]["customer_id"], &both[1]["score"]),
@@ -125,7 +136,10 @@ async fn each_likeness_is_found_with_its_reason(app: &App) {
 #[scenario]
 async fn organizations_are_found_by_name_whatever_its_form_and_by_code(app: &App) {
     let admin = app.admin().await;
-    let company = json!({"customer_type": "organization", "organization_name": "ООО «Ромашка Плюс»", "organization_code": "1027700132195", "phone": "+74951234567", "address": "Москва, Тверская, 1"});
+    let company = json!({
+        "customer_type": "organization", "organization_name": "ООО «Ромашка Плюс»",
+        "organization_code": "1027700132195", "phone": "+74951234567", "address": "Москва, Тверская, 1"
+    });
     let one = id(&admin.post("/customers", company).await.expect(201));
     for (body, reasons) in [
         (json!({"organization_name": "Ромашка-плюс, ООО"}), &["same_name"][..]),
@@ -160,19 +174,33 @@ async fn those_who_left_are_found_too_but_not_those_merged_into_another(app: &Ap
     let warned: Vec<&Value> =
         again["warnings"].as_array().unwrap().iter().map(|warning| &warning["customer_id"]).collect();
     assert_eq!(warned, [&json!(one)]);
-    let third = registered(&admin, json!({"last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1985-03-02"})).await;
+    let third = registered(
+        &admin,
+        json!({
+            "last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1985-03-02"
+        }),
+    )
+    .await;
     admin
         .post(&format!("/customers/{}/merge", again["id"]), json!({"duplicate_id": third}))
         .await
         .expect(200);
-    let found = found(&admin, json!({"last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1985-03-02"})).await;
+    let found = found(
+        &admin,
+        json!({
+            "last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1985-03-02"
+        }),
+    )
+    .await;
     assert_eq!(found.iter().map(|(customer, _)| *customer).collect::<Vec<_>>(), [one, id(&again)]);
 }
 
 #[scenario]
 async fn who_registers_is_warned_of_the_likely_and_not_of_every_namesake(app: &App) {
     let admin = app.admin().await;
-    let body = json!({"last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1985-03-02"});
+    let body = json!({
+        "last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1985-03-02"
+    });
     let first = admin.post("/customers", person_with(body.clone())).await.expect(201);
     assert_eq!(first["warnings"], json!([]));
     let second = admin.post("/customers", person_with(body)).await.expect(201);
@@ -180,7 +208,10 @@ async fn who_registers_is_warned_of_the_likely_and_not_of_every_namesake(app: &A
         (&second["warnings"][0]["customer_id"], &second["warnings"][0]["reasons"]),
         (&first["id"], &json!(["same_name_and_birth_date", "similar_name_and_address"]))
     );
-    let namesake = json!({"last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1999-09-09", "address": "Омск, Мира, 1"});
+    let namesake = json!({
+        "last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1999-09-09",
+        "address": "Омск, Мира, 1"
+    });
     assert_eq!(admin.post("/customers", person_with(namesake)).await.expect(201)["warnings"], json!([]));
     assert_eq!(app.count("customers").await, 3);
     // warnings are no part of the subscriber
@@ -213,9 +244,9 @@ async fn without_the_permission_nobody_learns_by_guessing_what_is_masked(app: &A
         }
     }
     assert_eq!(found(&clerk, json!({"phone": "+79031112233"})).await, because(one, &["same_phone"]));
-    let made = person_with(
-        json!({"last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1985-03-02"}),
-    );
+    let made = person_with(json!({
+        "last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1985-03-02"
+    }));
     assert_eq!(clerk.post("/customers", made).await.expect(201)["warnings"], json!([]));
     // who may write and not see hears of nobody
     admin
@@ -230,9 +261,9 @@ async fn without_the_permission_nobody_learns_by_guessing_what_is_masked(app: &A
         .await
         .expect(201);
     let blind = app.sign_in("blind", PASSWORD).await;
-    let made = person_with(
-        json!({"last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1985-03-02"}),
-    );
+    let made = person_with(json!({
+        "last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1985-03-02"
+    }));
     assert_eq!(blind.post("/customers", made).await.expect(201)["warnings"], json!([]));
     blind.post("/customers/check-duplicates", name).await.refused(403, "permission_missing");
 }
@@ -240,11 +271,21 @@ async fn without_the_permission_nobody_learns_by_guessing_what_is_masked(app: &A
 #[scenario]
 async fn a_check_costs_the_same_among_many_namesakes_and_tells_of_twenty_at_most(app: &App) {
     let admin = app.admin().await;
-    let body = json!({"last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1985-03-02", "phone": "+79990000000", "address": "Тверь, Мира, 1"});
+    let body = json!({
+        "last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1985-03-02",
+        "phone": "+79990000000", "address": "Тверь, Мира, 1"
+    });
     let mut costs = Vec::new();
     for many in [1, 24] {
         for _ in 0..many {
-            registered(&admin, json!({"last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1985-03-02"})).await;
+            registered(
+                &admin,
+                json!({
+                    "last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна",
+                    "birth_date": "1985-03-02"
+                }),
+            )
+            .await;
         }
         let before = app.state.db.statements();
         let duplicates = check(&admin, body.clone()).await;

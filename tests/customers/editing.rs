@@ -1,4 +1,5 @@
-//! PUT and PATCH of a subscriber: versions, what can only be read, what is masked, what is taken, and the new name.
+//! PUT and PATCH of a subscriber: versions, what can only be read, what is masked, what is taken,
+//! and the new name.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -58,7 +59,8 @@ async fn a_patch_clears_what_is_null_a_put_what_is_absent_and_every_wrong_field_
     let after = admin.patch(&path, json!({"email": null, "inn": null})).await.expect(200);
     assert_eq!((&after["email"], &after["inn"], &after["version"]), (&Value::Null, &Value::Null, &json!(2)));
     let bare = json!({
-        "customer_type": "individual", "last_name": "Сидоров", "first_name": "Пётр", "document_type": "id_card", "passport_number": "AB1234", "phone": after["phone"]
+        "customer_type": "individual", "last_name": "Сидоров", "first_name": "Пётр",
+        "document_type": "id_card", "passport_number": "AB1234", "phone": after["phone"]
     });
     let put = admin.put(&path, bare.clone()).await.expect(200);
     assert_eq!(
@@ -66,7 +68,10 @@ async fn a_patch_clears_what_is_null_a_put_what_is_absent_and_every_wrong_field_
         (&Value::Null, &Value::Null, &json!("Сидоров Пётр"))
     );
     let before = standing(app).await;
-    let wrong = admin.patch(&path, json!({"last_name": null, "birth_date": "2020-01-01", "status": "blocked", "id": 77, "merged_into": 1, "colour": "red", "phone": "1", "address": "Тв** ул** 5"})).await;
+    let wrong = admin.patch(&path, json!({
+        "last_name": null, "birth_date": "2020-01-01", "status": "blocked", "id": 77, "merged_into": 1,
+        "colour": "red", "phone": "1", "address": "Тв** ул** 5"
+    })).await;
     let named: Vec<(String, String)> = [
         ("/address", "invalid_format"),
         ("/birth_date", "invalid_age"),
@@ -124,7 +129,14 @@ async fn what_is_shown_masked_stays_as_it_is_when_it_comes_back_masked(app: &App
         assert_eq!(after[field], whole[field], "{field}");
     }
     // a mask that was edited is no value
-    let wrong = typist.patch(&path, json!({"passport_number": "***456", "birth_date": "****-01-**", "inn": "50**", "address": "Мо**, 7"})).await;
+    let wrong = typist
+        .patch(
+            &path,
+            json!({
+                "passport_number": "***456", "birth_date": "****-01-**", "inn": "50**", "address": "Мо**, 7"
+            }),
+        )
+        .await;
     assert_eq!(wrong.wrong_fields().len(), 4, "{}", wrong.text);
     // and a new one is written though it is not shown
     let changed = typist.patch(&path, json!({"inn": "500100732259"})).await.expect(200);
@@ -149,7 +161,10 @@ async fn an_edit_that_takes_what_another_has_names_each_field_and_who_it_is_for_
         admin.post("/customers", person()).await.expect(201),
     );
     let path = format!("/customers/{}", second["id"]);
-    let take = json!({"phone": first["phone"], "email": first["email"].as_str().unwrap().to_uppercase(), "inn": first["inn"], "passport_number": first["passport_number"]});
+    let take = json!({
+        "phone": first["phone"], "email": first["email"].as_str().unwrap().to_uppercase(),
+        "inn": first["inn"], "passport_number": first["passport_number"]
+    });
     let mut whole = person();
     for (name, value) in take.as_object().unwrap() {
         whole[name] = value.clone();

@@ -11,7 +11,10 @@ async fn merge(client: &Client, survivor: i64, duplicate: i64) -> crate::harness
 }
 
 async fn ticket(client: &Client, customer: i64, contract: Option<i64>) -> i64 {
-    let body = json!({"customer_id": customer, "contract_id": contract, "category": "sim", "subject": "Нет сети", "description": "С утра"});
+    let body = json!({
+        "customer_id": customer, "contract_id": contract, "category": "sim", "subject": "Нет сети",
+        "description": "С утра"
+    });
     id(&client.post("/tickets", body).await.expect(201))
 }
 
@@ -114,7 +117,10 @@ async fn contracts_tickets_and_history_move_to_the_survivor_and_the_double_is_ar
 #[scenario]
 async fn a_merge_is_refused_with_itself_the_archived_the_unlike_and_the_unknown(app: &App) {
     let admin = app.admin().await;
-    let company = json!({"customer_type": "organization", "organization_name": "ООО «Ромашка»", "organization_code": "1027700132195", "phone": "+74951234567"});
+    let company = json!({
+        "customer_type": "organization", "organization_name": "ООО «Ромашка»",
+        "organization_code": "1027700132195", "phone": "+74951234567"
+    });
     let company = id(&admin.post("/customers", company).await.expect(201));
     let mut by_status = Vec::new();
     for status in ["active", "suspended", "blocked", "archived"] {

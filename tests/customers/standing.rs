@@ -18,8 +18,8 @@ async fn act(client: &Client, customer: i64, action: &str) -> Reply {
     }
 }
 
-/// What an action leads to from a state: the state after it, or the code of the refusal; `running` says whether the
-/// subscriber has contracts that are not over.
+/// What an action leads to from a state: the state after it, or the code of the refusal; `running` says
+/// whether the subscriber has contracts that are not over.
 fn outcome(action: &str, status: &str, running: bool) -> Result<&'static str, &'static str> {
     match (action, status) {
         ("activate", "suspended" | "blocked") => Ok("active"),
@@ -262,7 +262,10 @@ async fn restoring_asks_again_whether_phone_email_and_papers_are_free(app: &App)
     assert_eq!(admin.customer_at(first).await["status"], "archived");
     // in the archive it can be changed, and then come back
     let other = crate::harness::person();
-    let change = json!({"phone": other["phone"], "email": other["email"], "inn": other["inn"], "passport_number": other["passport_number"]});
+    let change = json!({
+        "phone": other["phone"], "email": other["email"], "inn": other["inn"],
+        "passport_number": other["passport_number"]
+    });
     admin.patch(&format!("/customers/{first}"), change).await.expect(200);
     assert_eq!(act(&admin, first, "restore").await.expect(200)["status"], "active");
     assert_eq!(app.violations().await, Vec::<String>::new());

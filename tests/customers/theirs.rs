@@ -20,7 +20,10 @@ async fn contracts_payments_and_tickets_are_those_of_the_subscriber(app: &App) {
     let (first, second) = (admin.running_of(one, "10.00").await, admin.draft_of(one, "10.00").await);
     let foreign = admin.running_of(other, "10.00").await;
     let file = async |customer: i64, contract: i64| {
-        let body = json!({"customer_id": customer, "contract_id": contract, "category": "sim", "subject": "x", "description": "x"});
+        let body = json!({
+            "customer_id": customer, "contract_id": contract, "category": "sim", "subject": "x",
+            "description": "x"
+        });
         id(&admin.post("/tickets", body).await.expect(201))
     };
     let (mine, _theirs) = (file(one, first).await, file(other, foreign).await);
@@ -70,7 +73,10 @@ async fn a_history_tells_of_the_subscriber_and_what_is_theirs_as_far_as_one_may_
     app: &App,
 ) {
     let admin = app.admin().await;
-    let papers = json!({"passport_number": "778899", "inn": "690100112233", "birth_date": "1985-03-02", "address": "Тверь, Садовая, 7"});
+    let papers = json!({
+        "passport_number": "778899", "inn": "690100112233", "birth_date": "1985-03-02",
+        "address": "Тверь, Садовая, 7"
+    });
     let one = id(&admin.post("/customers", person_with(papers)).await.expect(201));
     let contract = admin.running_of(one, "10.00").await;
     admin.bring(one, "suspended").await;
@@ -211,7 +217,10 @@ async fn numbers_of_subscribers_are_for_those_who_read_reports(app: &App) {
     let (blocked, gone) = (admin.customer().await, admin.customer().await);
     admin.bring(blocked, "blocked").await;
     admin.bring(gone, "archived").await;
-    let company = json!({"customer_type": "organization", "organization_name": "ООО «Ромашка»", "organization_code": "1027700132195", "phone": "+74951234567"});
+    let company = json!({
+        "customer_type": "organization", "organization_name": "ООО «Ромашка»",
+        "organization_code": "1027700132195", "phone": "+74951234567"
+    });
     admin.post("/customers", company).await.expect(201);
     app.advance(TimeDelta::hours(2));
     let admin = app.admin().await;

@@ -1,5 +1,5 @@
-//! Many clients at once, each of which does random things and insists on an answer: whatever is not answered is sent again under
-//! the same key.
+//! Many clients at once, each of which does random things and insists on an answer:
+//! whatever is not answered is sent again under the same key.
 
 use std::{
     cell::{Cell, RefCell},
@@ -170,7 +170,9 @@ impl Crowd {
         key: &str,
     ) -> Option<(i64, String, Value)> {
         let contract = any(random, &self.contracts)?;
-        let cash = json!({"contract_id": contract, "amount": minor(amount), "payment_method": "cash", "description": key});
+        let cash = json!({
+            "contract_id": contract, "amount": minor(amount), "payment_method": "cash", "description": key
+        });
         Some(match name {
             "pay" => (amount, "/payments".into(), cash),
             "pay by id" | "promise" => {
@@ -254,7 +256,8 @@ impl Crowd {
         kind.borrow_mut().push(id(answer));
     }
 
-    /// Sends it until it is answered as done or refused. Now and then the client itself hangs up before the answer.
+    /// Sends it until it is answered as done or refused.
+    /// Now and then the client itself hangs up before the answer.
     async fn insist(&self, client: &Client, random: &mut StdRng, path: &str, body: &Value) -> Reply {
         let count = |cell: &Cell<usize>| cell.set(cell.get() + 1);
         let begun = Instant::now();

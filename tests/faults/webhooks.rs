@@ -39,7 +39,11 @@ struct Story {
 
 fn story(n: usize, payment: &Value, amount: i64) -> Story {
     let reference = payment["id"].to_string();
-    let said = |kind: &str, units: i64| json!({"type": kind, "reference": reference, "amount": format!("{units}.00"), "currency": "RUB"});
+    let said = |kind: &str, units: i64| {
+        json!({
+            "type": kind, "reference": reference, "amount": format!("{units}.00"), "currency": "RUB"
+        })
+    };
     let mut events = vec![json!({"type": "payment.processing", "reference": reference})];
     let (mut came, mut went, mut is_held) = (amount, 0, false);
     match n % 5 {

@@ -112,7 +112,9 @@ async fn what_is_no_amount_in_an_event_or_at_a_terminal_moves_nothing(app: &App)
     }
     assert_eq!((app.count("gateway_events").await, app.count("payments").await), (events, rows));
     // a well-formed amount that is not the payment's is one that the gateway has taken
-    let zero = json!({"type": "payment.succeeded", "reference": payment["id"].to_string(), "amount": "0", "currency": "RUB"});
+    let zero = json!({
+        "type": "payment.succeeded", "reference": payment["id"].to_string(), "amount": "0", "currency": "RUB"
+    });
     assert_eq!(tell(app, "zero", zero).await, "quarantined");
 
     let number = admin.contract(contract).await["number"].as_str().unwrap().to_owned();

@@ -1,4 +1,5 @@
-//! The gateway that is spoken to over HTTP, and one at the other end that hangs, fails, answers wrongly or loses its answers.
+//! The gateway that is spoken to over HTTP, and one at the other end that hangs, fails,
+//! answers wrongly or loses its answers.
 
 use std::{
     cell::RefCell,
@@ -149,8 +150,9 @@ fn act(books: &mut Books, line: &str, body: &str) -> (u16, String) {
         ["payments"] => {
             let reference = body["reference"].as_str().unwrap().to_owned();
             let new = json!({
-                "id": format!("gw-{reference}"), "link": format!("https://pay.example.com/{reference}"), "status": "pending",
-                "amount": body["amount"], "currency": body["currency"], "return_url": body["return_url"], "description": body["description"]
+                "id": format!("gw-{reference}"), "link": format!("https://pay.example.com/{reference}"),
+                "status": "pending", "amount": body["amount"], "currency": body["currency"],
+                "return_url": body["return_url"], "description": body["description"]
             });
             Some(books.payments.entry(reference).or_insert(new).clone())
         }

@@ -48,7 +48,8 @@ async fn gateways_are_asked_every_quarter_of_an_hour(app: &App) {
     // what is over or waits for somebody is asked about no more
     let admin = after(app, TimeDelta::minutes(15)).await;
     assert_eq!((balance(&admin, contract).await.as_str(), asked_about(app).await), ("10.00", 3));
-    // after a day, what nobody has paid has failed; what is under way goes on, and who does not answer is waited for
+    // after a day, what nobody has paid has failed;
+    // what is under way goes on, and who does not answer is waited for
     let admin = after(app, TimeDelta::minutes(24 * 60 - 30)).await;
     assert_eq!(
         (

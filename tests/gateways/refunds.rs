@@ -126,7 +126,12 @@ async fn what_the_gateway_is_still_at_is_kept_for_it_and_leaves_the_ledger_once(
     );
     // until the gateway says so of its own, by the reference that it was given
     let waiting = refunds(&admin, &payment).await[2].clone();
-    let told = |id: &str, kind: &str| json!({"type": kind, "reference": payment["id"].to_string(), "amount": "10.14", "currency": "RUB", "refund_id": id, "refund_reference": waiting["id"].to_string()});
+    let told = |id: &str, kind: &str| {
+        json!({
+            "type": kind, "reference": payment["id"].to_string(), "amount": "10.14", "currency": "RUB",
+            "refund_id": id, "refund_reference": waiting["id"].to_string()
+        })
+    };
     assert_eq!(tell(app, "r-1", told("g-1", "payment.refunded")).await, "applied");
     assert_eq!(tell(app, "r-2", told("g-1", "payment.refunded")).await, "no_change");
     assert_eq!(tell(app, "r-3", told("g-1", "refund.failed")).await, "no_change");
@@ -220,7 +225,12 @@ async fn a_refund_that_is_never_answered_waits_for_somebody_after_a_day(app: &Ap
         (&json!("requested"), &json!(5))
     );
     // an event counts whenever it comes, and once
-    let told = |which: usize, id: &str| json!({"type": "payment.refunded", "reference": payment["id"].to_string(), "amount": "10.14", "currency": "RUB", "refund_id": id, "refund_reference": ids[which].to_string()});
+    let told = |which: usize, id: &str| {
+        json!({
+            "type": "payment.refunded", "reference": payment["id"].to_string(), "amount": "10.14",
+            "currency": "RUB", "refund_id": id, "refund_reference": ids[which].to_string()
+        })
+    };
     assert_eq!(tell(app, "u-1", told(3, "bank-4")).await, "applied");
     assert_eq!(tell(app, "u-2", told(3, "bank-4")).await, "no_change");
     assert_eq!(tell(app, "u-3", told(0, "bank-1")).await, "no_change");
@@ -266,7 +276,12 @@ async fn what_the_gateway_gave_back_of_its_own_leaves_the_ledger_too(app: &App) 
     let admin = app.admin().await;
     let contract = admin.draft("1.00").await;
     let payment = paid(app, &admin, contract, "100.00").await;
-    let own = |id: &str, amount: &str, reference: Option<&str>| json!({"type": "payment.refunded", "reference": payment["id"].to_string(), "amount": amount, "currency": "RUB", "refund_id": id, "refund_reference": reference, "reason": "спор по карте"});
+    let own = |id: &str, amount: &str, reference: Option<&str>| {
+        json!({
+            "type": "payment.refunded", "reference": payment["id"].to_string(), "amount": amount,
+            "currency": "RUB", "refund_id": id, "refund_reference": reference, "reason": "спор по карте"
+        })
+    };
     assert_eq!(tell(app, "o-1", own("g-1", "40.00", None)).await, "applied");
     // told twice under two ids of events, it is one refund
     assert_eq!(tell(app, "o-2", own("g-1", "40.00", None)).await, "no_change");

@@ -191,7 +191,9 @@ async fn whatever_is_wrong_is_told_by_a_number_and_moves_nothing(app: &App) {
     let english = ask(&terminal.with("accept-language", "en"), &pay("1", "9990000000", "10")).await;
     assert!(said(&english, "comment").unwrap().starts_with("There is no such record"), "{}", english.text);
     // ids of our own making are nobody else's
-    let taken = json!({"contract_id": contract, "amount": "1.00", "payment_method": "cash", "transaction_id": "terminal:1"});
+    let taken = json!({
+        "contract_id": contract, "amount": "1.00", "payment_method": "cash", "transaction_id": "terminal:1"
+    });
     assert_eq!(
         admin.post("/payments", taken).await.wrong_fields(),
         [("/transaction_id".to_owned(), "reserved_prefix".to_owned())]

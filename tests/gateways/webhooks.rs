@@ -166,7 +166,12 @@ async fn an_event_counts_once_and_forever_however_often_and_however_many_at_once
 async fn events_in_any_order_move_nothing_that_is_final(app: &App) {
     let admin = app.admin().await;
     let contract = admin.draft("1.00").await;
-    let refund = |payment: &Value, amount: &str| json!({"type": "payment.refunded", "reference": payment["id"].to_string(), "amount": amount, "currency": "RUB", "refund_id": format!("r-{}", payment["id"])});
+    let refund = |payment: &Value, amount: &str| {
+        json!({
+            "type": "payment.refunded", "reference": payment["id"].to_string(), "amount": amount,
+            "currency": "RUB", "refund_id": format!("r-{}", payment["id"])
+        })
+    };
 
     // failed, and then the money came: somebody has to look
     let late = link(&admin, contract, "10.00").await;

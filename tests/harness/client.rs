@@ -43,7 +43,8 @@ impl Client {
         self.base.trim_start_matches("http://")
     }
 
-    /// A request to be finished by hand. A path without `/api`, `/health` or `/terminal` at its front is one of the API's.
+    /// A request to be finished by hand. A path without `/api`,
+    /// `/health` or `/terminal` at its front is one of the API's.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let outside = ["/api", "/health", "/swagger-ui", "/terminal", "http://"]
             .iter()

@@ -120,7 +120,8 @@ impl TestDatabase {
         format!("{scheme}://{user}127.0.0.1:{port}/{}?sslmode=disable", self.name)
     }
 
-    /// Has others use it once more, as good as new: to make and to drop one costs PostgreSQL more than most tests do in it.
+    /// Has others use it once more, as good as new:
+    /// to make and to drop one costs PostgreSQL more than most tests do in it.
     ///
     /// Nobody may be connected to it any more, and its tables are those of the template.
     pub async fn give_back(&self) {
@@ -158,7 +159,8 @@ impl TestDatabase {
 /// Databases on PostgreSQL that were given back.
 static USED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// What brings a database back to what it was: rows of its own making go, those that changed or are gone come back.
+/// What brings a database back to what it was:
+/// rows of its own making go, those that changed or are gone come back.
 const PRISTINE: &str = "CREATE SCHEMA pristine; \
     CREATE FUNCTION pristine.keep() RETURNS void LANGUAGE plpgsql AS $$ DECLARE t record; BEGIN \
         FOR t IN SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' LOOP \
@@ -182,8 +184,9 @@ const PRISTINE: &str = "CREATE SCHEMA pristine; \
     END $$; \
     SELECT pristine.keep()";
 
-/// Where the files are: in memory where the system has such a place, because a busy disk must not make a commit last longer
-/// than the server waits, and no test pulls the plug. What runs that are over left there is removed.
+/// Where the files are: in memory where the system has such a place, because a busy disk must not make a
+/// commit last longer than the server waits, and no test pulls the plug. What runs that are over left there
+/// is removed.
 pub fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -288,7 +291,8 @@ fn sqlite_template() -> &'static Path {
     })
 }
 
-/// Made once for all runs of the same schema: whoever comes first makes it, others wait, and a broken one is made anew.
+/// Made once for all runs of the same schema:
+/// whoever comes first makes it, others wait, and a broken one is made anew.
 fn postgres_template(server: &str) -> &'static str {
     static TEMPLATE: OnceLock<String> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
@@ -325,7 +329,8 @@ fn postgres_template(server: &str) -> &'static str {
     })
 }
 
-/// Drops what runs on this machine that are over have left: databases that were given back, or those of tests that failed.
+/// Drops what runs on this machine that are over have left:
+/// databases that were given back, or those of tests that failed.
 async fn drop_left(connection: &mut PgConnection) {
     let names: Vec<String> = sqlx::query_scalar(
         "SELECT datname::text FROM pg_database WHERE datname ~ '^crm_test_[0-9]+_[0-9]+$'",
@@ -344,7 +349,8 @@ async fn drop_left(connection: &mut PgConnection) {
     }
 }
 
-/// Changes with what else is in the template: the table of permissions, from which the built-in roles are made, and what it keeps.
+/// Changes with what else is in the template: the table of permissions,
+/// from which the built-in roles are made, and what it keeps.
 fn content_fingerprint() -> u32 {
     let words = acl::Permission::ALL
         .iter()

@@ -30,7 +30,8 @@ pub struct App {
     pub database: TestDatabase,
 }
 
-/// Runs a scene on an engine, with these variables set; where PostgreSQL does not answer, says so and leaves it out.
+/// Runs a scene on an engine, with these variables set;
+/// where PostgreSQL does not answer, says so and leaves it out.
 pub fn run(engine: Engine, set: &[(&str, &str)], scene: impl AsyncFn(&App)) {
     let Some(database) = TestDatabase::fresh(engine) else { return };
     actix_web::rt::System::new().block_on(async {
@@ -79,7 +80,8 @@ impl App {
         (Self { state: opened.state, clock, base, database }, stop)
     }
 
-    /// Runs a scene on another server beside this one, on the same database and clock, with these variables changed.
+    /// Runs a scene on another server beside this one, on the same database and clock,
+    /// with these variables changed.
     pub async fn beside(&self, changes: &[(&str, &str)], scene: impl AsyncFnOnce(&App)) {
         let mut variables = self.database.variables();
         variables.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
@@ -210,16 +212,21 @@ pub fn id(resource: &Value) -> i64 {
 pub fn person() -> Value {
     let n = unique();
     json!({
-        "customer_type": "individual", "last_name": "Иванов", "first_name": "Пётр", "patronymic": "Сергеевич", "birth_date": "1990-05-17",
-        "document_type": "passport", "passport_series": "4510", "passport_number": format!("{n:06}"), "inn": format!("5001{n:08}"),
-        "address": "Москва, ул. Лесная, 5", "phone": format!("+7916{n:07}"), "email": format!("ivanov{n}@example.com")
+        "customer_type": "individual", "last_name": "Иванов", "first_name": "Пётр", "patronymic": "Сергеевич",
+        "birth_date": "1990-05-17", "document_type": "passport", "passport_series": "4510",
+        "passport_number": format!("{n:06}"), "inn": format!("5001{n:08}"),
+        "address": "Москва, ул. Лесная, 5", "phone": format!("+7916{n:07}"),
+        "email": format!("ivanov{n}@example.com")
     })
 }
 
 /// A SIM with a number that clashes with no other.
 pub fn sim() -> Value {
     let n = unique();
-    json!({"iccid": format!("8970101{n:012}"), "imsi": format!("25001{n:010}"), "puk_code": "12345678", "msisdn": format!("+7900{n:07}")})
+    json!({
+        "iccid": format!("8970101{n:012}"), "imsi": format!("25001{n:010}"), "puk_code": "12345678",
+        "msisdn": format!("+7900{n:07}")
+    })
 }
 
 /// A prepaid tariff with this fee and a name of its own.
@@ -246,7 +253,10 @@ impl Client {
     /// Makes a service option with this fee that goes with these tariffs; answers the id.
     pub async fn option(&self, fee: &str, tariffs: &[i64]) -> i64 {
         let n = unique();
-        let body = json!({"code": format!("S{n:06}"), "name": format!("Услуга {n}"), "kind": "service", "monthly_fee": fee, "tariff_ids": tariffs});
+        let body = json!({
+            "code": format!("S{n:06}"), "name": format!("Услуга {n}"), "kind": "service", "monthly_fee": fee,
+            "tariff_ids": tariffs
+        });
         id(&self.post("/options", body).await.expect(201))
     }
 

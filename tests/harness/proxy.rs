@@ -1,4 +1,5 @@
-//! A stand between the program and PostgreSQL that can fall silent, cut connections, or lose them without a word.
+//! A stand between the program and PostgreSQL that can fall silent, cut connections,
+//! or lose them without a word.
 
 use std::sync::Arc;
 

@@ -132,7 +132,10 @@ async fn staff_find_what_concerns_them_in_their_inbox(app: &App) {
     let (supervisor, operator, employee) =
         (app.user("supervisor").await, app.user("operator").await, app.user("employee").await);
     let me = operator.get("/auth/me").await.expect(200)["id"].clone();
-    let ticket = json!({"customer_id": admin.customer().await, "category": "technical", "priority": "high", "subject": "Нет связи", "description": "С утра"});
+    let ticket = json!({
+        "customer_id": admin.customer().await, "category": "technical", "priority": "high",
+        "subject": "Нет связи", "description": "С утра"
+    });
     let unassigned = admin.post("/tickets", ticket.clone()).await.expect(201);
     let mut given = ticket.clone();
     given["assigned_to"] = me.clone();

@@ -1,4 +1,5 @@
-//! E-mail and text messages: what is sent, what becomes of it when the other side fails, hangs, or was never told of.
+//! E-mail and text messages: what is sent, what becomes of it when the other side fails, hangs,
+//! or was never told of.
 
 use api::couriers::send_messages;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -78,16 +79,32 @@ async fn what_was_kept_without_settings_is_sent_when_there_are_some(app: &App) {
     let kept = the_one(&admin, "sms").await;
     assert_eq!((&kept["status"], send(app, Channel::Sms).await), (&json!("logged"), 0));
     let gateway = Receiver::http().await;
-    app.beside(&[("SMS_URL", &format!("{}/messages", gateway.url)), ("SMS_KEY", "a-key-of-some-length"), ("SMS_FROM", "CRM")], async |other| {
-        let admin = other.admin().await;
-        assert_eq!(send(other, Channel::Sms).await, 0);
-        admin.post(&format!("/notifications/{}/retry", kept["id"]), json!({})).await.expect(200);
-        assert_eq!(send(other, Channel::Sms).await, 1);
-        let [taken] = gateway.received().try_into().unwrap();
-        assert_eq!(taken.body, json!({"id": kept["message_id"], "to": kept["recipient"], "from": "CRM", "text": kept["text"]}));
-        assert_eq!((taken.headers["authorization"].as_str(), taken.headers["idempotency-key"].as_str()), ("Bearer a-key-of-some-length", kept["message_id"].as_str().unwrap()));
-        assert_eq!(the_one(&admin, "sms").await["status"], "sent");
-    }).await;
+    app.beside(
+        &[
+            ("SMS_URL", &format!("{}/messages", gateway.url)),
+            ("SMS_KEY", "a-key-of-some-length"),
+            ("SMS_FROM", "CRM"),
+        ],
+        async |other| {
+            let admin = other.admin().await;
+            assert_eq!(send(other, Channel::Sms).await, 0);
+            admin.post(&format!("/notifications/{}/retry", kept["id"]), json!({})).await.expect(200);
+            assert_eq!(send(other, Channel::Sms).await, 1);
+            let [taken] = gateway.received().try_into().unwrap();
+            assert_eq!(
+                taken.body,
+                json!({
+                    "id": kept["message_id"], "to": kept["recipient"], "from": "CRM", "text": kept["text"]
+                })
+            );
+            assert_eq!(
+                (taken.headers["authorization"].as_str(), taken.headers["idempotency-key"].as_str()),
+                ("Bearer a-key-of-some-length", kept["message_id"].as_str().unwrap())
+            );
+            assert_eq!(the_one(&admin, "sms").await["status"], "sent");
+        },
+    )
+    .await;
 }
 
 #[scenario]

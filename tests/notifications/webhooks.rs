@@ -247,7 +247,9 @@ async fn private_addresses_are_refused_beforehand_and_when_connecting(app: &App)
 #[scenario]
 async fn endpoints_are_made_changed_and_deleted_by_those_who_may(app: &App) {
     let admin = app.admin().await;
-    let body = json!({"url": "https://example.com/a", "kinds": ["payment.received", "user.locked"], "description": "Учёт"});
+    let body = json!({
+        "url": "https://example.com/a", "kinds": ["payment.received", "user.locked"], "description": "Учёт"
+    });
     let made = admin.post("/webhook-endpoints", body.clone()).await.expect(201);
     let path = format!("/webhook-endpoints/{}", made["id"]);
     for wrong in [json!([]), json!(["payment.received", "payment.received"]), json!(["weather.changed"])] {

@@ -7,7 +7,8 @@ use crate::harness::{App, Client, Reply, id, scenario};
 
 const MAX: &str = "99999999999.99";
 
-/// Each input of money with the body around the amount; whether it may be negative, and whether it may be zero.
+/// Each input of money with the body around the amount;
+/// whether it may be negative, and whether it may be zero.
 fn inputs(contract: i64, payment: i64) -> Vec<(Method, String, String, bool, bool)> {
     let at = |text: &str| {
         text.replace("$contract", &contract.to_string()).replace("$payment", &payment.to_string())

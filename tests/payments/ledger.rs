@@ -30,8 +30,24 @@ async fn stored(app: &App) -> Vec<String> {
 async fn no_sql_changes_removes_or_replaces_a_successful_transaction(app: &App) {
     let admin = app.admin().await;
     let contract = admin.draft("600.00").await;
-    admin.post("/payments", json!({"contract_id": contract, "amount": "10.00", "payment_method": "cash", "transaction_id": "t-1"})).await.expect(201);
-    let pending = id(&admin.post("/payments", json!({"contract_id": contract, "amount": "7.00", "payment_method": "card", "transaction_id": "t-2"})).await.expect(201));
+    admin
+        .post(
+            "/payments",
+            json!({
+                "contract_id": contract, "amount": "10.00", "payment_method": "cash", "transaction_id": "t-1"
+            }),
+        )
+        .await
+        .expect(201);
+    let pending = id(&admin
+        .post(
+            "/payments",
+            json!({
+                "contract_id": contract, "amount": "7.00", "payment_method": "card", "transaction_id": "t-2"
+            }),
+        )
+        .await
+        .expect(201));
     assert_eq!(pending, 2);
     let before = stored(app).await;
     let new = "(id, contract_id, transaction_type, amount, status, payment_method, transaction_id, created_at, processed_at, balance_after, ledger_number) VALUES";
@@ -134,7 +150,10 @@ async fn one_transaction_id_counts_once_also_on_different_contracts_at_once(app:
     }
     for method in ["cash", "card"] {
         let tries = contracts.iter().map(|contract| {
-            let body = json!({"contract_id": contract, "amount": "5.00", "payment_method": method, "transaction_id": format!("once-{method}")});
+            let body = json!({
+                "contract_id": contract, "amount": "5.00", "payment_method": method,
+                "transaction_id": format!("once-{method}")
+            });
             let admin = admin.clone();
             async move { admin.post("/payments", body).await }
         });

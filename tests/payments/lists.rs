@@ -23,7 +23,16 @@ async fn payments_are_found_by_their_own_id_and_by_what_they_were_for(app: &App)
         ("2.00", "desk-3/000418", "100% аванса"),
         ("3.00", "gate_way", ""),
     ] {
-        admin.post("/payments", json!({"contract_id": contract, "amount": amount, "payment_method": "cash", "transaction_id": transaction_id, "description": description})).await.expect(201);
+        admin
+            .post(
+                "/payments",
+                json!({
+                    "contract_id": contract, "amount": amount, "payment_method": "cash",
+                    "transaction_id": transaction_id, "description": description
+                }),
+            )
+            .await
+            .expect(201);
     }
     admin
         .post("/payments", json!({"contract_id": contract, "amount": "9.00", "payment_method": "cash"}))
@@ -54,7 +63,9 @@ async fn payments_are_found_by_their_own_id_and_by_what_they_were_for(app: &App)
         );
     }
     // what was pending is found after it was decided as before
-    let card = id(&admin.post("/payments", json!({"contract_id": contract, "amount": "4.00", "payment_method": "card", "transaction_id": "эквайринг-1"})).await.expect(201));
+    let card = id(&admin.post("/payments", json!({
+        "contract_id": contract, "amount": "4.00", "payment_method": "card", "transaction_id": "эквайринг-1"
+    })).await.expect(201));
     assert_eq!(amounts(&admin, "/payments?search=эквайринг").await, ["4.00"]);
     admin.post(&format!("/payments/{card}/process"), json!({})).await.expect(200);
     assert_eq!(amounts(&admin, "/payments?search=эквайринг&status=success").await, ["4.00"]);
@@ -97,15 +108,22 @@ async fn a_receipt_says_who_paid_whom_for_what(app: &App) {
     admin.activate(contract).await;
     let shown = admin.contract(contract).await;
     let operator = app.user("operator").await;
-    let paid = operator.post("/payments", json!({"contract_id": contract, "amount": "150.00", "payment_method": "cash", "transaction_id": "t-1", "description": "за февраль"})).await.expect(201);
+    let paid = operator.post("/payments", json!({
+        "contract_id": contract, "amount": "150.00", "payment_method": "cash", "transaction_id": "t-1",
+        "description": "за февраль"
+    })).await.expect(201);
     let receipt =
         app.user("employee").await.get(&format!("/payments/{}/receipt", paid["id"])).await.expect(200);
     assert_eq!(
         receipt,
         json!({
-            "number": format!("{}/1", shown["number"].as_str().unwrap()), "payment_id": paid["id"], "transaction_type": "payment", "status": "success", "issued_at": "2026-01-31T09:00:00Z", "amount": "150.00",
-            "refunded_amount": "0.00", "currency": "RUB", "payment_method": "cash", "transaction_id": "t-1", "description": "за февраль", "contract_id": contract, "contract_number": shown["number"],
-            "customer_id": shown["customer_id"], "customer_name": "Иванов Пётр Сергеевич", "msisdn": shown["sim"]["msisdn"], "cashier": "operator", "balance_after": "150.00"
+            "number": format!("{}/1", shown["number"].as_str().unwrap()), "payment_id": paid["id"],
+            "transaction_type": "payment", "status": "success", "issued_at": "2026-01-31T09:00:00Z",
+            "amount": "150.00", "refunded_amount": "0.00", "currency": "RUB", "payment_method": "cash",
+            "transaction_id": "t-1", "description": "за февраль", "contract_id": contract,
+            "contract_number": shown["number"], "customer_id": shown["customer_id"],
+            "customer_name": "Иванов Пётр Сергеевич", "msisdn": shown["sim"]["msisdn"], "cashier": "operator",
+            "balance_after": "150.00"
         })
     );
     admin
@@ -160,9 +178,20 @@ async fn statistics_of_payments_are_of_the_days_asked_for(app: &App) {
         january,
         json!({
             "from": "2026-01-01", "to": "2026-01-31",
-            "by_status": [{"status": "refunded", "count": 1, "amount": "10.00"}, {"status": "success", "count": 3, "amount": "67.00"}],
-            "by_type": [{"transaction_type": "charge", "count": 1, "amount": "30.00"}, {"transaction_type": "correction", "count": 1, "amount": "-1.50"}, {"transaction_type": "payment", "count": 3, "amount": "70.00"}, {"transaction_type": "refund", "count": 1, "amount": "10.00"}],
-            "by_method": [{"payment_method": "cash", "count": 2, "amount": "30.00"}, {"payment_method": "terminal", "count": 1, "amount": "40.00"}]
+            "by_status": [
+                {"status": "refunded", "count": 1, "amount": "10.00"},
+                {"status": "success", "count": 3, "amount": "67.00"}
+            ],
+            "by_type": [
+                {"transaction_type": "charge", "count": 1, "amount": "30.00"},
+                {"transaction_type": "correction", "count": 1, "amount": "-1.50"},
+                {"transaction_type": "payment", "count": 3, "amount": "70.00"},
+                {"transaction_type": "refund", "count": 1, "amount": "10.00"}
+            ],
+            "by_method": [
+                {"payment_method": "cash", "count": 2, "amount": "30.00"},
+                {"payment_method": "terminal", "count": 1, "amount": "40.00"}
+            ]
         })
     );
     let february = supervisor.get("/payments/statistics").await.expect(200);

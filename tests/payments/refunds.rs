@@ -13,7 +13,9 @@ async fn refund(client: &Client, payment: i64, amount: &str) -> crate::harness::
 async fn a_payment_is_given_back_in_parts_up_to_what_was_paid(app: &App) {
     let admin = app.admin().await;
     let contract = admin.draft("1.00").await;
-    let paid = admin.post("/payments", json!({"contract_id": contract, "amount": "100.00", "payment_method": "terminal", "transaction_id": "t-1"})).await.expect(201);
+    let paid = admin.post("/payments", json!({
+        "contract_id": contract, "amount": "100.00", "payment_method": "terminal", "transaction_id": "t-1"
+    })).await.expect(201);
     let payment = id(&paid);
     let stored =
         app.texts("SELECT status || ' ' || version || ' ' || amount FROM payments WHERE id = 1").await;
@@ -134,7 +136,10 @@ async fn what_was_used_up_can_be_given_back_and_is_owed_then(app: &App) {
     // postpaid: below the credit limit the debt is there at once
     let tariff = json!({"name": "Постоплата", "tariff_type": "postpaid", "monthly_fee": "280.00"});
     let tariff = id(&admin.post("/tariffs", tariff).await.expect(201));
-    let draft = json!({"customer_id": admin.customer().await, "tariff_id": tariff, "sim_id": admin.sim().await, "credit_limit": "50.00"});
+    let draft = json!({
+        "customer_id": admin.customer().await, "tariff_id": tariff, "sim_id": admin.sim().await,
+        "credit_limit": "50.00"
+    });
     let contract = id(&admin.post("/contracts", draft).await.expect(201));
     let payment = id(&admin.pay(contract, "100.00").await);
     admin.activate(contract).await;

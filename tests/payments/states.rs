@@ -98,7 +98,8 @@ async fn in_state(app: &App, admin: &Client, state: &str) -> (i64, i64) {
     (contract, payment)
 }
 
-/// The transaction as it is shown, the balance, and the numbers of transactions and of rows in the audit trail.
+/// The transaction as it is shown, the balance,
+/// and the numbers of transactions and of rows in the audit trail.
 async fn standing(app: &App, admin: &Client, contract: i64, payment: i64) -> (Value, String, i64, i64) {
     let shown = admin.get(&format!("/payments/{payment}")).await.expect(200);
     let balance = admin.contract(contract).await["balance"].as_str().unwrap().to_owned();
@@ -175,7 +176,10 @@ async fn a_payment_by_a_gateway_counts_when_it_is_processed_and_not_before(app: 
     let admin = app.admin().await;
     let contract = admin.draft("100.00").await;
     admin.activate(contract).await;
-    let body = json!({"contract_id": contract, "amount": "100.00", "payment_method": "card", "transaction_id": "bank-1", "description": "с сайта"});
+    let body = json!({
+        "contract_id": contract, "amount": "100.00", "payment_method": "card", "transaction_id": "bank-1",
+        "description": "с сайта"
+    });
     let pending = operator.post("/payments", body.clone()).await.expect(201);
     for (name, value) in [
         ("status", json!("pending")),

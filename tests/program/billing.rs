@@ -1,4 +1,5 @@
-//! `telecom-crm billing run`, and the server's daily run: killed, stopped, started anew, several at once (SPEC 8.4, 13.2).
+//! `telecom-crm billing run`, and the server's daily run:
+//! killed, stopped, started anew, several at once (SPEC 8.4, 13.2).
 
 use chrono::TimeDelta;
 use kernel::Clock;
@@ -95,7 +96,10 @@ async fn a_dry_run_moves_nothing_and_a_run_with_failures_names_them_and_ends_wit
         )
         .await
         .expect(201));
-    let draft = json!({"customer_id": admin.customer().await, "tariff_id": tariff, "sim_id": admin.sim().await, "credit_limit": "99999999999.99"});
+    let draft = json!({
+        "customer_id": admin.customer().await, "tariff_id": tariff, "sim_id": admin.sim().await,
+        "credit_limit": "99999999999.99"
+    });
     let contract = id(&admin.post("/contracts", draft).await.expect(201));
     admin.activate(contract).await;
     admin

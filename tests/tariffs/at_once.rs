@@ -87,7 +87,10 @@ async fn a_price_that_changes_while_contracts_are_activated_leaves_every_charge_
     let tariff = tariff(&admin, "prepaid", "10.00").await;
     let mut drafts = Vec::new();
     for _ in 0..6 {
-        let draft = json!({"customer_id": admin.customer().await, "tariff_id": tariff, "sim_id": admin.sim().await, "credit_limit": "100.00"});
+        let draft = json!({
+            "customer_id": admin.customer().await, "tariff_id": tariff, "sim_id": admin.sim().await,
+            "credit_limit": "100.00"
+        });
         drafts.push(crate::harness::id(&admin.post("/contracts", draft).await.expect(201)));
     }
     let activate = join_all(drafts.iter().map(|draft| {

@@ -9,7 +9,10 @@ use crate::harness::{App, id, scenario};
 async fn an_option_is_made_read_changed_and_deleted(app: &App) {
     let admin = app.admin().await;
     let (one, other) = (tariff(&admin, "prepaid", "1.00").await, tariff(&admin, "postpaid", "1.00").await);
-    let new = json!({"code": "DATA10", "name": "Ещё 10 ГБ", "kind": "data", "amount": "10.5", "monthly_fee": "150", "tariff_ids": [other, one]});
+    let new = json!({
+        "code": "DATA10", "name": "Ещё 10 ГБ", "kind": "data", "amount": "10.5", "monthly_fee": "150",
+        "tariff_ids": [other, one]
+    });
     let made = admin.post("/options", new.clone()).await;
     assert_eq!(made.header("location"), "/api/v1/options/1");
     let made = made.expect(201);
@@ -227,13 +230,24 @@ async fn a_draft_takes_and_leaves_options_freely_and_an_option_that_was_only_dra
     let admin = app.admin().await;
     let tariff = tariff(&admin, "prepaid", "10.00").await;
     let (a, b) = (admin.option("1.00", &[tariff]).await, admin.option("2.00", &[tariff]).await);
-    let draft = json!({"customer_id": admin.customer().await, "sim_id": admin.sim().await, "tariff_id": tariff, "options": [b, a]});
+    let draft = json!({
+        "customer_id": admin.customer().await, "sim_id": admin.sim().await, "tariff_id": tariff,
+        "options": [b, a]
+    });
     let made = admin.post("/contracts", draft).await.expect(201);
     assert_eq!((&made["options"], &made["next_options"]), (&json!([a, b]), &json!([a, b])));
     let path = format!("/contracts/{}", id(&made));
     assert_eq!(admin.get(&path).await.expect(200), made);
     assert_eq!(
-        admin.post(&format!("{path}/options"), json!({"remove": [a], "when": "now"})).await.expect(200)["options"],
+        admin
+            .post(
+                &format!("{path}/options"),
+                json!({
+                    "remove": [a], "when": "now"
+                })
+            )
+            .await
+            .expect(200)["options"],
         json!([b])
     );
     admin.delete(&format!("/options/{b}")).await.refused(409, "option_in_use");

@@ -40,7 +40,8 @@ async fn what_is_foreseen_of_a_prepaid_contract_is_what_is_charged(app: &App) {
         .await
         .expect(200);
     let foreseen = preview(&admin, contract, 6).await;
-    // the 31st is shortened and comes back; (333.33 + 33.35), (700 + 33.35), (800 + 33.35), (1.11 + 33.35) less an eighth
+    // the 31st is shortened and comes back; (333.33 + 33.35), (700 + 33.35), (800 + 33.35),
+    // (1.11 + 33.35) less an eighth
     assert_eq!(
         as_ledger(&foreseen),
         [

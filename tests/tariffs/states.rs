@@ -1,4 +1,5 @@
-//! Every change of tariff and options on a contract in every state, and every action on a tariff in every state.
+//! Every change of tariff and options on a contract in every state,
+//! and every action on a tariff in every state.
 
 use serde_json::{Value, json};
 
@@ -8,7 +9,10 @@ use crate::harness::{App, Client, Reply, id, scenario};
 /// A contract in a state, on tariff `old` with option `kept`.
 async fn contract(admin: &Client, state: &str, old: i64, kept: i64) -> i64 {
     if state == "draft" {
-        let draft = json!({"customer_id": admin.customer().await, "tariff_id": old, "sim_id": admin.sim().await, "options": [kept]});
+        let draft = json!({
+            "customer_id": admin.customer().await, "tariff_id": old, "sim_id": admin.sim().await,
+            "options": [kept]
+        });
         return id(&admin.post("/contracts", draft).await.expect(201));
     }
     let contract =
@@ -34,7 +38,8 @@ async fn every_change_of_a_contract_from_every_state(app: &App) {
     let (old, new) = (tariff(&admin, "prepaid", "100.00").await, tariff(&admin, "prepaid", "0.00").await);
     let (kept, more) = (admin.option("0.00", &[old, new]).await, admin.option("10.00", &[old, new]).await);
     let states = ["draft", "active", "held", "debt", "terminated"];
-    // the outcome: a refusal, or status, tariff and options now and in the next period, and what is charged for the present one
+    // the outcome: a refusal, or status, tariff and options now and in the next period,
+    // and what is charged for the present one
     let changed = |body: Value, action: &'static str| (action, body);
     let (plain, both, none) = (json!([kept]), json!([kept, more]), json!([]));
     let ok = |status: &str,

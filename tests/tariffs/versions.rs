@@ -150,7 +150,10 @@ async fn what_is_wrong_with_an_edit_is_named_and_nothing_changes(app: &App) {
             "{day}"
         );
     }
-    let wrong = json!({"tariff_type": "postpaid", "is_active": false, "contracts_count": 5, "monthly_fee": "-1", "minutes_included": -1, "effective_from": "soon"});
+    let wrong = json!({
+        "tariff_type": "postpaid", "is_active": false, "contracts_count": 5, "monthly_fee": "-1",
+        "minutes_included": -1, "effective_from": "soon"
+    });
     let reply = admin.patch(&path, wrong).await;
     let expected = [
         ("/contracts_count", "read_only"),

@@ -48,7 +48,11 @@ async fn what_has_an_action_of_its_own_is_read_only_and_a_foreign_contract_is_re
     let ticket = desk.file().await;
     let path = format!("/tickets/{}", ticket["id"]);
     let foreign = desk.admin.draft("1.00").await;
-    let read_only = json!({"status": "closed", "priority": "low", "assigned_to": 1, "customer_id": 999, "due_at": "2030-01-01T00:00:00Z", "number": "x", "resolution": "x", "priority_rank": 1, "is_overdue": true});
+    let read_only = json!({
+        "status": "closed", "priority": "low", "assigned_to": 1, "customer_id": 999,
+        "due_at": "2030-01-01T00:00:00Z", "number": "x", "resolution": "x", "priority_rank": 1,
+        "is_overdue": true
+    });
     let names: Vec<String> = read_only.as_object().unwrap().keys().cloned().collect();
     let reply = desk.operator.patch(&path, read_only).await;
     let mut expected: Vec<_> =

@@ -230,7 +230,9 @@ async fn a_ticket_that_is_given_out_when_it_is_filed_is_new_until_its_user_start
 async fn nobody_gets_a_ticket_who_cannot_work_on_it(app: &App) {
     let desk = Desk::open(app).await;
     let user = async |name: &str, role: &str, active: bool| {
-        let body = json!({"username": name, "full_name": name, "role": role, "password": PASSWORD, "is_active": active});
+        let body = json!({
+            "username": name, "full_name": name, "role": role, "password": PASSWORD, "is_active": active
+        });
         id(&desk.admin.post("/users", body).await.expect(201))
     };
     let (gone, employee, blocked) = (

@@ -23,7 +23,8 @@ async fn the_figures_are_those_of_the_tickets_filed_in_these_days(app: &App) {
     );
     assert_eq!(empty["resolution"], json!({"tickets": 0, "median_seconds": null, "p95_seconds": null}));
 
-    // twenty of high priority, answered after 1 to 20 minutes; ten of them solved after 1 to 10 hours, of which eight are in time
+    // twenty of high priority, answered after 1 to 20 minutes;
+    // ten of them solved after 1 to 10 hours, of which eight are in time
     let mut tickets = Vec::new();
     for _ in 0..20 {
         tickets.push(desk.file().await);

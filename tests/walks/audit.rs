@@ -54,7 +54,9 @@ impl Office<'_> {
 
     /// A payment whose money is yet to come.
     async fn pending(&self) -> i64 {
-        let body = json!({"contract_id": self.admin.draft("1.00").await, "amount": "5.00", "payment_method": "card"});
+        let body = json!({
+            "contract_id": self.admin.draft("1.00").await, "amount": "5.00", "payment_method": "card"
+        });
         id(&self.admin.post("/payments", body).await.expect(201))
     }
 
@@ -94,7 +96,10 @@ impl Office<'_> {
     }
 
     async fn new_ticket(&self) -> Value {
-        json!({"customer_id": self.admin.customer().await, "category": "technical", "subject": "Нет связи", "description": "С утра"})
+        json!({
+            "customer_id": self.admin.customer().await, "category": "technical", "subject": "Нет связи",
+            "description": "С утра"
+        })
     }
 
     /// A PUT of what was read, with one field changed.
@@ -306,7 +311,10 @@ impl Office<'_> {
                 post(&format!("/tariffs/{tariff}/activate"), json!({}))
             }
             ("POST", "/options") => {
-                let body = json!({"code": format!("NEW{}", unique()), "name": "Ещё", "kind": "service", "monthly_fee": "1.00"});
+                let body = json!({
+                    "code": format!("NEW{}", unique()), "name": "Ещё", "kind": "service",
+                    "monthly_fee": "1.00"
+                });
                 post(path, body)
             }
             ("PUT", "/options/{id}") => {

@@ -10,7 +10,8 @@ use serde_json::json;
 use super::{Operation, PUBLIC};
 use crate::harness::{App, Client, PASSWORD, Reply, id, scenario};
 
-/// A well-meant request about nothing that exists, and with nothing in it that anybody takes: it changes nothing.
+/// A well-meant request about nothing that exists, and with nothing in it that anybody takes:
+/// it changes nothing.
 async fn asks(client: &Client, operation: &Operation) -> Reply {
     let body = operation.has_body().then(|| json!({"no_such_field": true}));
     client.send(operation.method.clone(), &operation.at("999999"), body).await

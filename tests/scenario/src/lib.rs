@@ -6,7 +6,8 @@ use syn::{
     Error, Ident, ItemFn, MetaNameValue, Token, parse::Nothing, parse_macro_input, punctuated::Punctuated,
 };
 
-/// Makes of a scene the tests `sqlite` and `postgres` in a module of its name; each plays it on a fresh server.
+/// Makes of a scene the tests `sqlite` and `postgres` in a module of its name;
+/// each plays it on a fresh server.
 ///
 /// In brackets stand the variables that the server is started with; a value is any expression.
 ///
@@ -31,7 +32,8 @@ pub fn scenario(variables: TokenStream, scene: TokenStream) -> TokenStream {
     on_each_engine(&scene, &quote!(crate::harness::run), &quote!(&[#((#names, #values)),*],))
 }
 
-/// Makes of a scene the tests `sqlite` and `postgres` in a module of its name; each gives it a place to run the program in.
+/// Makes of a scene the tests `sqlite` and `postgres` in a module of its name;
+/// each gives it a place to run the program in.
 ///
 /// ```ignore
 /// #[program]
