@@ -75,8 +75,12 @@ async fn everything_in(app: &App, tables: &[&str]) -> String {
         let row = match app.database.engine {
             crate::harness::Engine::Postgres => format!("SELECT CAST(ROW({table}.*) AS TEXT) FROM {table}"),
             crate::harness::Engine::Sqlite => {
-                let columns =
-                    app.texts(&format!("SELECT 'COALESCE(CAST(' || name || ' AS TEXT), '''')' FROM pragma_table_info('{table}')")).await;
+                let columns = app
+                    .texts(&format!(
+                        "SELECT 'COALESCE(CAST(' || name || ' AS TEXT), '''')' \
+                         FROM pragma_table_info('{table}')"
+                    ))
+                    .await;
                 format!("SELECT {} FROM {table}", columns.join(" || ' ' || "))
             }
         };

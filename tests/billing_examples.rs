@@ -252,8 +252,9 @@ impl Story<'_> {
     /// What was posted since the row before, in the document's words.
     async fn posted(&mut self) -> String {
         let sql = format!(
-            "SELECT transaction_type || ' ' || CAST(amount AS TEXT) || ' ' || CASE WHEN period_start IS NULL THEN '' ELSE 'for ' || description END \
-             FROM payments WHERE contract_id = {} AND status = 'success' ORDER BY ledger_number",
+            "SELECT transaction_type || ' ' || CAST(amount AS TEXT) || ' ' || CASE WHEN period_start IS NULL \
+             THEN '' ELSE 'for ' || description END FROM payments WHERE contract_id = {} \
+             AND status = 'success' ORDER BY ledger_number",
             self.contract
         );
         let rows = self.app.texts(&sql).await;
@@ -391,7 +392,8 @@ async fn in_ten_years_of_runs_at_half_past_midnight_periods_tile_and_never_drift
     }
     for (contract, starts) in begun {
         let sql = format!(
-            "SELECT CAST(period_start AS TEXT) || ' ' || CAST(period_end AS TEXT) FROM contract_periods WHERE contract_id = {contract} ORDER BY period_start"
+            "SELECT CAST(period_start AS TEXT) || ' ' || CAST(period_end AS TEXT) FROM contract_periods \
+             WHERE contract_id = {contract} ORDER BY period_start"
         );
         let wanted: Vec<String> =
             (0..starts.len()).map(|at| format!("{} {}", starts[at], next(&starts[..=at]))).collect();

@@ -252,7 +252,14 @@ async fn a_sweep_takes_a_bounded_number_at_a_time(app: &App) {
     assert_eq!(api::app::free_lapsed_numbers(&app.state).await, 500);
     assert!(app.state.db.statements() - statements < 10);
     assert_eq!(api::app::free_lapsed_numbers(&app.state).await, 100);
-    assert_eq!(app.scalar("SELECT COUNT(*) FROM numbers WHERE status = 'available' AND quarantined_until IS NULL AND version = 2").await, 600);
+    assert_eq!(
+        app.scalar(
+            "SELECT COUNT(*) FROM numbers WHERE status = 'available' AND quarantined_until IS NULL \
+             AND version = 2"
+        )
+        .await,
+        600
+    );
     assert_eq!(app.violations().await, Vec::<String>::new());
 }
 

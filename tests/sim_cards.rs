@@ -356,7 +356,14 @@ async fn whoever_sees_a_puk_is_on_record_and_whoever_may_not_neither_sees_nor_cl
     assert_eq!(reads("clerk").await, 0);
     let changed = admin.get("/audit?action=sim.updated&page_size=1").await.expect(200)["results"][0].clone();
     assert_eq!(changed["after"]["puk_code"], "changed");
-    assert_eq!(app.scalar("SELECT COUNT(*) FROM audit WHERE after LIKE '%12345678%' OR after LIKE '%87654321%' OR before LIKE '%12345678%'").await, 0);
+    assert_eq!(
+        app.scalar(
+            "SELECT COUNT(*) FROM audit WHERE after LIKE '%12345678%' OR after LIKE '%87654321%' \
+             OR before LIKE '%12345678%'"
+        )
+        .await,
+        0
+    );
 }
 
 #[scenario]

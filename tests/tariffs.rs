@@ -57,8 +57,9 @@ async fn ledger(admin: &Client, contract: i64) -> Vec<String> {
 /// and what of that was credited.
 async fn periods(app: &App, contract: i64) -> Vec<String> {
     app.texts(&format!(
-        "SELECT CAST(period_start AS TEXT) || ' ' || CAST(period_end AS TEXT) || ' ' || COALESCE(CAST(ended_on AS TEXT), '-') || ' ' || \
-         COALESCE(CAST(fee AS TEXT), '-') || ' ' || CAST(credited AS TEXT) FROM contract_periods WHERE contract_id = {contract} ORDER BY period_start"
+        "SELECT CAST(period_start AS TEXT) || ' ' || CAST(period_end AS TEXT) || ' ' || \
+         COALESCE(CAST(ended_on AS TEXT), '-') || ' ' || COALESCE(CAST(fee AS TEXT), '-') || ' ' || \
+         CAST(credited AS TEXT) FROM contract_periods WHERE contract_id = {contract} ORDER BY period_start"
     ))
     .await
 }

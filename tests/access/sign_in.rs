@@ -73,10 +73,8 @@ async fn whoever_may_not_sign_in_now_is_told_no_more_than_a_stranger(app: &App) 
         new[field] = value;
         admin.post("/users", new).await.expect(201);
         assert_eq!(words(login(app, username, PASSWORD).await), stranger, "{username}");
-        assert_eq!(
-            trail(&admin, &format!("action=auth.sign_in_failed&actor={username}")).await[0]["after"]["reason"],
-            reason
-        );
+        let failed = trail(&admin, &format!("action=auth.sign_in_failed&actor={username}")).await;
+        assert_eq!(failed[0]["after"]["reason"], reason);
     }
     let barred = id(&hire(&admin, "barred", "operator").await);
     admin.post(&format!("/users/{barred}/block"), json!({"reason": "Утеря пропуска"})).await.expect(200);
@@ -303,6 +301,12 @@ async fn a_repeated_sign_in_opens_one_session_and_its_stored_answer_is_sealed(ap
         }
         assert!(!readable.contains("access") && !readable.contains("token") && !readable.contains("admin"));
     }
-    let rest = app.texts("SELECT scope || ' ' || key || ' ' || request || ' ' || COALESCE(headers, '') FROM idempotency_keys").await.join("\n");
+    let rest = app
+        .texts(
+            "SELECT scope || ' ' || key || ' ' || request || ' ' || COALESCE(headers, '') \
+             FROM idempotency_keys",
+        )
+        .await
+        .join("\n");
     assert!(!rest.contains(PASSWORD) && secrets.iter().all(|secret| !rest.contains(secret)));
 }

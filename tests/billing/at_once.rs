@@ -30,36 +30,46 @@ fn copies(first: i64, more: i64) -> Vec<String> {
     let base = 1_000_000;
     vec![
         format!(
-            "{numbers} INSERT INTO contracts (id, number, customer_id, tariff_id, sim_id, status, signed_date, activation_date, balance, credit_limit, \
-             total_charged, discount_percent, next_billing_date, billing_day, search_text, created_at, updated_at) \
-             SELECT {base} + n, c.number || '-' || CAST(n AS TEXT), c.customer_id, c.tariff_id, NULL, c.status, c.signed_date, c.activation_date, c.balance, \
-             c.credit_limit, c.total_charged, c.discount_percent, c.next_billing_date, c.billing_day, c.search_text || CAST(n AS TEXT), c.created_at, c.updated_at \
-             FROM contracts c, copies WHERE c.id = {first}"
+            "{numbers} INSERT INTO contracts (id, number, customer_id, tariff_id, sim_id, status, \
+             signed_date, activation_date, balance, credit_limit, total_charged, discount_percent, \
+             next_billing_date, billing_day, search_text, created_at, updated_at) \
+             SELECT {base} + n, c.number || '-' || CAST(n AS TEXT), c.customer_id, c.tariff_id, NULL, \
+             c.status, c.signed_date, c.activation_date, c.balance, c.credit_limit, c.total_charged, \
+             c.discount_percent, c.next_billing_date, c.billing_day, c.search_text || CAST(n AS TEXT), \
+             c.created_at, c.updated_at FROM contracts c, copies WHERE c.id = {first}"
         ),
         format!(
-            "{numbers} INSERT INTO numbers (id, msisdn, status, contract_id, search_text, created_at, updated_at) SELECT {base} + n, '+7999' || CAST({base} * 5 + n AS TEXT), \
-             m.status, {base} + n, '', m.created_at, m.updated_at FROM numbers m, copies WHERE m.contract_id = {first}"
+            "{numbers} INSERT INTO numbers (id, msisdn, status, contract_id, search_text, created_at, \
+             updated_at) SELECT {base} + n, '+7999' || CAST({base} * 5 + n AS TEXT), m.status, {base} + n, \
+             '', m.created_at, m.updated_at FROM numbers m, copies WHERE m.contract_id = {first}"
         ),
         format!(
-            "{numbers} INSERT INTO sims (id, iccid, imsi, puk_code, kind, status, number_id, contract_id, activated_at, search_text, created_at, updated_at) \
-             SELECT {base} + n, '8970999' || CAST(100000000000 + n AS TEXT), '25099' || CAST(1000000000 + n AS TEXT), s.puk_code, s.kind, s.status, {base} + n, \
-             {base} + n, s.activated_at, '', s.created_at, s.updated_at FROM sims s, copies WHERE s.contract_id = {first}"
+            "{numbers} INSERT INTO sims (id, iccid, imsi, puk_code, kind, status, number_id, contract_id, \
+             activated_at, search_text, created_at, updated_at) \
+             SELECT {base} + n, '8970999' || CAST(100000000000 + n AS TEXT), \
+             '25099' || CAST(1000000000 + n AS TEXT), s.puk_code, s.kind, s.status, {base} + n, {base} + n, s.activated_at, '', \
+             s.created_at, s.updated_at FROM sims s, copies WHERE s.contract_id = {first}"
         ),
         format!("UPDATE contracts SET sim_id = id WHERE id > {base}"),
         format!(
-            "{numbers} INSERT INTO sim_bindings (sim_id, number_id, contract_id, customer_id, bound_at, bound_why) \
-             SELECT {base} + n, {base} + n, {base} + n, b.customer_id, b.bound_at, b.bound_why FROM sim_bindings b, copies WHERE b.contract_id = {first}"
+            "{numbers} INSERT INTO sim_bindings (sim_id, number_id, contract_id, customer_id, bound_at, \
+             bound_why) SELECT {base} + n, {base} + n, {base} + n, b.customer_id, b.bound_at, b.bound_why \
+             FROM sim_bindings b, copies WHERE b.contract_id = {first}"
         ),
         format!(
-            "{numbers} INSERT INTO payments (id, contract_id, transaction_type, amount, status, payment_method, description, created_at, processed_at, processed_by, \
-             balance_after, ledger_number, period_start, period_end) SELECT {base} + n * 10 + p.ledger_number, {base} + n, p.transaction_type, p.amount, p.status, \
-             p.payment_method, p.description, p.created_at, p.processed_at, p.processed_by, p.balance_after, p.ledger_number, p.period_start, p.period_end \
+            "{numbers} INSERT INTO payments (id, contract_id, transaction_type, amount, status, \
+             payment_method, description, created_at, processed_at, processed_by, balance_after, \
+             ledger_number, period_start, period_end) SELECT {base} + n * 10 + p.ledger_number, {base} + n, \
+             p.transaction_type, p.amount, p.status, p.payment_method, p.description, p.created_at, \
+             p.processed_at, p.processed_by, p.balance_after, p.ledger_number, p.period_start, p.period_end \
              FROM payments p, copies WHERE p.contract_id = {first}"
         ),
         format!(
-            "{numbers} INSERT INTO contract_periods (contract_id, period_start, period_end, tariff_version_id, whole_fee, whole_days, fee, payment_id, charged_at) \
-             SELECT {base} + n, t.period_start, t.period_end, t.tariff_version_id, t.whole_fee, t.whole_days, t.fee, {base} + n * 10 + p.ledger_number, t.charged_at \
-             FROM contract_periods t JOIN payments p ON p.id = t.payment_id, copies WHERE t.contract_id = {first}"
+            "{numbers} INSERT INTO contract_periods (contract_id, period_start, period_end, \
+             tariff_version_id, whole_fee, whole_days, fee, payment_id, charged_at) \
+             SELECT {base} + n, t.period_start, t.period_end, t.tariff_version_id, t.whole_fee, \
+             t.whole_days, t.fee, {base} + n * 10 + p.ledger_number, t.charged_at FROM contract_periods t \
+             JOIN payments p ON p.id = t.payment_id, copies WHERE t.contract_id = {first}"
         ),
     ]
 }

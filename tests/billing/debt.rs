@@ -144,7 +144,10 @@ async fn a_run_tells_and_records_what_charging_one_by_one_would(app: &App) {
     assert_eq!(by_batch.len(), 3, "{by_batch:?}");
     let actions = async |contract: i64| {
         let ids = format!(
-            "(entity = 'contract' AND entity_id = '{contract}') OR (entity = 'payment' AND entity_id IN (SELECT CAST(id AS TEXT) FROM payments WHERE contract_id = {contract} AND transaction_type = 'charge')) OR (entity = 'sim' AND entity_id IN (SELECT CAST(sim_id AS TEXT) FROM contracts WHERE id = {contract}))"
+            "(entity = 'contract' AND entity_id = '{contract}') OR (entity = 'payment' \
+             AND entity_id IN (SELECT CAST(id AS TEXT) FROM payments WHERE contract_id = {contract} \
+             AND transaction_type = 'charge')) OR (entity = 'sim' \
+             AND entity_id IN (SELECT CAST(sim_id AS TEXT) FROM contracts WHERE id = {contract}))"
         );
         app.texts(&format!("SELECT action FROM audit WHERE {ids} ORDER BY action")).await
     };

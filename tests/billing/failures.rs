@@ -87,9 +87,11 @@ async fn a_batch_that_the_database_refuses_is_done_again_one_contract_at_a_time(
     );
     // a period that nobody should have written: the one to come collides with it
     app.execute(&format!(
-        "INSERT INTO contract_periods (contract_id, period_start, period_end, tariff_version_id, whole_fee, whole_days, fee, charged_at, ended_on) \
-         SELECT contract_id, period_end, '2026-03-31', tariff_version_id, 0, 31, 0, charged_at, period_end FROM contract_periods WHERE contract_id = {bad}"
-    )).await;
+        "INSERT INTO contract_periods (contract_id, period_start, period_end, tariff_version_id, whole_fee, \
+         whole_days, fee, charged_at, ended_on) SELECT contract_id, period_end, '2026-03-31', \
+         tariff_version_id, 0, 31, 0, charged_at, period_end FROM contract_periods WHERE contract_id = {bad}"
+    ))
+    .await;
     let admin = on(app, "2026-02-28").await;
     let run = bill(app, &admin, json!({})).await;
     assert_eq!(figures(&run), (vec![3, 3, 2, 0, 0, 1, 2], "200.00".to_owned()));

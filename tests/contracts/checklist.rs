@@ -37,7 +37,8 @@ async fn the_checklist_of_every_draft_says_what_activation_does(app: &App) {
     let admin = app.admin().await;
     let number = |status: &str, until: &str| {
         format!(
-            "UPDATE numbers SET status = '{status}'{until} WHERE id = (SELECT number_id FROM sims WHERE id = $sim)"
+            "UPDATE numbers SET status = '{status}'{until} WHERE id = (SELECT number_id FROM sims \
+             WHERE id = $sim)"
         )
     };
     let sims: Vec<(&str, Option<Value>, String)> = vec![

@@ -71,10 +71,8 @@ async fn a_draft_may_be_edited_in_all_that_it_was_drawn_up_from(app: &App) {
     ] {
         assert_eq!(bare[name], value, "{name}");
     }
-    assert_eq!(
-        admin.get(&format!("/contracts?search={}", card["iccid"].as_str().unwrap())).await.expect(200)["count"],
-        0
-    );
+    let search = format!("/contracts?search={}", card["iccid"].as_str().unwrap());
+    assert_eq!(admin.get(&search).await.expect(200)["count"], 0);
     assert_eq!(app.violations().await, Vec::<String>::new());
 }
 

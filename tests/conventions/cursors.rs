@@ -173,7 +173,8 @@ async fn next_keeps_filters_search_and_ordering(app: &App) {
     let admin = office::furnish(app).await;
     for begin in ["", "&cursor="] {
         let start = format!(
-            "/customers?search=%D0%98%D0%92%D0%90%D0%9D&customer_type=individual&ordering=last_name&page_size=1{begin}"
+            "/customers?search=%D0%98%D0%92%D0%90%D0%9D&customer_type=individual&ordering=last_name\
+             &page_size=1{begin}"
         );
         let page = admin.get(&start).await.expect(200);
         let next = page["next"].as_str().unwrap();

@@ -121,14 +121,23 @@ async fn while_the_first_still_runs_a_repeat_is_told_so(app: &App) {
         let admin = app.admin().await.with("idempotency-key", "k");
         let body = json!({"first": "+79990000000"});
         let context = app.state.context(kernel::Origin::default());
-        app.state.db.patient().transaction(&context, async |tx| {
-            kernel::db::Sql::new("INSERT INTO idempotency_keys (scope, key, request, created_at) VALUES ('user:1', 'k', '', $1)").bind(context.now).execute(tx).await?;
-            let reply = admin.post("/numbers", body.clone()).await;
-            reply.refused(409, "idempotency_key_in_use");
-            Err::<(), _>(kernel::Error::new(kernel::error::common::INTERNAL))
-        })
-        .await
-        .unwrap_err();
+        app.state
+            .db
+            .patient()
+            .transaction(&context, async |tx| {
+                kernel::db::Sql::new(
+                    "INSERT INTO idempotency_keys (scope, key, request, created_at) \
+                     VALUES ('user:1', 'k', '', $1)",
+                )
+                .bind(context.now)
+                .execute(tx)
+                .await?;
+                let reply = admin.post("/numbers", body.clone()).await;
+                reply.refused(409, "idempotency_key_in_use");
+                Err::<(), _>(kernel::Error::new(kernel::error::common::INTERNAL))
+            })
+            .await
+            .unwrap_err();
         assert_eq!(app.count("numbers").await, 0);
         admin.post("/numbers", body).await.expect(201);
     }
@@ -395,7 +404,8 @@ async fn every_post_takes_a_key(app: &App) {
     let first =
         Reply::read("file".into(), keyed.file(&files, "a.txt", "text/plain", b"text").send().await.unwrap())
             .await;
-    let elsewhere = "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\ntext\r\n--edge--\r\n";
+    let elsewhere = "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\
+                     Content-Type: text/plain\r\n\r\ntext\r\n--edge--\r\n";
     let again = keyed
         .request(reqwest::Method::POST, &files)
         .header("content-type", "multipart/form-data; boundary=edge")

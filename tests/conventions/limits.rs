@@ -20,7 +20,11 @@ async fn post(client: &Client, path: &str, body: String) -> Reply {
 /// The head of a request with a body to follow.
 fn head(client: &Client, path: &str, length: &str) -> Vec<u8> {
     let token = client.token.as_deref().unwrap_or_default();
-    format!("POST /api/v1{path} HTTP/1.1\r\nHost: crm.test\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n{length}\r\n\r\n").into_bytes()
+    format!(
+        "POST /api/v1{path} HTTP/1.1\r\nHost: crm.test\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\n{length}\r\n\r\n"
+    )
+    .into_bytes()
 }
 
 /// A status, the code of a problem, and how long it took.
@@ -156,7 +160,8 @@ async fn nesting_is_bounded(app: &App) {
     let tariff = |depth: usize| {
         let (open, close) = ("{\"a\":".repeat(depth), "}".repeat(depth));
         format!(
-            "{{\"name\": \"Тариф {depth}\", \"tariff_type\": \"prepaid\", \"monthly_fee\": 1, \"extra_options\": {{\"a\":{open}1{close}}}}}"
+            "{{\"name\": \"Тариф {depth}\", \"tariff_type\": \"prepaid\", \"monthly_fee\": 1, \
+             \"extra_options\": {{\"a\":{open}1{close}}}}}"
         )
     };
     post(&admin, "/tariffs", tariff(100)).await.expect(201);
@@ -239,15 +244,26 @@ async fn a_head_that_does_not_come_is_waited_for_only_so_long(app: &App) {
 async fn heads_that_are_no_http_or_too_long_are_refused_and_the_server_goes_on(app: &App) {
     let long = "x".repeat(300_000);
     for bytes in [
-        "nonsense\r\n\r\n".to_owned(), "GET /health/live HTTP/9.9\r\n\r\n".to_owned(), "GET / HTTP/1.1\r\nHost: crm.test\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx".to_owned(),
-        "POST /api/v1/roles HTTP/1.1\r\nHost: crm.test\r\nContent-Length: -1\r\n\r\n".to_owned(), format!("GET /{long} HTTP/1.1\r\nHost: crm.test\r\nConnection: close\r\n\r\n"),
-        format!("GET /health/live HTTP/1.1\r\nHost: crm.test\r\nX-Long: {long}\r\nConnection: close\r\n\r\n"), "GET http:// HTTP/1.1\r\n\r\n".to_owned(), "\u{16}\u{3}\u{1}".to_owned() + "\0\0\r\n\r\n",
-        "POST /api/v1/auth/login HTTP/1.1\r\nHost: crm.test\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n".to_owned(),
+        "nonsense\r\n\r\n".to_owned(),
+        "GET /health/live HTTP/9.9\r\n\r\n".to_owned(),
+        "GET / HTTP/1.1\r\nHost: crm.test\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx".to_owned(),
+        "POST /api/v1/roles HTTP/1.1\r\nHost: crm.test\r\nContent-Length: -1\r\n\r\n".to_owned(),
+        format!("GET /{long} HTTP/1.1\r\nHost: crm.test\r\nConnection: close\r\n\r\n"),
+        format!("GET /health/live HTTP/1.1\r\nHost: crm.test\r\nX-Long: {long}\r\nConnection: close\r\n\r\n"),
+        "GET http:// HTTP/1.1\r\n\r\n".to_owned(),
+        "\u{16}\u{3}\u{1}".to_owned() + "\0\0\r\n\r\n",
+        "POST /api/v1/auth/login HTTP/1.1\r\nHost: crm.test\r\nTransfer-Encoding: chunked\r\n\
+         Connection: close\r\n\r\nzz\r\n"
+            .to_owned(),
     ] {
         let mut stream = raw::connect(app).await;
         let _closed_early = stream.write_all(bytes.as_bytes()).await;
         let (answer, _) = raw::to_the_end(&mut stream).await;
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{:?} answered {answer}", &bytes[..bytes.len().min(80)]);
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
+            "{:?} answered {answer}",
+            &bytes[..bytes.len().min(80)]
+        );
         still_serves(app).await;
     }
 }

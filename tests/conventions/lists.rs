@@ -11,10 +11,13 @@ async fn add_numbers(app: &App, first: i64, count: i64) {
     let at = "2026-01-31 09:00:00+00:00";
     let rows = match app.state.db.engine() {
         Engine::Sqlite => format!(
-            "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {count} - 1) SELECT '+7' || ({first} + i), 'available', '', '2026-01-31T09:00:00+00:00', '2026-01-31T09:00:00+00:00' FROM n"
+            "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {count} - 1) \
+             SELECT '+7' || ({first} + i), 'available', '', '2026-01-31T09:00:00+00:00', \
+             '2026-01-31T09:00:00+00:00' FROM n"
         ),
         Engine::Postgres => format!(
-            "SELECT '+7' || ({first} + i), 'available', '', TIMESTAMPTZ '{at}', TIMESTAMPTZ '{at}' FROM generate_series(0, {count} - 1) AS i"
+            "SELECT '+7' || ({first} + i), 'available', '', TIMESTAMPTZ '{at}', TIMESTAMPTZ '{at}' \
+             FROM generate_series(0, {count} - 1) AS i"
         ),
     };
     let added = app
@@ -234,7 +237,8 @@ async fn a_parameter_is_given_once_with_a_value_it_can_have_and_all_wrong_ones_a
             "{list}"
         );
     }
-    let all = "/customers?status=gone&customer_type=robot&created_at_after=yesterday&page=0&page_size=9999&ordering=height&search=%00&cursor=!";
+    let all = "/customers?status=gone&customer_type=robot&created_at_after=yesterday&page=0&page_size=9999\
+               &ordering=height&search=%00&cursor=!";
     let expected = [
         ("created_at_after", "invalid_format"),
         ("cursor", "invalid_format"),

@@ -210,7 +210,8 @@ fn connections_that_the_server_ended_while_nobody_used_them_cost_no_request() {
         let contract = admin.draft("600.00").await;
         for round in 1..=3 {
             join_all((0..6).map(|_| admin.get("/roles/1"))).await;
-            let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+            let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                          WHERE datname = current_database() AND pid <> pg_backend_pid()";
             app.execute(others).await;
             let pay = || {
                 admin.post(

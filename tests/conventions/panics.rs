@@ -82,7 +82,8 @@ async fn a_panic_is_answered_as_a_problem_and_the_connection_and_the_program_go_
             }
         }
         let mut stream = TcpStream::connect(client.address()).await.unwrap();
-        let both = "GET /api/v1/at-once HTTP/1.1\r\nHost: crm.test\r\n\r\nGET /api/v1/fine HTTP/1.1\r\nHost: crm.test\r\nConnection: close\r\n\r\n";
+        let both = "GET /api/v1/at-once HTTP/1.1\r\nHost: crm.test\r\n\r\nGET /api/v1/fine HTTP/1.1\r\n\
+                    Host: crm.test\r\nConnection: close\r\n\r\n";
         stream.write_all(both.as_bytes()).await.unwrap();
         let (answers, _) = raw::to_the_end(&mut stream).await;
         assert!(answers.starts_with("HTTP/1.1 500 ") && answers.ends_with("fine"), "{answers}");

@@ -143,7 +143,13 @@ async fn what_is_shown_masked_stays_as_it_is_when_it_comes_back_masked(app: &App
     assert_eq!(changed["inn"], "50********59");
     assert_eq!(admin.get(&path).await.expect(200)["inn"], "500100732259");
     // on record is that it changed, not to what
-    let trail = app.texts(&format!("SELECT COALESCE(before, '') || COALESCE(after, '') FROM audit WHERE entity = 'customer' AND entity_id = '{customer}'")).await.concat();
+    let trail = app
+        .texts(&format!(
+            "SELECT COALESCE(before, '') || COALESCE(after, '') FROM audit WHERE entity = 'customer' \
+             AND entity_id = '{customer}'"
+        ))
+        .await
+        .concat();
     assert!(trail.contains("\"changed\":[\"inn\"]"), "{trail}");
     for secret in ["passport_number", "inn", "birth_date", "address"] {
         assert!(

@@ -227,7 +227,12 @@ async fn a_merge_beside_new_contracts_and_tickets_leaves_none_behind(app: &App) 
         "{statuses:?}"
     );
     let made = statuses.iter().filter(|status| **status == 201).count();
-    let moved = app.scalar(&format!("SELECT (SELECT COUNT(*) FROM contracts WHERE customer_id = {survivor}) + (SELECT COUNT(*) FROM tickets WHERE customer_id = {survivor})")).await;
+    let moved = app
+        .scalar(&format!(
+            "SELECT (SELECT COUNT(*) FROM contracts WHERE customer_id = {survivor}) + \
+             (SELECT COUNT(*) FROM tickets WHERE customer_id = {survivor})"
+        ))
+        .await;
     assert_eq!(usize::try_from(moved).unwrap(), made);
     assert_eq!(app.violations().await, Vec::<String>::new());
 }

@@ -327,12 +327,19 @@ async fn an_activation_that_would_begin_too_many_periods_at_once_is_refused_and_
     admin.bring(customer, "suspended").await;
     // a hundred and one like the first, but for their periods
     app.execute(&format!(
-        "INSERT INTO contracts (number, customer_id, tariff_id, status, signed_date, activation_date, next_billing_date, billing_day, search_text, created_at, updated_at) \
+        "INSERT INTO contracts (number, customer_id, tariff_id, status, signed_date, activation_date, \
+         next_billing_date, billing_day, search_text, created_at, updated_at) \
          WITH RECURSIVE series (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < 101) \
-         SELECT contracts.number || '-' || CAST(n AS TEXT), customer_id, tariff_id, 'suspended', signed_date, activation_date, next_billing_date, billing_day, search_text, created_at, updated_at \
+         SELECT contracts.number || '-' || CAST(n AS TEXT), customer_id, tariff_id, 'suspended', \
+         signed_date, activation_date, next_billing_date, billing_day, search_text, created_at, updated_at \
          FROM series CROSS JOIN contracts WHERE contracts.id = {first}"
-    )).await;
-    app.execute(&format!("INSERT INTO contract_holds (contract_id, reason, placed_at, placed_by) SELECT id, 'customer', created_at, 'x' FROM contracts WHERE id <> {first}")).await;
+    ))
+    .await;
+    app.execute(&format!(
+        "INSERT INTO contract_holds (contract_id, reason, placed_at, placed_by) \
+         SELECT id, 'customer', created_at, 'x' FROM contracts WHERE id <> {first}"
+    ))
+    .await;
     let before = standing(app).await;
     act(&admin, customer, "activate").await.refused(409, "customer_too_many_periods");
     assert_eq!(
@@ -340,8 +347,13 @@ async fn an_activation_that_would_begin_too_many_periods_at_once_is_refused_and_
         (before, json!("suspended"))
     );
     // as the refusal advises: one of them stays held for another reason
-    let last = admin.get(&format!("/customers/{customer}/contracts?page_size=1")).await.expect(200)["results"][0]["id"].clone();
-    app.execute(&format!("INSERT INTO contract_holds (contract_id, reason, placed_at, placed_by) SELECT id, 'request', created_at, 'x' FROM contracts WHERE id = {last}")).await;
+    let newest = admin.get(&format!("/customers/{customer}/contracts?page_size=1")).await.expect(200);
+    let last = &newest["results"][0]["id"];
+    app.execute(&format!(
+        "INSERT INTO contract_holds (contract_id, reason, placed_at, placed_by) \
+         SELECT id, 'request', created_at, 'x' FROM contracts WHERE id = {last}"
+    ))
+    .await;
     act(&admin, customer, "activate").await.expect(200);
     assert_eq!(
         (app.count("contract_periods").await, admin.contract(last.as_i64().unwrap()).await["holds"].clone()),

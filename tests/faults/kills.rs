@@ -65,7 +65,8 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_done_twice_though_the_serve
     let (unanswered, replayed) = (crowd.unanswered.get(), crowd.replayed.get());
     assert!(unanswered > kills && replayed > 0, "{unanswered} without an answer, {replayed} replayed");
     eprintln!(
-        "{clients} clients, {} operations, {kills} kills: {} tries without an answer, {} sent away, {} replayed; done {:?}",
+        "{clients} clients, {} operations, {kills} kills: {} tries without an answer, {} sent away, \
+         {} replayed; done {:?}",
         crowd.answered(),
         crowd.unanswered.get(),
         crowd.sent_away.get(),
@@ -73,7 +74,8 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_done_twice_though_the_serve
         crowd.done()
     );
     // an event was published for each payment that counts, in the same transaction
-    let payments = "SELECT CAST(COUNT(*) AS TEXT) FROM payments WHERE transaction_type = 'payment' AND status = 'success'";
+    let payments = "SELECT CAST(COUNT(*) AS TEXT) FROM payments WHERE transaction_type = 'payment' \
+                    AND status = 'success'";
     let events = "SELECT CAST(COUNT(*) AS TEXT) FROM events WHERE kind = 'payment.received'";
     assert_eq!(place.texts(payments).await, place.texts(events).await);
 }

@@ -160,8 +160,9 @@ async fn each_event_of_a_gateway_counts_once_though_the_server_is_killed_while_i
     let mut events = events;
     events.sort_unstable();
     assert_eq!(events, sent);
-    let rows = "SELECT CAST(p.id AS TEXT) || ' ' || p.status || ' ' || COALESCE(g.quarantine, '-') || ' ' || CAST((SELECT COALESCE(SUM(r.amount), 0) \
-        FROM payments r WHERE r.refund_of = p.id) AS TEXT) FROM payments p JOIN gateway_payments g ON g.payment_id = p.id ORDER BY p.id";
+    let rows = "SELECT CAST(p.id AS TEXT) || ' ' || p.status || ' ' || COALESCE(g.quarantine, '-') || ' ' || \
+                CAST((SELECT COALESCE(SUM(r.amount), 0) FROM payments r WHERE r.refund_of = p.id) AS TEXT) \
+                FROM payments p JOIN gateway_payments g ON g.payment_id = p.id ORDER BY p.id";
     let expected = stories.iter().map(|story| {
         let (status, held) = match (story.came, story.is_held) {
             (0, true) => ("processing", "wrong_amount"),
@@ -179,6 +180,7 @@ async fn each_event_of_a_gateway_counts_once_though_the_server_is_killed_while_i
     let (untaken, repeats) = (senders.untaken.get(), senders.repeats.get());
     assert!(untaken > kills && repeats > 0, "{untaken} without an answer, {repeats} known");
     eprintln!(
-        "{total} events of {payments} payments, {kills} kills: {untaken} without an answer, {repeats} known already"
+        "{total} events of {payments} payments, {kills} kills: {untaken} without an answer, \
+         {repeats} known already"
     );
 }

@@ -20,7 +20,8 @@ async fn a_tenth_and_two_tenths_are_thirty_kopecks_by_link_event_and_terminal(ap
         assert_eq!(payment["amount"], format!("{amount}0"));
         // as a number, and as text
         let event = format!(
-            "{{\"type\": \"payment.succeeded\", \"reference\": \"{}\", \"amount\": {amount}, \"currency\": \"RUB\"}}",
+            "{{\"type\": \"payment.succeeded\", \"reference\": \"{}\", \"amount\": {amount}, \
+             \"currency\": \"RUB\"}}",
             payment["id"]
         );
         deliver(
@@ -75,7 +76,8 @@ async fn what_is_no_amount_in_an_event_or_at_a_terminal_moves_nothing(app: &App)
     for amount in never {
         for (kind, reference) in [("payment.succeeded", &payment["id"]), ("payment.refunded", &paid["id"])] {
             let event = format!(
-                "{{\"type\": \"{kind}\", \"reference\": \"{reference}\", \"amount\": {amount}, \"currency\": \"RUB\", \"refund_id\": \"r\"}}"
+                "{{\"type\": \"{kind}\", \"reference\": \"{reference}\", \"amount\": {amount}, \
+                 \"currency\": \"RUB\", \"refund_id\": \"r\"}}"
             );
             let reply = deliver(
                 app,
@@ -94,7 +96,8 @@ async fn what_is_no_amount_in_an_event_or_at_a_terminal_moves_nothing(app: &App)
     }
     for amount in ["NaN", "-", "01"] {
         let event = format!(
-            "{{\"type\": \"payment.succeeded\", \"reference\": \"{}\", \"amount\": {amount}, \"currency\": \"RUB\"}}",
+            "{{\"type\": \"payment.succeeded\", \"reference\": \"{}\", \"amount\": {amount}, \
+             \"currency\": \"RUB\"}}",
             payment["id"]
         );
         deliver(app, "sandbox", &signed_at(app.clock.now().timestamp(), KEY, "evt-1", event.into_bytes()))
@@ -103,7 +106,8 @@ async fn what_is_no_amount_in_an_event_or_at_a_terminal_moves_nothing(app: &App)
     }
     for amount in ["0", "-0", "-1", "\"-50.00\""] {
         let event = format!(
-            "{{\"type\": \"payment.refunded\", \"reference\": \"{}\", \"amount\": {amount}, \"currency\": \"RUB\", \"refund_id\": \"r\"}}",
+            "{{\"type\": \"payment.refunded\", \"reference\": \"{}\", \"amount\": {amount}, \
+             \"currency\": \"RUB\", \"refund_id\": \"r\"}}",
             paid["id"]
         );
         deliver(app, "sandbox", &signed_at(app.clock.now().timestamp(), KEY, "evt-1", event.into_bytes()))
@@ -140,7 +144,12 @@ async fn what_is_no_amount_in_an_event_or_at_a_terminal_moves_nothing(app: &App)
         ("%D9%A1", 300),
     ] {
         for command in ["check", "pay"] {
-            let reply = terminal.get(&format!("/terminal/v1?command={command}&txn_id=1&txn_date=20260131120000&account={number}&sum={sum}")).await;
+            let reply = terminal
+                .get(&format!(
+                    "/terminal/v1?command={command}&txn_id=1&txn_date=20260131120000&account={number}\
+                     &sum={sum}"
+                ))
+                .await;
             assert!(
                 reply.status == 200 && reply.text.contains(&format!("<result>{result}</result>")),
                 "{command} {sum}: {}",

@@ -136,7 +136,8 @@ async fn serve(mut stream: TcpStream, books: Rc<RefCell<Books>>) {
         }
     };
     let text = format!(
-        "HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{answer}",
+        "HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{answer}",
         answer.len()
     );
     let _it_may_be_gone = stream.write_all(text.as_bytes()).await;

@@ -48,7 +48,9 @@ async fn a_settlement_file_shows_what_both_sides_have_and_what_they_do_not(app: 
     let before = standing(app).await;
 
     let file = format!(
-        "\u{feff}Reference;Payer;Amount;Currency\r\n{};\"Иванов; Пётр\";10;RUB\r\n{};=cmd|' /C calc'!A0;19.99;RUB\r\n{};;30.00;USD\r\n{};;50.00;RUB\r\n{};;60.00;RUB\r\n{};;70.00;RUB\r\n{};;80.00;RUB\r\n{};;7.00;RUB\r\n999999;;1.00;RUB\r\n@SUM(A1);;1.00;RUB\r\n",
+        "\u{feff}Reference;Payer;Amount;Currency\r\n{};\"Иванов; Пётр\";10;RUB\r\n\
+         {};=cmd|' /C calc'!A0;19.99;RUB\r\n{};;30.00;USD\r\n{};;50.00;RUB\r\n{};;60.00;RUB\r\n\
+         {};;70.00;RUB\r\n{};;80.00;RUB\r\n{};;7.00;RUB\r\n999999;;1.00;RUB\r\n@SUM(A1);;1.00;RUB\r\n",
         matched["id"],
         differs["id"],
         currency["id"],
@@ -139,7 +141,8 @@ async fn a_file_that_is_wrong_is_refused_with_all_that_is_wrong(app: &App) {
         wrong(QUERY, b"reference,amount,reference\n1,1,1", 422).await,
         ["/columns/currency required", "/columns/reference duplicate_value"]
     );
-    let rows = "reference,amount,currency\n1,1e309,RUB\n2,NaN,rub\n3,0.001,RUB\n4,-1,RUB\n4,=1+1,RUB\n,1,RUB\n6,12345678901234567890123456789,RUB\n7,1\n8,1,RUB\n8,1,RUB\n";
+    let rows = "reference,amount,currency\n1,1e309,RUB\n2,NaN,rub\n3,0.001,RUB\n4,-1,RUB\n4,=1+1,RUB\n\
+                ,1,RUB\n6,12345678901234567890123456789,RUB\n7,1\n8,1,RUB\n8,1,RUB\n";
     let expected = [
         "/rows/2/amount invalid_amount",
         "/rows/3/amount invalid_amount",

@@ -343,7 +343,10 @@ async fn an_event_that_cannot_be_read_is_told_what_is_wrong(app: &App) {
     assert_eq!(tell(app, "evt-1", with("risk_score", json!({"level": 3}))).await, "applied");
 }
 
-#[scenario(GATEWAY_SANDBOX_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", GATEWAY_SANDBOX_SECRET_PREVIOUS = FORMER)]
+#[scenario(
+    GATEWAY_SANDBOX_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    GATEWAY_SANDBOX_SECRET_PREVIOUS = FORMER
+)]
 async fn while_the_key_is_changed_both_are_good(app: &App) {
     let admin = app.admin().await;
     let contract = admin.draft("1.00").await;

@@ -68,7 +68,8 @@ impl Client {
     /// A form with a file of this name and type.
     pub fn file(&self, path: &str, name: &str, media_type: &str, content: &[u8]) -> RequestBuilder {
         let head = format!(
-            "--frontier\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: {media_type}\r\n\r\n"
+            "--frontier\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+             Content-Type: {media_type}\r\n\r\n"
         );
         let body = [head.as_bytes(), content, b"\r\n--frontier--\r\n"].concat();
         self.request(Method::POST, path)

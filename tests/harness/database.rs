@@ -163,24 +163,32 @@ static USED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 /// rows of its own making go, those that changed or are gone come back.
 const PRISTINE: &str = "CREATE SCHEMA pristine; \
     CREATE FUNCTION pristine.keep() RETURNS void LANGUAGE plpgsql AS $$ DECLARE t record; BEGIN \
-        FOR t IN SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' LOOP \
+        FOR t IN SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' \
+        LOOP \
             EXECUTE format('CREATE TABLE pristine.%I AS TABLE public.%I', t.relname, t.relname); \
         END LOOP; \
-        CREATE TABLE pristine.\"last values\" AS SELECT sequencename AS name, last_value AS value FROM pg_sequences WHERE schemaname = 'public'; \
+        CREATE TABLE pristine.\"last values\" AS SELECT sequencename AS name, last_value AS value \
+            FROM pg_sequences WHERE schemaname = 'public'; \
     END $$; \
-    CREATE FUNCTION pristine.restore() RETURNS void LANGUAGE plpgsql SET session_replication_role = replica AS $$ DECLARE t record; BEGIN \
-        FOR t IN SELECT oid, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND pg_relation_size(oid) > 0 LOOP \
+    CREATE FUNCTION pristine.restore() RETURNS void LANGUAGE plpgsql \
+    SET session_replication_role = replica AS $$ DECLARE t record; BEGIN \
+        FOR t IN SELECT oid, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace \
+            AND relkind = 'r' AND pg_relation_size(oid) > 0 \
+        LOOP \
             IF pg_relation_size(t.oid) > 1000000 THEN \
                 EXECUTE format('TRUNCATE public.%I CASCADE', t.relname); \
             ELSE \
                 EXECUTE format('DELETE FROM public.%I', t.relname); \
             END IF; \
         END LOOP; \
-        FOR t IN SELECT relname FROM pg_class WHERE relnamespace = 'pristine'::regnamespace AND relkind = 'r' AND pg_relation_size(oid) > 0 \
-            AND relname <> 'last values' LOOP \
-            EXECUTE format('INSERT INTO public.%I OVERRIDING SYSTEM VALUE SELECT * FROM pristine.%I', t.relname, t.relname); \
+        FOR t IN SELECT relname FROM pg_class WHERE relnamespace = 'pristine'::regnamespace \
+            AND relkind = 'r' AND pg_relation_size(oid) > 0 AND relname <> 'last values' \
+        LOOP \
+            EXECUTE format('INSERT INTO public.%I OVERRIDING SYSTEM VALUE \
+                SELECT * FROM pristine.%I', t.relname, t.relname); \
         END LOOP; \
-        PERFORM setval(format('public.%I', name)::regclass, COALESCE(value, 1), value IS NOT NULL) FROM pristine.\"last values\"; \
+        PERFORM setval(format('public.%I', name)::regclass, COALESCE(value, 1), value IS NOT NULL) \
+            FROM pristine.\"last values\"; \
     END $$; \
     SELECT pristine.keep()";
 
@@ -210,7 +218,8 @@ fn postgres() -> Option<&'static str> {
     SERVER
         .get_or_init(|| {
             #[allow(clippy::disallowed_methods, reason = "tests have no settings of their own")]
-            let (given, required) = (std::env::var("TEST_POSTGRES_URL").ok(), std::env::var("REQUIRE_POSTGRES").is_ok());
+            let (given, required) =
+                (std::env::var("TEST_POSTGRES_URL").ok(), std::env::var("REQUIRE_POSTGRES").is_ok());
             let candidates = match given {
                 Some(url) => vec![url],
                 None => ["postgres", "root"]
@@ -228,7 +237,8 @@ fn postgres() -> Option<&'static str> {
             let line = match &found {
                 Some(_) => "engines under test: SQLite and PostgreSQL\n",
                 None => {
-                    "engines under test: SQLite only; PostgreSQL does not answer (set TEST_POSTGRES_URL), its tests pass without running\n"
+                    "engines under test: SQLite only; PostgreSQL does not answer (set TEST_POSTGRES_URL), \
+                     its tests pass without running\n"
                 }
             };
             std::io::stderr().write_all(line.as_bytes()).unwrap();

@@ -20,8 +20,11 @@ async fn made(client: &Client, query: &str) -> Vec<String> {
 }
 
 async fn texts(app: &App, kind: &str, channel: &str) -> Vec<String> {
-    app.texts(&format!("SELECT subject || '|' || text FROM notifications WHERE kind = '{kind}' AND channel = '{channel}' ORDER BY id"))
-        .await
+    app.texts(&format!(
+        "SELECT subject || '|' || text FROM notifications WHERE kind = '{kind}' AND channel = '{channel}' \
+         ORDER BY id"
+    ))
+    .await
 }
 
 #[scenario]

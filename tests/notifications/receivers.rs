@@ -188,7 +188,8 @@ async fn post(stream: TcpStream, receiver: Receiver) -> io::Result<()> {
     receiver.keep(Received { headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text });
     let status = receiver.verdict().await;
     let answer = format!(
-        "HTTP/1.1 {status} So\r\nContent-Length: 0\r\nConnection: close\r\nLocation: http://127.0.0.1:1/\r\n\r\n"
+        "HTTP/1.1 {status} So\r\nContent-Length: 0\r\nConnection: close\r\n\
+         Location: http://127.0.0.1:1/\r\n\r\n"
     );
     stream.write_all(answer.as_bytes()).await
 }

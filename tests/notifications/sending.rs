@@ -41,7 +41,10 @@ async fn an_e_mail_is_sent_and_after_failures_again_under_the_same_id(app: &App)
         mail.is(Mood::Answers(451));
         assert_eq!(send(app, Channel::Email).await, 0);
         let failed = the_one(&admin, "email").await;
-        assert_eq!((&failed["status"], &failed["attempts"], &failed["next_attempt_at"]), (&json!("pending"), &json!(1), &json!("2026-01-31T09:00:10Z")));
+        assert_eq!(
+            (&failed["status"], &failed["attempts"], &failed["next_attempt_at"]),
+            (&json!("pending"), &json!(1), &json!("2026-01-31T09:00:10Z"))
+        );
         assert_eq!(failed["last_error"], "the mail server answered 451");
         // not before its time
         assert_eq!(send(app, Channel::Email).await, 0);
@@ -50,25 +53,36 @@ async fn an_e_mail_is_sent_and_after_failures_again_under_the_same_id(app: &App)
         mail.is(Mood::Answers(200));
         assert_eq!(send(app, Channel::Email).await, 1);
         let sent = the_one(&admin, "email").await;
-        assert_eq!((&sent["status"], &sent["attempts"], &sent["sent_at"], &sent["last_error"]), (&json!("sent"), &json!(2), &json!("2026-01-31T09:00:10Z"), &json!(null)));
+        assert_eq!(
+            (&sent["status"], &sent["attempts"], &sent["sent_at"], &sent["last_error"]),
+            (&json!("sent"), &json!(2), &json!("2026-01-31T09:00:10Z"), &json!(null))
+        );
         assert_eq!((send(app, Channel::Email).await, mail.received().len()), (0, 2));
         let [first, second] = mail.received().try_into().unwrap();
-        assert_eq!(first.headers["message-id"], format!("<{}@example.com>", sent["message_id"].as_str().unwrap()));
+        assert_eq!(
+            first.headers["message-id"],
+            format!("<{}@example.com>", sent["message_id"].as_str().unwrap())
+        );
         assert_eq!(first.headers["message-id"], second.headers["message-id"]);
         assert_eq!(second.headers["to"], sent["recipient"].as_str().unwrap());
         assert!(second.headers["from"].ends_with("<crm@example.com>"), "{:?}", second.headers);
         let body = second.text.split("\r\n\r\n").nth(1).unwrap().replace("\r\n", "");
         let text = String::from_utf8(BASE64_STANDARD.decode(body.trim_end_matches('.')).unwrap()).unwrap();
         assert_eq!(text.replace("\r\n", "\n").trim(), sent["text"].as_str().unwrap());
-        admin.post(&format!("/notifications/{}/retry", sent["id"]), json!({})).await.refused(409, "notification_wrong_state");
+        admin
+            .post(&format!("/notifications/{}/retry", sent["id"]), json!({}))
+            .await
+            .refused(409, "notification_wrong_state");
 
         // of somebody who does not exist, no second try is made
         pay(&admin).await;
         relay(app).await;
         mail.is(Mood::Answers(550));
         send(app, Channel::Email).await;
-        assert_eq!(admin.get("/notifications?channel=email&status=failed").await.expect(200)["results"][0]["attempts"], 1);
-    }).await;
+        let failed = admin.get("/notifications?channel=email&status=failed").await.expect(200);
+        assert_eq!(failed["results"][0]["attempts"], 1);
+    })
+    .await;
 }
 
 #[scenario]

@@ -50,10 +50,12 @@ async fn no_sql_changes_removes_or_replaces_a_successful_transaction(app: &App) 
         .expect(201));
     assert_eq!(pending, 2);
     let before = stored(app).await;
-    let new = "(id, contract_id, transaction_type, amount, status, payment_method, transaction_id, created_at, processed_at, balance_after, ledger_number) VALUES";
+    let new = "(id, contract_id, transaction_type, amount, status, payment_method, transaction_id, \
+               created_at, processed_at, balance_after, ledger_number) VALUES";
     let row = |id: &str, transaction_id: &str, ledger_number: i64| {
         format!(
-            "({id}, {contract}, 'payment', 99900, 'success', 'cash', {transaction_id}, '2026-01-31T09:00:00+00:00', '2026-01-31T09:00:00+00:00', 99900, {ledger_number})"
+            "({id}, {contract}, 'payment', 99900, 'success', 'cash', {transaction_id}, \
+             '2026-01-31T09:00:00+00:00', '2026-01-31T09:00:00+00:00', 99900, {ledger_number})"
         )
     };
     let mut attempts = vec![
@@ -228,10 +230,30 @@ async fn verify_finds_a_ledger_that_does_not_hold_together(app: &App) {
     };
     // a note that is not there, and one too many
     say(format!("DELETE FROM refunded_payments WHERE payment_id = {payment}"), "do not fit each other").await;
-    app.execute(&format!("INSERT INTO refunded_payments (payment_id, refunded_at) VALUES ({payment}, '2026-01-31T09:00:00+00:00')")).await;
+    app.execute(&format!(
+        "INSERT INTO refunded_payments (payment_id, refunded_at) \
+         VALUES ({payment}, '2026-01-31T09:00:00+00:00')"
+    ))
+    .await;
     assert_eq!(app.violations().await, Vec::<String>::new());
-    say(format!("INSERT INTO refunded_payments (payment_id, refunded_at) VALUES ({second}, '2026-01-31T09:00:00+00:00')"), "do not fit each other").await;
+    say(
+        format!(
+            "INSERT INTO refunded_payments (payment_id, refunded_at) \
+             VALUES ({second}, '2026-01-31T09:00:00+00:00')"
+        ),
+        "do not fit each other",
+    )
+    .await;
     app.execute(&format!("DELETE FROM refunded_payments WHERE payment_id = {second}")).await;
     // a row out of nowhere that leaves a gap and a wrong balance
-    say(format!("INSERT INTO payments (contract_id, transaction_type, amount, status, payment_method, created_at, processed_at, balance_after, ledger_number) VALUES ({contract}, 'payment', 100, 'success', 'cash', '2026-01-31T09:00:00+00:00', '2026-01-31T09:00:00+00:00', 77700, 9)"), "does not continue the ledger").await;
+    say(
+        format!(
+            "INSERT INTO payments (contract_id, transaction_type, amount, status, payment_method, \
+             created_at, processed_at, balance_after, ledger_number) \
+             VALUES ({contract}, 'payment', 100, 'success', 'cash', '2026-01-31T09:00:00+00:00', \
+             '2026-01-31T09:00:00+00:00', 77700, 9)"
+        ),
+        "does not continue the ledger",
+    )
+    .await;
 }

@@ -64,7 +64,14 @@ async fn killed_at_any_moment_and_run_again_it_charges_each_contract_once(app: &
     }
     assert!(app.scalar("SELECT COUNT(*) FROM contracts WHERE balance = 1500").await < 2400);
     let outcome = run(app, &["billing", "run"]).expect(0);
-    assert!(outcome.out.contains("finished\n2400 contracts seen to: 2400 charged, 0 with nothing to charge, 0 held for debt, 0 failed; 2400 charges of 24000.00"), "{outcome:?}");
+    assert!(
+        outcome.out.contains(
+            "finished\n\
+             2400 contracts seen to: 2400 charged, 0 with nothing to charge, 0 held for debt, 0 failed; \
+             2400 charges of 24000.00"
+        ),
+        "{outcome:?}"
+    );
     assert_eq!(app.count("billing_runs").await, 1, "those that were killed went on with one");
     run(app, &["verify"]).expect(0);
     each_is_charged_once(app, 2400).await;
@@ -109,7 +116,13 @@ async fn a_dry_run_moves_nothing_and_a_run_with_failures_names_them_and_ends_wit
     let number = admin.contract(contract).await["number"].as_str().unwrap().to_owned();
     for arguments in [&["billing", "run", "--dry-run"][..], &["billing", "run"]] {
         let outcome = run(app, arguments).expect(1);
-        assert!(outcome.out.contains("4 contracts seen to: 3 charged, 0 with nothing to charge, 0 held for debt, 1 failed; 3 charges of 30.00"), "{outcome:?}");
+        assert!(
+            outcome.out.contains(
+                "4 contracts seen to: 3 charged, 0 with nothing to charge, 0 held for debt, 1 failed; \
+                 3 charges of 30.00"
+            ),
+            "{outcome:?}"
+        );
         assert!(
             outcome.err.contains(&format!("contract {number}: "))
                 && outcome.err.contains("(amount_out_of_range)"),

@@ -17,7 +17,8 @@ async fn half_a_sign_in(server: &Server) -> (TcpStream, String) {
     let body = json!({"username": "admin", "password": PASSWORD}).to_string();
     let (half, rest) = body.split_at(body.len() / 2);
     let head = format!(
-        "POST /api/v1/auth/login HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        "POST /api/v1/auth/login HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
         server.bind,
         body.len()
     );

@@ -111,8 +111,9 @@ async fn a_price_that_changes_while_contracts_are_activated_leaves_every_charge_
     for reply in repriced.into_iter().filter(|reply| reply.status != 200) {
         reply.refused(409, "tariff_version_in_use");
     }
-    let off = "SELECT COUNT(*) FROM contract_periods JOIN tariff_versions ON tariff_versions.id = contract_periods.tariff_version_id \
-         WHERE contract_periods.fee <> tariff_versions.monthly_fee";
+    let off = "SELECT COUNT(*) FROM contract_periods JOIN tariff_versions \
+               ON tariff_versions.id = contract_periods.tariff_version_id \
+               WHERE contract_periods.fee <> tariff_versions.monthly_fee";
     assert_eq!(
         (app.scalar(off).await, app.count("contract_periods").await, app.count("tariff_versions").await),
         (0, 6, 1)

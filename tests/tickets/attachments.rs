@@ -60,7 +60,8 @@ async fn a_file_is_kept_as_it_was_sent_and_given_back_as_a_download_that_no_brow
     assert_eq!(header("content-type"), "application/octet-stream");
     assert_eq!(
         header("content-disposition"),
-        "attachment; filename=\"______ ______.png\"; filename*=UTF-8''%D1%81%D0%BD%D0%B8%D0%BC%D0%BE%D0%BA%20%D1%8D%D0%BA%D1%80%D0%B0%D0%BD%D0%B0.png"
+        "attachment; filename=\"______ ______.png\"; \
+         filename*=UTF-8''%D1%81%D0%BD%D0%B8%D0%BC%D0%BE%D0%BA%20%D1%8D%D0%BA%D1%80%D0%B0%D0%BD%D0%B0.png"
     );
     assert_eq!(header("x-content-type-options"), "nosniff");
     assert_eq!(header("content-security-policy"), "default-src 'none'; sandbox; frame-ancestors 'none'");
@@ -209,7 +210,9 @@ async fn a_file_that_does_not_come_is_waited_for_only_so_long(app: &App) {
     let mut stream = tokio::net::TcpStream::connect(desk.operator.address()).await.unwrap();
     let token = desk.operator.token.clone().unwrap();
     let head = format!(
-        "POST /api/v1{path} HTTP/1.1\r\nHost: crm.test\r\nAuthorization: Bearer {token}\r\nContent-Type: multipart/form-data; boundary=frontier\r\nContent-Length: 5000\r\nConnection: close\r\n\r\n"
+        "POST /api/v1{path} HTTP/1.1\r\nHost: crm.test\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: multipart/form-data; boundary=frontier\r\nContent-Length: 5000\r\n\
+         Connection: close\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     stream
@@ -307,9 +310,10 @@ async fn a_ticket_takes_a_hundred_files(app: &App) {
     let (ticket, path) = files_of(&desk).await;
     let first = send(&desk.operator, &path, "a.txt", "text/plain", b"one").await.expect(201);
     let more = format!(
-        "INSERT INTO ticket_attachments (ticket_id, file_key, name, media_type, size, sha256, uploader, created_at) \
-         SELECT ticket_id, file_key || '-' || n, name, media_type, size, sha256, uploader, created_at FROM ticket_attachments, \
-         (SELECT id AS n FROM audit_numbers) AS numbers WHERE ticket_id = {}",
+        "INSERT INTO ticket_attachments (ticket_id, file_key, name, media_type, size, sha256, uploader, \
+         created_at) SELECT ticket_id, file_key || '-' || n, name, media_type, size, sha256, uploader, \
+         created_at FROM ticket_attachments, (SELECT id AS n FROM audit_numbers) AS numbers \
+         WHERE ticket_id = {}",
         ticket["id"],
     );
     let numbers = (1..=99).map(|n| format!("SELECT {n} AS id")).collect::<Vec<_>>().join(" UNION ALL ");

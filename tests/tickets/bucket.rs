@@ -33,7 +33,8 @@ async fn answer(request: HttpRequest, body: web::Bytes, bucket: web::Data<Shared
         (&Method::POST, None, _) => {
             bucket.parts.insert(key.clone(), BTreeMap::new());
             let xml = format!(
-                "<InitiateMultipartUploadResult><Bucket>b</Bucket><Key>{key}</Key><UploadId>u1</UploadId></InitiateMultipartUploadResult>"
+                "<InitiateMultipartUploadResult><Bucket>b</Bucket><Key>{key}</Key><UploadId>u1</UploadId>\
+                 </InitiateMultipartUploadResult>"
             );
             HttpResponse::Ok().content_type("application/xml").body(xml)
         }
@@ -45,7 +46,8 @@ async fn answer(request: HttpRequest, body: web::Bytes, bucket: web::Data<Shared
             let whole = bucket.parts.remove(&key).unwrap_or_default().into_values().flatten().collect();
             bucket.objects.insert(key.clone(), whole);
             let xml = format!(
-                "<CompleteMultipartUploadResult><Key>{key}</Key><ETag>\"whole\"</ETag></CompleteMultipartUploadResult>"
+                "<CompleteMultipartUploadResult><Key>{key}</Key><ETag>\"whole\"</ETag>\
+                 </CompleteMultipartUploadResult>"
             );
             HttpResponse::Ok().content_type("application/xml").body(xml)
         }

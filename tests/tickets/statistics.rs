@@ -69,7 +69,10 @@ async fn the_figures_are_those_of_the_tickets_filed_in_these_days(app: &App) {
     );
     assert_eq!(
         figures["by_assignee"],
-        json!([{"user_id": desk.worker, "username": "operator", "tickets": 20, "open": 9, "overdue": 9, "resolved": 10, "within_deadline": 8}])
+        json!([{
+            "user_id": desk.worker, "username": "operator", "tickets": 20, "open": 9, "overdue": 9,
+            "resolved": 10, "within_deadline": 8
+        }])
     );
     // of other days there are none: a day ends at midnight where the operator is
     assert_eq!(

@@ -522,7 +522,12 @@ impl Office<'_> {
             }
             ("POST", "/notifications/{id}/retry") => {
                 let email = self.told("email").await;
-                self.app.execute(&format!("UPDATE notifications SET status = 'failed', next_attempt_at = NULL WHERE id = {email}")).await;
+                self.app
+                    .execute(&format!(
+                        "UPDATE notifications SET status = 'failed', next_attempt_at = NULL \
+                         WHERE id = {email}"
+                    ))
+                    .await;
                 post(&format!("/notifications/{email}/retry"), json!({}))
             }
             ("PUT", "/notification-templates/{kind}/{channel}/{language}") => {
@@ -558,7 +563,11 @@ impl Office<'_> {
                     .await
                     .expect(200);
                 self.app
-                    .execute(&format!("UPDATE webhook_deliveries SET status = 'failed', next_attempt_at = NULL WHERE id = {}", id(&test)))
+                    .execute(&format!(
+                        "UPDATE webhook_deliveries SET status = 'failed', next_attempt_at = NULL \
+                         WHERE id = {}",
+                        id(&test)
+                    ))
                     .await;
                 post(&format!("/webhook-deliveries/{}/retry", id(&test)), json!({}))
             }

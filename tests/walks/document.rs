@@ -22,7 +22,8 @@ fn the_committed_document_is_the_one_that_the_code_makes() {
     let line = made.lines().zip(committed.lines()).position(|(made, committed)| made != committed);
     assert!(
         committed == made,
-        "openapi/openapi.json is not what the code makes (from line {line:?}); run `just openapi` or `cargo run -q -- openapi > openapi/openapi.json`"
+        "openapi/openapi.json is not what the code makes (from line {line:?}); run `just openapi` \
+         or `cargo run -q -- openapi > openapi/openapi.json`"
     );
 }
 

@@ -61,7 +61,8 @@ async fn of_sqlite(url: &str) -> Schema {
 
 async fn of_postgres(url: &str) -> Schema {
     let mut connection = PgConnection::connect(url).await.unwrap();
-    let columns = "SELECT table_name::text, column_name::text, is_nullable = 'YES' AS nullable FROM information_schema.columns WHERE table_schema = 'public'";
+    let columns = "SELECT table_name::text, column_name::text, is_nullable = 'YES' AS nullable \
+                   FROM information_schema.columns WHERE table_schema = 'public'";
     let mut tables: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for row in sqlx::query(columns).fetch_all(&mut connection).await.unwrap() {
         let table: String = row.get("table_name");
@@ -70,8 +71,9 @@ async fn of_postgres(url: &str) -> Schema {
         }
     }
     // those behind a constraint have names that PostgreSQL gave them
-    let ours = "SELECT indexrelid::regclass::text AS name FROM pg_index JOIN pg_class ON pg_class.oid = indrelid \
-                WHERE relnamespace = 'public'::regnamespace AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = indexrelid)";
+    let ours = "SELECT indexrelid::regclass::text AS name FROM pg_index JOIN pg_class \
+                ON pg_class.oid = indrelid WHERE relnamespace = 'public'::regnamespace \
+                AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = indexrelid)";
     let indexes = sqlx::query(ours).fetch_all(&mut connection).await.unwrap();
     let indexes =
         indexes.iter().map(|row| row.get("name")).filter(|name: &String| !is_its_own(name)).collect();

@@ -195,7 +195,8 @@ fn row(operation: &Operation, allowed: &[bool]) -> String {
 
 fn table(rows: &[String]) -> String {
     let head = "# What the built-in roles may do at first: A admin, S supervisor, O operator, E employee.\n\
-                # A test compares it with the document and with the server; UPDATE_GOLDEN=1 cargo test -p tests golden writes it anew.\n\n";
+                # A test compares it with the document and with the server; \
+                UPDATE_GOLDEN=1 cargo test -p tests golden writes it anew.\n\n";
     format!("{head}{}\n", rows.join("\n"))
 }
 
@@ -208,6 +209,7 @@ fn compare(rows: &[String]) {
     let new: Vec<&&str> = found.iter().filter(|line| !kept.contains(line)).collect();
     assert!(
         kept == found,
-        "tests/golden/roles.txt differs; if that is meant, UPDATE_GOLDEN=1\n only there: {gone:#?}\n only here: {new:#?}"
+        "tests/golden/roles.txt differs; if that is meant, UPDATE_GOLDEN=1\n only there: {gone:#?}\n \
+         only here: {new:#?}"
     );
 }
