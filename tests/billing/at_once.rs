@@ -47,8 +47,9 @@ fn copies(first: i64, more: i64) -> Vec<String> {
             "{numbers} INSERT INTO sims (id, iccid, imsi, puk_code, kind, status, number_id, contract_id, \
              activated_at, search_text, created_at, updated_at) \
              SELECT {base} + n, '8970999' || CAST(100000000000 + n AS TEXT), \
-             '25099' || CAST(1000000000 + n AS TEXT), s.puk_code, s.kind, s.status, {base} + n, {base} + n, s.activated_at, '', \
-             s.created_at, s.updated_at FROM sims s, copies WHERE s.contract_id = {first}"
+             '25099' || CAST(1000000000 + n AS TEXT), s.puk_code, s.kind, s.status, {base} + n, \
+             {base} + n, s.activated_at, '', s.created_at, s.updated_at \
+             FROM sims s, copies WHERE s.contract_id = {first}"
         ),
         format!("UPDATE contracts SET sim_id = id WHERE id > {base}"),
         format!(

@@ -84,8 +84,8 @@ impl Effects {
     pub const TRANSACTIONS: &str =
         "SELECT description || ' ' || CAST(amount AS TEXT) FROM payments WHERE description LIKE 'key-%'";
     pub const NOTES: &str = "SELECT note FROM contract_holds WHERE note LIKE 'key-%' \
-                             UNION ALL SELECT notes FROM contracts WHERE notes LIKE 'key-%' UNION ALL SELECT notes FROM customers \
-                             WHERE notes LIKE 'key-%'";
+                             UNION ALL SELECT notes FROM contracts WHERE notes LIKE 'key-%' \
+                             UNION ALL SELECT notes FROM customers WHERE notes LIKE 'key-%'";
     pub const ENTRIES: &str = "SELECT request_id || ' ' || action FROM audit WHERE request_id LIKE 'key-%'";
 }
 
