@@ -9,10 +9,9 @@ use std::{
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{App, PASSWORD, id, person, prepaid, scenario, sim, unique};
+use crate::harness::{App, PASSWORD, Request, id, person, prepaid, scenario, sim, unique};
 
 /// How many walk at once, and how far each goes.
 const WALKERS: u64 = 4;
@@ -41,8 +40,6 @@ struct World {
 fn any(random: &mut StdRng, ids: &RefCell<Vec<i64>>) -> i64 {
     ids.borrow().iter().rev().take(NEWEST).copied().collect::<Vec<_>>().choose(random).copied().unwrap_or(1)
 }
-
-type Step = (Method, String, Value);
 
 /// Steps by their names, and how often each is taken to the others;
 /// every one must come off in the course of the walks.
@@ -102,7 +99,7 @@ const STEP_NAMES: [(&str, u32); 52] = [
 ];
 
 impl World {
-    fn step(&self, name: &'static str, random: &mut StdRng, app: &App) -> Step {
+    fn step(&self, name: &'static str, random: &mut StdRng, app: &App) -> Request {
         let contract = any(random, &self.contracts);
         let customer = any(random, &self.customers);
         let card = any(random, &self.sims);
@@ -124,7 +121,7 @@ impl World {
         let number = any(random, &self.numbers);
         let hold = if random.random() { "request" } else { "fraud" };
         let amount = format!("{}.{:02}", random.random_range(1..900), random.random_range(0..100));
-        let post = |path: String, body: Value| (Method::POST, path, body);
+        let post = |path: String, body: Value| Request::post(path, body);
         let reason = json!({"reason": "так вышло"});
         match name {
             "activate contract" => post(format!("/contracts/{contract}/activate"), json!({"sim_id": card})),
@@ -135,7 +132,7 @@ impl World {
                 let when = ["now", "next_period"].choose(random);
                 post(format!("/contracts/{contract}/options"), json!({"add": [option], "when": when}))
             }
-            "archive customer" => (Method::DELETE, format!("/customers/{customer}"), Value::Null),
+            "archive customer" => Request::delete(format!("/customers/{customer}")),
             "assign ticket" => {
                 post(format!("/tickets/{ticket}/assign"), json!({"user_id": any(random, &self.staff)}))
             }
@@ -203,19 +200,19 @@ impl World {
                 format!("/contracts/{contract}/deduct_balance"),
                 json!({"amount": amount, "description": "сверка"}),
             ),
-            "delete contract" => (Method::DELETE, format!("/contracts/{contract}"), Value::Null),
-            "delete sim" => (Method::DELETE, format!("/sims/{card}"), Value::Null),
+            "delete contract" => Request::delete(format!("/contracts/{contract}")),
+            "delete sim" => Request::delete(format!("/sims/{card}")),
             "edit contract" => {
                 let change = match random.random_range(0..3) {
                     0 => json!({"credit_limit": amount}),
                     1 => json!({"discount_percent": random.random_range(0..50).to_string()}),
                     _ => json!({"notes": "звонил"}),
                 };
-                (Method::PATCH, format!("/contracts/{contract}"), change)
+                Request::patch(format!("/contracts/{contract}"), change)
             }
             "edit customer" => {
                 let last_name = ["Ким", "Ковалёва", "Новак"].choose(random);
-                (Method::PATCH, format!("/customers/{customer}"), json!({"last_name": last_name}))
+                Request::patch(format!("/customers/{customer}"), json!({"last_name": last_name}))
             }
             "expect payment" => post(
                 "/payments".into(),
@@ -230,7 +227,7 @@ impl World {
             "new tariff version" => {
                 let from = app.clock.now() + TimeDelta::days(random.random_range(1..20));
                 let change = json!({"monthly_fee": amount, "effective_from": from.date_naive()});
-                (Method::PATCH, format!("/tariffs/{tariff}"), change)
+                Request::patch(format!("/tariffs/{tariff}"), change)
             }
             "pay" => post(
                 "/payments".into(),
@@ -299,25 +296,24 @@ impl World {
                 self.waits.set(self.waits.get() + 1);
             }
             let (name, _) = STEP_NAMES.choose_weighted(&mut random, |(_, weight)| *weight).unwrap();
-            let (method, path, body) = self.step(name, &mut random, app);
-            let body = (!body.is_null()).then_some(body);
-            let said = format!("{method} {path} {body:?}");
-            let mut reply = client.send(method.clone(), &path, body.clone()).await;
+            let request = self.step(name, &mut random, app);
+            let mut reply = client.ask(&request).await;
             while reply.status == 401 {
                 // somebody has moved the clock beyond the session, and may do so again
                 client = app.sign_in(username, PASSWORD).await;
-                reply = client.send(method.clone(), &path, body.clone()).await;
+                reply = client.ask(&request).await;
             }
+            let told = format!("{} answered {}: {}", reply.asked, reply.status, reply.body);
             let (status, answer) = (reply.status, reply.body);
-            assert!([200, 201, 204, 404, 409, 422].contains(&status), "{said} answered {status}: {answer}");
+            assert!([200, 201, 204, 404, 409, 422].contains(&status), "{told}");
             let code = answer["code"].as_str().unwrap_or_default();
-            assert!(!["no_such_path", "malformed"].contains(&code), "{said} answered {status}: {answer}");
+            assert!(!["no_such_path", "malformed"].contains(&code), "{told}");
             let wrong =
                 answer["errors"].as_array().into_iter().flatten().filter_map(|error| error["code"].as_str());
             let misread: Vec<&str> = wrong
                 .filter(|code| ["unknown_field", "required", "type", "choice", "format"].contains(code))
                 .collect();
-            assert!(misread.is_empty(), "{said} answered {status}: {answer}");
+            assert!(misread.is_empty(), "{told}");
             self.note(name, status, &answer);
         }
     }
@@ -348,8 +344,7 @@ async fn walks(app: &App, seed: u64) -> World {
         .cycle()
         .take(40)
     {
-        let (method, path, body) = world.step(name, &mut random, app);
-        let reply = admin.send(method, &path, Some(body)).await;
+        let reply = admin.ask(&world.step(name, &mut random, app)).await;
         world.note(name, reply.status, &reply.body);
     }
     let walkers = (0..WALKERS).map(|n| {

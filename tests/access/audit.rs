@@ -6,17 +6,29 @@ use serde_json::{Value, json};
 use super::{OTHER_PASSWORD, bearer, everything_in, hire, login, pair, refresh, trail};
 use crate::harness::{App, Client, PASSWORD, id, person, scenario};
 
-async fn verified(admin: &Client) -> (bool, Value, Value) {
+/// What the check of the chain comes to.
+#[derive(Debug, PartialEq)]
+struct Verdict {
+    intact: bool,
+    first_broken: Value,
+    reason: Value,
+}
+
+async fn verified(admin: &Client) -> Verdict {
     let answer = admin.get("/audit/verify").await.expect(200);
-    (answer["intact"] == true, answer["first_broken"].clone(), answer["reason"].clone())
+    Verdict {
+        intact: answer["intact"] == true,
+        first_broken: answer["first_broken"].clone(),
+        reason: answer["reason"].clone(),
+    }
 }
 
-fn intact() -> (bool, Value, Value) {
-    (true, Value::Null, Value::Null)
+fn intact() -> Verdict {
+    Verdict { intact: true, first_broken: Value::Null, reason: Value::Null }
 }
 
-fn broken(at: i64, why: &str) -> (bool, Value, Value) {
-    (false, json!(at), json!(why))
+fn broken(at: i64, why: &str) -> Verdict {
+    Verdict { intact: false, first_broken: json!(at), reason: json!(why) }
 }
 
 /// A trail of a dozen rows; answers the place of the one in its middle that an administrator left.
@@ -289,7 +301,7 @@ async fn a_cut_tail_and_a_head_that_was_moved_are_found(app: &App) {
     let hash = app.texts("SELECT hash FROM audit_head").await.remove(0);
     for change in ["hash = 'x'".to_owned(), format!("seq = {last} - 1"), "hash = ''".to_owned()] {
         app.execute(&format!("UPDATE audit_head SET {change}")).await;
-        assert!(!verified(&admin).await.0, "{change}");
+        assert!(!verified(&admin).await.intact, "{change}");
         app.execute(&format!("UPDATE audit_head SET seq = {last}, hash = '{hash}'")).await;
         assert_eq!(verified(&admin).await, intact());
     }

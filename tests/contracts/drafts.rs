@@ -7,11 +7,6 @@ use serde_json::{Value, json};
 
 use crate::harness::{App, Client, id, person, scenario};
 
-/// The contract and what an edit must leave alone when it is refused.
-async fn standing(app: &App, admin: &Client, contract: i64) -> (Value, i64, i64) {
-    (admin.contract(contract).await, app.count("audit").await, app.count("payments").await)
-}
-
 #[scenario]
 async fn a_draft_may_be_edited_in_all_that_it_was_drawn_up_from(app: &App) {
     let admin = app.admin().await;
@@ -94,7 +89,7 @@ async fn a_draft_names_nobody_who_may_not_be_named(app: &App) {
         let other = admin.draft("0.00").await;
         admin.activate(other).await["sim_id"].clone()
     };
-    let before = standing(app, &admin, contract).await;
+    let before = app.standing(&admin, contract).await;
     admin.patch(&path, json!({"tariff_id": retired})).await.refused(409, "tariff_retired");
     admin.patch(&path, json!({"customer_id": blocked})).await.refused(409, "customer_not_active");
     admin.patch(&path, json!({"sim_id": bound})).await.refused(409, "sim_not_free");
@@ -113,7 +108,7 @@ async fn a_draft_names_nobody_who_may_not_be_named(app: &App) {
         assert_eq!(reply.wrong_fields(), [(pointer.to_owned(), code.to_owned())], "{patch}");
         assert_eq!(reply.status, 422, "{patch}");
     }
-    assert_eq!(standing(app, &admin, contract).await, before);
+    assert_eq!(app.standing(&admin, contract).await, before);
     // what the draft names already does not keep it from being edited
     app.execute("UPDATE customers SET status = 'suspended'").await;
     assert_eq!(admin.patch(&path, json!({"notes": "ждём"})).await.expect(200)["notes"], "ждём");
@@ -131,10 +126,10 @@ async fn what_was_read_can_be_sent_back_and_what_can_only_be_read_is_refused_whe
     let operator = app.user("operator").await;
     for contract in [draft, running] {
         let path = format!("/contracts/{contract}");
-        let before = standing(app, &admin, contract).await;
+        let before = app.standing(&admin, contract).await;
         for method in [Method::PUT, Method::PATCH] {
-            let reply = operator.send(method.clone(), &path, Some(before.0.clone())).await;
-            assert_eq!(reply.expect(200), before.0, "{method} {path}");
+            let reply = operator.send(method.clone(), &path, Some(before.contract.clone())).await;
+            assert_eq!(reply.expect(200), before.contract, "{method} {path}");
         }
         for (name, value) in [
             ("id", json!(999)),
@@ -154,7 +149,7 @@ async fn what_was_read_can_be_sent_back_and_what_can_only_be_read_is_refused_whe
             ("refundable_balance", json!("5.00")),
             ("created_at", json!("2020-01-01T00:00:00Z")),
         ] {
-            let mut body = before.0.clone();
+            let mut body = before.contract.clone();
             body[name] = value;
             body["notes"] = json!("не сохранится");
             for method in [Method::PUT, Method::PATCH] {
@@ -168,7 +163,7 @@ async fn what_was_read_can_be_sent_back_and_what_can_only_be_read_is_refused_whe
                 reply.refused(422, "invalid");
             }
         }
-        assert_eq!(standing(app, &admin, contract).await, before);
+        assert_eq!(app.standing(&admin, contract).await, before);
     }
 }
 
@@ -182,11 +177,11 @@ async fn of_two_who_edit_one_contract_the_second_hears_that_it_was_changed(app: 
     let saved = first.patch(&path, json!({"notes": "первый"})).await;
     let fresh = saved.header("etag").to_owned();
     assert_eq!((saved.status, admin.get(&path).await.header("etag")), (200, fresh.as_str()));
-    let before = standing(app, &admin, contract).await;
+    let before = app.standing(&admin, contract).await;
     second.patch(&path, json!({"notes": "второй"})).await.refused(412, "stale_version");
-    second.put(&path, before.0.clone()).await.refused(412, "stale_version");
+    second.put(&path, before.contract.clone()).await.refused(412, "stale_version");
     second.delete(&path).await.refused(412, "stale_version");
-    assert_eq!(standing(app, &admin, contract).await, before);
+    assert_eq!(app.standing(&admin, contract).await, before);
     // money moves the version too
     admin.pay(contract, "5.00").await;
     admin
@@ -256,9 +251,9 @@ async fn only_a_draft_that_nothing_names_can_be_deleted(app: &App) {
         "customer_id": customer, "contract_id": asked, "category": "other", "subject": "x", "description": "x"
     })).await.expect(201);
     for contract in [paid, asked] {
-        let before = standing(app, &admin, contract).await;
+        let before = app.standing(&admin, contract).await;
         admin.delete(&format!("/contracts/{contract}")).await.refused(409, "contract_in_use");
-        assert_eq!(standing(app, &admin, contract).await, before);
+        assert_eq!(app.standing(&admin, contract).await, before);
     }
     app.user("supervisor")
         .await

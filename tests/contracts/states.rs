@@ -1,11 +1,10 @@
 //! Every action on a contract from every state it can be in (SPEC 7.2 to 7.4, 8.3), over HTTP.
 
 use contracts::HoldReason;
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::hold;
-use crate::harness::{App, Client, id, scenario};
+use crate::harness::{App, Client, Request, id, scenario};
 
 /// The states, by the holds that are on. Each contract but the bare one has paid 1.00 and awaits 100.00 by
 /// card. Those that are prepaid, at 100.00, have paid for their period if they are not in debt; those that
@@ -42,45 +41,48 @@ struct Subject {
     spare_sim: i64,
 }
 
-/// The actions: a name, a method, what is beneath the contract's path, a body.
-fn actions(
-    Subject { contract, paid, awaited, spare_sim }: Subject,
-) -> Vec<(&'static str, Method, String, Value)> {
+/// The actions by their names.
+fn actions(Subject { contract, paid, awaited, spare_sim }: Subject) -> Vec<(&'static str, Request)> {
     let on = |path: &str| format!("/contracts/{contract}{path}");
-    let suspend = |reason: &str| (Method::POST, on("/suspend"), json!({"reason": reason}));
-    let resume = |reason: &str| (Method::POST, on("/resume"), json!({"reason": reason}));
-    let payment =
-        |method: &str| json!({"contract_id": contract, "amount": "100.00", "payment_method": method});
-    let correction = |amount: &str| json!({"contract_id": contract, "amount": amount, "reason": "x"});
-    let named = |name, (method, path, body)| (name, method, path, body);
+    let suspend = |reason: &str| Request::post(on("/suspend"), json!({"reason": reason}));
+    let resume = |reason: &str| Request::post(on("/resume"), json!({"reason": reason}));
+    let pay = |method: &str| {
+        let body = json!({"contract_id": contract, "amount": "100.00", "payment_method": method});
+        Request::post("/payments", body)
+    };
+    let correct = |amount: &str| {
+        let body = json!({"contract_id": contract, "amount": amount, "reason": "x"});
+        Request::post("/payments/corrections", body)
+    };
+    let edit = |change: Value| Request::patch(on(""), change);
     vec![
-        ("activate", Method::POST, on("/activate"), json!({})),
-        named("suspend request", suspend("request")),
-        named("suspend fraud", suspend("fraud")),
-        named("suspend debt", suspend("debt")),
-        named("suspend customer", suspend("customer")),
-        named("suspend no_sim", suspend("no_sim")),
-        named("resume request", resume("request")),
-        named("resume fraud", resume("fraud")),
-        named("resume debt", resume("debt")),
-        named("resume customer", resume("customer")),
-        named("resume no_sim", resume("no_sim")),
-        ("terminate", Method::POST, on("/terminate"), json!({"reason": "x"})),
-        ("pay 100", Method::POST, "/payments".into(), payment("cash")),
-        ("pay 100 by card", Method::POST, "/payments".into(), payment("card")),
-        ("process 100", Method::POST, format!("/payments/{awaited}/process"), json!({})),
-        ("refund 1", Method::POST, format!("/payments/{paid}/refund"), json!({"reason": "x"})),
-        ("add 40", Method::POST, on("/add_balance"), json!({"amount": "40.00"})),
-        ("deduct 40", Method::POST, on("/deduct_balance"), json!({"amount": "40.00", "description": "x"})),
-        ("correct +100", Method::POST, "/payments/corrections".into(), correction("100.00")),
-        ("correct -100", Method::POST, "/payments/corrections".into(), correction("-100.00")),
-        ("edit notes", Method::PATCH, on(""), json!({"notes": "позвонить"})),
-        ("edit discount", Method::PATCH, on(""), json!({"discount_percent": "5"})),
-        ("edit limit", Method::PATCH, on(""), json!({"credit_limit": "100.00"})),
-        ("edit signed date", Method::PATCH, on(""), json!({"signed_date": "2025-01-01"})),
-        ("take the SIM off", Method::PATCH, on(""), json!({"sim_id": null})),
-        ("replace the SIM", Method::POST, on("/replace-sim"), json!({"sim_id": spare_sim, "reason": "x"})),
-        ("delete", Method::DELETE, on(""), Value::Null),
+        ("activate", Request::post(on("/activate"), json!({}))),
+        ("suspend request", suspend("request")),
+        ("suspend fraud", suspend("fraud")),
+        ("suspend debt", suspend("debt")),
+        ("suspend customer", suspend("customer")),
+        ("suspend no_sim", suspend("no_sim")),
+        ("resume request", resume("request")),
+        ("resume fraud", resume("fraud")),
+        ("resume debt", resume("debt")),
+        ("resume customer", resume("customer")),
+        ("resume no_sim", resume("no_sim")),
+        ("terminate", Request::post(on("/terminate"), json!({"reason": "x"}))),
+        ("pay 100", pay("cash")),
+        ("pay 100 by card", pay("card")),
+        ("process 100", Request::post(format!("/payments/{awaited}/process"), json!({}))),
+        ("refund 1", Request::post(format!("/payments/{paid}/refund"), json!({"reason": "x"}))),
+        ("add 40", Request::post(on("/add_balance"), json!({"amount": "40.00"}))),
+        ("deduct 40", Request::post(on("/deduct_balance"), json!({"amount": "40.00", "description": "x"}))),
+        ("correct +100", correct("100.00")),
+        ("correct -100", correct("-100.00")),
+        ("edit notes", edit(json!({"notes": "позвонить"}))),
+        ("edit discount", edit(json!({"discount_percent": "5"}))),
+        ("edit limit", edit(json!({"credit_limit": "100.00"}))),
+        ("edit signed date", edit(json!({"signed_date": "2025-01-01"}))),
+        ("take the SIM off", edit(json!({"sim_id": null}))),
+        ("replace the SIM", Request::post(on("/replace-sim"), json!({"sim_id": spare_sim, "reason": "x"}))),
+        ("delete", Request::delete(on(""))),
     ]
 }
 
@@ -205,8 +207,8 @@ async fn every_action_from_every_state_is_allowed_or_refused_and_moves_what_it_s
             if at == 0 {
                 found.push(format!("# {state}: {}", before.told()));
             }
-            let (name, method, path, body) = actions(subject).swap_remove(at);
-            let reply = admin.send(method, &path, (!body.is_null()).then_some(body)).await;
+            let (name, request) = actions(subject).swap_remove(at);
+            let reply = admin.ask(&request).await;
             let after = Standing::of(app, &admin, contract).await;
             if reply.status == 200 && after.contract == before.contract {
                 assert_eq!(after.rows, before.rows, "{state}: {name}");

@@ -15,6 +15,31 @@ fn with(phone: &str, changes: &[(&str, Value)]) -> Value {
     one
 }
 
+/// What is no passport here, and what is said of it.
+struct NoPassport {
+    series: Value,
+    number: &'static str,
+    field: &'static str,
+    code: &'static str,
+}
+
+impl NoPassport {
+    /// With a series that is wrong.
+    fn series(series: &str, number: &'static str) -> Self {
+        Self { series: json!(series), number, field: "passport_series", code: "invalid_document" }
+    }
+
+    /// With a number that is wrong.
+    fn number(series: impl Into<Value>, number: &'static str) -> Self {
+        Self { series: series.into(), number, field: "passport_number", code: "invalid_document" }
+    }
+
+    /// Without the series that it must have.
+    fn without_series(number: &'static str) -> Self {
+        Self { series: Value::Null, number, field: "passport_series", code: "required" }
+    }
+}
+
 struct Forms {
     phones: [&'static str; 2],
     no_phones: Vec<&'static str>,
@@ -22,7 +47,7 @@ struct Forms {
     no_inns: Vec<&'static str>,
     /// Series and number.
     passports: Vec<(Value, &'static str)>,
-    no_passports: Vec<(Value, &'static str, &'static str, &'static str)>,
+    no_passports: Vec<NoPassport>,
 }
 
 async fn hold(app: &App, forms: Forms) {
@@ -87,7 +112,7 @@ async fn hold(app: &App, forms: Forms) {
             reply.text
         );
     }
-    for (series, number, field, code) in forms.no_passports {
+    for NoPassport { series, number, field, code } in forms.no_passports {
         let reply = admin
             .post(
                 "/customers",
@@ -144,11 +169,11 @@ async fn russian_forms_hold_where_nothing_is_set(app: &App) {
             no_inns: vec!["770708389", "77070838931", "5001007322591", "12345678901234", "770708389a", ""],
             passports: vec![(json!("4510"), "123456"), (json!("0000"), "000000")],
             no_passports: vec![
-                (json!("451"), "123456", "passport_series", "invalid_document"),
-                (json!("45 10"), "123456", "passport_series", "invalid_document"),
-                (Value::Null, "123456", "passport_series", "required"),
-                (json!("4510"), "12345", "passport_number", "invalid_document"),
-                (json!("4510"), "12345a", "passport_number", "invalid_document"),
+                NoPassport::series("451", "123456"),
+                NoPassport::series("45 10", "123456"),
+                NoPassport::without_series("123456"),
+                NoPassport::number("4510", "12345"),
+                NoPassport::number("4510", "12345a"),
             ],
         },
     )
@@ -166,12 +191,12 @@ async fn kyrgyz_forms_hold_where_the_country_is_kg(app: &App) {
             no_inns: vec!["7707083893", "500100732259", "1234567890123", "123456789012345", "1234567890123a"],
             passports: vec![(json!("AN"), "1234567"), (json!("ID12345678"), "AB12")],
             no_passports: vec![
-                (json!("A"), "1234567", "passport_series", "invalid_document"),
-                (json!("ABCDEFGH"), "123", "passport_number", "invalid_document"),
-                (Value::Null, "1234567", "passport_series", "required"),
-                (json!("АН"), "1234567", "passport_series", "invalid_document"),
-                (json!("AN"), "1234567890123", "passport_number", "invalid_document"),
-                (json!("AN"), "1234-567", "passport_number", "invalid_document"),
+                NoPassport::series("A", "1234567"),
+                NoPassport::number("ABCDEFGH", "123"),
+                NoPassport::without_series("1234567"),
+                NoPassport::series("АН", "1234567"),
+                NoPassport::number("AN", "1234567890123"),
+                NoPassport::number("AN", "1234-567"),
             ],
         },
     )
@@ -199,9 +224,9 @@ async fn kazakh_forms_hold_where_the_country_is_kz(app: &App) {
             no_inns: vec!["7707083893", "12345678901", "12345678901234"],
             passports: vec![(Value::Null, "N12345678"), (json!("N"), "123456789")],
             no_passports: vec![
-                (Value::Null, "N1234567", "passport_number", "invalid_document"),
-                (Value::Null, "N123456789", "passport_number", "invalid_document"),
-                (json!("N-1"), "N12345678", "passport_series", "invalid_document"),
+                NoPassport::number(Value::Null, "N1234567"),
+                NoPassport::number(Value::Null, "N123456789"),
+                NoPassport::series("N-1", "N12345678"),
             ],
         },
     )

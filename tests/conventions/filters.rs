@@ -7,25 +7,32 @@ use serde_json::{Value, json};
 use super::office;
 use crate::harness::{App, Client, scenario};
 
-/// A filter of a list, a value that some rows have and others do not, the field that shows it,
-/// and a value that none has.
-pub type Tried = (&'static str, &'static str, String, &'static str, String);
+/// A filter of a list.
+pub struct Tried {
+    pub list: &'static str,
+    pub filter: &'static str,
+    /// A value that some rows have and others do not.
+    pub some: String,
+    /// The field that shows it.
+    field: &'static str,
+    /// A value that no row has; empty where there is no such value.
+    none: &'static str,
+}
 
 pub fn tried(ids: &BTreeMap<&str, i64>) -> Vec<Tried> {
-    let id = |name: &str| ids[name].to_string();
-    let none = || "999999".to_owned();
     let words =
-        |list, filter, some: &str, field, none: &str| (list, filter, some.to_owned(), field, none.to_owned());
+        |list, filter, some: &str, field, none| Tried { list, filter, some: some.to_owned(), field, none };
+    let id = |list, filter, name, field| words(list, filter, &ids[name].to_string(), field, "999999");
     vec![
         words("/customers", "status", "active", "status", "blocked"),
         words("/customers", "customer_type", "organization", "customer_type", ""),
         words("/customers", "document_type", "id_card", "document_type", "driver_license"),
         words("/sims", "status", "free", "status", "blocked"),
         words("/sims", "kind", "esim", "kind", ""),
-        ("/sims", "contract", id("contract"), "contract_id", none()),
+        id("/sims", "contract", "contract", "contract_id"),
         words("/sims/free", "kind", "esim", "kind", ""),
         words("/numbers", "status", "available", "status", "ported_out"),
-        ("/numbers", "contract", id("contract"), "contract_id", none()),
+        id("/numbers", "contract", "contract", "contract_id"),
         words("/tariffs", "is_active", "false", "is_active", ""),
         words("/tariffs", "tariff_type", "postpaid", "tariff_type", ""),
         words("/tariffs/active", "tariff_type", "postpaid", "tariff_type", ""),
@@ -34,34 +41,34 @@ pub fn tried(ids: &BTreeMap<&str, i64>) -> Vec<Tried> {
         words("/options", "is_active", "false", "is_active", ""),
         words("/options", "kind", "data", "kind", "sms"),
         words("/contracts", "status", "draft", "status", "terminated"),
-        ("/contracts", "customer", id("customer"), "customer_id", none()),
-        ("/contracts", "tariff", id("tariff"), "tariff_id", none()),
-        ("/payments", "contract", id("contract"), "contract_id", none()),
+        id("/contracts", "customer", "customer", "customer_id"),
+        id("/contracts", "tariff", "tariff", "tariff_id"),
+        id("/payments", "contract", "contract", "contract_id"),
         words("/payments", "transaction_type", "charge", "transaction_type", "correction"),
         words("/payments", "status", "success", "status", "processing"),
         words("/payments", "status", "pending", "status", "processing"),
         words("/payments", "status", "refunded", "status", "cancelled"),
         words("/payments", "payment_method", "terminal", "payment_method", ""),
-        ("/payments", "refund_of", id("refunded"), "refund_of", none()),
-        ("/payments/pending", "contract", id("contract"), "contract_id", none()),
+        id("/payments", "refund_of", "refunded", "refund_of"),
+        id("/payments/pending", "contract", "contract", "contract_id"),
         words("/payments/pending", "payment_method", "card", "payment_method", "cash"),
         words("/billing/runs", "state", "finished", "state", "failed"),
         words("/billing/runs", "dry_run", "true", "dry_run", ""),
         words("/payments", "gateway", "sandbox", "gateway", "http"),
         words("/payments/pending", "gateway", "sandbox", "gateway", "http"),
-        ("/payments/gateway-events", "payment", id("by_gateway"), "payment_id", none()),
+        id("/payments/gateway-events", "payment", "by_gateway", "payment_id"),
         words("/payments/gateway-events", "gateway", "sandbox", "gateway", "http"),
         words("/payments/gateway-events", "outcome", "applied", "outcome", "unknown_refund"),
-        ("/payments/gateway-refunds", "payment", id("by_gateway"), "payment_id", none()),
+        id("/payments/gateway-refunds", "payment", "by_gateway", "payment_id"),
         words("/payments/gateway-refunds", "gateway", "sandbox", "gateway", "http"),
         words("/payments/gateway-refunds", "status", "failed", "status", ""),
         words("/payments/reconciliations", "gateway", "sandbox", "gateway", "http"),
         words("/tickets", "status", "new", "status", "closed"),
         words("/tickets", "category", "sim", "category", "other"),
         words("/tickets", "priority", "critical", "priority", ""),
-        ("/tickets", "customer", id("customer"), "customer_id", none()),
-        ("/tickets", "contract", id("contract"), "contract_id", none()),
-        ("/tickets", "assigned_to", id("worker"), "assigned_to", none()),
+        id("/tickets", "customer", "customer", "customer_id"),
+        id("/tickets", "contract", "contract", "contract_id"),
+        id("/tickets", "assigned_to", "worker", "assigned_to"),
         words("/tickets/my_tickets", "status", "in_progress", "status", "closed"),
         words("/tickets/my_tickets", "category", "tariff", "category", "sim"),
         words("/tickets/my_tickets", "priority", "high", "priority", "critical"),
@@ -75,13 +82,13 @@ pub fn tried(ids: &BTreeMap<&str, i64>) -> Vec<Tried> {
         words("/users", "is_active", "false", "is_active", ""),
         words("/roles", "is_builtin", "false", "is_builtin", ""),
         words("/events", "kind", "payment.received", "kind", "user.locked"),
-        ("/notifications", "contract", id("contract"), "contract_id", none()),
-        ("/notifications", "customer", id("customer"), "customer_id", none()),
+        id("/notifications", "contract", "contract", "contract_id"),
+        id("/notifications", "customer", "customer", "customer_id"),
         words("/notifications", "channel", "sms", "channel", ""),
         words("/notifications", "status", "failed", "status", "pending"),
         words("/notifications", "kind", "contract.activated", "kind", "user.locked"),
         words("/audit", "actor", "admin", "actor", "nobody"),
-        ("/audit", "actor_id", id("admin"), "actor_id", none()),
+        id("/audit", "actor_id", "admin", "actor_id"),
         words("/audit", "entity", "sim", "entity", "spaceship"),
         words("/audit", "entity_id", "3", "entity_id", "*"),
         words("/audit", "action", "payment.received", "action", "payment.eaten"),
@@ -153,13 +160,13 @@ async fn every_filter_finds_what_fits_and_nothing_else(app: &App) {
         let missing = names.iter().filter(|name| {
             !is_tried_elsewhere(name)
                 && !ALONE.contains(&(list.as_str(), name.as_str()))
-                && !tried.iter().any(|(other, filter, ..)| *other == list && filter == name)
+                && !tried.iter().any(|one| one.list == list && one.filter == name)
         });
         untried.extend(missing.map(|name| format!("{list}?{name}")));
     }
     assert_eq!(untried, BTreeSet::new(), "filters without a line in the table above");
 
-    for (list, filter, some, field, none) in tried {
+    for Tried { list, filter, some, field, none } in tried {
         let all = rows(&admin, &format!("{list}?page_size=500")).await;
         let fitting: Vec<&Value> = all.iter().filter(|row| text(&row[field]) == some).collect();
         assert!(!fitting.is_empty(), "{list} has no row whose {field} is {some}");

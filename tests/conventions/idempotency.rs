@@ -13,14 +13,24 @@ use crate::{
 };
 
 /// What an answer and its replay have in common.
-fn essence(reply: &Reply) -> (u16, String, String, String, String) {
-    (
-        reply.status,
-        reply.header("location").to_owned(),
-        reply.header("etag").to_owned(),
-        reply.header("content-type").to_owned(),
-        reply.text.clone(),
-    )
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Essence {
+    status: u16,
+    location: String,
+    etag: String,
+    media_type: String,
+    text: String,
+}
+
+fn essence(reply: &Reply) -> Essence {
+    let header = |name: &str| reply.header(name).to_owned();
+    Essence {
+        status: reply.status,
+        location: header("location"),
+        etag: header("etag"),
+        media_type: header("content-type"),
+        text: reply.text.clone(),
+    }
 }
 
 fn is_replay(reply: &Reply) -> bool {

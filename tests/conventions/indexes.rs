@@ -132,8 +132,8 @@ fn lists(ids: &BTreeMap<&str, i64>) -> Vec<(String, Vec<Value>)> {
 /// A value that the filter takes.
 fn value(path: &str, parameter: &Value, tried: &[filters::Tried]) -> String {
     let name = parameter["name"].as_str().unwrap();
-    if let Some((_, _, some, ..)) = tried.iter().find(|(list, filter, ..)| *list == path && *filter == name) {
-        return some.clone();
+    if let Some(one) = tried.iter().find(|one| one.list == path && one.filter == name) {
+        return one.some.clone();
     }
     let document = document();
     let reference = parameter["schema"]["$ref"].as_str().map(|reference| reference.trim_start_matches('#'));

@@ -27,16 +27,20 @@ fn head(client: &Client, path: &str, length: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A status, the code of a problem, and how long it took.
-fn outcome((answer, took): (String, Duration)) -> (String, String, Duration) {
-    let status = answer.split(' ').nth(1).unwrap_or_default().to_owned();
-    let code = answer
-        .split("\"code\":\"")
-        .nth(1)
-        .and_then(|rest| rest.split('"').next())
-        .unwrap_or_default()
-        .to_owned();
-    (status, code, took)
+/// What came of a request that was written by hand.
+struct Outcome {
+    status: String,
+    /// Of the problem.
+    code: String,
+    took: Duration,
+}
+
+impl Outcome {
+    fn of((answer, took): (String, Duration)) -> Self {
+        let status = answer.split(' ').nth(1).unwrap_or_default().to_owned();
+        let code = answer.split("\"code\":\"").nth(1).and_then(|rest| rest.split('"').next());
+        Self { status, code: code.unwrap_or_default().to_owned(), took }
+    }
 }
 
 async fn still_serves(app: &App) {
@@ -70,7 +74,7 @@ async fn a_body_that_is_announced_too_large_is_refused_before_it_is_sent(app: &A
             .write_all(&head(&admin, "/roles", &format!("Content-Length: {length}\r\nConnection: close")))
             .await
             .unwrap();
-        let (status, code, took) = outcome(raw::answer(&mut stream).await);
+        let Outcome { status, code, took } = Outcome::of(raw::answer(&mut stream).await);
         assert_eq!((status.as_str(), code.as_str()), ("413", "body_too_large"), "{length}");
         assert!(took < Duration::from_secs(3), "{took:?}");
     }
@@ -89,7 +93,7 @@ async fn a_body_in_chunks_is_measured_as_it_comes(app: &App) {
     for _ in 0..17 {
         stream.write_all(chunk.as_bytes()).await.unwrap();
     }
-    let (status, code, _) = outcome(raw::answer(&mut stream).await);
+    let Outcome { status, code, .. } = Outcome::of(raw::answer(&mut stream).await);
     assert_eq!((status.as_str(), code.as_str()), ("413", "body_too_large"));
     still_serves(app).await;
 }
@@ -137,7 +141,7 @@ async fn a_body_in_chunks_is_read_and_its_connection_used_again(app: &App) {
             .write_all(format!("1\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n", second.len()).as_bytes())
             .await
             .unwrap();
-        let (status, ..) = outcome(raw::answer(&mut stream).await);
+        let Outcome { status, .. } = Outcome::of(raw::answer(&mut stream).await);
         assert_eq!(status, expected);
     }
     assert_eq!(app.count("roles").await, 6);
@@ -205,7 +209,7 @@ async fn a_body_that_does_not_come_is_waited_for_only_so_long(app: &App) {
     let mut stream = raw::connect(app).await;
     stream.write_all(&head(&admin, "/roles", "Content-Length: 100\r\nConnection: close")).await.unwrap();
     stream.write_all(b"{\"name\": ").await.unwrap();
-    let (status, code, took) = outcome(raw::answer(&mut stream).await);
+    let Outcome { status, code, took } = Outcome::of(raw::answer(&mut stream).await);
     assert_eq!((status.as_str(), code.as_str()), ("408", "body_timeout"));
     assert!(took > Duration::from_millis(800) && took < Duration::from_secs(4), "{took:?}");
     // a byte now and then does not help
@@ -215,7 +219,7 @@ async fn a_body_that_does_not_come_is_waited_for_only_so_long(app: &App) {
         stream.write_all(b" ").await.unwrap();
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    let (status, code, took) = outcome(raw::answer(&mut stream).await);
+    let Outcome { status, code, took } = Outcome::of(raw::answer(&mut stream).await);
     assert_eq!((status.as_str(), code.as_str()), ("408", "body_timeout"));
     assert!(took < Duration::from_secs(2), "{took:?}");
     // whoever is not let in is told at once
@@ -224,7 +228,7 @@ async fn a_body_that_does_not_come_is_waited_for_only_so_long(app: &App) {
         .write_all(&head(&app.stranger(), "/roles", "Content-Length: 100\r\nConnection: close"))
         .await
         .unwrap();
-    let (status, _, took) = outcome(raw::answer(&mut stream).await);
+    let Outcome { status, took, .. } = Outcome::of(raw::answer(&mut stream).await);
     assert!(status == "401" && took < Duration::from_millis(800), "{status} after {took:?}");
     assert_eq!(app.count("roles").await, 4);
     still_serves(app).await;

@@ -16,16 +16,6 @@ fn payment(contract: i64, amount: &str) -> String {
     format!(r#"{{"contract_id": {contract}, "amount": {amount}, "payment_method": "cash"}}"#)
 }
 
-/// Everything that a refusal must leave alone.
-async fn standing(app: &App, admin: &Client, contract: i64) -> (Value, i64, i64, i64) {
-    (
-        admin.contract(contract).await,
-        app.count("payments").await,
-        app.count("audit").await,
-        app.count("contract_holds").await,
-    )
-}
-
 #[scenario]
 async fn a_tenth_and_two_tenths_of_a_rouble_pay_thirty_kopecks(app: &App) {
     let admin = app.admin().await;
@@ -68,7 +58,7 @@ async fn what_is_no_amount_to_be_paid_is_refused_and_moves_nothing(app: &App) {
     let contract = admin.draft("600.00").await;
     admin.activate(contract).await;
     admin.pay(contract, "5.00").await;
-    let before = standing(app, &admin, contract).await;
+    let before = app.standing(&admin, contract).await;
     let out_of_range =
         ["0", "-0", "0.00", "-0.00", "\"-0\"", "\"0\"", "-1", "\"-5.00\"", "-0.01", "-99999999999.99"];
     let no_amounts = [
@@ -127,7 +117,7 @@ async fn what_is_no_amount_to_be_paid_is_refused_and_moves_nothing(app: &App) {
     {
         post_text(&admin, "/payments", payment(contract, not_json)).await.refused(400, "malformed");
     }
-    assert_eq!(standing(app, &admin, contract).await, before);
+    assert_eq!(app.standing(&admin, contract).await, before);
 }
 
 #[scenario]
@@ -135,11 +125,11 @@ async fn a_sum_beyond_the_limit_is_refused_and_moves_nothing(app: &App) {
     let admin = app.admin().await;
     let contract = admin.draft("600.00").await;
     admin.pay(contract, "99999999999.98").await;
-    let before = standing(app, &admin, contract).await;
+    let before = app.standing(&admin, contract).await;
     for amount in ["0.02", "\"99999999999.99\"", "1"] {
         post_text(&admin, "/payments", payment(contract, amount)).await.refused(422, "amount_out_of_range");
     }
-    assert_eq!(standing(app, &admin, contract).await, before);
+    assert_eq!(app.standing(&admin, contract).await, before);
     assert_eq!(admin.pay(contract, "0.01").await["balance_after"], "99999999999.99");
     assert_eq!(app.violations().await, Vec::<String>::new());
 }

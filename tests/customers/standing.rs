@@ -32,7 +32,17 @@ fn outcome(action: &str, status: &str, running: bool) -> Result<&'static str, &'
     }
 }
 
-/// Contract, SIM and holds of each kind of contract there is.
+/// How a contract stands.
+#[derive(Debug, PartialEq)]
+struct Line {
+    name: &'static str,
+    status: String,
+    /// The SIM's; empty where there is none.
+    sim: String,
+    holds: Vec<String>,
+}
+
+/// One of each kind of contract there is.
 struct Lines {
     /// Each with its name.
     all: Vec<(&'static str, i64)>,
@@ -54,8 +64,7 @@ impl Lines {
         }
     }
 
-    /// Status, SIM's status and holds, by name.
-    async fn read(&self, admin: &Client) -> Vec<(&'static str, String, String, Vec<String>)> {
+    async fn read(&self, admin: &Client) -> Vec<Line> {
         let mut read = Vec::new();
         for (name, contract) in &self.all {
             let contract = admin.contract(*contract).await;
@@ -65,15 +74,18 @@ impl Lines {
                 None => String::new(),
             };
             let holds = contract["holds"].as_array().unwrap().iter().map(text).collect();
-            read.push((*name, text(&contract["status"]), sim, holds));
+            read.push(Line { name, status: text(&contract["status"]), sim, holds });
         }
         read
     }
 
     /// How they stand while the subscriber stands so.
-    fn expected(status: &str) -> Vec<(&'static str, String, String, Vec<String>)> {
-        let line = |name, contract: &str, sim: &str, holds: &[&str]| {
-            (name, contract.to_owned(), sim.to_owned(), holds.iter().map(|hold| (*hold).to_owned()).collect())
+    fn expected(status: &str) -> Vec<Line> {
+        let line = |name, status: &str, sim: &str, holds: &[&str]| Line {
+            name,
+            status: status.to_owned(),
+            sim: sim.to_owned(),
+            holds: holds.iter().map(|hold| (*hold).to_owned()).collect(),
         };
         let mut lines = vec![
             line("served", "active", "active", &[]),

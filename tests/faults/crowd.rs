@@ -97,6 +97,25 @@ fn minor(amount: i64) -> String {
     format!("{}{}.{:02}", if amount < 0 { "-" } else { "" }, amount.abs() / 100, amount.abs() % 100)
 }
 
+/// Something to do.
+struct Order {
+    /// What it moves.
+    amount: i64,
+    path: String,
+    body: Value,
+}
+
+impl Order {
+    fn of(amount: i64, path: impl Into<String>, body: Value) -> Self {
+        Self { amount, path: path.into(), body }
+    }
+
+    /// One that moves no money.
+    fn to(path: impl Into<String>, body: Value) -> Self {
+        Self::of(0, path, body)
+    }
+}
+
 impl Crowd {
     /// Makes what the clients act on.
     pub async fn gather(admin: &Client) -> Self {
@@ -139,11 +158,11 @@ impl Crowd {
 
     async fn do_something(&self, client: &Client, random: &mut StdRng, key: String) {
         let amount = random.random_range(1..20_000);
-        let (name, amount, path, body) = loop {
+        let (name, Order { amount, path, body }) = loop {
             let (name, _) = DEEDS.choose_weighted(random, |(_, weight)| *weight).unwrap();
             // nothing to act on yet: another one then
-            if let Some((amount, path, body)) = self.request(name, random, amount, &key) {
-                break (*name, amount, path, body);
+            if let Some(order) = self.order(name, random, amount, &key) {
+                break (*name, order);
             }
         };
         let reply = self
@@ -163,31 +182,28 @@ impl Crowd {
         self.deeds.borrow_mut().push(Deed { name, key, amount, done });
     }
 
-    fn request(
-        &self,
-        name: &str,
-        random: &mut StdRng,
-        amount: i64,
-        key: &str,
-    ) -> Option<(i64, String, Value)> {
+    fn order(&self, name: &str, random: &mut StdRng, amount: i64, key: &str) -> Option<Order> {
         let contract = any(random, &self.contracts)?;
         let cash = json!({
             "contract_id": contract, "amount": minor(amount), "payment_method": "cash", "description": key
         });
         Some(match name {
-            "pay" => (amount, "/payments".into(), cash),
+            "pay" => Order::of(amount, "/payments", cash),
             "pay by id" | "promise" => {
                 let mut body = cash;
                 body["transaction_id"] = json!(key);
                 if name == "promise" {
                     body["payment_method"] = json!("card");
                 }
-                (amount, "/payments".into(), body)
+                Order::of(amount, "/payments", body)
             }
-            "process" => (0, format!("/payments/{}/process", self.pending.borrow_mut().pop()?), json!({})),
+            "process" => {
+                let payment = self.pending.borrow_mut().pop()?;
+                Order::to(format!("/payments/{payment}/process"), json!({}))
+            }
             "refund" => {
                 let amount = amount.min(3_000);
-                (
+                Order::of(
                     amount,
                     format!("/payments/{}/refund", any(random, &self.payments)?),
                     json!({"amount": minor(amount), "reason": key}),
@@ -195,24 +211,23 @@ impl Crowd {
             }
             "correct" => {
                 let amount = if random.random() { amount } else { -amount };
-                (
+                Order::of(
                     amount,
-                    "/payments/corrections".into(),
+                    "/payments/corrections",
                     json!({"contract_id": contract, "amount": minor(amount), "reason": key}),
                 )
             }
             "suspend" => {
                 let reason = if random.random() { "request" } else { "fraud" };
-                (0, format!("/contracts/{contract}/suspend"), json!({"reason": reason, "note": key}))
+                Order::to(format!("/contracts/{contract}/suspend"), json!({"reason": reason, "note": key}))
             }
             "resume" => {
                 let reason = if random.random() { "request" } else { "fraud" };
-                (0, format!("/contracts/{contract}/resume"), json!({"reason": reason}))
+                Order::to(format!("/contracts/{contract}/resume"), json!({"reason": reason}))
             }
             "change tariff" => {
                 let when = if random.random() { "now" } else { "next_period" };
-                (
-                    0,
+                Order::to(
                     format!("/contracts/{contract}/change-tariff"),
                     json!({"tariff_id": any(random, &self.tariffs)?, "when": when}),
                 )
@@ -220,22 +235,21 @@ impl Crowd {
             "register" => {
                 let mut body = person();
                 body["notes"] = json!(key);
-                (0, "/customers".into(), body)
+                Order::to("/customers", body)
             }
             "draw up" => {
                 let (customer, tariff) = (any(random, &self.customers)?, any(random, &self.tariffs)?);
-                (0, "/contracts".into(), json!({"customer_id": customer, "tariff_id": tariff, "notes": key}))
+                Order::to("/contracts", json!({"customer_id": customer, "tariff_id": tariff, "notes": key}))
             }
-            "add card" => (0, "/sims".into(), sim()),
+            "add card" => Order::to("/sims", sim()),
             "activate" => {
-                let draft = self.drafts.borrow_mut().pop()?;
-                (0, format!("/contracts/{draft}/activate"), json!({"sim_id": self.cards.borrow_mut().pop()?}))
+                let (draft, card) = (self.drafts.borrow_mut().pop()?, self.cards.borrow_mut().pop()?);
+                Order::to(format!("/contracts/{draft}/activate"), json!({"sim_id": card}))
             }
             // only what was drawn up meanwhile: the shared ones are to stay
             "terminate" => {
                 let newest = self.contracts.borrow().iter().skip(SHARED).copied().collect::<Vec<_>>();
-                (
-                    0,
+                Order::to(
                     format!("/contracts/{}/terminate", newest.choose(random)?),
                     json!({"reason": "по заявлению"}),
                 )

@@ -7,9 +7,17 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use super::{Crowd, Effects, full};
 use crate::program::{Place, Server, program};
 
-/// Clients, what each does, and how often the server is killed meanwhile.
-const BOUNDED: (usize, usize, usize) = (50, 30, 5);
-const FULL: (usize, usize, usize) = (50, 200, 25);
+/// How much goes on.
+struct Scale {
+    clients: usize,
+    /// What each of them does.
+    each: usize,
+    /// How often the server is killed meanwhile.
+    kills: usize,
+}
+
+const BOUNDED: Scale = Scale { clients: 50, each: 30, kills: 5 };
+const FULL: Scale = Scale { clients: 50, each: 200, kills: 25 };
 
 /// Nobody waits for a client that has to sign in anew.
 const SETTINGS: [(&str, &str); 2] = [("ACCESS_TOKEN_MINUTES", "1440"), ("LOG_LEVEL", "warn")];
@@ -41,7 +49,7 @@ pub async fn kill_and_restart(
 async fn nothing_acknowledged_is_lost_and_nothing_is_done_twice_though_the_server_is_killed_again_and_again(
     place: &Place,
 ) {
-    let (clients, each, kills) = if full() { FULL } else { BOUNDED };
+    let Scale { clients, each, kills } = if full() { FULL } else { BOUNDED };
     let server = place.serve_with_password(&SETTINGS).await;
     let admin = server.admin().await;
     let crowd = Crowd::gather(&admin).await;

@@ -40,8 +40,16 @@ struct Books {
     /// What is known of each payment, by our reference.
     payments: BTreeMap<String, Value>,
     refunds: BTreeMap<String, Value>,
-    /// Requests as they came: method and path, idempotency key, authorization.
-    asked: Vec<(String, String, String)>,
+    /// Requests as they came.
+    asked: Vec<Asked>,
+}
+
+#[derive(Debug, PartialEq)]
+struct Asked {
+    /// Method and path.
+    line: String,
+    idempotency_key: String,
+    authorization: String,
 }
 
 /// Whoever plays the gateway.
@@ -119,7 +127,11 @@ async fn serve(mut stream: TcpStream, books: Rc<RefCell<Books>>) {
     let line = head.lines().next().unwrap().trim_end_matches(" HTTP/1.1").to_owned();
     let mood = {
         let mut books = books.borrow_mut();
-        books.asked.push((line.clone(), header("idempotency-key"), header("authorization")));
+        books.asked.push(Asked {
+            line: line.clone(),
+            idempotency_key: header("idempotency-key"),
+            authorization: header("authorization"),
+        });
         books.mood.clone().unwrap_or(Mood::Good)
     };
     let (status, answer) = match mood {
@@ -214,11 +226,11 @@ async fn a_payment_goes_through_and_comes_back(app: &App) {
             );
             assert_eq!(
                 books.asked,
-                [(
-                    "POST /pay/v1/payments".to_owned(),
-                    format!("payment-{}", payment["id"]),
-                    "Bearer the key they know us by".to_owned()
-                )]
+                [Asked {
+                    line: "POST /pay/v1/payments".to_owned(),
+                    idempotency_key: format!("payment-{}", payment["id"]),
+                    authorization: "Bearer the key they know us by".to_owned(),
+                }]
             );
         }
         // its own events, by its own key and no other's
@@ -238,7 +250,7 @@ async fn a_payment_goes_through_and_comes_back(app: &App) {
             (&after["refunded_amount"], balance(admin, contract).await.as_str()),
             (&json!("0.50"), "100.00")
         );
-        assert_eq!(other.books.borrow().asked.last().unwrap().1, "refund-1");
+        assert_eq!(other.books.borrow().asked.last().unwrap().idempotency_key, "refund-1");
     })
     .await;
 }

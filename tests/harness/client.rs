@@ -24,6 +24,32 @@ pub struct Reply {
     pub asked: String,
 }
 
+/// What a caller asks for.
+#[derive(Debug)]
+pub struct Request {
+    pub method: Method,
+    pub path: String,
+    pub body: Option<Value>,
+}
+
+impl Request {
+    pub fn get(path: impl Into<String>) -> Self {
+        Self { method: Method::GET, path: path.into(), body: None }
+    }
+
+    pub fn post(path: impl Into<String>, body: Value) -> Self {
+        Self { method: Method::POST, path: path.into(), body: Some(body) }
+    }
+
+    pub fn patch(path: impl Into<String>, body: Value) -> Self {
+        Self { method: Method::PATCH, path: path.into(), body: Some(body) }
+    }
+
+    pub fn delete(path: impl Into<String>) -> Self {
+        Self { method: Method::DELETE, path: path.into(), body: None }
+    }
+}
+
 impl Client {
     pub fn new(base: &str, token: Option<&str>) -> Self {
         // nobody here speaks TLS, and to read the system's certificates takes longer than a request
@@ -85,6 +111,10 @@ impl Client {
             None => request,
         };
         Reply::read(asked, request.send().await.unwrap()).await
+    }
+
+    pub async fn ask(&self, request: &Request) -> Reply {
+        self.send(request.method.clone(), &request.path, request.body.clone()).await
     }
 
     /// The answer, if there is one: the server may die in between.

@@ -13,7 +13,7 @@ use kernel::Clock;
 use serde_json::{Value, json};
 
 #[allow(unused_imports, reason = "named by scenes that keep answers")]
-pub use client::{Client, Reply};
+pub use client::{Client, Reply, Request};
 pub use database::{Engine, TestDatabase, folder};
 pub use proxy::Proxy;
 pub use scenario::scenario;
@@ -28,6 +28,15 @@ pub struct App {
     pub clock: Clock,
     pub base: String,
     pub database: TestDatabase,
+}
+
+/// A contract as it is shown, and what a refusal about it must leave alone: the rows of these tables.
+#[derive(Debug, PartialEq)]
+pub struct Standing {
+    pub contract: Value,
+    pub payments: i64,
+    pub holds: i64,
+    pub audit: i64,
 }
 
 /// Runs a scene on an engine, with these variables set;
@@ -153,6 +162,16 @@ impl App {
     /// The number of rows of a table.
     pub async fn count(&self, table: &str) -> i64 {
         self.scalar(&format!("SELECT COUNT(*) FROM {table}")).await
+    }
+
+    /// How a contract stands.
+    pub async fn standing(&self, client: &Client, contract: i64) -> Standing {
+        Standing {
+            contract: client.contract(contract).await,
+            payments: self.count("payments").await,
+            holds: self.count("contract_holds").await,
+            audit: self.count("audit").await,
+        }
     }
 
     /// Changes the database behind the server's back, however long it takes; answers how many rows.

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{App, Client, id, scenario};
+use crate::harness::{App, Client, Request, id, scenario};
 
 /// The states of a payment of 100.00, and the transactions that are none.
 const STATES: [&str; 10] = [
@@ -19,17 +19,17 @@ const STATES: [&str; 10] = [
     "a refund",
 ];
 
-fn actions(payment: i64) -> Vec<(&'static str, Method, String, Value)> {
+fn actions(payment: i64) -> Vec<(&'static str, Request)> {
     let on = |path: &str| format!("/payments/{payment}{path}");
     vec![
-        ("process", Method::POST, on("/process"), json!({})),
-        ("cancel", Method::POST, on("/cancel"), json!({})),
-        ("fail", Method::POST, on("/fail"), json!({"reason": "банк отказал"})),
-        ("refund 40", Method::POST, on("/refund"), json!({"amount": "40.00", "reason": "x"})),
-        ("refund the rest", Method::POST, on("/refund"), json!({"reason": "x"})),
-        ("refund 100.01", Method::POST, on("/refund"), json!({"amount": "100.01", "reason": "x"})),
-        ("delete", Method::DELETE, on(""), Value::Null),
-        ("receipt", Method::GET, on("/receipt"), Value::Null),
+        ("process", Request::post(on("/process"), json!({}))),
+        ("cancel", Request::post(on("/cancel"), json!({}))),
+        ("fail", Request::post(on("/fail"), json!({"reason": "банк отказал"}))),
+        ("refund 40", Request::post(on("/refund"), json!({"amount": "40.00", "reason": "x"}))),
+        ("refund the rest", Request::post(on("/refund"), json!({"reason": "x"}))),
+        ("refund 100.01", Request::post(on("/refund"), json!({"amount": "100.01", "reason": "x"}))),
+        ("delete", Request::delete(on(""))),
+        ("receipt", Request::get(on("/receipt"))),
     ]
 }
 
@@ -98,12 +98,24 @@ async fn in_state(app: &App, admin: &Client, state: &str) -> (i64, i64) {
     (contract, payment)
 }
 
-/// The transaction as it is shown, the balance,
-/// and the numbers of transactions and of rows in the audit trail.
-async fn standing(app: &App, admin: &Client, contract: i64, payment: i64) -> (Value, String, i64, i64) {
-    let shown = admin.get(&format!("/payments/{payment}")).await.expect(200);
-    let balance = admin.contract(contract).await["balance"].as_str().unwrap().to_owned();
-    (shown, balance, app.count("payments").await, app.count("audit").await)
+/// How a transaction stands.
+#[derive(Debug, PartialEq)]
+struct Standing {
+    shown: Value,
+    balance: String,
+    payments: i64,
+    audit: i64,
+}
+
+impl Standing {
+    async fn of(app: &App, admin: &Client, contract: i64, payment: i64) -> Self {
+        Self {
+            shown: admin.get(&format!("/payments/{payment}")).await.expect(200),
+            balance: admin.contract(contract).await["balance"].as_str().unwrap().to_owned(),
+            payments: app.count("payments").await,
+            audit: app.count("audit").await,
+        }
+    }
 }
 
 #[scenario]
@@ -113,24 +125,24 @@ async fn every_action_from_every_state_is_allowed_or_refused_and_moves_what_it_s
     for state in STATES {
         for at in 0..actions(0).len() {
             let (contract, payment) = in_state(app, &admin, state).await;
-            let before = standing(app, &admin, contract, payment).await;
+            let before = Standing::of(app, &admin, contract, payment).await;
             if at == 0 {
                 found.push(format!(
                     "# {state}: {} {}, {}",
-                    before.0["transaction_type"].as_str().unwrap(),
-                    before.0["status"].as_str().unwrap(),
-                    before.1
+                    before.shown["transaction_type"].as_str().unwrap(),
+                    before.shown["status"].as_str().unwrap(),
+                    before.balance
                 ));
             }
-            let (name, method, path, body) = actions(payment).swap_remove(at);
-            let reply = admin.send(method.clone(), &path, (!body.is_null()).then_some(body)).await;
-            let after = standing(app, &admin, contract, payment).await;
+            let (name, request) = actions(payment).swap_remove(at);
+            let reply = admin.ask(&request).await;
+            let after = Standing::of(app, &admin, contract, payment).await;
             if reply.status >= 300 {
                 assert_eq!(after, before, "{state}: {name} was refused and moved something");
                 found.push(format!("{name} -> {} {}", reply.status, reply.body["code"].as_str().unwrap()));
                 continue;
             }
-            if method == Method::GET {
+            if request.method == Method::GET {
                 assert_eq!(after, before, "{state}: {name} moved something");
                 found.push(format!(
                     "{name} -> {} {}",
@@ -139,20 +151,20 @@ async fn every_action_from_every_state_is_allowed_or_refused_and_moves_what_it_s
                 ));
                 continue;
             }
-            if method == Method::POST {
-                assert_eq!(reply.body, after.0, "{state}: {name} answers what is read afterwards");
+            if request.method == Method::POST {
+                assert_eq!(reply.body, after.shown, "{state}: {name} answers what is read afterwards");
             }
-            assert!(after.3 > before.3, "{state}: {name} is not on record");
+            assert!(after.audit > before.audit, "{state}: {name} is not on record");
             assert!(
-                after.0["version"].as_i64() > before.0["version"].as_i64(),
+                after.shown["version"].as_i64() > before.shown["version"].as_i64(),
                 "{state}: {name} leaves the version as it was"
             );
-            let given_back = after.0["refunded_amount"].as_str().unwrap();
+            let given_back = after.shown["refunded_amount"].as_str().unwrap();
             found.push(format!(
                 "{name} -> {}, {given_back} given back, {}, {:+} rows",
-                after.0["status"].as_str().unwrap(),
-                after.1,
-                after.2 - before.2
+                after.shown["status"].as_str().unwrap(),
+                after.balance,
+                after.payments - before.payments
             ));
         }
     }

@@ -25,11 +25,11 @@ impl Office<'_> {
         json!({"username": name, "full_name": "Анна Иванова", "role": "operator", "password": PASSWORD})
     }
 
-    /// Somebody signed in, with name and id.
-    async fn somebody(&self) -> (Client, String, i64) {
+    /// Somebody signed in, with the name.
+    async fn somebody(&self) -> (Client, String) {
         let user = self.admin.post("/users", Self::new_user()).await.expect(201);
         let name = user["username"].as_str().unwrap().to_owned();
-        (self.app.sign_in(&name, PASSWORD).await, name, id(&user))
+        (self.app.sign_in(&name, PASSWORD).await, name)
     }
 
     async fn user(&self) -> i64 {
@@ -141,7 +141,7 @@ impl Office<'_> {
                 self.somebody().await.0.request(Method::POST, path).json(&body)
             }
             ("DELETE", "/auth/sessions/{id}") => {
-                let (client, name, _) = self.somebody().await;
+                let (client, name) = self.somebody().await;
                 self.app.sign_in(&name, PASSWORD).await;
                 let sessions = client.get("/auth/sessions").await.expect(200);
                 let other = sessions["results"]

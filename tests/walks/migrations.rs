@@ -23,8 +23,12 @@ fn each_migration_is_there_for_both_engines() {
     }
 }
 
-/// Columns by table, each with whether it may be NULL; and the indexes with names of ours.
-type Schema = (BTreeMap<String, BTreeSet<String>>, BTreeSet<String>);
+struct Schema {
+    /// Columns by table, each with whether it may be NULL.
+    tables: BTreeMap<String, BTreeSet<String>>,
+    /// Those with names of ours.
+    indexes: BTreeSet<String>,
+}
 
 fn column(name: &str, nullable: bool) -> String {
     format!("{name}{}", if nullable { " or null" } else { "" })
@@ -56,7 +60,7 @@ async fn of_sqlite(url: &str) -> Schema {
     let indexes =
         indexes.iter().map(|row| row.get("name")).filter(|name: &String| !is_its_own(name)).collect();
     connection.close().await.unwrap();
-    (tables, indexes)
+    Schema { tables, indexes }
 }
 
 async fn of_postgres(url: &str) -> Schema {
@@ -78,7 +82,7 @@ async fn of_postgres(url: &str) -> Schema {
     let indexes =
         indexes.iter().map(|row| row.get("name")).filter(|name: &String| !is_its_own(name)).collect();
     connection.close().await.unwrap();
-    (tables, indexes)
+    Schema { tables, indexes }
 }
 
 #[test]
@@ -87,9 +91,9 @@ fn both_engines_have_the_same_tables_columns_and_indexes() {
     let Some(postgres) = TestDatabase::fresh(Engine::Postgres) else { return };
     actix_web::rt::System::new().block_on(async {
         let (one, other) = (of_sqlite(&sqlite.url).await, of_postgres(&postgres.url).await);
-        assert!(one.0.len() > 15, "{} tables", one.0.len());
-        assert_eq!(one.0, other.0);
-        assert_eq!(one.1, other.1);
+        assert!(one.tables.len() > 15, "{} tables", one.tables.len());
+        assert_eq!(one.tables, other.tables);
+        assert_eq!(one.indexes, other.indexes);
         sqlite.remove().await;
         postgres.remove().await;
     });
