@@ -3,6 +3,7 @@
 mod checklist;
 mod drafts;
 mod records;
+mod statements;
 mod states;
 
 use contracts::HoldReason;
