@@ -1,6 +1,6 @@
 //! What is on record about contracts: lists, histories, statistics (SPEC 7.5).
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::harness::{App, Client, PASSWORD, id, person, scenario};

@@ -7,7 +7,7 @@ use kernel::Money;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
-use crate::harness::{App, Client, scenario};
+use crate::harness::{App, Client, id, scenario};
 
 fn minor(value: &Value) -> i64 {
     value.as_str().unwrap_or_else(|| panic!("no amount: {value}")).parse::<Money>().unwrap().minor()

@@ -42,6 +42,30 @@ pub async fn order_fields(client: &Client, list: &str) -> Vec<String> {
 /// Fills every list; answers the administrator.
 pub async fn furnish(app: &App) -> Client {
     let admin = app.admin().await;
+    let customers = customers(app, &admin).await;
+    let sims = sims(app, &admin).await;
+    let tariffs = tariffs(app, &admin).await;
+    options(app, &admin, &tariffs).await;
+    let contracts = contracts(app, &admin, &customers, &tariffs, &sims).await;
+    payments(app, &admin, &contracts).await;
+    by_gateways(app, &admin, contracts[5]).await;
+    // one with debt, one that can pay, and the others stay drafts
+    admin.activate(contracts[0]).await;
+    admin.activate(contracts[1]).await;
+    let worker = staff(app, &admin).await;
+    tickets(app, &admin, &customers, &contracts, worker).await;
+    let me = id(&admin.get("/auth/me").await.expect(200));
+    own_tickets(app, &admin, &customers, me).await;
+    runs(app, &admin).await;
+    app.advance(TimeDelta::seconds(1));
+    app.execute("UPDATE tickets SET due_at = created_at WHERE subject = 'Просрочено'").await;
+    tokens(app, &admin).await;
+    webhooks(app, &admin).await;
+    tell(app, me).await;
+    admin
+}
+
+async fn customers(app: &App, admin: &Client) -> Vec<i64> {
     let mut customers = Vec::new();
     for (n, (last, first)) in [
         ("Ёлкин", "Пётр"),
@@ -67,7 +91,10 @@ pub async fn furnish(app: &App) -> Client {
         "organization_code": "1027700132195", "phone": "+74951234567"
     });
     customers.push(id(&admin.post("/customers", company).await.expect(201)));
+    customers
+}
 
+async fn sims(app: &App, admin: &Client) -> Vec<i64> {
     let mut sims = Vec::new();
     for n in 0..7 {
         let mut one = sim();
@@ -81,7 +108,10 @@ pub async fn furnish(app: &App) -> Client {
         pass(app, n);
     }
     admin.post("/numbers", json!({"first": "+79995550001", "count": 4})).await.expect(201);
+    sims
+}
 
+async fn tariffs(app: &App, admin: &Client) -> Vec<i64> {
     let mut tariffs = Vec::new();
     for (n, (fee, priority)) in
         [("100.00", 0), ("250.00", 5), ("100.00", 5), ("0.00", 0), ("250.00", 10), ("1000.50", 5)]
@@ -96,7 +126,10 @@ pub async fn furnish(app: &App) -> Client {
         tariffs.push(id(&admin.post("/tariffs", one).await.expect(201)));
         pass(app, n);
     }
+    tariffs
+}
 
+async fn options(app: &App, admin: &Client, tariffs: &[i64]) {
     for (n, (code, kind, amount, fee)) in [
         ("MIN100", "minutes", Some(100), "50.00"),
         ("DATA5", "data", Some(5), "100.00"),
@@ -115,7 +148,9 @@ pub async fn furnish(app: &App) -> Client {
         admin.post("/options", one).await.expect(201);
         pass(app, n);
     }
+}
 
+async fn contracts(app: &App, admin: &Client, customers: &[i64], tariffs: &[i64], sims: &[i64]) -> Vec<i64> {
     let mut contracts = Vec::new();
     for n in 0..6 {
         let signed = ["2026-01-31", "2025-12-01", "2026-01-31", "2024-02-29", "2025-12-01", "2026-01-30"][n];
@@ -125,6 +160,11 @@ pub async fn furnish(app: &App) -> Client {
         contracts.push(id(&admin.post("/contracts", one).await.expect(201)));
         pass(app, n);
     }
+    contracts
+}
+
+/// Payments that are in, payments that are awaited, and one that is given back.
+async fn payments(app: &App, admin: &Client, contracts: &[i64]) {
     for (n, (contract, amount, method)) in [
         (0, "50.00", "cash"),
         (1, "300.00", "terminal"),
@@ -165,11 +205,10 @@ pub async fn furnish(app: &App) -> Client {
         .post(&format!("/payments/{whole}/refund"), json!({"reason": "оплачен чужой договор"}))
         .await
         .expect(200);
-    by_gateways(app, &admin, contracts[5]).await;
-    // one with debt, one that can pay, and the others stay drafts
-    admin.activate(contracts[0]).await;
-    admin.activate(contracts[1]).await;
+}
 
+/// Users and roles; answers the id of one who works on tickets.
+async fn staff(app: &App, admin: &Client) -> i64 {
     let worker = id(&admin
         .post(
             "/users",
@@ -197,6 +236,10 @@ pub async fn furnish(app: &App) -> Client {
             .expect(201);
         pass(app, n);
     }
+    worker
+}
+
+async fn tickets(app: &App, admin: &Client, customers: &[i64], contracts: &[i64], worker: i64) {
     for n in 0..6 {
         let (category, priority) = (["sim", "billing", "technical"][n % 3], ["low", "critical"][n % 2]);
         let one = json!({
@@ -209,8 +252,10 @@ pub async fn furnish(app: &App) -> Client {
         }
         pass(app, n);
     }
-    // the administrator's own, of which those that say so are overdue
-    let me = id(&admin.get("/auth/me").await.expect(200));
+}
+
+/// The administrator's own, of which those that say so are overdue.
+async fn own_tickets(app: &App, admin: &Client, customers: &[i64], me: i64) {
     for n in 0..7 {
         let (category, priority) = (["complaint", "tariff"][n % 2], ["medium", "high"][n % 2]);
         let subject = if n < 6 { "Просрочено" } else { "Жалоба" };
@@ -224,7 +269,10 @@ pub async fn furnish(app: &App) -> Client {
         }
         pass(app, n);
     }
-    // dry runs and real ones, of which the last has yet to be worked on
+}
+
+/// Dry runs and real ones, of which the last has yet to be worked on.
+async fn runs(app: &App, admin: &Client) {
     for (n, day) in ["30", "31", "30", "29", "31", "30", "31"].into_iter().enumerate() {
         let one = json!({"date": format!("2026-01-{day}"), "dry_run": n % 3 == 1});
         admin.post("/billing/runs", one).await.expect(202);
@@ -233,8 +281,9 @@ pub async fn furnish(app: &App) -> Client {
         }
         pass(app, n);
     }
-    app.advance(TimeDelta::seconds(1));
-    app.execute("UPDATE tickets SET due_at = created_at WHERE subject = 'Просрочено'").await;
+}
+
+async fn tokens(app: &App, admin: &Client) {
     for n in 0..5 {
         admin
             .post(
@@ -246,6 +295,9 @@ pub async fn furnish(app: &App) -> Client {
         app.admin().await;
         pass(app, n);
     }
+}
+
+async fn webhooks(app: &App, admin: &Client) {
     let kinds = ["payment.received", "ticket.created", "contract.suspended"];
     for n in 0..6 {
         let one = json!({
@@ -254,8 +306,6 @@ pub async fn furnish(app: &App) -> Client {
         admin.post("/webhook-endpoints", one).await.expect(201);
         pass(app, n);
     }
-    tell(app, me).await;
-    admin
 }
 
 /// Payments through a gateway in every state, what it said, refunds and settlement files;
