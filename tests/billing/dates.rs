@@ -141,7 +141,6 @@ async fn prices_options_and_planned_changes_count_from_the_period_that_begins_by
         .post(&format!("/contracts/{changes}/options"), json!({"add": [option], "when": "next_period"}))
         .await
         .expect(200);
-    let other = admin.option("7.00", &[old]).await;
     admin
         .post(
             &format!("/contracts/{drops}/options"),
@@ -152,7 +151,6 @@ async fn prices_options_and_planned_changes_count_from_the_period_that_begins_by
     // what was planned can no longer be: its option goes with the old tariff alone
     let planned = admin.contract(drops).await["next_options"][0].as_i64().unwrap();
     admin.patch(&format!("/options/{planned}"), json!({"tariff_ids": [old]})).await.expect(200);
-    let _unused = other;
     let admin = on(app, "2026-05-31").await;
     let foreseen = bill(app, &admin, json!({"dry_run": true})).await;
     let run = bill(app, &admin, json!({})).await;

@@ -129,13 +129,12 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-pub async fn ids(app: &App, admin: &Client) -> BTreeMap<&'static str, i64> {
+pub async fn ids(admin: &Client) -> BTreeMap<&'static str, i64> {
     let active = admin.get("/contracts?status=active").await.expect(200)["results"][0].clone();
     let id = |value: &Value| value.as_i64().unwrap();
     let user = async |name: &str| {
         id(&admin.get(&format!("/users?search={name}")).await.expect(200)["results"][0]["id"])
     };
-    let _whole = app;
     [
         ("contract", id(&active["id"])),
         ("customer", id(&active["customer_id"])),
@@ -154,7 +153,7 @@ pub async fn ids(app: &App, admin: &Client) -> BTreeMap<&'static str, i64> {
 #[scenario]
 async fn every_filter_finds_what_fits_and_nothing_else(app: &App) {
     let admin = office::furnish(app).await;
-    let tried = tried(&ids(app, &admin).await);
+    let tried = tried(&ids(&admin).await);
     let mut untried = BTreeSet::new();
     for (list, names) in office::lists(app).await {
         let missing = names.iter().filter(|name| {

@@ -158,7 +158,7 @@ fn value(path: &str, parameter: &Value, tried: &[filters::Tried]) -> String {
 #[scenario]
 async fn every_filter_of_every_list_has_an_index(app: &App) {
     let admin = office::furnish(app).await;
-    let ids = filters::ids(app, &admin).await;
+    let ids = filters::ids(&admin).await;
     let tried = filters::tried(&ids);
     let (engine, partial) = (app.state.db.engine(), partial(app).await);
     let mut wrong = Vec::new();
@@ -189,7 +189,7 @@ async fn every_filter_of_every_list_has_an_index(app: &App) {
 #[scenario]
 async fn every_ordering_of_every_list_has_an_index(app: &App) {
     let admin = office::furnish(app).await;
-    let ids = filters::ids(app, &admin).await;
+    let ids = filters::ids(&admin).await;
     let sorts = match app.state.db.engine() {
         Engine::Sqlite => "TEMP B-TREE FOR ORDER BY",
         Engine::Postgres => "Sort Key",

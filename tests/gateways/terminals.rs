@@ -231,9 +231,8 @@ async fn terminals_have_a_key_of_their_own(app: &App) {
         assert_eq!(reply.header("www-authenticate"), "Basic realm=\"terminal\"");
         reply.refused(401, "terminal_key_wrong");
     }
-    let _off = app
-        .beside(&[("TERMINAL_KEY", "")], async |other| {
-            ask(&terminal(other), &query).await.refused(404, "terminal_off");
-        })
-        .await;
+    app.beside(&[("TERMINAL_KEY", "")], async |other| {
+        ask(&terminal(other), &query).await.refused(404, "terminal_off");
+    })
+    .await;
 }

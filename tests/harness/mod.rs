@@ -12,7 +12,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use kernel::Clock;
 use serde_json::{Value, json};
 
-#[allow(unused_imports, reason = "named by scenes that keep answers")]
 pub use client::{Client, Reply, Request};
 pub use database::{Engine, TestDatabase, folder};
 pub use proxy::Proxy;
