@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{App, Client, id, person, scenario};
+use crate::harness::{App, id, person, scenario};
 
 #[scenario]
 async fn a_draft_may_be_edited_in_all_that_it_was_drawn_up_from(app: &App) {

@@ -22,7 +22,7 @@ pub struct Tried {
 pub fn tried(ids: &BTreeMap<&str, i64>) -> Vec<Tried> {
     let words =
         |list, filter, some: &str, field, none| Tried { list, filter, some: some.to_owned(), field, none };
-    let id = |list, filter, name, field| words(list, filter, &ids[name].to_string(), field, "999999");
+    let id = |list, filter, name: &str, field| words(list, filter, &ids[name].to_string(), field, "999999");
     vec![
         words("/customers", "status", "active", "status", "blocked"),
         words("/customers", "customer_type", "organization", "customer_type", ""),
@@ -159,7 +159,7 @@ async fn every_filter_finds_what_fits_and_nothing_else(app: &App) {
         let missing = names.iter().filter(|name| {
             !is_tried_elsewhere(name)
                 && !ALONE.contains(&(list.as_str(), name.as_str()))
-                && !tried.iter().any(|one| one.list == list && one.filter == name)
+                && !tried.iter().any(|one| one.list == list && one.filter == *name)
         });
         untried.extend(missing.map(|name| format!("{list}?{name}")));
     }

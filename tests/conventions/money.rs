@@ -1,7 +1,7 @@
 //! Amounts in and out (SPEC 2.2).
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::{App, Client, Reply, id, prepaid, scenario};
 
