@@ -112,14 +112,20 @@ impl Place {
         Server::start(self.command(&[], &variables), bind)
     }
 
-    /// Starts a server that survives a limit on the size of files, with the administrator's password of the tests.
+    /// Starts a server that survives a limit on the size of files,
+    /// with the administrator's password of the tests.
     ///
-    /// The kernel's signal for it is ignored from outside, so that a write beyond the limit fails as on a full disk.
+    /// The kernel's signal for it is ignored from outside,
+    /// so that a write beyond the limit fails as on a full disk.
     pub async fn serve_under_a_limit(&self) -> Server {
         let bind = free_address();
         let plain = self.command(&[], &[("BIND", &bind), ("WORKERS", "1"), ("ADMIN_PASSWORD", PASSWORD)]);
         let mut command = Command::new("sh");
-        command.args(["-c", "trap '' XFSZ; exec \"$0\""]).arg(plain.get_program()).current_dir(self.folder.path()).env_clear();
+        command
+            .args(["-c", "trap '' XFSZ; exec \"$0\""])
+            .arg(plain.get_program())
+            .current_dir(self.folder.path())
+            .env_clear();
         command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let server = Server::start(command, &bind);
         server.is_ready().await;
@@ -288,7 +294,10 @@ impl Server {
     pub fn limit_files(&self, bytes: Option<u64>) {
         let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
         let limit = format!("--fsize={limit}:unlimited");
-        let set = Command::new("prlimit").args(["--pid", &self.program.child.id().to_string(), &limit]).status().unwrap();
+        let set = Command::new("prlimit")
+            .args(["--pid", &self.program.child.id().to_string(), &limit])
+            .status()
+            .unwrap();
         assert!(set.success());
     }
 
