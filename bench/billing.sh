@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Billing runs on PostgreSQL, all figures taken in one run: contracts a second by one run and by four at once over as many
-# contracts, the same writes by set-based SQL alone, and the peak memory of a run over many more contracts. The ratios are
-# what to compare between machines.
+# Measures billing runs on PostgreSQL: contracts per second of one run and of four concurrent runs over as many contracts,
+# of the same writes in set-based SQL alone, and the peak memory of a run over many more contracts. All figures come from
+# one execution. Compare the ratios, not the absolute figures, between machines.
 #
-# Needs psql and a PostgreSQL server where databases may be made, by a user who may set session_replication_role:
-#   BENCH_POSTGRES_URL   postgres://postgres@127.0.0.1:5432 unless told otherwise, without a database name
-#   CUSTOMERS=30000 MANY=130000     subscribers of whom most have a contract that is due
+# Needs psql, and a PostgreSQL user who may create databases and set session_replication_role:
+#   BENCH_POSTGRES_URL   URL without a database name; default postgres://postgres@127.0.0.1:5432
+#   CUSTOMERS=30000 MANY=130000     numbers of subscribers; most of them have a contract that is due
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,8 +24,8 @@ day() { date -d "$1 days ago" +%F; }
 now() { date +%s.%N; }
 ratio() { awk "BEGIN {printf \"%.2f\", $1 / $2}"; }
 
-# A database of its own in which all contracts that run have a period due on each of the days 93, 62, 31 and 0 days ago, and
-# can pay for it. Everything in it is moved into the past together, so that nothing contradicts anything.
+# Creates a database in which every running contract has a period due 93, 62, 31 and 0 days ago and enough money to pay for
+# it. All dates are moved into the past by the same number of days, so the data stays consistent.
 prepare() { # name, customers
     export DATABASE_URL=$server/$1
     on_server "DROP DATABASE IF EXISTS $1 WITH (FORCE)" 2>/dev/null
@@ -44,8 +44,8 @@ SQL
 }
 settle_down() { sql -c 'VACUUM ANALYZE' -c CHECKPOINT; }
 
-# Runs of one day at the same time; tells seconds from the run's beginning to its end, contracts charged, and the peak memory of one
-# program in KiB. (What it takes to start a program is not part of it.)
+# Starts concurrent runs for one day. Prints the seconds from the beginning to the end of the run (without the start of the
+# program), the number of contracts charged, and the peak memory of one program in KiB.
 run() { # days ago, how many
     local pids=() peak=0 high
     for _ in $(seq "$2"); do
@@ -63,7 +63,7 @@ run() { # days ago, how many
     echo "$seconds $charged $peak"
 }
 
-# The same rows by a few statements of SQL, each over all contracts; what it leaves out is the rules and the chain of hashes.
+# Writes the same rows with a few SQL statements, each over all contracts, without the business rules and the hash chain.
 by_sql() { # days ago
     sql >/dev/null <<SQL
 BEGIN;

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""How long a page of each list takes on a database with 50 000 subscribers, at one connection, on both engines.
+"""Measures pages of every list on a database with 50 000 subscribers, at one connection, on both engines.
 
-For every list of the document, in every ordering it offers: the median of a page of 100, with its count and by cursor, and the
-median of the last page by cursor beside the first. Then searches for three letters in the middle of a name, and the search box.
+For every list in the OpenAPI document and every ordering, it measures the median time of a page of 100 with its count and by
+cursor, and compares the last page by cursor with the first. It also measures searches for three letters in the middle of a
+name, and the global search.
 
-Wants python3, and for PostgreSQL psql and a server where databases may be made. By the environment:
-  BENCH_POSTGRES_URL  postgres://postgres@127.0.0.1:5432 unless told otherwise, without a database name
+Needs python3 and, for PostgreSQL, psql and a server where databases can be created. Environment variables:
+  BENCH_POSTGRES_URL  URL without a database name; default postgres://postgres@127.0.0.1:5432
   CUSTOMERS=50000 TRIES=15 ENGINES="sqlite postgres"
-It fails when a median is beyond what is promised: 15 ms a page, 20 ms a search.
+It fails when a median exceeds its limit: 15 ms for a page, 20 ms for a search.
 """
 
 import http.client

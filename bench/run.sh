@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# One run, three measures of reading one subscriber from PostgreSQL with 50 000 of them: the statement alone (pgbench),
-# a bare actix-web + sqlx handler, and the real endpoint with token, permission, ETag and log. Taken in turns, medians
-# told, and ratios, which are what to compare between machines.
+# Measures in three ways how fast one of 50 000 subscribers is read from PostgreSQL: the statement alone (pgbench), a bare
+# actix-web + sqlx handler, and the real endpoint with token, permission, ETag and log. The measurements alternate. The
+# output has medians and ratios; compare the ratios between machines.
 #
-# Needs wrk, pgbench and psql, and a PostgreSQL server where databases may be made:
-#   BENCH_POSTGRES_URL   postgres://postgres@127.0.0.1:5432 unless told otherwise, without a database name
+# Needs wrk, pgbench and psql, and a PostgreSQL server where databases can be created:
+#   BENCH_POSTGRES_URL   URL without a database name; default postgres://postgres@127.0.0.1:5432
 #   CUSTOMERS=50000 ROUNDS=5 SECONDS_EACH=8 CONNECTIONS=32
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -39,7 +39,7 @@ idle=$(awk '/VmRSS/ {print $2}' "/proc/$real/status")
 api() { curl -sS --fail-with-body -H 'Content-Type: application/json' "$@"; }
 field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
 admin=$(api "http://127.0.0.1:$real_port/api/v1/auth/login" -d "{\"username\":\"admin\",\"password\":\"$password\"}" | field access)
-# an employee: reads subscribers, masked
+# an employee, who reads masked subscribers
 token=$(api "http://127.0.0.1:$real_port/api/v1/auth/login" -d "{\"username\":\"bench\",\"password\":\"$password\"}" 2>/dev/null | field access || true)
 if [ -z "$token" ]; then
     api -H "Authorization: Bearer $admin" "http://127.0.0.1:$real_port/api/v1/users" \

@@ -12,7 +12,7 @@ mod sign_in;
 mod tokens;
 mod users;
 
-use kernel::db::Sql;
+use database::Sql;
 use serde_json::{Value, json};
 
 use crate::harness::{App, Client, PASSWORD, Reply};
@@ -62,7 +62,10 @@ async fn permissions(caller: &Client) -> Vec<String> {
 
 /// The newest rows of the audit trail that a query finds.
 async fn trail(admin: &Client, query: &str) -> Vec<Value> {
-    admin.get(&format!("/audit?page_size=500&{query}")).await.expect(200)["results"].as_array().unwrap().clone()
+    admin.get(&format!("/audit?page_size=500&{query}")).await.expect(200)["results"]
+        .as_array()
+        .unwrap()
+        .clone()
 }
 
 /// Every text in these tables, one row a line: where a secret must not be found.
@@ -72,8 +75,12 @@ async fn everything_in(app: &App, tables: &[&str]) -> String {
         let row = match app.database.engine {
             crate::harness::Engine::Postgres => format!("SELECT CAST(ROW({table}.*) AS TEXT) FROM {table}"),
             crate::harness::Engine::Sqlite => {
-                let columns =
-                    app.texts(&format!("SELECT 'COALESCE(CAST(' || name || ' AS TEXT), '''')' FROM pragma_table_info('{table}')")).await;
+                let columns = app
+                    .texts(&format!(
+                        "SELECT 'COALESCE(CAST(' || name || ' AS TEXT), '''')' \
+                         FROM pragma_table_info('{table}')"
+                    ))
+                    .await;
                 format!("SELECT {} FROM {table}", columns.join(" || ' ' || "))
             }
         };
@@ -84,7 +91,11 @@ async fn everything_in(app: &App, tables: &[&str]) -> String {
 
 /// The stored answers of idempotent requests, byte by byte.
 async fn stored_answers(app: &App) -> Vec<Vec<u8>> {
-    let rows: Vec<(Vec<u8>,)> =
-        app.state.db.read(async |conn| Sql::new("SELECT body FROM idempotency_keys").all(conn).await).await.unwrap();
+    let rows: Vec<(Vec<u8>,)> = app
+        .state
+        .db
+        .read(&app.context(), async |conn| Sql::new("SELECT body FROM idempotency_keys").all(conn).await)
+        .await
+        .unwrap();
     rows.into_iter().map(|(body,)| body).collect()
 }

@@ -8,9 +8,7 @@ mod foreseen;
 mod records;
 mod schedule;
 
-use api::runs;
 use chrono::{NaiveDate, TimeDelta};
-use kernel::Origin;
 use serde_json::{Value, json};
 
 use crate::harness::{App, Client, id, unique};
@@ -21,7 +19,8 @@ async fn tariff(admin: &Client, tariff_type: &str, fee: &str) -> i64 {
     id(&admin.post("/tariffs", body).await.expect(201))
 }
 
-/// Draws up a contract on this tariff with these fields besides, pays this much and activates it; answers the id.
+/// Draws up a contract on this tariff with these fields besides, pays this much and activates it;
+/// answers the id.
 async fn running(admin: &Client, tariff: i64, paid: &str, besides: Value) -> i64 {
     let (customer, sim) = (admin.customer().await, admin.sim().await);
     let mut draft = json!({"customer_id": customer, "tariff_id": tariff, "sim_id": sim});
@@ -37,7 +36,7 @@ async fn running(admin: &Client, tariff: i64, paid: &str, besides: Value) -> i64
 /// Moves the clock to noon of this day in Moscow; the administrator signs in anew.
 async fn on(app: &App, day: &str) -> Client {
     let day: NaiveDate = day.parse().unwrap();
-    let today = app.state.context(Origin::default()).today();
+    let today = app.context().today();
     app.advance(TimeDelta::days((day - today).num_days()));
     app.admin().await
 }
@@ -48,27 +47,51 @@ async fn bill(app: &App, admin: &Client, what: Value) -> Value {
     let location = begun.header("location").to_owned();
     let begun = begun.expect(202);
     assert_eq!(location, format!("/api/v1/billing/runs/{}", begun["id"]));
-    runs::work_off(&app.state).await.unwrap();
+    app.work_off_runs().await.unwrap();
     admin.get(&location).await.expect(200)
 }
 
-/// The figures of a run: due, done, charged, with nothing to charge, held for debt, failed, charges, their sum.
+/// The figures of a run: due, done, charged, with nothing to charge, held for debt, failed, charges,
+/// their sum.
 fn figures(run: &Value) -> (Vec<i64>, String) {
-    let names = ["due_count", "done_count", "charged_count", "skipped_count", "debt_count", "failed_count", "charges_count"];
-    (names.iter().map(|name| run[name].as_i64().unwrap()).collect(), run["sum_charged"].as_str().unwrap().to_owned())
+    let names = [
+        "due_count",
+        "done_count",
+        "charged_count",
+        "skipped_count",
+        "debt_count",
+        "failed_count",
+        "charges_count",
+    ];
+    (
+        names.iter().map(|name| run[name].as_i64().unwrap()).collect(),
+        run["sum_charged"].as_str().unwrap().to_owned(),
+    )
 }
 
 /// The ledger of a contract but for payments: type, amount, first day and end of what it is for.
 async fn ledger(admin: &Client, contract: i64) -> Vec<String> {
-    let page = admin.get(&format!("/payments?contract={contract}&ordering=created_at&page_size=500")).await.expect(200);
+    let page = admin
+        .get(&format!("/payments?contract={contract}&ordering=created_at&page_size=500"))
+        .await
+        .expect(200);
     let rows = page["results"].as_array().unwrap().iter().filter(|row| row["transaction_type"] != "payment");
     let text = |row: &Value, name: &str| row[name].as_str().unwrap_or("-").to_owned();
-    rows.map(|row| ["transaction_type", "amount", "period_start", "period_end"].map(|name| text(row, name)).join(" ")).collect()
+    rows.map(|row| {
+        ["transaction_type", "amount", "period_start", "period_end"].map(|name| text(row, name)).join(" ")
+    })
+    .collect()
 }
 
 /// Status, balance, next billing date and billing day of a contract.
 async fn stands(admin: &Client, contract: i64) -> String {
     let contract = admin.contract(contract).await;
     let text = |name: &str| contract[name].as_str().unwrap_or("-").to_owned();
-    format!("{} {} {} {}", text("status"), text("balance"), text("next_billing_date"), contract["billing_day"])
+    format!(
+        "{} {} {} {}",
+        text("status"),
+        text("balance"),
+        text("next_billing_date"),
+        contract["billing_day"]
+    )
 }

@@ -2,16 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use billing::{charge::fee, period::end_of_period};
+use billing::{fee, period::end_of_period};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use kernel::{Context, Money, Origin, Policy, country::Country, money::Percent};
 use serde_json::{Value, json};
 
-use crate::{
-    harness::{App, Client, Reply, id, prepaid, unique},
-    scenario,
-};
+use crate::harness::{App, Client, Reply, id, prepaid, scenario, unique};
 
 const DOCUMENT: &str = include_str!("../docs/billing.md");
 
@@ -58,7 +55,11 @@ fn every_table_of_the_document_is_read() {
         // a section on runs may have tables of its own
         let is_example = known.iter().any(|head| table.head == *head);
         assert!(is_example || table.head[0] != "day", "{:?} is read by nobody", table.head);
-        assert!(!table.rows.is_empty() && table.rows.iter().all(|row| row.len() == table.head.len()), "{:?}", table.head);
+        assert!(
+            !table.rows.is_empty() && table.rows.iter().all(|row| row.len() == table.head.len()),
+            "{:?}",
+            table.head
+        );
     }
     assert!(with_head(&STORY).len() >= 20);
 }
@@ -79,7 +80,12 @@ fn periods_begin_on_the_days_of_the_document() {
 fn the_day_is_that_of_the_operator_as_the_document_says() {
     for row in &with_head(&ZONES)[0].rows {
         let policy = Policy { time_zone: row[0].parse::<Tz>().unwrap(), ..Policy::standard(Country::Ru) };
-        let context = Context { now: row[1].parse().unwrap(), policy: policy.into(), origin: Origin::default() };
+        let context = Context {
+            now: row[1].parse().unwrap(),
+            policy: policy.into(),
+            origin: Origin::default(),
+            actor: kernel::Actor::system("test"),
+        };
         assert_eq!(context.today().to_string(), row[2], "{row:?}");
     }
 }
@@ -116,7 +122,10 @@ impl Story<'_> {
     /// The tariffs are made first: an option must go with all of them.
     async fn make_tariffs(&mut self, rows: &[Vec<String>]) {
         for kind in ["prepaid", "postpaid"] {
-            let named = rows.iter().flat_map(|row| row[1].split("; ")).filter_map(|happens| after(happens, &format!(" {kind} ")));
+            let named = rows
+                .iter()
+                .flat_map(|row| row[1].split("; "))
+                .filter_map(|happens| after(happens, &format!(" {kind} ")));
             for fee in named.map(|words| words.split(' ').next().unwrap().trim_end_matches(':').to_owned()) {
                 let name = format!("{kind} {fee}");
                 if !self.tariffs.contains_key(&name) {
@@ -137,7 +146,10 @@ impl Story<'_> {
         if !self.options.contains_key(fee) {
             let n = unique();
             let tariffs: Vec<i64> = self.tariffs.values().copied().collect();
-            let option = json!({"code": format!("EX{n}"), "name": format!("Услуга {n}"), "kind": "service", "monthly_fee": fee, "tariff_ids": tariffs});
+            let option = json!({
+                "code": format!("EX{n}"), "name": format!("Услуга {n}"), "kind": "service",
+                "monthly_fee": fee, "tariff_ids": tariffs
+            });
             self.options.insert(fee.to_owned(), id(&self.admin.post("/options", option).await.expect(201)));
         }
         self.options[fee]
@@ -145,7 +157,7 @@ impl Story<'_> {
 
     /// Moves the clock to a moment of a day, but never back within an example.
     fn come_to(&self, day: NaiveDate, hour: u32) {
-        let zone = self.app.state.settings.policy.time_zone;
+        let zone = self.app.settings.policy.time_zone;
         let local = day.and_time(NaiveTime::from_hms_opt(hour, 0, 0).unwrap());
         let moment: DateTime<Utc> = local.and_local_timezone(zone).unwrap().to_utc();
         if self.app.clock.now() < moment {
@@ -160,7 +172,8 @@ impl Story<'_> {
             return self.app.run_billing().await;
         }
         self.come_to(day, 12);
-        let (words, code) = words.split_once(": refused, ").map_or((words, None), |(words, code)| (words, Some(code)));
+        let (words, code) =
+            words.split_once(": refused, ").map_or((words, None), |(words, code)| (words, Some(code)));
         let reply = self.request(words).await;
         match code {
             Some(code) => drop(reply.refused(409, code)),
@@ -179,17 +192,29 @@ impl Story<'_> {
         let when = if words.ends_with(" now") { "now" } else { "next_period" };
         let (path, body) = match verb {
             "drawn" => return self.draw_up(rest.trim_start_matches("up on ")).await,
-            "paid" => ("/payments".to_owned(), json!({"contract_id": contract, "amount": rest, "payment_method": "cash"})),
-            "refunded" => (format!("/payments/{}/refund", self.payment), json!({"amount": rest, "reason": "по заявлению"})),
+            "paid" => (
+                "/payments".to_owned(),
+                json!({"contract_id": contract, "amount": rest, "payment_method": "cash"}),
+            ),
+            "refunded" => (
+                format!("/payments/{}/refund", self.payment),
+                json!({"amount": rest, "reason": "по заявлению"}),
+            ),
             "corrected" => {
                 let amount = rest.trim_start_matches('+');
-                ("/payments/corrections".to_owned(), json!({"contract_id": contract, "amount": amount, "reason": "ошибка кассы"}))
+                (
+                    "/payments/corrections".to_owned(),
+                    json!({"contract_id": contract, "amount": amount, "reason": "ошибка кассы"}),
+                )
             }
             "activated" => (format!("/contracts/{contract}/activate"), json!({})),
             "suspended" => (format!("/contracts/{contract}/suspend"), json!({"reason": "request"})),
             "resumed" => (format!("/contracts/{contract}/resume"), json!({"reason": "request"})),
             "terminated" => (format!("/contracts/{contract}/terminate"), json!({"reason": "по заявлению"})),
-            "tariff" => (format!("/contracts/{contract}/change-tariff"), json!({"tariff_id": self.tariff(rest), "when": when})),
+            "tariff" => (
+                format!("/contracts/{contract}/change-tariff"),
+                json!({"tariff_id": self.tariff(rest), "when": when}),
+            ),
             "option" => {
                 let (fee, what) = rest.split_once(' ').unwrap();
                 let option = self.option(fee).await;
@@ -204,7 +229,10 @@ impl Story<'_> {
             "price" => {
                 let (fee, from) = rest.split_once(" from ").unwrap();
                 let tariff = self.tariffs.values().next().unwrap();
-                return self.admin.patch(&format!("/tariffs/{tariff}"), json!({"monthly_fee": fee, "effective_from": from})).await;
+                return self
+                    .admin
+                    .patch(&format!("/tariffs/{tariff}"), json!({"monthly_fee": fee, "effective_from": from}))
+                    .await;
             }
             other => panic!("what is it that {other} happens?"),
         };
@@ -228,8 +256,9 @@ impl Story<'_> {
     /// What was posted since the row before, in the document's words.
     async fn posted(&mut self) -> String {
         let sql = format!(
-            "SELECT transaction_type || ' ' || CAST(amount AS TEXT) || ' ' || CASE WHEN period_start IS NULL THEN '' ELSE 'for ' || description END \
-             FROM payments WHERE contract_id = {} AND status = 'success' ORDER BY ledger_number",
+            "SELECT transaction_type || ' ' || CAST(amount AS TEXT) || ' ' || CASE WHEN period_start IS NULL \
+             THEN '' ELSE 'for ' || description END FROM payments WHERE contract_id = {} \
+             AND status = 'success' ORDER BY ledger_number",
             self.contract
         );
         let rows = self.app.texts(&sql).await;
@@ -250,98 +279,130 @@ impl Story<'_> {
     async fn row(&mut self, day: &str, happens: &str) -> Vec<String> {
         let posted = self.posted().await;
         let contract = self.admin.contract(self.contract).await;
-        let mut holds: Vec<&str> =
-            contract["holds"].as_array().unwrap().iter().map(|hold| hold["reason"].as_str().or(hold.as_str()).unwrap()).collect();
+        let mut holds: Vec<&str> = contract["holds"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|hold| hold["reason"].as_str().or(hold.as_str()).unwrap())
+            .collect();
         holds.sort_unstable();
         let status = contract["status"].as_str().unwrap();
-        let stands = if status == "suspended" { format!("held: {}", holds.join(", ")) } else { status.to_owned() };
+        let stands =
+            if status == "suspended" { format!("held: {}", holds.join(", ")) } else { status.to_owned() };
         let text = |value: &Value| value.as_str().unwrap_or("–").to_owned();
-        vec![day.to_owned(), happens.to_owned(), posted, text(&contract["balance"]), stands, text(&contract["next_billing_date"])]
+        vec![
+            day.to_owned(),
+            happens.to_owned(),
+            posted,
+            text(&contract["balance"]),
+            stands,
+            text(&contract["next_billing_date"]),
+        ]
     }
 }
 
-scenario! {
-    async fn every_example_of_the_document_comes_to_what_it_says(app) {
-        let start = app.clock.now();
-        let mut wrong = Vec::new();
-        for table in with_head(&STORY) {
-            // each example begins on its own day, and its time is its own
-            let first: NaiveDate = table.rows[0][0].parse().unwrap();
-            let zone = app.state.settings.policy.time_zone;
-            app.advance(start - app.clock.now());
-            app.advance(TimeDelta::days((first - start.with_timezone(&zone).date_naive()).num_days()));
-            let admin = app.admin().await;
-            let mut story = Story { app, admin, tariffs: BTreeMap::new(), options: BTreeMap::new(), contract: 0, payment: 0, rows_seen: 0 };
-            story.make_tariffs(&table.rows).await;
-            for row in &table.rows {
-                // a month is longer than a session
-                story.come_to(row[0].parse().unwrap(), 1);
-                story.admin = app.admin().await;
-                for words in row[1].split("; ") {
-                    story.happen(row[0].parse().unwrap(), words).await;
-                }
-                let there = story.row(&row[0], &row[1]).await;
-                if there != *row {
-                    wrong.push(format!("| {} |\n  is really\n| {} |", row.join(" | "), there.join(" | ")));
-                }
-            }
-        }
-        assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
-        assert_eq!(app.violations().await, Vec::<String>::new());
-    }
-}
-
-scenario! {
-    #[set(TIMEZONE = "Asia/Kamchatka")]
-    async fn in_ten_years_of_runs_at_half_past_midnight_periods_tile_and_never_drift(app) {
-        let zone = app.state.settings.policy.time_zone;
-        let come_to = |day: NaiveDate, hour: u32, minute: u32| {
-            let moment = day.and_time(NaiveTime::from_hms_opt(hour, minute, 0).unwrap()).and_local_timezone(zone).unwrap().to_utc();
-            app.advance(moment - app.clock.now());
-        };
-        // the last day of January is still that day there, and the 30th of March comes after a short month
+#[scenario]
+async fn every_example_of_the_document_comes_to_what_it_says(app: &App) {
+    let start = app.clock.now();
+    let mut wrong = Vec::new();
+    for table in with_head(&STORY) {
+        // each example begins on its own day, and its time is its own
+        let first: NaiveDate = table.rows[0][0].parse().unwrap();
+        let zone = app.settings.policy.time_zone;
+        app.advance(start - app.clock.now());
+        app.advance(TimeDelta::days((first - start.with_timezone(&zone).date_naive()).num_days()));
         let admin = app.admin().await;
-        let contracts = [admin.draft("10.00").await, admin.draft("10.01").await];
-        let mut begun: BTreeMap<i64, Vec<NaiveDate>> = BTreeMap::new();
-        for (contract, day) in contracts.into_iter().zip(["2026-01-31", "2026-03-30"]) {
-            let day: NaiveDate = day.parse().unwrap();
-            if app.clock.now().with_timezone(&zone).date_naive() != day {
-                come_to(day, 9, 0);
-            }
-            let admin = app.admin().await;
-            admin.pay(contract, "1400.00").await;
-            admin.activate(contract).await;
-            begun.insert(contract, vec![day]);
-        }
-        let next = |starts: &[NaiveDate]| {
-            let (first, newest) = (starts[0], *starts.last().unwrap());
-            let is_billing_day = |day: &NaiveDate| day.day() == first.day() || (day.succ_opt().unwrap().day() == 1 && day.day() < first.day());
-            newest.iter_days().skip(1).find(is_billing_day).unwrap()
+        let mut story = Story {
+            app,
+            admin,
+            tariffs: BTreeMap::new(),
+            options: BTreeMap::new(),
+            contract: 0,
+            payment: 0,
+            rows_seen: 0,
         };
-        loop {
-            let (contract, day) = begun.iter().map(|(contract, starts)| (*contract, next(starts))).min_by_key(|(_, day)| *day).unwrap();
-            if day.year() > 2036 {
-                break;
+        story.make_tariffs(&table.rows).await;
+        for row in &table.rows {
+            // a month is longer than a session
+            story.come_to(row[0].parse().unwrap(), 1);
+            story.admin = app.admin().await;
+            for words in row[1].split("; ") {
+                story.happen(row[0].parse().unwrap(), words).await;
             }
-            // the evening before, when it is past noon in UTC, nothing is due; the run after midnight charges the day that has begun
-            let charges = app.count("payments").await;
-            come_to(day.pred_opt().unwrap(), 23, 59);
-            app.run_billing().await;
-            assert_eq!(app.count("payments").await, charges, "before {day}");
-            come_to(day, 0, 30);
-            app.run_billing().await;
-            assert!(app.count("payments").await > charges, "on {day}");
-            begun.get_mut(&contract).unwrap().push(day);
-            for starts in begun.values_mut().filter(|starts| next(starts) == day) {
-                starts.push(day);
+            let there = story.row(&row[0], &row[1]).await;
+            if there != *row {
+                wrong.push(format!("| {} |\n  is really\n| {} |", row.join(" | "), there.join(" | ")));
             }
         }
-        for (contract, starts) in begun {
-            let sql = format!("SELECT CAST(period_start AS TEXT) || ' ' || CAST(period_end AS TEXT) FROM contract_periods WHERE contract_id = {contract} ORDER BY period_start");
-            let wanted: Vec<String> = (0..starts.len()).map(|at| format!("{} {}", starts[at], next(&starts[..=at]))).collect();
-            assert_eq!(app.texts(&sql).await, wanted);
-            assert!(starts.len() > 128, "{}", starts.len());
-        }
-        assert_eq!(app.violations().await, Vec::<String>::new());
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
+
+#[scenario(TIMEZONE = "Asia/Kamchatka")]
+async fn in_ten_years_of_runs_at_half_past_midnight_periods_tile_and_never_drift(app: &App) {
+    let zone = app.settings.policy.time_zone;
+    let come_to = |day: NaiveDate, hour: u32, minute: u32| {
+        let moment = day
+            .and_time(NaiveTime::from_hms_opt(hour, minute, 0).unwrap())
+            .and_local_timezone(zone)
+            .unwrap()
+            .to_utc();
+        app.advance(moment - app.clock.now());
+    };
+    // the last day of January is still that day there, and the 30th of March comes after a short month
+    let admin = app.admin().await;
+    let contracts = [admin.draft("10.00").await, admin.draft("10.01").await];
+    let mut begun: BTreeMap<i64, Vec<NaiveDate>> = BTreeMap::new();
+    for (contract, day) in contracts.into_iter().zip(["2026-01-31", "2026-03-30"]) {
+        let day: NaiveDate = day.parse().unwrap();
+        if app.clock.now().with_timezone(&zone).date_naive() != day {
+            come_to(day, 9, 0);
+        }
+        let admin = app.admin().await;
+        admin.pay(contract, "1400.00").await;
+        admin.activate(contract).await;
+        begun.insert(contract, vec![day]);
+    }
+    let next = |starts: &[NaiveDate]| {
+        let (first, newest) = (starts[0], *starts.last().unwrap());
+        let is_billing_day = |day: &NaiveDate| {
+            day.day() == first.day() || (day.succ_opt().unwrap().day() == 1 && day.day() < first.day())
+        };
+        newest.iter_days().skip(1).find(is_billing_day).unwrap()
+    };
+    loop {
+        let (contract, day) = begun
+            .iter()
+            .map(|(contract, starts)| (*contract, next(starts)))
+            .min_by_key(|(_, day)| *day)
+            .unwrap();
+        if day.year() > 2036 {
+            break;
+        }
+        // the evening before, when it is past noon in UTC, nothing is due;
+        // the run after midnight charges the day that has begun
+        let charges = app.count("payments").await;
+        come_to(day.pred_opt().unwrap(), 23, 59);
+        app.run_billing().await;
+        assert_eq!(app.count("payments").await, charges, "before {day}");
+        come_to(day, 0, 30);
+        app.run_billing().await;
+        assert!(app.count("payments").await > charges, "on {day}");
+        begun.get_mut(&contract).unwrap().push(day);
+        for starts in begun.values_mut().filter(|starts| next(starts) == day) {
+            starts.push(day);
+        }
+    }
+    for (contract, starts) in begun {
+        let sql = format!(
+            "SELECT CAST(period_start AS TEXT) || ' ' || CAST(period_end AS TEXT) FROM contract_periods \
+             WHERE contract_id = {contract} ORDER BY period_start"
+        );
+        let wanted: Vec<String> =
+            (0..starts.len()).map(|at| format!("{} {}", starts[at], next(&starts[..=at]))).collect();
+        assert_eq!(app.texts(&sql).await, wanted);
+        assert!(starts.len() > 128, "{}", starts.len());
+    }
+    assert_eq!(app.violations().await, Vec::<String>::new());
 }

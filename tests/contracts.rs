@@ -3,22 +3,22 @@
 mod checklist;
 mod drafts;
 mod records;
+mod statements;
 mod states;
 
 use contracts::HoldReason;
-use kernel::{Origin, audit::Actor, id::ContractId};
+use kernel::id::ContractId;
 
 use crate::harness::App;
 
 /// Places a hold that is no staff's to place, as what places it would.
 async fn hold(app: &App, contract: i64, reason: HoldReason) {
-    let context = app.state.context(Origin { request_id: "test".into(), address: None });
-    let actor = Actor { user_id: None, name: "test".into() };
+    let context = app.context();
     app.state
         .db
         .transaction(&context, async |tx| {
-            let mut contract = contracts::load(tx, ContractId::new(contract)).await?;
-            contracts::place_hold(tx, &context, &actor, &mut contract, reason, Some("так надо")).await
+            let mut contract = contracts::steps::load(tx, ContractId::new(contract)).await?;
+            contracts::steps::place_hold(tx, &mut contract, reason, Some("так надо")).await
         })
         .await
         .unwrap();

@@ -36,11 +36,16 @@ impl Client {
 
     async fn draft_of(&self, customer: i64, fee: &str) -> i64 {
         let (tariff, sim) = (self.prepaid_tariff(fee).await, self.sim().await);
-        id(&self.post("/contracts", json!({"customer_id": customer, "tariff_id": tariff, "sim_id": sim})).await.expect(201))
+        id(&self
+            .post("/contracts", json!({"customer_id": customer, "tariff_id": tariff, "sim_id": sim}))
+            .await
+            .expect(201))
     }
 
     async fn terminate(&self, contract: i64) {
-        self.post(&format!("/contracts/{contract}/terminate"), json!({"reason": "переезд"})).await.expect(200);
+        self.post(&format!("/contracts/{contract}/terminate"), json!({"reason": "переезд"}))
+            .await
+            .expect(200);
     }
 
     /// Brings a new subscriber there.
@@ -48,8 +53,12 @@ impl Client {
         let path = format!("/customers/{customer}");
         match status {
             "active" => {}
-            "suspended" => drop(self.post(&format!("{path}/suspend"), json!({"reason": "по письму"})).await.expect(200)),
-            "blocked" => drop(self.post(&format!("{path}/block"), json!({"reason": "обман"})).await.expect(200)),
+            "suspended" => {
+                drop(self.post(&format!("{path}/suspend"), json!({"reason": "по письму"})).await.expect(200))
+            }
+            "blocked" => {
+                drop(self.post(&format!("{path}/block"), json!({"reason": "обман"})).await.expect(200))
+            }
             "archived" => drop(self.delete(&path).await.expect(204)),
             other => panic!("{other}"),
         }
@@ -63,6 +72,11 @@ async fn standing(app: &App) -> Vec<i64> {
     all.push(app.scalar("SELECT CAST(COALESCE(SUM(version), 0) AS BIGINT) FROM tickets").await);
     all.push(app.scalar("SELECT COUNT(*) FROM contract_holds WHERE lifted_at IS NULL").await);
     all.push(app.count("payments").await);
-    all.push(app.scalar("SELECT COUNT(*) FROM audit WHERE action <> 'personal_data.read' AND action <> 'access.denied'").await);
+    all.push(
+        app.scalar(
+            "SELECT COUNT(*) FROM audit WHERE action <> 'personal_data.read' AND action <> 'access.denied'",
+        )
+        .await,
+    );
     all
 }

@@ -1,4 +1,5 @@
-//! What is acknowledged is done once, and what is not is done once or not at all, whatever dies in between (SPEC 2.7, 8.2, 14).
+//! What is acknowledged is done once, and what is not is done once or not at all,
+//! whatever dies in between (SPEC 2.7, 8.2, 14).
 //!
 //! The suite runs a bounded part; `FAULTS=full` runs all of it.
 

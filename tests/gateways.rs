@@ -10,7 +10,7 @@ mod refunds;
 mod terminals;
 mod webhooks;
 
-use payments::gateway::{Keys, signature::key_bytes};
+use gateways::protocol::{Keys, signature::key_bytes};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -32,18 +32,28 @@ pub fn signed(app: &App, key: &str, id: &str, body: &Value) -> Signed {
 
 pub fn signed_at(timestamp: i64, key: &str, id: &str, body: Vec<u8>) -> Signed {
     let signature = Keys::new(&[key_bytes(key).unwrap()]).sign(id, timestamp, &body);
-    let headers = vec![("webhook-id", id.to_owned()), ("webhook-timestamp", timestamp.to_string()), ("webhook-signature", signature)];
+    let headers = vec![
+        ("webhook-id", id.to_owned()),
+        ("webhook-timestamp", timestamp.to_string()),
+        ("webhook-signature", signature),
+    ];
     Signed { headers, body }
 }
 
 /// Sends an event as it is.
 pub async fn deliver(app: &App, gateway: &str, event: &Signed) -> Reply {
     let stranger = app.stranger();
-    let mut request = stranger.request(Method::POST, &format!("/webhooks/payments/{gateway}")).header("content-type", "application/json");
+    let mut request = stranger
+        .request(Method::POST, &format!("/webhooks/payments/{gateway}"))
+        .header("content-type", "application/json");
     for (name, value) in &event.headers {
         request = request.header(*name, value);
     }
-    Reply::read(String::from_utf8_lossy(&event.body).into_owned(), request.body(event.body.clone()).send().await.unwrap()).await
+    Reply::read(
+        String::from_utf8_lossy(&event.body).into_owned(),
+        request.body(event.body.clone()).send().await.unwrap(),
+    )
+    .await
 }
 
 /// Sends a good event; answers what came of it.
@@ -55,7 +65,10 @@ pub async fn tell(app: &App, id: &str, body: Value) -> String {
 
 /// That the money of a payment is there.
 pub fn succeeded(payment: &Value, amount: &str) -> Value {
-    json!({"type": "payment.succeeded", "reference": payment["id"].to_string(), "amount": amount, "currency": "RUB"})
+    json!({
+        "type": "payment.succeeded", "reference": payment["id"].to_string(), "amount": amount,
+        "currency": "RUB"
+    })
 }
 
 /// That something befell a payment that needs no amount.
@@ -69,7 +82,10 @@ pub async fn link(client: &Client, contract: i64, amount: &str) -> Value {
 }
 
 pub fn order(contract: i64, amount: &str) -> Value {
-    json!({"contract_id": contract, "amount": amount, "gateway": "sandbox", "return_url": "https://shop.example.com/paid?order=7"})
+    json!({
+        "contract_id": contract, "amount": amount, "gateway": "sandbox",
+        "return_url": "https://shop.example.com/paid?order=7"
+    })
 }
 
 /// A payment through the sandbox whose money has come.
@@ -79,10 +95,14 @@ pub async fn paid(app: &App, client: &Client, contract: i64, amount: &str) -> Va
     client.get(&format!("/payments/{}", payment["id"])).await.expect(200)
 }
 
-/// A refund of a new payment that its gateway has not answered for so long that somebody has to decide; its id.
+/// A refund of a new payment that its gateway has not answered for so long that somebody has to decide;
+/// its id.
 pub async fn unanswered_refund(app: &App, client: &Client) -> Value {
     let payment = paid(app, client, client.draft("1.00").await, "50.00").await;
-    client.post(&format!("/payments/{}/refund", payment["id"]), json!({"amount": "10.14", "reason": "x"})).await.expect(202);
+    client
+        .post(&format!("/payments/{}/refund", payment["id"]), json!({"amount": "10.14", "reason": "x"}))
+        .await
+        .expect(202);
     app.execute("UPDATE gateway_refunds SET status = 'unanswered', next_try_at = NULL").await;
     client.get("/payments/gateway-refunds?status=unanswered").await.expect(200)["results"][0]["id"].clone()
 }

@@ -8,15 +8,13 @@ mod templates;
 mod tls;
 mod webhooks;
 
-use api::couriers;
-
 use crate::harness::App;
 
 /// Tells of all that has happened.
 pub async fn relay(app: &App) -> usize {
     let mut told = 0;
     loop {
-        match couriers::relay_events(&app.state).await.unwrap() {
+        match app.relay_events().await {
             0 => return told,
             more => told += more,
         }

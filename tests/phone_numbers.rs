@@ -4,10 +4,7 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::{
-    harness::{App, Client, Reply, id, sim, unique},
-    scenario,
-};
+use crate::harness::{App, Client, Reply, id, scenario, sim, unique};
 
 /// Every state there can be, with the status that is shown.
 const STATES: [(&str, &str); 8] = [
@@ -28,20 +25,29 @@ async fn in_state(admin: &Client, state: &str) -> i64 {
     let act = async |path: String, body: Value| admin.post(&path, body).await.expect(200);
     let number = match state {
         "on a card" | "reserved on a card" => {
-            admin.get(&format!("/sims/{}", admin.sim().await)).await.expect(200)["number_id"].as_i64().unwrap()
+            admin.get(&format!("/sims/{}", admin.sim().await)).await.expect(200)["number_id"]
+                .as_i64()
+                .unwrap()
         }
         "assigned" | "without its card" | "quarantined" => {
             let contract = admin.draft("0.00").await;
             let sim = admin.activate(contract).await["sim_id"].clone();
             let number = admin.get(&format!("/sims/{sim}")).await.expect(200)["number_id"].as_i64().unwrap();
             match state {
-                "without its card" => drop(act(format!("/sims/{sim}/deactivate"), json!({"reason": "broken"})).await),
-                "quarantined" => drop(act(format!("/contracts/{contract}/terminate"), json!({"reason": "переезд"})).await),
+                "without its card" => {
+                    drop(act(format!("/sims/{sim}/deactivate"), json!({"reason": "broken"})).await)
+                }
+                "quarantined" => {
+                    drop(act(format!("/contracts/{contract}/terminate"), json!({"reason": "переезд"})).await)
+                }
                 _ => {}
             }
             number
         }
-        _ => id(&admin.post("/numbers", json!({"first": format!("+7903{:07}", unique())})).await.expect(201)[0]),
+        _ => {
+            id(&admin.post("/numbers", json!({"first": format!("+7903{:07}", unique())})).await.expect(201)
+                [0])
+        }
     };
     if state.starts_with("reserved") {
         act(format!("/numbers/{number}/reserve"), json!({"until": SOON})).await;
@@ -54,7 +60,11 @@ async fn in_state(admin: &Client, state: &str) -> i64 {
 
 async fn asked(admin: &Client, action: &str, number: i64) -> Reply {
     match action {
-        "reserve" => admin.post(&format!("/numbers/{number}/reserve"), json!({"until": "2026-06-01T00:00:00.1234567Z"})).await,
+        "reserve" => {
+            admin
+                .post(&format!("/numbers/{number}/reserve"), json!({"until": "2026-06-01T00:00:00.1234567Z"}))
+                .await
+        }
         "release" => admin.post(&format!("/numbers/{number}/release"), json!({})).await,
         "port-out" => admin.post(&format!("/numbers/{number}/port-out"), json!({})).await,
         "put on a new card" => {
@@ -74,12 +84,16 @@ type Outcome = Result<&'static str, &'static str>;
 
 /// What each action makes of each of [`STATES`].
 fn table() -> [(&'static str, [Outcome; 8]); 5] {
-    let (wrong, carried, gone, taken) = (Err("number_wrong_state"), Err("number_on_sim"), Err("number_not_available"), Err("number_taken"));
+    let (wrong, carried, gone, taken) =
+        (Err("number_wrong_state"), Err("number_on_sim"), Err("number_not_available"), Err("number_taken"));
     let put = [Ok("available"), taken, gone, gone, gone, gone, gone, gone];
     [
         ("reserve", [Ok("reserved"), Ok("reserved"), wrong, wrong, wrong, wrong, wrong, wrong]),
         ("release", [wrong, wrong, Ok("available"), Ok("available"), wrong, wrong, wrong, Ok("quarantined")]),
-        ("port-out", [Ok("ported_out"), carried, Ok("ported_out"), carried, wrong, wrong, Ok("ported_out"), wrong]),
+        (
+            "port-out",
+            [Ok("ported_out"), carried, Ok("ported_out"), carried, wrong, wrong, Ok("ported_out"), wrong],
+        ),
         ("put on a new card", put),
         ("put on a card", put),
     ]
@@ -95,167 +109,240 @@ async fn row(app: &App, number: i64) -> String {
     app.texts(&format!("SELECT status FROM numbers WHERE id = {number}")).await.remove(0)
 }
 
-scenario! {
-    async fn every_action_from_every_state_leads_where_the_table_says_and_a_refusal_moves_nothing(app) {
-        let admin = app.admin().await;
-        for (action, outcomes) in table() {
-            for ((state, status), expected) in STATES.into_iter().zip(outcomes) {
-                let number = in_state(&admin, state).await;
-                let before = shown(&admin, number).await;
-                assert_eq!(before["status"], status, "{state}");
-                let reply = asked(&admin, action, number).await;
-                let after = shown(&admin, number).await;
-                match expected {
-                    Ok(status) => {
-                        assert!(reply.status < 300, "{action} a number {state}: {}", reply.text);
-                        assert_eq!(after["status"], status, "{action} a number {state}");
-                        let ends = (after["reserved_until"].is_string(), after["quarantined_until"].is_string(), after["contract_id"].is_i64());
-                        assert_eq!(ends, (status == "reserved", status == "quarantined", false), "{action} a number {state}: {after}");
-                        assert_eq!(after["sim_id"].is_i64(), action.starts_with("put") || state.ends_with("card"), "{action} a number {state}");
-                    }
-                    Err(code) => {
-                        let problem = reply.refused(409, code);
-                        assert!(problem["detail"].as_str().unwrap().contains(before["msisdn"].as_str().unwrap()), "{problem}");
-                        assert_eq!(after, before, "{action} a number {state}");
-                    }
+#[scenario]
+async fn every_action_from_every_state_leads_where_the_table_says_and_a_refusal_moves_nothing(app: &App) {
+    let admin = app.admin().await;
+    for (action, outcomes) in table() {
+        for ((state, status), expected) in STATES.into_iter().zip(outcomes) {
+            let number = in_state(&admin, state).await;
+            let before = shown(&admin, number).await;
+            assert_eq!(before["status"], status, "{state}");
+            let reply = asked(&admin, action, number).await;
+            let after = shown(&admin, number).await;
+            match expected {
+                Ok(status) => {
+                    assert!(reply.status < 300, "{action} a number {state}: {}", reply.text);
+                    assert_eq!(after["status"], status, "{action} a number {state}");
+                    let ends = (
+                        after["reserved_until"].is_string(),
+                        after["quarantined_until"].is_string(),
+                        after["contract_id"].is_i64(),
+                    );
+                    assert_eq!(
+                        ends,
+                        (status == "reserved", status == "quarantined", false),
+                        "{action} a number {state}: {after}"
+                    );
+                    assert_eq!(
+                        after["sim_id"].is_i64(),
+                        action.starts_with("put") || state.ends_with("card"),
+                        "{action} a number {state}"
+                    );
+                }
+                Err(code) => {
+                    let problem = reply.refused(409, code);
+                    assert!(
+                        problem["detail"].as_str().unwrap().contains(before["msisdn"].as_str().unwrap()),
+                        "{problem}"
+                    );
+                    assert_eq!(after, before, "{action} a number {state}");
                 }
             }
         }
-        assert_eq!(app.violations().await, Vec::<String>::new());
     }
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
 
-    async fn a_reserved_number_is_kept_for_the_card_that_carries_it(app) {
-        let admin = app.admin().await;
-        let contract = admin.draft("0.00").await;
-        let sim = admin.contract(contract).await["sim_id"].clone();
-        let number = admin.get(&format!("/sims/{sim}")).await.expect(200)["number_id"].as_i64().unwrap();
-        admin.post(&format!("/numbers/{number}/reserve"), json!({"until": SOON})).await.expect(200);
-        admin.activate(contract).await;
-        let assigned = shown(&admin, number).await;
-        assert_eq!((&assigned["status"], &assigned["contract_id"], &assigned["sim_id"], &assigned["reserved_until"]), (&json!("assigned"), &json!(contract), &sim, &Value::Null));
-        assert_eq!(admin.get(&format!("/numbers?contract={contract}")).await.expect(200)["results"][0]["id"], number);
-        assert_eq!(app.violations().await, Vec::<String>::new());
-    }
+#[scenario]
+async fn a_reserved_number_is_kept_for_the_card_that_carries_it(app: &App) {
+    let admin = app.admin().await;
+    let contract = admin.draft("0.00").await;
+    let sim = admin.contract(contract).await["sim_id"].clone();
+    let number = admin.get(&format!("/sims/{sim}")).await.expect(200)["number_id"].as_i64().unwrap();
+    admin.post(&format!("/numbers/{number}/reserve"), json!({"until": SOON})).await.expect(200);
+    admin.activate(contract).await;
+    let assigned = shown(&admin, number).await;
+    assert_eq!(
+        (&assigned["status"], &assigned["contract_id"], &assigned["sim_id"], &assigned["reserved_until"]),
+        (&json!("assigned"), &json!(contract), &sim, &Value::Null)
+    );
+    assert_eq!(
+        admin.get(&format!("/numbers?contract={contract}")).await.expect(200)["results"][0]["id"],
+        number
+    );
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
 
-    #[set(NUMBER_QUARANTINE_DAYS = "1")]
-    async fn what_has_run_out_blocks_nothing_before_the_sweep_and_is_available_after_it(app) {
-        let admin = app.admin().await;
-        let (mut reserved, mut resting) = (Vec::new(), Vec::new());
-        for _ in 0..6 {
-            reserved.push(in_state(&admin, "reserved").await);
-            resting.push(in_state(&admin, "quarantined").await);
-        }
-        let kept = in_state(&admin, "available").await;
-        admin.post(&format!("/numbers/{kept}/reserve"), json!({"until": "2026-06-01T00:00:00Z"})).await.expect(200);
-        // nothing has run out yet
-        assert_eq!(api::app::free_lapsed_numbers(&app.state).await, 0);
-        assert_eq!(admin.get("/numbers?status=quarantined").await.expect(200)["count"], 6);
-        // to the first moment of the day on which the quarantine is over, in Moscow
-        app.advance(TimeDelta::hours(12));
-        let admin = app.admin().await;
-        for number in reserved.iter().chain(&resting) {
-            let before = row(app, *number).await;
-            let number = shown(&admin, *number).await;
-            assert_eq!((&number["status"], &number["reserved_until"], &number["quarantined_until"]), (&json!("available"), &Value::Null, &Value::Null), "{before}");
-        }
-        for (status, count) in [("available", 12), ("reserved", 1), ("quarantined", 0)] {
-            let found = admin.get(&format!("/numbers?status={status}")).await.expect(200);
-            assert_eq!(found["count"], count, "{status}");
-            assert!(found["results"].as_array().unwrap().iter().all(|number| number["status"] == status), "{found}");
-            assert_eq!(admin.get(&format!("/numbers?status={status}&cursor=")).await.expect(200)["results"], found["results"]);
-        }
-        // every use is right before the sweep came by
-        for (lapsed, was) in [(&reserved, "reserved"), (&resting, "quarantined")] {
-            assert_eq!(row(app, lapsed[0]).await, was);
-            assert_eq!(asked(&admin, "reserve", lapsed[0]).await.expect(200)["status"], "reserved");
-            asked(&admin, "release", lapsed[1]).await.refused(409, "number_wrong_state");
-            assert_eq!(asked(&admin, "port-out", lapsed[2]).await.expect(200)["status"], "ported_out");
-            asked(&admin, "put on a new card", lapsed[3]).await.expect(201);
-            assert_eq!(row(app, lapsed[3]).await, "available");
-        }
-        // two instances sweep at once: each number is made available once, and it is on record
-        let before = app.count("audit").await;
-        let (one, other) = futures_util::future::join(api::app::free_lapsed_numbers(&app.state), api::app::free_lapsed_numbers(&app.state)).await;
-        assert_eq!(one + other, 6);
-        assert_eq!(app.scalar("SELECT COUNT(*) FROM audit WHERE action = 'number.freed' AND actor_id IS NULL").await, 6);
-        assert_eq!(app.count("audit").await, before + 6);
-        for number in reserved[4..].iter().chain(&resting[4..]) {
-            assert_eq!(row(app, *number).await, "available");
-        }
-        assert_eq!(shown(&admin, kept).await["status"], "reserved");
-        assert_eq!(api::app::free_lapsed_numbers(&app.state).await, 0);
-        assert_eq!(app.violations().await, Vec::<String>::new());
+#[scenario(NUMBER_QUARANTINE_DAYS = "1")]
+async fn what_has_run_out_blocks_nothing_before_the_sweep_and_is_available_after_it(app: &App) {
+    let admin = app.admin().await;
+    let (mut reserved, mut resting) = (Vec::new(), Vec::new());
+    for _ in 0..6 {
+        reserved.push(in_state(&admin, "reserved").await);
+        resting.push(in_state(&admin, "quarantined").await);
     }
+    let kept = in_state(&admin, "available").await;
+    admin
+        .post(&format!("/numbers/{kept}/reserve"), json!({"until": "2026-06-01T00:00:00Z"}))
+        .await
+        .expect(200);
+    // nothing has run out yet
+    assert_eq!(app.free_lapsed_numbers().await, 0);
+    assert_eq!(admin.get("/numbers?status=quarantined").await.expect(200)["count"], 6);
+    // to the first moment of the day on which the quarantine is over, in Moscow
+    app.advance(TimeDelta::hours(12));
+    let admin = app.admin().await;
+    for number in reserved.iter().chain(&resting) {
+        let before = row(app, *number).await;
+        let number = shown(&admin, *number).await;
+        assert_eq!(
+            (&number["status"], &number["reserved_until"], &number["quarantined_until"]),
+            (&json!("available"), &Value::Null, &Value::Null),
+            "{before}"
+        );
+    }
+    for (status, count) in [("available", 12), ("reserved", 1), ("quarantined", 0)] {
+        let found = admin.get(&format!("/numbers?status={status}")).await.expect(200);
+        assert_eq!(found["count"], count, "{status}");
+        assert!(
+            found["results"].as_array().unwrap().iter().all(|number| number["status"] == status),
+            "{found}"
+        );
+        assert_eq!(
+            admin.get(&format!("/numbers?status={status}&cursor=")).await.expect(200)["results"],
+            found["results"]
+        );
+    }
+    // every use is right before the sweep came by
+    for (lapsed, was) in [(&reserved, "reserved"), (&resting, "quarantined")] {
+        assert_eq!(row(app, lapsed[0]).await, was);
+        assert_eq!(asked(&admin, "reserve", lapsed[0]).await.expect(200)["status"], "reserved");
+        asked(&admin, "release", lapsed[1]).await.refused(409, "number_wrong_state");
+        assert_eq!(asked(&admin, "port-out", lapsed[2]).await.expect(200)["status"], "ported_out");
+        asked(&admin, "put on a new card", lapsed[3]).await.expect(201);
+        assert_eq!(row(app, lapsed[3]).await, "available");
+    }
+    // two instances sweep at once: each number is made available once, and it is on record
+    let before = app.count("audit").await;
+    let (one, other) = futures_util::future::join(app.free_lapsed_numbers(), app.free_lapsed_numbers()).await;
+    assert_eq!(one + other, 6);
+    assert_eq!(
+        app.scalar("SELECT COUNT(*) FROM audit WHERE action = 'number.freed' AND actor_id IS NULL").await,
+        6
+    );
+    assert_eq!(app.count("audit").await, before + 6);
+    for number in reserved[4..].iter().chain(&resting[4..]) {
+        assert_eq!(row(app, *number).await, "available");
+    }
+    assert_eq!(shown(&admin, kept).await["status"], "reserved");
+    assert_eq!(app.free_lapsed_numbers().await, 0);
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
 
-    async fn a_sweep_takes_a_bounded_number_at_a_time(app) {
-        let admin = app.admin().await;
-        admin.post("/numbers", json!({"first": "+79040000000", "count": 600})).await.expect(201);
-        app.execute("UPDATE numbers SET status = 'quarantined', quarantined_until = '2026-01-31'").await;
-        let statements = app.state.db.statements();
-        assert_eq!(api::app::free_lapsed_numbers(&app.state).await, 500);
-        assert!(app.state.db.statements() - statements < 10);
-        assert_eq!(api::app::free_lapsed_numbers(&app.state).await, 100);
-        assert_eq!(app.scalar("SELECT COUNT(*) FROM numbers WHERE status = 'available' AND quarantined_until IS NULL AND version = 2").await, 600);
-        assert_eq!(app.violations().await, Vec::<String>::new());
-    }
+#[scenario]
+async fn a_sweep_takes_a_bounded_number_at_a_time(app: &App) {
+    let admin = app.admin().await;
+    admin.post("/numbers", json!({"first": "+79040000000", "count": 600})).await.expect(201);
+    app.execute("UPDATE numbers SET status = 'quarantined', quarantined_until = '2026-01-31'").await;
+    let statements = app.state.db.statements();
+    assert_eq!(app.free_lapsed_numbers().await, 500);
+    assert!(app.state.db.statements() - statements < 10);
+    assert_eq!(app.free_lapsed_numbers().await, 100);
+    assert_eq!(
+        app.scalar(
+            "SELECT COUNT(*) FROM numbers WHERE status = 'available' AND quarantined_until IS NULL \
+             AND version = 2"
+        )
+        .await,
+        600
+    );
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
 
-    async fn a_reservation_has_bounds_and_one_winner(app) {
-        let admin = app.admin().await;
-        let number = in_state(&admin, "available").await;
-        let path = format!("/numbers/{number}/reserve");
-        for (until, code) in [("2026-01-31T09:00:00Z", "in_the_past"), ("2020-01-01T00:00:00Z", "in_the_past"), ("2027-02-01T00:00:00Z", "out_of_range"), ("+262000-01-01T00:00:00Z", "out_of_range"), ("tomorrow", "invalid_format")] {
-            let reply = admin.post(&path, json!({"until": until})).await;
-            assert_eq!(reply.wrong_fields(), [("/until".to_owned(), code.to_owned())], "{until}: {}", reply.text);
-        }
-        assert_eq!(shown(&admin, number).await["version"], 1);
-        let replies = join_all((0..10).map(|_| admin.post(&path, json!({"until": "2026-02-28T00:00:00.1234567Z"})))).await;
-        assert_eq!(replies.iter().filter(|reply| reply.status == 200).count(), 1);
-        for reply in replies.into_iter().filter(|reply| reply.status != 200) {
-            reply.refused(409, "number_wrong_state");
-        }
-        // no finer than both engines keep it
-        assert_eq!(shown(&admin, number).await["reserved_until"], "2026-02-28T00:00:00.123456Z");
+#[scenario]
+async fn a_reservation_has_bounds_and_one_winner(app: &App) {
+    let admin = app.admin().await;
+    let number = in_state(&admin, "available").await;
+    let path = format!("/numbers/{number}/reserve");
+    for (until, code) in [
+        ("2026-01-31T09:00:00Z", "in_the_past"),
+        ("2020-01-01T00:00:00Z", "in_the_past"),
+        ("2027-02-01T00:00:00Z", "out_of_range"),
+        ("+262000-01-01T00:00:00Z", "out_of_range"),
+        ("tomorrow", "invalid_format"),
+    ] {
+        let reply = admin.post(&path, json!({"until": until})).await;
+        assert_eq!(reply.wrong_fields(), [("/until".to_owned(), code.to_owned())], "{until}: {}", reply.text);
     }
+    assert_eq!(shown(&admin, number).await["version"], 1);
+    let replies =
+        join_all((0..10).map(|_| admin.post(&path, json!({"until": "2026-02-28T00:00:00.1234567Z"})))).await;
+    assert_eq!(replies.iter().filter(|reply| reply.status == 200).count(), 1);
+    for reply in replies.into_iter().filter(|reply| reply.status != 200) {
+        reply.refused(409, "number_wrong_state");
+    }
+    // no finer than both engines keep it
+    assert_eq!(shown(&admin, number).await["reserved_until"], "2026-02-28T00:00:00.123456Z");
+}
 
-    async fn of_many_cards_that_want_one_number_one_has_it(app) {
-        let admin = app.admin().await;
-        for msisdn in ["+79050000001", "+79050000002"] {
-            if msisdn.ends_with('2') {
-                admin.post("/numbers", json!({"first": msisdn})).await.expect(201);
-            }
-            let replies = join_all((0..8).map(|_| {
-                let mut card = sim();
-                card["msisdn"] = json!(msisdn);
-                admin.post("/sims", card)
-            }))
-            .await;
-            assert_eq!(replies.iter().filter(|reply| reply.status == 201).count(), 1, "{replies:?}");
-            assert!(replies.iter().all(|reply| matches!(reply.status, 201 | 409)), "{replies:?}");
+#[scenario]
+async fn of_many_cards_that_want_one_number_one_has_it(app: &App) {
+    let admin = app.admin().await;
+    for msisdn in ["+79050000001", "+79050000002"] {
+        if msisdn.ends_with('2') {
+            admin.post("/numbers", json!({"first": msisdn})).await.expect(201);
         }
-        assert_eq!((app.count("sims").await, app.count("numbers").await), (2, 2));
-        assert_eq!(app.violations().await, Vec::<String>::new());
+        let replies = join_all((0..8).map(|_| {
+            let mut card = sim();
+            card["msisdn"] = json!(msisdn);
+            admin.post("/sims", card)
+        }))
+        .await;
+        assert_eq!(replies.iter().filter(|reply| reply.status == 201).count(), 1, "{replies:?}");
+        assert!(replies.iter().all(|reply| matches!(reply.status, 201 | 409)), "{replies:?}");
     }
+    assert_eq!((app.count("sims").await, app.count("numbers").await), (2, 2));
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
 
-    async fn a_number_remembers_whom_it_served(app) {
-        let admin = app.admin().await;
-        let number = in_state(&admin, "quarantined").await;
-        app.advance(TimeDelta::days(90));
-        let admin = app.admin().await;
-        let msisdn = shown(&admin, number).await["msisdn"].clone();
-        let (customer, tariff) = (admin.customer().await, admin.prepaid_tariff("0.00").await);
-        let mut card = sim();
-        card["msisdn"] = msisdn.clone();
-        let card = id(&admin.post("/sims", card).await.expect(201));
-        let contract = id(&admin.post("/contracts", json!({"customer_id": customer, "tariff_id": tariff, "sim_id": card})).await.expect(201));
-        admin.activate(contract).await;
-        let history = admin.get(&format!("/numbers/{number}/history")).await.expect(200);
-        assert_eq!(history["count"], 2);
-        let (now, before) = (&history["results"][0], &history["results"][1]);
-        assert_eq!((&now["sim_id"], &now["contract_id"], &now["customer_id"], &now["msisdn"]), (&json!(card), &json!(contract), &json!(customer), &msisdn));
-        assert_eq!((&now["bound_at"], &now["unbound_at"], &now["bound_why"], &now["unbound_why"]), (&json!("2026-05-01T09:00:00Z"), &Value::Null, &json!("activation"), &Value::Null));
-        assert_eq!((&before["unbound_at"], &before["unbound_why"]), (&json!("2026-01-31T09:00:00Z"), &json!("переезд")));
-        assert_eq!(admin.get(&format!("/numbers/{number}/history?cursor=&page_size=1&ordering=bound_at")).await.expect(200)["results"][0], *before);
-        admin.get("/numbers/999/history").await.refused(404, "number_not_found");
-        assert_eq!(app.violations().await, Vec::<String>::new());
-    }
+#[scenario]
+async fn a_number_remembers_whom_it_served(app: &App) {
+    let admin = app.admin().await;
+    let number = in_state(&admin, "quarantined").await;
+    app.advance(TimeDelta::days(90));
+    let admin = app.admin().await;
+    let msisdn = shown(&admin, number).await["msisdn"].clone();
+    let (customer, tariff) = (admin.customer().await, admin.prepaid_tariff("0.00").await);
+    let mut card = sim();
+    card["msisdn"] = msisdn.clone();
+    let card = id(&admin.post("/sims", card).await.expect(201));
+    let contract = id(&admin
+        .post("/contracts", json!({"customer_id": customer, "tariff_id": tariff, "sim_id": card}))
+        .await
+        .expect(201));
+    admin.activate(contract).await;
+    let history = admin.get(&format!("/numbers/{number}/history")).await.expect(200);
+    assert_eq!(history["count"], 2);
+    let (now, before) = (&history["results"][0], &history["results"][1]);
+    assert_eq!(
+        (&now["sim_id"], &now["contract_id"], &now["customer_id"], &now["msisdn"]),
+        (&json!(card), &json!(contract), &json!(customer), &msisdn)
+    );
+    assert_eq!(
+        (&now["bound_at"], &now["unbound_at"], &now["bound_why"], &now["unbound_why"]),
+        (&json!("2026-05-01T09:00:00Z"), &Value::Null, &json!("activation"), &Value::Null)
+    );
+    assert_eq!(
+        (&before["unbound_at"], &before["unbound_why"]),
+        (&json!("2026-01-31T09:00:00Z"), &json!("переезд"))
+    );
+    assert_eq!(
+        admin
+            .get(&format!("/numbers/{number}/history?cursor=&page_size=1&ordering=bound_at"))
+            .await
+            .expect(200)["results"][0],
+        *before
+    );
+    admin.get("/numbers/999/history").await.refused(404, "number_not_found");
+    assert_eq!(app.violations().await, Vec::<String>::new());
 }

@@ -20,35 +20,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use scenario::program;
 use tempfile::TempDir;
 
 use crate::harness::{Client, Engine, PASSWORD, TestDatabase, folder};
 
 /// Longest wait for anything a program is to do.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Declares a test that runs on each engine, with a place to run the program in: `program! { async fn name(place) { … } }`.
-macro_rules! program {
-    ($(async fn $name:ident($place:ident) $body:block)+) => {$(
-        mod $name {
-            #[allow(unused_imports, reason = "what the file imports is for all of its scenes")]
-            use super::*;
-
-            async fn scene($place: &$crate::program::Place) $body
-
-            #[test]
-            fn sqlite() {
-                $crate::program::run($crate::harness::Engine::Sqlite, async |place| scene(place).await);
-            }
-
-            #[test]
-            fn postgres() {
-                $crate::program::run($crate::harness::Engine::Postgres, async |place| scene(place).await);
-            }
-        }
-    )+};
-}
-pub(crate) use program;
 
 pub fn run(engine: Engine, scene: impl AsyncFn(&Place)) {
     let Some(database) = TestDatabase::empty(engine) else { return };
@@ -141,7 +119,11 @@ impl Place {
         let bind = free_address();
         let plain = self.command(&[], &[("BIND", &bind), ("WORKERS", "1"), ("ADMIN_PASSWORD", PASSWORD)]);
         let mut command = Command::new("sh");
-        command.args(["-c", "trap '' XFSZ; exec \"$0\""]).arg(plain.get_program()).current_dir(self.folder.path()).env_clear();
+        command
+            .args(["-c", "trap '' XFSZ; exec \"$0\""])
+            .arg(plain.get_program())
+            .current_dir(self.folder.path())
+            .env_clear();
         command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let server = Server::start(command, &bind);
         server.is_ready().await;
@@ -249,7 +231,8 @@ impl Program {
     }
 
     fn start(mut command: Command, input: &str) -> Self {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // whoever does not read it has ended already
         let _unread = child.stdin.take().unwrap().write_all(input.as_bytes());
         let (out, reading_out) = Said::by(child.stdout.take().unwrap());
@@ -259,7 +242,8 @@ impl Program {
 
     /// Sends a signal by its name.
     fn signal(&self, name: &str) {
-        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status().unwrap();
+        let sent =
+            Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status().unwrap();
         assert!(sent.success());
     }
 
@@ -308,7 +292,10 @@ impl Server {
     pub fn limit_files(&self, bytes: Option<u64>) {
         let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
         let limit = format!("--fsize={limit}:unlimited");
-        let set = Command::new("prlimit").args(["--pid", &self.program.child.id().to_string(), &limit]).status().unwrap();
+        let set = Command::new("prlimit")
+            .args(["--pid", &self.program.child.id().to_string(), &limit])
+            .status()
+            .unwrap();
         assert!(set.success());
     }
 
@@ -340,7 +327,8 @@ impl Server {
     /// The password that was shown, if one was.
     fn shown_password(&self) -> Option<String> {
         let out = self.program.out.text();
-        out.lines().find_map(|line| line.trim().strip_prefix("password:").map(|password| password.trim().to_owned()))
+        out.lines()
+            .find_map(|line| line.trim().strip_prefix("password:").map(|password| password.trim().to_owned()))
     }
 
     /// Ends it as a power cut does: SIGKILL, and no word.

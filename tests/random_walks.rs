@@ -1,4 +1,5 @@
-//! Random walks: several users at once do a few hundred mixed things, and everything still fits together (SPEC 14).
+//! Random walks: several users at once do a few hundred mixed things,
+//! and everything still fits together (SPEC 14).
 
 use std::{
     cell::{Cell, RefCell},
@@ -8,13 +9,9 @@ use std::{
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{
-    harness::{App, PASSWORD, id, person, prepaid, sim, unique},
-    scenario,
-};
+use crate::harness::{App, PASSWORD, Request, id, person, prepaid, scenario, sim, unique};
 
 /// How many walk at once, and how far each goes.
 const WALKERS: u64 = 4;
@@ -22,7 +19,8 @@ const STEPS: usize = 200;
 /// Things of a kind that are acted on: the newest, since most of the older ones have come to their end.
 const NEWEST: usize = 8;
 
-/// What there is to act on. Ids stay here when the thing is gone: acting on what is gone is refused, and part of the walk.
+/// What there is to act on. Ids stay here when the thing is gone:
+/// acting on what is gone is refused, and part of the walk.
 #[derive(Default)]
 struct World {
     customers: RefCell<Vec<i64>>,
@@ -43,9 +41,8 @@ fn any(random: &mut StdRng, ids: &RefCell<Vec<i64>>) -> i64 {
     ids.borrow().iter().rev().take(NEWEST).copied().collect::<Vec<_>>().choose(random).copied().unwrap_or(1)
 }
 
-type Step = (Method, String, Value);
-
-/// Steps by their names, and how often each is taken to the others; every one must come off in the course of the walks.
+/// Steps by their names, and how often each is taken to the others;
+/// every one must come off in the course of the walks.
 const STEP_NAMES: [(&str, u32); 52] = [
     ("activate contract", 8),
     ("activate customer", 4),
@@ -102,19 +99,29 @@ const STEP_NAMES: [(&str, u32); 52] = [
 ];
 
 impl World {
-    fn step(&self, name: &'static str, random: &mut StdRng, app: &App) -> Step {
+    fn step(&self, name: &'static str, random: &mut StdRng, app: &App) -> Request {
         let contract = any(random, &self.contracts);
         let customer = any(random, &self.customers);
         let card = any(random, &self.sims);
         let tariff = any(random, &self.tariffs);
         // few, so that what was taken is also left
-        let option = self.options.borrow().iter().rev().take(2).copied().collect::<Vec<_>>().choose(random).copied().unwrap_or(1);
+        let option = self
+            .options
+            .borrow()
+            .iter()
+            .rev()
+            .take(2)
+            .copied()
+            .collect::<Vec<_>>()
+            .choose(random)
+            .copied()
+            .unwrap_or(1);
         let payment = any(random, &self.payments);
         let ticket = any(random, &self.tickets);
         let number = any(random, &self.numbers);
         let hold = if random.random() { "request" } else { "fraud" };
         let amount = format!("{}.{:02}", random.random_range(1..900), random.random_range(0..100));
-        let post = |path: String, body: Value| (Method::POST, path, body);
+        let post = |path: String, body: Value| Request::post(path, body);
         let reason = json!({"reason": "так вышло"});
         match name {
             "activate contract" => post(format!("/contracts/{contract}/activate"), json!({"sim_id": card})),
@@ -125,26 +132,36 @@ impl World {
                 let when = ["now", "next_period"].choose(random);
                 post(format!("/contracts/{contract}/options"), json!({"add": [option], "when": when}))
             }
-            "archive customer" => (Method::DELETE, format!("/customers/{customer}"), Value::Null),
-            "assign ticket" => post(format!("/tickets/{ticket}/assign"), json!({"user_id": any(random, &self.staff)})),
+            "archive customer" => Request::delete(format!("/customers/{customer}")),
+            "assign ticket" => {
+                post(format!("/tickets/{ticket}/assign"), json!({"user_id": any(random, &self.staff)}))
+            }
             "block customer" => post(format!("/customers/{customer}/block"), reason),
             "block sim" => post(format!("/sims/{card}/block"), reason),
             "cancel change" => post(format!("/contracts/{contract}/cancel-change"), json!({})),
             "cancel payment" => post(format!("/payments/{payment}/cancel"), json!({})),
-            "change options later" => post(format!("/contracts/{contract}/options"), json!({"add": [option], "when": "next_period"})),
+            "change options later" => post(
+                format!("/contracts/{contract}/options"),
+                json!({"add": [option], "when": "next_period"}),
+            ),
             "change priority" => {
                 let priority = ["low", "medium", "high", "critical"].choose(random);
                 post(format!("/tickets/{ticket}/change_priority"), json!({"priority": priority}))
             }
-            "change tariff later" => {
-                post(format!("/contracts/{contract}/change-tariff"), json!({"tariff_id": tariff, "when": "next_period"}))
-            }
-            "change tariff now" => post(format!("/contracts/{contract}/change-tariff"), json!({"tariff_id": tariff, "when": "now"})),
+            "change tariff later" => post(
+                format!("/contracts/{contract}/change-tariff"),
+                json!({"tariff_id": tariff, "when": "next_period"}),
+            ),
+            "change tariff now" => post(
+                format!("/contracts/{contract}/change-tariff"),
+                json!({"tariff_id": tariff, "when": "now"}),
+            ),
             "close sim" => post(format!("/sims/{card}/close"), json!({})),
             "close ticket" => post(format!("/tickets/{ticket}/close"), reason),
-            "comment on ticket" => {
-                post(format!("/tickets/{ticket}/comments"), json!({"text": "Смотрим.", "is_internal": random.random::<bool>()}))
-            }
+            "comment on ticket" => post(
+                format!("/tickets/{ticket}/comments"),
+                json!({"text": "Смотрим.", "is_internal": random.random::<bool>()}),
+            ),
             "correct balance" => {
                 let sign = if random.random() { "-" } else { "" };
                 post(
@@ -154,46 +171,68 @@ impl World {
             }
             "create contract" => {
                 let discount = random.random_range(0..30).to_string();
-                post("/contracts".into(), json!({"customer_id": customer, "tariff_id": tariff, "discount_percent": discount}))
+                post(
+                    "/contracts".into(),
+                    json!({"customer_id": customer, "tariff_id": tariff, "discount_percent": discount}),
+                )
             }
             "create customer" => post("/customers".into(), person()),
             "create option" => {
-                let tariffs: Vec<i64> = self.tariffs.borrow().iter().copied().filter(|_| random.random()).collect();
-                let one = json!({"code": format!("O{}", unique()), "name": "Опция", "kind": "service", "monthly_fee": amount, "tariff_ids": tariffs});
+                let tariffs: Vec<i64> =
+                    self.tariffs.borrow().iter().copied().filter(|_| random.random()).collect();
+                let one = json!({
+                    "code": format!("O{}", unique()), "name": "Опция", "kind": "service",
+                    "monthly_fee": amount, "tariff_ids": tariffs
+                });
                 post("/options".into(), one)
             }
             "create sim" => post("/sims".into(), sim()),
             "create ticket" => {
-                let one = json!({"customer_id": customer, "category": "technical", "subject": "Связь", "description": "Пропала"});
+                let one = json!({
+                    "customer_id": customer, "category": "technical", "subject": "Связь",
+                    "description": "Пропала"
+                });
                 post("/tickets".into(), one)
             }
             "deactivate sim" => post(format!("/sims/{card}/deactivate"), json!({"reason": "lost"})),
             "deactivate tariff" => post(format!("/tariffs/{tariff}/deactivate"), json!({})),
-            "deduct balance" => post(format!("/contracts/{contract}/deduct_balance"), json!({"amount": amount, "description": "сверка"})),
-            "delete contract" => (Method::DELETE, format!("/contracts/{contract}"), Value::Null),
-            "delete sim" => (Method::DELETE, format!("/sims/{card}"), Value::Null),
+            "deduct balance" => post(
+                format!("/contracts/{contract}/deduct_balance"),
+                json!({"amount": amount, "description": "сверка"}),
+            ),
+            "delete contract" => Request::delete(format!("/contracts/{contract}")),
+            "delete sim" => Request::delete(format!("/sims/{card}")),
             "edit contract" => {
                 let change = match random.random_range(0..3) {
                     0 => json!({"credit_limit": amount}),
                     1 => json!({"discount_percent": random.random_range(0..50).to_string()}),
                     _ => json!({"notes": "звонил"}),
                 };
-                (Method::PATCH, format!("/contracts/{contract}"), change)
+                Request::patch(format!("/contracts/{contract}"), change)
             }
             "edit customer" => {
                 let last_name = ["Ким", "Ковалёва", "Новак"].choose(random);
-                (Method::PATCH, format!("/customers/{customer}"), json!({"last_name": last_name}))
+                Request::patch(format!("/customers/{customer}"), json!({"last_name": last_name}))
             }
-            "expect payment" => post("/payments".into(), json!({"contract_id": contract, "amount": amount, "payment_method": "card"})),
+            "expect payment" => post(
+                "/payments".into(),
+                json!({"contract_id": contract, "amount": amount, "payment_method": "card"}),
+            ),
             "fail payment" => post(format!("/payments/{payment}/fail"), reason),
             "lift hold" => post(format!("/contracts/{contract}/resume"), json!({"reason": hold})),
-            "merge customers" => post(format!("/customers/{customer}/merge"), json!({"duplicate_id": any(random, &self.customers)})),
+            "merge customers" => post(
+                format!("/customers/{customer}/merge"),
+                json!({"duplicate_id": any(random, &self.customers)}),
+            ),
             "new tariff version" => {
                 let from = app.clock.now() + TimeDelta::days(random.random_range(1..20));
                 let change = json!({"monthly_fee": amount, "effective_from": from.date_naive()});
-                (Method::PATCH, format!("/tariffs/{tariff}"), change)
+                Request::patch(format!("/tariffs/{tariff}"), change)
             }
-            "pay" => post("/payments".into(), json!({"contract_id": contract, "amount": amount, "payment_method": "cash"})),
+            "pay" => post(
+                "/payments".into(),
+                json!({"contract_id": contract, "amount": amount, "payment_method": "cash"}),
+            ),
             "place hold" => post(format!("/contracts/{contract}/suspend"), json!({"reason": hold})),
             "process payment" => post(format!("/payments/{payment}/process"), json!({})),
             "refund payment" => {
@@ -210,7 +249,10 @@ impl World {
                 post(format!("/contracts/{contract}/options"), json!({"remove": [option], "when": when}))
             }
             "reopen ticket" => post(format!("/tickets/{ticket}/reopen"), reason),
-            "replace sim" => post(format!("/contracts/{contract}/replace-sim"), json!({"sim_id": card, "reason": "замена"})),
+            "replace sim" => post(
+                format!("/contracts/{contract}/replace-sim"),
+                json!({"sim_id": card, "reason": "замена"}),
+            ),
             "reserve number" => {
                 let until = app.clock.now() + TimeDelta::days(3);
                 post(format!("/numbers/{number}/reserve"), json!({"until": until}))
@@ -254,23 +296,24 @@ impl World {
                 self.waits.set(self.waits.get() + 1);
             }
             let (name, _) = STEP_NAMES.choose_weighted(&mut random, |(_, weight)| *weight).unwrap();
-            let (method, path, body) = self.step(name, &mut random, app);
-            let body = (!body.is_null()).then_some(body);
-            let said = format!("{method} {path} {body:?}");
-            let mut reply = client.send(method.clone(), &path, body.clone()).await;
+            let request = self.step(name, &mut random, app);
+            let mut reply = client.ask(&request).await;
             while reply.status == 401 {
                 // somebody has moved the clock beyond the session, and may do so again
                 client = app.sign_in(username, PASSWORD).await;
-                reply = client.send(method.clone(), &path, body.clone()).await;
+                reply = client.ask(&request).await;
             }
+            let told = format!("{} answered {}: {}", reply.asked, reply.status, reply.body);
             let (status, answer) = (reply.status, reply.body);
-            assert!([200, 201, 204, 404, 409, 422].contains(&status), "{said} answered {status}: {answer}");
+            assert!([200, 201, 204, 404, 409, 422].contains(&status), "{told}");
             let code = answer["code"].as_str().unwrap_or_default();
-            assert!(!["no_such_path", "malformed"].contains(&code), "{said} answered {status}: {answer}");
-            let wrong = answer["errors"].as_array().into_iter().flatten().filter_map(|error| error["code"].as_str());
-            let misread: Vec<&str> =
-                wrong.filter(|code| ["unknown_field", "required", "type", "choice", "format"].contains(code)).collect();
-            assert!(misread.is_empty(), "{said} answered {status}: {answer}");
+            assert!(!["no_such_path", "malformed"].contains(&code), "{told}");
+            let wrong =
+                answer["errors"].as_array().into_iter().flatten().filter_map(|error| error["code"].as_str());
+            let misread: Vec<&str> = wrong
+                .filter(|code| ["unknown_field", "required", "type", "choice", "format"].contains(code))
+                .collect();
+            assert!(misread.is_empty(), "{told}");
             self.note(name, status, &answer);
         }
     }
@@ -288,14 +331,20 @@ async fn walks(app: &App, seed: u64) -> World {
     let postpaid = id(&admin.post("/tariffs", postpaid).await.expect(201));
     world.tariffs.borrow_mut().push(postpaid);
     for n in 0..WALKERS {
-        let user = json!({"username": format!("walker{n}-{seed}"), "full_name": "Walker", "role": "admin", "password": PASSWORD});
+        let user = json!({
+            "username": format!("walker{n}-{seed}"), "full_name": "Walker", "role": "admin",
+            "password": PASSWORD
+        });
         let user = id(&admin.post("/users", user).await.expect(201));
         world.staff.borrow_mut().push(user);
     }
     let mut random = StdRng::seed_from_u64(seed);
-    for name in ["create customer", "create sim", "create option", "create contract", "create ticket"].into_iter().cycle().take(40) {
-        let (method, path, body) = world.step(name, &mut random, app);
-        let reply = admin.send(method, &path, Some(body)).await;
+    for name in ["create customer", "create sim", "create option", "create contract", "create ticket"]
+        .into_iter()
+        .cycle()
+        .take(40)
+    {
+        let reply = admin.ask(&world.step(name, &mut random, app)).await;
         world.note(name, reply.status, &reply.body);
     }
     let walkers = (0..WALKERS).map(|n| {
@@ -308,22 +357,21 @@ async fn walks(app: &App, seed: u64) -> World {
     world
 }
 
-scenario! {
-    async fn several_hundred_mixed_steps_of_several_users_leave_every_invariant_whole(app) {
-        let mut came_off: BTreeMap<&str, u32> = STEP_NAMES.iter().map(|(name, _)| (*name, 0)).collect();
-        // how the walks meet differs each time; what has not come off after two of them gets more
-        for seed in 1..=12 {
-            let world = walks(app, seed).await;
-            assert_eq!(app.violations().await, Vec::<String>::new(), "seed {seed}");
-            assert!(world.waits.get() > 0);
-            for ((name, status), times) in world.answers.borrow().iter() {
-                *came_off.get_mut(name).unwrap() += if *status < 300 { *times } else { 0 };
-            }
-            if seed >= 2 && came_off.values().all(|times| *times > 0) {
-                break;
-            }
+#[scenario]
+async fn several_hundred_mixed_steps_of_several_users_leave_every_invariant_whole(app: &App) {
+    let mut came_off: BTreeMap<&str, u32> = STEP_NAMES.iter().map(|(name, _)| (*name, 0)).collect();
+    // how the walks meet differs each time; what has not come off after two of them gets more
+    for seed in 1..=12 {
+        let world = walks(app, seed).await;
+        assert_eq!(app.violations().await, Vec::<String>::new(), "seed {seed}");
+        assert!(world.waits.get() > 0);
+        for ((name, status), times) in world.answers.borrow().iter() {
+            *came_off.get_mut(name).unwrap() += if *status < 300 { *times } else { 0 };
         }
-        let never: Vec<_> = came_off.iter().filter(|(_, times)| **times == 0).map(|(name, _)| name).collect();
-        assert!(never.is_empty(), "steps that never came off: {never:?}");
+        if seed >= 2 && came_off.values().all(|times| *times > 0) {
+            break;
+        }
     }
+    let never: Vec<_> = came_off.iter().filter(|(_, times)| **times == 0).map(|(name, _)| name).collect();
+    assert!(never.is_empty(), "steps that never came off: {never:?}");
 }

@@ -2,15 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use api::{
-    app,
-    cli::simulate::{Outcome, Size, simulate},
-};
 use kernel::{Policy, country::Country};
+use rehearsal::{Outcome, Size, simulate};
+use server::{assembly, verify};
 
 use crate::{
     harness::{Engine, TestDatabase},
-    program::program,
+    program::{Place, program},
 };
 
 /// Zones from one end of the countries to the other, and where clocks once changed.
@@ -28,8 +26,10 @@ fn lived(engine: Engine, seed: u64) -> Option<Outcome> {
     let (country, zone) = ZONES[usize::try_from(seed).unwrap() % ZONES.len()];
     let policy = Arc::new(Policy { time_zone: zone.parse().unwrap(), ..Policy::standard(country) });
     Some(actix_web::rt::System::new().block_on(async {
-        let db = app::connect(&database.settings()).await.unwrap().patient();
-        let outcome = simulate(&db, &policy, Size { customers: 10, months: 12, seed }).await.unwrap();
+        let db = assembly::connect(&database.settings()).await.unwrap().patient();
+        let outcome = simulate(&db, &policy, Size { customers: 10, months: 12, seed }, verify::violations)
+            .await
+            .unwrap();
         db.close().await;
         database.give_back().await;
         outcome
@@ -57,7 +57,9 @@ fn months_of_life_come_to_what_was_reckoned_apart_on_sqlite() {
     // all that can be done was done, and what must be refused was tried
     assert_eq!(steps.len(), 24, "{steps:?}");
     assert!(
-        ["balance_too_low", "option_incompatible", "refund_too_large", "hold_absent"].iter().all(|code| refusals.contains_key(code)),
+        ["balance_too_low", "option_incompatible", "refund_too_large", "hold_absent"]
+            .iter()
+            .all(|code| refusals.contains_key(code)),
         "{refusals:?}"
     );
 }
@@ -77,28 +79,44 @@ fn the_same_seed_is_the_same_life_on_either_engine_and_another_is_not() {
     }
 }
 
-program! {
-    async fn a_simulation_tells_its_account_leaves_nothing_behind_and_keeps_a_database_of_ones_own(place) {
-        let arguments = ["simulate", "--customers", "4", "--months", "2", "--seed", "5"];
-        let outcome = place.run(&arguments, &[]).expect(0);
-        assert_eq!(place.run(&arguments, &[]).expect(0).out, outcome.out);
-        for word in ["paid ", "charged ", "refunded ", "corrected ", "left ", "is what is left\n", "contracts: ", "events: ", "steps: "] {
-            assert!(outcome.out.contains(word), "{word} is not in {}", outcome.out);
-        }
-        assert!(outcome.out.contains("\nok     ") && !outcome.out.contains("BROKEN"), "{}", outcome.out);
-        assert!(outcome.err.starts_with("50%: 1 of 2 months\n100%: 2 of 2 months\nin ") && outcome.err.ends_with(" s\n"), "{}", outcome.err);
-        assert!(!place.file("data").exists());
-
-        // in the database that is given, which then holds it and takes no other life
-        let kept = place.url();
-        let arguments = [&arguments[..], &["--database-url", &kept]].concat();
-        assert_eq!(place.run(&arguments, &[]).expect(0).out, outcome.out);
-        place.run(&["verify"], &[]).expect(0);
-        let again = place.run(&arguments, &[]).expect(1);
-        assert!(again.out.is_empty() && again.err.contains("holds data already"), "{again:?}");
-        // one changed balance is found by the check that every life ends with
-        place.execute("UPDATE contracts SET balance = balance + 1 WHERE id = 1").await;
-        place.run(&["verify"], &[]).expect(1);
-        place.execute("UPDATE contracts SET balance = balance - 1 WHERE id = 1").await;
+#[program]
+async fn a_simulation_tells_its_account_leaves_nothing_behind_and_keeps_a_database_of_ones_own(
+    place: &Place,
+) {
+    let arguments = ["simulate", "--customers", "4", "--months", "2", "--seed", "5"];
+    let outcome = place.run(&arguments, &[]).expect(0);
+    assert_eq!(place.run(&arguments, &[]).expect(0).out, outcome.out);
+    for word in [
+        "paid ",
+        "charged ",
+        "refunded ",
+        "corrected ",
+        "left ",
+        "is what is left\n",
+        "contracts: ",
+        "events: ",
+        "steps: ",
+    ] {
+        assert!(outcome.out.contains(word), "{word} is not in {}", outcome.out);
     }
+    assert!(outcome.out.contains("\nok     ") && !outcome.out.contains("BROKEN"), "{}", outcome.out);
+    assert!(
+        outcome.err.starts_with("50%: 1 of 2 months\n100%: 2 of 2 months\nin ")
+            && outcome.err.ends_with(" s\n"),
+        "{}",
+        outcome.err
+    );
+    assert!(!place.file("data").exists());
+
+    // in the database that is given, which then holds it and takes no other life
+    let kept = place.url();
+    let arguments = [&arguments[..], &["--database-url", &kept]].concat();
+    assert_eq!(place.run(&arguments, &[]).expect(0).out, outcome.out);
+    place.run(&["verify"], &[]).expect(0);
+    let again = place.run(&arguments, &[]).expect(1);
+    assert!(again.out.is_empty() && again.err.contains("holds data already"), "{again:?}");
+    // one changed balance is found by the check that every life ends with
+    place.execute("UPDATE contracts SET balance = balance + 1 WHERE id = 1").await;
+    place.run(&["verify"], &[]).expect(1);
+    place.execute("UPDATE contracts SET balance = balance - 1 WHERE id = 1").await;
 }

@@ -1,5 +1,10 @@
-//! The whole system over HTTP, on both engines. Each `scenario!` has a fresh database of its own on each.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test that cannot go on says so and stops")]
+//! The whole system over HTTP, on both engines. Each `#[scenario]` has a fresh database of its own on each.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a test that cannot go on says so and stops"
+)]
 
 mod harness;
 

@@ -19,7 +19,8 @@ async fn tariff(admin: &Client, tariff_type: &str, fee: &str) -> i64 {
     id(&admin.post("/tariffs", body).await.expect(201))
 }
 
-/// Draws up a contract on this tariff with these fields besides, pays this much and activates it; answers the id.
+/// Draws up a contract on this tariff with these fields besides, pays this much and activates it;
+/// answers the id.
 async fn running(admin: &Client, tariff: i64, paid: &str, besides: Value) -> i64 {
     let (customer, sim) = (admin.customer().await, admin.sim().await);
     let mut draft = json!({"customer_id": customer, "tariff_id": tariff, "sim_id": sim});
@@ -40,17 +41,25 @@ async fn after_days(app: &App, days: i64) -> Client {
 
 /// The ledger of a contract but for payments: type, amount, first day and end of what it is for.
 async fn ledger(admin: &Client, contract: i64) -> Vec<String> {
-    let page = admin.get(&format!("/payments?contract={contract}&ordering=created_at&page_size=500")).await.expect(200);
+    let page = admin
+        .get(&format!("/payments?contract={contract}&ordering=created_at&page_size=500"))
+        .await
+        .expect(200);
     let rows = page["results"].as_array().unwrap().iter().filter(|row| row["transaction_type"] != "payment");
     let text = |row: &Value, name: &str| row[name].as_str().unwrap_or("-").to_owned();
-    rows.map(|row| ["transaction_type", "amount", "period_start", "period_end"].map(|name| text(row, name)).join(" ")).collect()
+    rows.map(|row| {
+        ["transaction_type", "amount", "period_start", "period_end"].map(|name| text(row, name)).join(" ")
+    })
+    .collect()
 }
 
-/// The periods of a contract: first day, end as planned, day on which a change cut it, fee, and what of that was credited.
+/// The periods of a contract: first day, end as planned, day on which a change cut it, fee,
+/// and what of that was credited.
 async fn periods(app: &App, contract: i64) -> Vec<String> {
     app.texts(&format!(
-        "SELECT CAST(period_start AS TEXT) || ' ' || CAST(period_end AS TEXT) || ' ' || COALESCE(CAST(ended_on AS TEXT), '-') || ' ' || \
-         COALESCE(CAST(fee AS TEXT), '-') || ' ' || CAST(credited AS TEXT) FROM contract_periods WHERE contract_id = {contract} ORDER BY period_start"
+        "SELECT CAST(period_start AS TEXT) || ' ' || CAST(period_end AS TEXT) || ' ' || \
+         COALESCE(CAST(ended_on AS TEXT), '-') || ' ' || COALESCE(CAST(fee AS TEXT), '-') || ' ' || \
+         CAST(credited AS TEXT) FROM contract_periods WHERE contract_id = {contract} ORDER BY period_start"
     ))
     .await
 }

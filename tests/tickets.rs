@@ -37,8 +37,8 @@ impl Desk {
 
     fn complaint(&self) -> Value {
         json!({
-            "customer_id": self.customer, "category": "technical", "subject": "Нет связи", "description": "С утра телефон не видит сеть",
-            "priority": "high"
+            "customer_id": self.customer, "category": "technical", "subject": "Нет связи",
+            "description": "С утра телефон не видит сеть", "priority": "high"
         })
     }
 
@@ -82,6 +82,11 @@ impl Desk {
     async fn journal(&self, ticket: &Value) -> Vec<(String, String)> {
         let page = self.admin.get(&format!("/tickets/{}/history", ticket["id"])).await.expect(200);
         let text = |step: &Value, name: &str| step[name].as_str().unwrap().to_owned();
-        page["results"].as_array().unwrap().iter().map(|step| (text(step, "action"), text(step, "to_status"))).collect()
+        page["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|step| (text(step, "action"), text(step, "to_status")))
+            .collect()
     }
 }

@@ -1,4 +1,5 @@
-//! Walks over every operation of the document: what holds for each of them, and for those that are yet to come.
+//! Walks over every operation of the document:
+//! what holds for each of them, and for those that are yet to come.
 
 mod audit;
 mod document;
@@ -23,7 +24,8 @@ const PUBLIC: [&str; 7] = [
     "POST /api/v1/webhooks/payments/{gateway}",
 ];
 
-/// Those of them that no user signs in for, and that believe nobody without a key of their own; scenes of their own try them.
+/// Those of them that no user signs in for, and that believe nobody without a key of their own;
+/// scenes of their own try them.
 const SIGNED: [&str; 2] = ["GET /terminal/v1", "POST /api/v1/webhooks/payments/{gateway}"];
 
 /// One operation of the OpenAPI document.
@@ -41,8 +43,13 @@ impl Operation {
         let paths = document["paths"].as_object().unwrap().iter();
         let operations: Vec<Self> = paths
             .flat_map(|(path, item)| {
-                let known = methods.iter().filter(|method| item.get(method.as_str().to_lowercase()).is_some());
-                known.map(|method| Self { method: method.clone(), path: path.clone(), said: item[method.as_str().to_lowercase()].clone() })
+                let known =
+                    methods.iter().filter(|method| item.get(method.as_str().to_lowercase()).is_some());
+                known.map(|method| Self {
+                    method: method.clone(),
+                    path: path.clone(),
+                    said: item[method.as_str().to_lowercase()].clone(),
+                })
             })
             .collect();
         assert!(operations.len() > 40, "the document has lost its operations");
@@ -64,7 +71,9 @@ impl Operation {
 
     /// The permissions that the document names.
     fn permissions(&self) -> Vec<String> {
-        let schemes = self.said["security"].as_array().unwrap_or_else(|| panic!("{}: nothing is said of security", self.name()));
+        let schemes = self.said["security"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{}: nothing is said of security", self.name()));
         let scopes = schemes.iter().filter_map(|scheme| scheme["bearer"].as_array()).flatten();
         scopes.map(|scope| scope.as_str().unwrap().to_owned()).collect()
     }
@@ -78,7 +87,9 @@ impl Operation {
     }
 
     fn has_query(&self) -> bool {
-        self.said["parameters"].as_array().is_some_and(|parameters| parameters.iter().any(|parameter| parameter["in"] == "query"))
+        self.said["parameters"]
+            .as_array()
+            .is_some_and(|parameters| parameters.iter().any(|parameter| parameter["in"] == "query"))
     }
 
     /// The path with this for each of its parts in braces.

@@ -1,327 +1,340 @@
-//! What is on record about contracts: lists, statements, histories, statistics (SPEC 7.5).
+//! What is on record about contracts: lists, histories, statistics (SPEC 7.5).
 
-use chrono::{DateTime, TimeDelta, Utc};
-use kernel::Money;
-use rand::{RngExt, SeedableRng, rngs::StdRng};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::{
-    harness::{Client, PASSWORD, id, person},
-    scenario,
-};
-
-fn minor(value: &Value) -> i64 {
-    value.as_str().unwrap_or_else(|| panic!("no amount: {value}")).parse::<Money>().unwrap().minor()
-}
-
-/// What a transaction does to the balance.
-fn effect(row: &Value) -> i64 {
-    let amount = minor(&row["amount"]);
-    if matches!(row["transaction_type"].as_str(), Some("charge" | "refund")) { -amount } else { amount }
-}
-
-/// The whole statement by pages of this size, after making sure that it comes out even.
-async fn reconciled(client: &Client, contract: i64, query: &str, size: usize) -> (Value, Vec<Value>) {
-    let mut page = client.get(&format!("/contracts/{contract}/statement?page_size={size}&{query}")).await.expect(200);
-    let head = page.clone();
-    let mut rows = Vec::new();
-    loop {
-        for name in ["opening_balance", "closing_balance", "payments", "charges", "refunds", "corrections", "from", "to", "contract_id"] {
-            assert_eq!(page[name], head[name], "{name} differs from page to page");
-        }
-        rows.extend(page["results"].as_array().unwrap().clone());
-        let Some(next) = page["next"].as_str().map(str::to_owned) else { break };
-        page = client.get(&next).await.expect(200);
-    }
-    assert_eq!(head["count"], rows.len());
-    let mut balance = minor(&head["opening_balance"]);
-    let mut sums = std::collections::BTreeMap::from([("payment", 0), ("charge", 0), ("refund", 0), ("correction", 0)]);
-    for (at, row) in rows.iter().enumerate() {
-        balance += effect(row);
-        assert_eq!(minor(&row["balance_after"]), balance, "row {at} of {query}");
-        assert_eq!(row["ledger_number"].as_i64().unwrap(), rows[0]["ledger_number"].as_i64().unwrap() + at as i64);
-        *sums.get_mut(row["transaction_type"].as_str().unwrap()).unwrap() += minor(&row["amount"]);
-    }
-    assert_eq!(balance, minor(&head["closing_balance"]), "{query}");
-    for (kind, name) in [("payment", "payments"), ("charge", "charges"), ("refund", "refunds"), ("correction", "corrections")] {
-        assert_eq!(sums[kind], minor(&head[name]), "{name} of {query}");
-    }
-    (head, rows)
-}
-
-/// The day of a moment in Moscow.
-fn day(moment: &Value) -> String {
-    let moment: DateTime<Utc> = moment.as_str().unwrap().parse().unwrap();
-    moment.with_timezone(&chrono_tz::Europe::Moscow).date_naive().to_string()
-}
+use crate::harness::{App, Client, PASSWORD, id, person, scenario};
 
 async fn results(client: &Client, path: &str) -> Vec<Value> {
     client.get(path).await.expect(200)["results"].as_array().unwrap().clone()
 }
 
-scenario! {
-    async fn every_statement_of_a_busy_contract_comes_out_even(app) {
-        let mut random = StdRng::seed_from_u64(7);
-        let admin = app.admin().await;
-        let contract = admin.draft("77.77").await;
-        admin.activate(contract).await;
-        let other = admin.draft("1.00").await;
-        admin.pay(other, "123.45").await;
-        let mut payments: Vec<i64> = Vec::new();
-        let mut admin = admin;
-        for _ in 0..40 {
-            if random.random_range(0..3) == 0 {
-                app.advance(TimeDelta::minutes(random.random_range(1..6000)));
-                admin = app.admin().await;
-            }
-            let amount = format!("{}.{:02}", random.random_range(0..200), random.random_range(1..100));
-            match random.random_range(0..10) {
-                0..5 => payments.push(id(&admin.pay(contract, &amount).await)),
-                5..7 if !payments.is_empty() => {
-                    let payment = payments[random.random_range(0..payments.len())];
-                    admin.post(&format!("/payments/{payment}/refund"), json!({"amount": "0.07", "reason": "x"})).await;
-                }
-                7 => {
-                    let card = id(&admin.post("/payments", json!({"contract_id": contract, "amount": amount, "payment_method": "card"})).await.expect(201));
-                    app.advance(TimeDelta::hours(random.random_range(0..40)));
-                    admin = app.admin().await;
-                    admin.post(&format!("/payments/{card}/process"), json!({})).await.expect(200);
-                }
-                _ => {
-                    let sign = if random.random_range(0..2) == 0 { "-" } else { "" };
-                    admin.post("/payments/corrections", json!({"contract_id": contract, "amount": format!("{sign}{amount}"), "reason": "x"})).await.expect(201);
-                }
-            }
-        }
-        let balance = admin.contract(contract).await["balance"].clone();
-        let (whole, all) = reconciled(&admin, contract, "from=2026-01-01", 7).await;
-        assert_eq!((&whole["opening_balance"], &whole["closing_balance"]), (&json!("0.00"), &balance));
-        assert!(all.len() > 20 && all.iter().all(|row| row["contract_id"] == json!(contract)), "{} rows", all.len());
-        let days: Vec<String> = all.iter().map(|row| day(&row["processed_at"])).collect();
-        let (first, last) = (days[0].clone(), days[days.len() - 1].clone());
-        assert!(first < last);
-        for _ in 0..12 {
-            let mut ends = [&days[random.random_range(0..days.len())], &days[random.random_range(0..days.len())]];
-            ends.sort();
-            let (head, rows) = reconciled(&admin, contract, &format!("from={}&to={}", ends[0], ends[1]), 5).await;
-            let expected: Vec<&Value> = all.iter().filter(|row| (ends[0].as_str()..=ends[1].as_str()).contains(&day(&row["processed_at"]).as_str())).collect();
-            assert_eq!(rows.iter().collect::<Vec<_>>(), expected, "{ends:?}");
-            // it begins where the one of the days before ends
-            let before = ends[0].parse::<chrono::NaiveDate>().unwrap().pred_opt().unwrap();
-            let (earlier, _) = reconciled(&admin, contract, &format!("from=2026-01-01&to={before}"), 500).await;
-            assert_eq!(earlier["closing_balance"], head["opening_balance"], "{ends:?}");
-        }
-        // by cursor, and backwards
-        let page = admin.get(&format!("/contracts/{contract}/statement?from=2026-01-01&cursor=&ordering=-ledger_number&page_size=3")).await.expect(200);
-        assert_eq!(page["results"].as_array().unwrap().iter().collect::<Vec<_>>(), all.iter().rev().take(3).collect::<Vec<_>>());
-        assert_eq!(app.violations().await, Vec::<String>::new());
+#[scenario]
+async fn the_history_of_a_contract_has_its_changes_its_holds_and_its_sims(app: &App) {
+    let admin = app.admin().await;
+    let contract = admin.draft("0.00").await;
+    let stranger = admin.draft("0.00").await;
+    admin.activate(stranger).await;
+    let path = format!("/contracts/{contract}");
+    admin.patch(&path, json!({"notes": "позвонить"})).await.expect(200);
+    app.advance(TimeDelta::minutes(1));
+    let sim = admin.activate(contract).await["sim_id"].clone();
+    app.advance(TimeDelta::minutes(1));
+    let operator = app.user("operator").await;
+    operator
+        .post(&format!("{path}/suspend"), json!({"reason": "fraud", "note": "много звонков"}))
+        .await
+        .expect(200);
+    app.advance(TimeDelta::minutes(1));
+    admin.post(&format!("{path}/resume"), json!({"reason": "fraud"})).await.expect(200);
+    admin.post(&format!("{path}/suspend"), json!({"reason": "request"})).await.expect(200);
+    app.advance(TimeDelta::minutes(1));
+    admin.post(&format!("{path}/terminate"), json!({"reason": "переезд"})).await.expect(200);
+
+    let employee = app.user("employee").await;
+    let all = results(&employee, &format!("{path}/history?ordering=at")).await;
+    let of = |kind: &str| all.iter().filter(|event| event["kind"] == kind).cloned().collect::<Vec<_>>();
+    let actions: Vec<String> =
+        of("change").iter().map(|event| event["action"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(
+        actions,
+        [
+            "contract.created",
+            "contract.updated",
+            "contract.activated",
+            "contract.suspended",
+            "contract.resumed",
+            "contract.suspended",
+            "contract.terminated"
+        ]
+    );
+    assert_eq!(
+        (&of("change")[1]["before"]["notes"], &of("change")[1]["after"]["notes"], &of("change")[1]["actor"]),
+        (&Value::Null, &json!("позвонить"), &json!("admin"))
+    );
+    let holds = of("hold");
+    assert_eq!(holds.len(), 2);
+    for (name, value) in [
+        ("reason", json!("fraud")),
+        ("note", json!("много звонков")),
+        ("actor", json!("operator")),
+        ("ended_by", json!("admin")),
+        ("at", json!("2026-01-31T09:02:00Z")),
+        ("until", json!("2026-01-31T09:03:00Z")),
+    ] {
+        assert_eq!(holds[0][name], value, "{name}");
     }
-
-    async fn a_statement_is_of_days_that_there_can_be_and_of_this_month_unless_told_otherwise(app) {
-        let admin = app.admin().await;
-        let contract = admin.draft("1.00").await;
-        admin.pay(contract, "10.00").await;
-        // half past eleven in the evening in Moscow is still January, and one hour later it is February
-        app.advance(TimeDelta::minutes(11 * 60 + 30));
-        let admin = app.admin().await;
-        admin.pay(contract, "20.00").await;
-        app.advance(TimeDelta::hours(1));
-        let admin = app.admin().await;
-        admin.pay(contract, "30.00").await;
-        let path = format!("/contracts/{contract}/statement");
-        let february = admin.get(&path).await.expect(200);
-        for (name, value) in [("from", "2026-02-01"), ("to", "2026-02-01"), ("opening_balance", "30.00"), ("payments", "30.00"), ("closing_balance", "60.00")] {
-            assert_eq!(february[name], value, "{name}");
-        }
-        let january = admin.get(&format!("{path}?to=2026-01-31")).await.expect(200);
-        assert_eq!((&january["from"], &january["closing_balance"], &january["count"]), (&json!("2026-01-01"), &json!("30.00"), &json!(2)));
-        let past = admin.get(&format!("{path}?from=2020-01-01&to=2020-12-31")).await.expect(200);
-        assert_eq!((&past["opening_balance"], &past["closing_balance"], &past["results"]), (&json!("0.00"), &json!("0.00"), &json!([])));
-        for (query, wrong, code) in [
-            ("from=2026-02-02&to=2026-02-01", "to", "ends_before_begin"), ("from=1999-12-31", "from", "out_of_range"), ("to=2101-01-01", "to", "out_of_range"), ("from=yesterday", "from", "invalid_format"),
-            ("from=2026-02-30", "from", "invalid_format"),
-        ] {
-            let reply = admin.get(&format!("{path}?{query}")).await;
-            assert_eq!(reply.wrong_fields(), [(wrong.to_owned(), code.to_owned())], "{query}");
-            reply.refused(400, "invalid_parameter");
-        }
-        admin.get(&format!("{path}?until=2026-01-01")).await.refused(400, "unknown_parameter");
-        admin.get("/contracts/999999/statement").await.refused(404, "contract_not_found");
+    assert_eq!(
+        (&holds[1]["reason"], &holds[1]["until"]),
+        (&json!("request"), &json!("2026-01-31T09:04:00Z"))
+    );
+    let bindings = of("binding");
+    assert_eq!(bindings.len(), 1);
+    for (name, value) in [
+        ("sim_id", sim),
+        ("at", json!("2026-01-31T09:01:00Z")),
+        ("until", json!("2026-01-31T09:04:00Z")),
+        ("reason", json!("activation")),
+        ("note", json!("переезд")),
+    ] {
+        assert_eq!(bindings[0][name], value, "{name}");
     }
+    assert!(bindings[0]["msisdn"].as_str().unwrap().starts_with("+7900") && bindings[0]["iccid"].is_string());
 
-    async fn the_history_of_a_contract_has_its_changes_its_holds_and_its_sims(app) {
-        let admin = app.admin().await;
-        let contract = admin.draft("0.00").await;
-        let stranger = admin.draft("0.00").await;
-        admin.activate(stranger).await;
-        let path = format!("/contracts/{contract}");
-        admin.patch(&path, json!({"notes": "позвонить"})).await.expect(200);
-        app.advance(TimeDelta::minutes(1));
-        let sim = admin.activate(contract).await["sim_id"].clone();
-        app.advance(TimeDelta::minutes(1));
-        let operator = app.user("operator").await;
-        operator.post(&format!("{path}/suspend"), json!({"reason": "fraud", "note": "много звонков"})).await.expect(200);
-        app.advance(TimeDelta::minutes(1));
-        admin.post(&format!("{path}/resume"), json!({"reason": "fraud"})).await.expect(200);
-        admin.post(&format!("{path}/suspend"), json!({"reason": "request"})).await.expect(200);
-        app.advance(TimeDelta::minutes(1));
-        admin.post(&format!("{path}/terminate"), json!({"reason": "переезд"})).await.expect(200);
-
-        let employee = app.user("employee").await;
-        let all = results(&employee, &format!("{path}/history?ordering=at")).await;
-        let of = |kind: &str| all.iter().filter(|event| event["kind"] == kind).cloned().collect::<Vec<_>>();
-        let actions: Vec<String> = of("change").iter().map(|event| event["action"].as_str().unwrap().to_owned()).collect();
-        assert_eq!(actions, ["contract.created", "contract.updated", "contract.activated", "contract.suspended", "contract.resumed", "contract.suspended", "contract.terminated"]);
-        assert_eq!((&of("change")[1]["before"]["notes"], &of("change")[1]["after"]["notes"], &of("change")[1]["actor"]), (&Value::Null, &json!("позвонить"), &json!("admin")));
-        let holds = of("hold");
-        assert_eq!(holds.len(), 2);
-        for (name, value) in [("reason", json!("fraud")), ("note", json!("много звонков")), ("actor", json!("operator")), ("ended_by", json!("admin")), ("at", json!("2026-01-31T09:02:00Z")), ("until", json!("2026-01-31T09:03:00Z"))] {
-            assert_eq!(holds[0][name], value, "{name}");
-        }
-        assert_eq!((&holds[1]["reason"], &holds[1]["until"]), (&json!("request"), &json!("2026-01-31T09:04:00Z")));
-        let bindings = of("binding");
-        assert_eq!(bindings.len(), 1);
-        for (name, value) in [("sim_id", sim), ("at", json!("2026-01-31T09:01:00Z")), ("until", json!("2026-01-31T09:04:00Z")), ("reason", json!("activation")), ("note", json!("переезд"))] {
-            assert_eq!(bindings[0][name], value, "{name}");
-        }
-        assert!(bindings[0]["msisdn"].as_str().unwrap().starts_with("+7900") && bindings[0]["iccid"].is_string());
-
-        // by page, by cursor, filtered
-        assert_eq!(results(&employee, &format!("{path}/history?kind=hold&ordering=at")).await, holds);
-        let later = "2026-01-31T09:03:00Z";
-        let expected = all.iter().filter(|event| event["at"].as_str().unwrap() >= later).count();
-        assert_eq!(results(&employee, &format!("{path}/history?at_after={later}")).await.len(), expected);
-        assert_eq!(results(&employee, &format!("{path}/history?at_before=2026-01-31T09:00:00Z")).await.len(), 2);
-        let mut met = Vec::new();
-        let mut next = Some(format!("{path}/history?cursor=&page_size=3&ordering=at"));
-        while let Some(at) = next {
-            let page = employee.get(&at).await.expect(200);
-            met.extend(page["results"].as_array().unwrap().clone());
-            next = page["next"].as_str().map(str::to_owned);
-        }
-        assert_eq!(met, all);
-        let counted = employee.get(&format!("{path}/history?page=2&page_size=4&ordering=at")).await.expect(200);
-        assert_eq!((&counted["count"], counted["results"].as_array().unwrap().as_slice()), (&json!(all.len()), &all[4..8]));
-        employee.get("/contracts/999999/history").await.refused(404, "contract_not_found");
-        assert_eq!(app.violations().await, Vec::<String>::new());
+    // by page, by cursor, filtered
+    assert_eq!(results(&employee, &format!("{path}/history?kind=hold&ordering=at")).await, holds);
+    let later = "2026-01-31T09:03:00Z";
+    let expected = all.iter().filter(|event| event["at"].as_str().unwrap() >= later).count();
+    assert_eq!(results(&employee, &format!("{path}/history?at_after={later}")).await.len(), expected);
+    assert_eq!(results(&employee, &format!("{path}/history?at_before=2026-01-31T09:00:00Z")).await.len(), 2);
+    let mut met = Vec::new();
+    let mut next = Some(format!("{path}/history?cursor=&page_size=3&ordering=at"));
+    while let Some(at) = next {
+        let page = employee.get(&at).await.expect(200);
+        met.extend(page["results"].as_array().unwrap().clone());
+        next = page["next"].as_str().map(str::to_owned);
     }
+    assert_eq!(met, all);
+    let counted = employee.get(&format!("{path}/history?page=2&page_size=4&ordering=at")).await.expect(200);
+    assert_eq!(
+        (&counted["count"], counted["results"].as_array().unwrap().as_slice()),
+        (&json!(all.len()), &all[4..8])
+    );
+    employee.get("/contracts/999999/history").await.refused(404, "contract_not_found");
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
 
-    async fn the_payments_and_the_tickets_of_a_contract_are_its_own(app) {
-        let admin = app.admin().await;
-        let (contract, other) = (admin.draft("10.00").await, admin.draft("10.00").await);
-        for (on, amount) in [(contract, "20.00"), (other, "30.00"), (contract, "1.00")] {
-            admin.pay(on, amount).await;
-        }
-        admin.post("/payments", json!({"contract_id": contract, "amount": "5.00", "payment_method": "card"})).await.expect(201);
-        admin.activate(contract).await;
-        let path = format!("/contracts/{contract}");
-        assert_eq!(results(&admin, &format!("{path}/payments")).await, results(&admin, &format!("/payments?contract={contract}")).await);
-        for (query, amounts) in [("", vec!["10.00", "5.00", "1.00", "20.00"]), ("transaction_type=charge", vec!["10.00"]), ("status=pending", vec!["5.00"]), ("payment_method=cash&ordering=created_at", vec!["20.00", "1.00"]), ("created_at_after=2027-01-01T00:00:00Z", vec![])] {
-            let found: Vec<Value> = results(&admin, &format!("{path}/payments?{query}")).await.iter().map(|row| row["amount"].clone()).collect();
-            assert_eq!(found, amounts, "{query}");
-        }
-        for on in [contract, other] {
-            let customer = admin.contract(on).await["customer_id"].clone();
-            for category in ["billing", "sim"] {
-                admin.post("/tickets", json!({"customer_id": customer, "contract_id": on, "category": category, "subject": "x", "description": "x"})).await.expect(201);
-            }
-        }
-        assert_eq!(results(&admin, &format!("{path}/tickets")).await, results(&admin, &format!("/tickets?contract={contract}")).await);
-        assert_eq!(results(&admin, &format!("{path}/tickets?category=sim")).await.len(), 1);
-        for list in ["payments", "tickets"] {
-            admin.get(&format!("/contracts/999999/{list}")).await.refused(404, "contract_not_found");
+#[scenario]
+async fn the_payments_and_the_tickets_of_a_contract_are_its_own(app: &App) {
+    let admin = app.admin().await;
+    let (contract, other) = (admin.draft("10.00").await, admin.draft("10.00").await);
+    for (on, amount) in [(contract, "20.00"), (other, "30.00"), (contract, "1.00")] {
+        admin.pay(on, amount).await;
+    }
+    admin
+        .post("/payments", json!({"contract_id": contract, "amount": "5.00", "payment_method": "card"}))
+        .await
+        .expect(201);
+    admin.activate(contract).await;
+    let path = format!("/contracts/{contract}");
+    assert_eq!(
+        results(&admin, &format!("{path}/payments")).await,
+        results(&admin, &format!("/payments?contract={contract}")).await
+    );
+    for (query, amounts) in [
+        ("", vec!["10.00", "5.00", "1.00", "20.00"]),
+        ("transaction_type=charge", vec!["10.00"]),
+        ("status=pending", vec!["5.00"]),
+        ("payment_method=cash&ordering=created_at", vec!["20.00", "1.00"]),
+        ("created_at_after=2027-01-01T00:00:00Z", vec![]),
+    ] {
+        let found: Vec<Value> = results(&admin, &format!("{path}/payments?{query}"))
+            .await
+            .iter()
+            .map(|row| row["amount"].clone())
+            .collect();
+        assert_eq!(found, amounts, "{query}");
+    }
+    for on in [contract, other] {
+        let customer = admin.contract(on).await["customer_id"].clone();
+        for category in ["billing", "sim"] {
+            admin
+                .post(
+                    "/tickets",
+                    json!({
+                        "customer_id": customer, "contract_id": on, "category": category, "subject": "x",
+                        "description": "x"
+                    }),
+                )
+                .await
+                .expect(201);
         }
     }
-
-    async fn contracts_are_found_by_balance_by_dates_and_by_the_words_of_what_they_name(app) {
-        let admin = app.admin().await;
-        let contract = |contract: i64| format!("/contracts/{contract}");
-        let mut all = Vec::new();
-        for (signed, amount) in [("2025-12-31", None), ("2026-01-01", Some("100.00")), ("2026-01-15", Some("250.00")), ("2026-01-15", Some("99.99"))] {
-            let one = admin.draft("100.00").await;
-            admin.patch(&contract(one), json!({"signed_date": signed})).await.expect(200);
-            if let Some(amount) = amount {
-                admin.pay(one, amount).await;
-            }
-            all.push(one);
-        }
-        admin.activate(all[1]).await;
-        admin.post("/payments/corrections", json!({"contract_id": all[0], "amount": "-5.00", "reason": "x"})).await.expect(201);
-        app.advance(TimeDelta::days(1));
-        let admin = app.admin().await;
-        admin.activate(all[2]).await;
-        let balances = ["-5.00", "0.00", "150.00", "99.99"];
-        for (query, found) in [
-            ("balance_min=0", vec![1, 2, 3]), ("balance_max=0.00", vec![0, 1]), ("balance_min=-5&balance_max=-5", vec![0]), ("balance_min=99.99&balance_max=150", vec![2, 3]), ("balance_min=150.01", vec![]),
-            ("signed_date_after=2026-01-01", vec![1, 2, 3]), ("signed_date_before=2026-01-01", vec![0, 1]), ("signed_date_after=2026-01-15&signed_date_before=2026-01-15", vec![2, 3]),
-            ("next_billing_date_after=2026-02-28", vec![1, 2]), ("next_billing_date_after=2026-03-01", vec![2]), ("next_billing_date_before=2026-02-28", vec![1]), ("next_billing_date_before=2026-02-27", vec![]),
-            ("status=active&balance_min=1", vec![2]),
-        ] {
-            let rows = results(&admin, &format!("/contracts?{query}&ordering=created_at")).await;
-            let ids: Vec<i64> = rows.iter().map(id).collect();
-            assert_eq!(ids, found.iter().map(|at| all[*at]).collect::<Vec<_>>(), "{query}");
-            assert!(rows.iter().all(|row| row["balance"] == balances[all.iter().position(|one| *one == id(row)).unwrap()]), "{query}");
-        }
-        assert_eq!(results(&admin, "/contracts?ordering=-balance").await.iter().map(id).collect::<Vec<_>>(), [all[2], all[3], all[1], all[0]]);
-        for (query, name) in [("balance_min=1e2", "balance_min"), ("balance_max=", "balance_max"), ("signed_date_after=2026-1-1", "signed_date_after"), ("next_billing_date_before=soon", "next_billing_date_before")] {
-            let reply = admin.get(&format!("/contracts?{query}")).await;
-            assert_eq!(reply.wrong_fields(), [(name.to_owned(), "invalid_format".to_owned())], "{query}: {}", reply.text);
-        }
-        let shown = admin.contract(all[1]).await;
-        let words = [shown["number"].as_str().unwrap().to_lowercase(), shown["sim"]["iccid"].as_str().unwrap()[8..].to_owned(), shown["sim"]["msisdn"].as_str().unwrap()[1..].to_owned()];
-        for word in words {
-            assert_eq!(results(&admin, &format!("/contracts?search={word}")).await.iter().map(id).collect::<Vec<_>>(), [all[1]], "{word}");
-        }
-        assert_eq!(results(&admin, "/contracts?search=ИВАНОВ%20пётр").await.len(), 4);
+    assert_eq!(
+        results(&admin, &format!("{path}/tickets")).await,
+        results(&admin, &format!("/tickets?contract={contract}")).await
+    );
+    assert_eq!(results(&admin, &format!("{path}/tickets?category=sim")).await.len(), 1);
+    for list in ["payments", "tickets"] {
+        admin.get(&format!("/contracts/999999/{list}")).await.refused(404, "contract_not_found");
     }
+}
 
-    async fn short_forms_show_nothing_that_is_to_be_masked(app) {
-        let admin = app.admin().await;
-        let mut one = person();
-        one["passport_number"] = json!("987654");
-        let customer = id(&admin.post("/customers", one).await.expect(201));
-        let draft = json!({"customer_id": customer, "tariff_id": admin.prepaid_tariff("1.00").await, "sim_id": admin.sim().await});
-        let contract = id(&admin.post("/contracts", draft).await.expect(201));
-        admin.activate(contract).await;
-        let customer = admin.get(&format!("/customers/{}", admin.contract(contract).await["customer_id"])).await.expect(200);
-        let employee = app.user("employee").await;
-        let (shown, to_admin) = (employee.get(&format!("/contracts/{contract}")).await, admin.contract(contract).await);
-        for secret in ["passport_number", "passport_series", "inn", "address", "birth_date"] {
-            assert!(!shown.text.contains(customer[secret].as_str().unwrap()), "{secret}: {}", shown.text);
+#[scenario]
+async fn contracts_are_found_by_balance_by_dates_and_by_the_words_of_what_they_name(app: &App) {
+    let admin = app.admin().await;
+    let contract = |contract: i64| format!("/contracts/{contract}");
+    let mut all = Vec::new();
+    for (signed, amount) in [
+        ("2025-12-31", None),
+        ("2026-01-01", Some("100.00")),
+        ("2026-01-15", Some("250.00")),
+        ("2026-01-15", Some("99.99")),
+    ] {
+        let one = admin.draft("100.00").await;
+        admin.patch(&contract(one), json!({"signed_date": signed})).await.expect(200);
+        if let Some(amount) = amount {
+            admin.pay(one, amount).await;
         }
-        assert!(!shown.text.contains("puk"), "{}", shown.text);
-        assert_eq!(shown.expect(200), to_admin);
-        let company = json!({"customer_type": "organization", "organization_name": "ООО «Ромашка»", "organization_code": "1027700132195", "phone": "+74951234567"});
-        let company = id(&admin.post("/customers", company).await.expect(201));
-        let contract = id(&admin.post("/contracts", json!({"customer_id": company, "tariff_id": admin.prepaid_tariff("5.00").await})).await.expect(201));
-        let shown = admin.contract(contract).await;
-        assert_eq!(shown["customer"], json!({"id": company, "full_name": "ООО «Ромашка»", "short_name": "ООО «Ромашка»", "phone": "+74951234567", "status": "active"}));
-        assert_eq!((&shown["sim"], &shown["hold_details"]), (&Value::Null, &json!([])));
+        all.push(one);
     }
+    admin.activate(all[1]).await;
+    admin
+        .post("/payments/corrections", json!({"contract_id": all[0], "amount": "-5.00", "reason": "x"}))
+        .await
+        .expect(201);
+    app.advance(TimeDelta::days(1));
+    let admin = app.admin().await;
+    admin.activate(all[2]).await;
+    let balances = ["-5.00", "0.00", "150.00", "99.99"];
+    for (query, found) in [
+        ("balance_min=0", vec![1, 2, 3]),
+        ("balance_max=0.00", vec![0, 1]),
+        ("balance_min=-5&balance_max=-5", vec![0]),
+        ("balance_min=99.99&balance_max=150", vec![2, 3]),
+        ("balance_min=150.01", vec![]),
+        ("signed_date_after=2026-01-01", vec![1, 2, 3]),
+        ("signed_date_before=2026-01-01", vec![0, 1]),
+        ("signed_date_after=2026-01-15&signed_date_before=2026-01-15", vec![2, 3]),
+        ("next_billing_date_after=2026-02-28", vec![1, 2]),
+        ("next_billing_date_after=2026-03-01", vec![2]),
+        ("next_billing_date_before=2026-02-28", vec![1]),
+        ("next_billing_date_before=2026-02-27", vec![]),
+        ("status=active&balance_min=1", vec![2]),
+    ] {
+        let rows = results(&admin, &format!("/contracts?{query}&ordering=created_at")).await;
+        let ids: Vec<i64> = rows.iter().map(id).collect();
+        assert_eq!(ids, found.iter().map(|at| all[*at]).collect::<Vec<_>>(), "{query}");
+        assert!(
+            rows.iter()
+                .all(|row| row["balance"] == balances[all.iter().position(|one| *one == id(row)).unwrap()]),
+            "{query}"
+        );
+    }
+    assert_eq!(
+        results(&admin, "/contracts?ordering=-balance").await.iter().map(id).collect::<Vec<_>>(),
+        [all[2], all[3], all[1], all[0]]
+    );
+    for (query, name) in [
+        ("balance_min=1e2", "balance_min"),
+        ("balance_max=", "balance_max"),
+        ("signed_date_after=2026-1-1", "signed_date_after"),
+        ("next_billing_date_before=soon", "next_billing_date_before"),
+    ] {
+        let reply = admin.get(&format!("/contracts?{query}")).await;
+        assert_eq!(
+            reply.wrong_fields(),
+            [(name.to_owned(), "invalid_format".to_owned())],
+            "{query}: {}",
+            reply.text
+        );
+    }
+    let shown = admin.contract(all[1]).await;
+    let words = [
+        shown["number"].as_str().unwrap().to_lowercase(),
+        shown["sim"]["iccid"].as_str().unwrap()[8..].to_owned(),
+        shown["sim"]["msisdn"].as_str().unwrap()[1..].to_owned(),
+    ];
+    for word in words {
+        assert_eq!(
+            results(&admin, &format!("/contracts?search={word}")).await.iter().map(id).collect::<Vec<_>>(),
+            [all[1]],
+            "{word}"
+        );
+    }
+    assert_eq!(results(&admin, "/contracts?search=ИВАНОВ%20пётр").await.len(), 4);
+}
 
-    async fn statistics_count_contracts_holds_and_balances(app) {
-        let admin = app.admin().await;
-        let numbers = async |app: &crate::harness::App| app.sign_in("supervisor", PASSWORD).await.get("/contracts/statistics").await.expect(200);
-        app.user("supervisor").await;
-        let empty = numbers(app).await;
-        assert_eq!((&empty["by_status"], &empty["by_hold"], &empty["prepaid_total"], &empty["owing"]), (&json!([]), &json!([]), &json!("0.00"), &json!(0)));
-        let contracts = [admin.draft("100.00").await, admin.draft("100.00").await, admin.draft("0.00").await, admin.draft("1.00").await];
-        admin.pay(contracts[0], "150.00").await;
-        for contract in &contracts[..3] {
-            admin.activate(*contract).await;
-        }
-        admin.post(&format!("/contracts/{}/suspend", contracts[1]), json!({"reason": "fraud"})).await.expect(200);
-        admin.post(&format!("/contracts/{}/deduct_balance", contracts[1]), json!({"amount": "7.50", "description": "x"})).await.expect(200);
-        admin.post(&format!("/contracts/{}/terminate", contracts[2]), json!({"reason": "x"})).await.expect(200);
-        let found = numbers(app).await;
-        assert_eq!(found, json!({
-            "by_status": [{"status": "active", "count": 1}, {"status": "draft", "count": 1}, {"status": "suspended", "count": 1}, {"status": "terminated", "count": 1}],
+#[scenario]
+async fn short_forms_show_nothing_that_is_to_be_masked(app: &App) {
+    let admin = app.admin().await;
+    let mut one = person();
+    one["passport_number"] = json!("987654");
+    let customer = id(&admin.post("/customers", one).await.expect(201));
+    let draft = json!({
+        "customer_id": customer, "tariff_id": admin.prepaid_tariff("1.00").await, "sim_id": admin.sim().await
+    });
+    let contract = id(&admin.post("/contracts", draft).await.expect(201));
+    admin.activate(contract).await;
+    let customer =
+        admin.get(&format!("/customers/{}", admin.contract(contract).await["customer_id"])).await.expect(200);
+    let employee = app.user("employee").await;
+    let (shown, to_admin) =
+        (employee.get(&format!("/contracts/{contract}")).await, admin.contract(contract).await);
+    for secret in ["passport_number", "passport_series", "inn", "address", "birth_date"] {
+        assert!(!shown.text.contains(customer[secret].as_str().unwrap()), "{secret}: {}", shown.text);
+    }
+    assert!(!shown.text.contains("puk"), "{}", shown.text);
+    assert_eq!(shown.expect(200), to_admin);
+    let company = json!({
+        "customer_type": "organization", "organization_name": "ООО «Ромашка»",
+        "organization_code": "1027700132195", "phone": "+74951234567"
+    });
+    let company = id(&admin.post("/customers", company).await.expect(201));
+    let contract = id(&admin
+        .post("/contracts", json!({"customer_id": company, "tariff_id": admin.prepaid_tariff("5.00").await}))
+        .await
+        .expect(201));
+    let shown = admin.contract(contract).await;
+    assert_eq!(
+        shown["customer"],
+        json!({
+            "id": company, "full_name": "ООО «Ромашка»", "short_name": "ООО «Ромашка»",
+            "phone": "+74951234567", "status": "active"
+        })
+    );
+    assert_eq!((&shown["sim"], &shown["hold_details"]), (&Value::Null, &json!([])));
+}
+
+#[scenario]
+async fn statistics_count_contracts_holds_and_balances(app: &App) {
+    let admin = app.admin().await;
+    let numbers = async |app: &crate::harness::App| {
+        app.sign_in("supervisor", PASSWORD).await.get("/contracts/statistics").await.expect(200)
+    };
+    app.user("supervisor").await;
+    let empty = numbers(app).await;
+    assert_eq!(
+        (&empty["by_status"], &empty["by_hold"], &empty["prepaid_total"], &empty["owing"]),
+        (&json!([]), &json!([]), &json!("0.00"), &json!(0))
+    );
+    let contracts = [
+        admin.draft("100.00").await,
+        admin.draft("100.00").await,
+        admin.draft("0.00").await,
+        admin.draft("1.00").await,
+    ];
+    admin.pay(contracts[0], "150.00").await;
+    for contract in &contracts[..3] {
+        admin.activate(*contract).await;
+    }
+    admin.post(&format!("/contracts/{}/suspend", contracts[1]), json!({"reason": "fraud"})).await.expect(200);
+    admin
+        .post(
+            &format!("/contracts/{}/deduct_balance", contracts[1]),
+            json!({"amount": "7.50", "description": "x"}),
+        )
+        .await
+        .expect(200);
+    admin.post(&format!("/contracts/{}/terminate", contracts[2]), json!({"reason": "x"})).await.expect(200);
+    let found = numbers(app).await;
+    assert_eq!(
+        found,
+        json!({
+            "by_status": [
+                {"status": "active", "count": 1}, {"status": "draft", "count": 1},
+                {"status": "suspended", "count": 1}, {"status": "terminated", "count": 1}
+            ],
             "by_hold": [{"reason": "debt", "count": 1}, {"reason": "fraud", "count": 1}],
-            "prepaid_total": "50.00", "owed_total": "-7.50", "owing": 1, "activated_this_month": 3, "terminated_this_month": 1
-        }));
-        app.advance(TimeDelta::days(1));
-        let february = numbers(app).await;
-        assert_eq!((&february["activated_this_month"], &february["terminated_this_month"]), (&json!(0), &json!(0)));
-        app.user("operator").await.get("/contracts/statistics").await.refused(403, "permission_missing");
-    }
+            "prepaid_total": "50.00", "owed_total": "-7.50", "owing": 1, "activated_this_month": 3,
+            "terminated_this_month": 1
+        })
+    );
+    app.advance(TimeDelta::days(1));
+    let february = numbers(app).await;
+    assert_eq!(
+        (&february["activated_this_month"], &february["terminated_this_month"]),
+        (&json!(0), &json!(0))
+    );
+    app.user("operator").await.get("/contracts/statistics").await.refused(403, "permission_missing");
 }

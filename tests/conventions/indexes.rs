@@ -1,17 +1,14 @@
-//! An index behind each filter, search and ordering of each list (SPEC 2.4, 15), as the engines themselves plan the
-//! statements that the server ran.
+//! An index behind each filter, search and ordering of each list (SPEC 2.4, 15),
+//! as the engines themselves plan the statements that the server ran.
 
 use std::collections::BTreeMap;
 
-use api::app::document;
-use kernel::db::{Engine, Sql};
+use crate::harness::document;
+use database::{Engine, Sql};
 use serde_json::{Value, json};
 
 use super::{filters, office, raw::encoded};
-use crate::{
-    harness::{App, Client},
-    scenario,
-};
+use crate::harness::{App, Client, scenario};
 
 /// Tables that grow with the operator; the others are read as a whole gladly.
 const LARGE: [&str; 17] = [
@@ -36,7 +33,7 @@ const LARGE: [&str; 17] = [
 
 /// How the engine goes about a statement, with all that could do without an index made unattractive.
 async fn plan(app: &App, statement: &Sql) -> String {
-    let context = app.state.context(kernel::Origin::default());
+    let context = app.context();
     let lines = app.state.db.transaction(&context, async |tx| match tx.engine() {
         Engine::Sqlite => {
             let rows: Vec<(i64, i64, i64, String)> =
@@ -47,7 +44,8 @@ async fn plan(app: &App, statement: &Sql) -> String {
             for setting in ["enable_seqscan", "enable_sort", "enable_hashjoin"] {
                 Sql::owned(format!("SET LOCAL {setting} = off")).execute(tx).await?;
             }
-            let rows: Vec<(String,)> = statement.with_text(format!("EXPLAIN {}", statement.text())).all(tx).await?;
+            let rows: Vec<(String,)> =
+                statement.with_text(format!("EXPLAIN {}", statement.text())).all(tx).await?;
             Ok(rows.into_iter().map(|(line,)| line).collect())
         }
     });
@@ -58,14 +56,23 @@ async fn plan(app: &App, statement: &Sql) -> String {
 async fn statements(app: &App, client: &Client, path: &str) -> Vec<Sql> {
     app.state.db.traced();
     client.get(path).await.expect(200);
-    app.state.db.traced().into_iter().filter(|sql| sql.text().starts_with("SELECT") && sql.text().contains(" LIMIT ")).collect()
+    app.state
+        .db
+        .traced()
+        .into_iter()
+        .filter(|sql| sql.text().starts_with("SELECT") && sql.text().contains(" LIMIT "))
+        .collect()
 }
 
 /// Indexes of a part of their table: to read one as a whole is to have been given the part.
 async fn partial(app: &App) -> Vec<String> {
     match app.state.db.engine() {
-        Engine::Sqlite => app.texts("SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE '% WHERE %'").await,
-        Engine::Postgres => app.texts("SELECT CAST(indexname AS TEXT) FROM pg_indexes WHERE indexdef LIKE '% WHERE %'").await,
+        Engine::Sqlite => {
+            app.texts("SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE '% WHERE %'").await
+        }
+        Engine::Postgres => {
+            app.texts("SELECT CAST(indexname AS TEXT) FROM pg_indexes WHERE indexdef LIKE '% WHERE %'").await
+        }
     }
 }
 
@@ -80,25 +87,33 @@ fn scanned(plan: &str, engine: Engine, partial: &[String]) -> Vec<&'static str> 
         Engine::Postgres => {
             let lines: Vec<&str> = plan.lines().collect();
             lines.iter().enumerate().any(|(at, line)| {
-                let of_table = line.contains(&format!(" on {table} ")) || line.ends_with(&format!(" on {table}"));
-                // an index is of use where it is asked for something; what is asked stands below, deeper than the node itself
+                let of_table =
+                    line.contains(&format!(" on {table} ")) || line.ends_with(&format!(" on {table}"));
+                // an index is of use where it is asked for something;
+                // what is asked stands below, deeper than the node itself
                 let indent = line.len() - line.trim_start().len();
-                let mut below =
-                    lines[at + 1..].iter().take_while(|next| next.len() - next.trim_start().len() > indent && !next.contains("->"));
+                let mut below = lines[at + 1..]
+                    .iter()
+                    .take_while(|next| next.len() - next.trim_start().len() > indent && !next.contains("->"));
                 of_table
-                    && (line.contains("Seq Scan") || line.contains("Index") && !of_part(line) && !below.any(|next| next.contains("Cond:")))
+                    && (line.contains("Seq Scan")
+                        || line.contains("Index")
+                            && !of_part(line)
+                            && !below.any(|next| next.contains("Cond:")))
             })
         }
     };
     LARGE.iter().filter(scans).copied().collect()
 }
 
-/// The parameters of each list by its path, with their schemas; paths with ids in them have those of the office.
+/// The parameters of each list by its path, with their schemas;
+/// paths with ids in them have those of the office.
 fn lists(ids: &BTreeMap<&str, i64>) -> Vec<(String, Vec<Value>)> {
     let document = document();
     let mut lists = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
-        let parameters: Vec<Value> = methods["get"]["parameters"].as_array().into_iter().flatten().cloned().collect();
+        let parameters: Vec<Value> =
+            methods["get"]["parameters"].as_array().into_iter().flatten().cloned().collect();
         if !parameters.iter().any(|parameter| parameter["name"] == "ordering") {
             continue;
         }
@@ -117,8 +132,8 @@ fn lists(ids: &BTreeMap<&str, i64>) -> Vec<(String, Vec<Value>)> {
 /// A value that the filter takes.
 fn value(path: &str, parameter: &Value, tried: &[filters::Tried]) -> String {
     let name = parameter["name"].as_str().unwrap();
-    if let Some((_, _, some, ..)) = tried.iter().find(|(list, filter, ..)| *list == path && *filter == name) {
-        return some.clone();
+    if let Some(one) = tried.iter().find(|one| one.list == path && one.filter == name) {
+        return one.some.clone();
     }
     let document = document();
     let reference = parameter["schema"]["$ref"].as_str().map(|reference| reference.trim_start_matches('#'));
@@ -140,90 +155,98 @@ fn value(path: &str, parameter: &Value, tried: &[filters::Tried]) -> String {
     encoded(known)
 }
 
-scenario! {
-    async fn every_filter_of_every_list_has_an_index(app) {
-        let admin = office::furnish(app).await;
-        let ids = filters::ids(app, &admin).await;
-        let tried = filters::tried(&ids);
-        let (engine, partial) = (app.state.db.engine(), partial(app).await);
-        let mut wrong = Vec::new();
-        for (path, parameters) in lists(&ids) {
-            for parameter in parameters {
-                let name = parameter["name"].as_str().unwrap();
-                if ["page", "page_size", "cursor", "ordering"].contains(&name) {
-                    continue;
-                }
-                let query = format!("{path}?{name}={}", value(&path, &parameter, &tried));
-                // the count has no ordering that an index could serve instead
-                let counts = statements(app, &admin, &query).await.into_iter().filter(|sql| sql.text().starts_with("SELECT CAST(COUNT(*)"));
-                for count in counts {
-                    let plan = plan(app, &count).await;
-                    let scanned = scanned(&plan, engine, &partial);
-                    if !scanned.is_empty() {
-                        wrong.push(format!("{query} goes through {scanned:?}: {}\n{plan}\n", count.text()));
-                    }
-                }
-            }
-        }
-        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    }
-}
-
-scenario! {
-    async fn every_ordering_of_every_list_has_an_index(app) {
-        let admin = office::furnish(app).await;
-        let ids = filters::ids(app, &admin).await;
-        let sorts = match app.state.db.engine() {
-            Engine::Sqlite => "TEMP B-TREE FOR ORDER BY",
-            Engine::Postgres => "Sort Key",
-        };
-        let mut wrong = Vec::new();
-        for (path, parameters) in lists(&ids) {
-            // what belongs to one thing is little, and sorted gladly; so is what there is little of
-            if path.chars().any(|letter| letter.is_ascii_digit()) || !LARGE.contains(&path.split('/').nth(1).unwrap()) {
+#[scenario]
+async fn every_filter_of_every_list_has_an_index(app: &App) {
+    let admin = office::furnish(app).await;
+    let ids = filters::ids(&admin).await;
+    let tried = filters::tried(&ids);
+    let (engine, partial) = (app.state.db.engine(), partial(app).await);
+    let mut wrong = Vec::new();
+    for (path, parameters) in lists(&ids) {
+        for parameter in parameters {
+            let name = parameter["name"].as_str().unwrap();
+            if ["page", "page_size", "cursor", "ordering"].contains(&name) {
                 continue;
             }
-            let ordering = parameters.iter().find(|parameter| parameter["name"] == "ordering").unwrap();
-            let pattern = ordering["schema"]["pattern"].as_str().unwrap();
-            let names = &pattern[pattern.find("-?(").unwrap() + 3..pattern.find(')').unwrap()];
-            // the part of a table that has a path of its own comes sorted in its usual order, and else is sorted
-            let orders: Vec<String> = match path.matches('/').count() {
-                1 => names.split('|').flat_map(|name| [format!("&ordering={name}"), format!("&ordering=-{name}")]).collect(),
-                _ => vec![String::new()],
-            };
-            for order in orders {
-                let query = format!("{path}?cursor={order}");
-                for page in statements(app, &admin, &query).await {
-                    let plan = plan(app, &page).await;
-                    if plan.contains(sorts) && !plan.contains("Presorted Key") {
-                        wrong.push(format!("{query} sorts: {}\n{plan}\n", page.text()));
-                    }
+            let query = format!("{path}?{name}={}", value(&path, &parameter, &tried));
+            // the count has no ordering that an index could serve instead
+            let counts = statements(app, &admin, &query)
+                .await
+                .into_iter()
+                .filter(|sql| sql.text().starts_with("SELECT CAST(COUNT(*)"));
+            for count in counts {
+                let plan = plan(app, &count).await;
+                let scanned = scanned(&plan, engine, &partial);
+                if !scanned.is_empty() {
+                    wrong.push(format!("{query} goes through {scanned:?}: {}\n{plan}\n", count.text()));
                 }
             }
         }
-        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-scenario! {
-    async fn likely_duplicates_and_histories_are_found_through_indexes(app) {
-        let admin = office::furnish(app).await;
-        let (engine, partial) = (app.state.db.engine(), partial(app).await);
-        let check = json!({
-            "last_name": "Иванов", "first_name": "Иван", "birth_date": "1990-05-17", "document_type": "passport", "passport_number": "123456", "inn": "500100732259",
-            "organization_code": "1", "address": "Москва, Лесная, 5", "phone": "+79161234567", "email": "ivanov@example.com"
-        });
-        app.state.db.traced();
-        admin.post("/customers/check-duplicates", check).await.expect(200);
-        let found: Vec<Sql> = app.state.db.traced().into_iter().filter(|sql| sql.text().contains("AS arm_")).collect();
-        let mut asked = statements(app, &admin, "/customers/1/history").await;
-        assert_eq!((found.len(), asked.len()), (1, 2));
-        // on PostgreSQL the count alone: a page, forbidden to sort, would rather go through the trail backwards
-        asked.retain(|statement| engine == Engine::Sqlite || statement.text().starts_with("SELECT CAST(COUNT(*)"));
-        asked.extend(found);
-        for statement in asked {
-            let plan = plan(app, &statement).await;
-            assert_eq!(scanned(&plan, engine, &partial), Vec::<&str>::new(), "{}\n{plan}", statement.text());
+#[scenario]
+async fn every_ordering_of_every_list_has_an_index(app: &App) {
+    let admin = office::furnish(app).await;
+    let ids = filters::ids(&admin).await;
+    let sorts = match app.state.db.engine() {
+        Engine::Sqlite => "TEMP B-TREE FOR ORDER BY",
+        Engine::Postgres => "Sort Key",
+    };
+    let mut wrong = Vec::new();
+    for (path, parameters) in lists(&ids) {
+        // what belongs to one thing is little, and sorted gladly; so is what there is little of
+        if path.chars().any(|letter| letter.is_ascii_digit())
+            || !LARGE.contains(&path.split('/').nth(1).unwrap())
+        {
+            continue;
         }
+        let ordering = parameters.iter().find(|parameter| parameter["name"] == "ordering").unwrap();
+        let pattern = ordering["schema"]["pattern"].as_str().unwrap();
+        let names = &pattern[pattern.find("-?(").unwrap() + 3..pattern.find(')').unwrap()];
+        // the part of a table that has a path of its own comes sorted in its usual order, and else is sorted
+        let orders: Vec<String> = match path.matches('/').count() {
+            1 => names
+                .split('|')
+                .flat_map(|name| [format!("&ordering={name}"), format!("&ordering=-{name}")])
+                .collect(),
+            _ => vec![String::new()],
+        };
+        for order in orders {
+            let query = format!("{path}?cursor={order}");
+            for page in statements(app, &admin, &query).await {
+                let plan = plan(app, &page).await;
+                if plan.contains(sorts) && !plan.contains("Presorted Key") {
+                    wrong.push(format!("{query} sorts: {}\n{plan}\n", page.text()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[scenario]
+async fn likely_duplicates_and_histories_are_found_through_indexes(app: &App) {
+    let admin = office::furnish(app).await;
+    let (engine, partial) = (app.state.db.engine(), partial(app).await);
+    let check = json!({
+        "last_name": "Иванов", "first_name": "Иван", "birth_date": "1990-05-17", "document_type": "passport",
+        "passport_number": "123456", "inn": "500100732259", "organization_code": "1",
+        "address": "Москва, Лесная, 5", "phone": "+79161234567", "email": "ivanov@example.com"
+    });
+    app.state.db.traced();
+    admin.post("/customers/check-duplicates", check).await.expect(200);
+    let found: Vec<Sql> =
+        app.state.db.traced().into_iter().filter(|sql| sql.text().contains("AS arm_")).collect();
+    let mut asked = statements(app, &admin, "/customers/1/history").await;
+    assert_eq!((found.len(), asked.len()), (1, 2));
+    // on PostgreSQL the count alone: a page, forbidden to sort, would rather go through the trail backwards
+    asked
+        .retain(|statement| engine == Engine::Sqlite || statement.text().starts_with("SELECT CAST(COUNT(*)"));
+    asked.extend(found);
+    for statement in asked {
+        let plan = plan(app, &statement).await;
+        assert_eq!(scanned(&plan, engine, &partial), Vec::<&str>::new(), "{}\n{plan}", statement.text());
     }
 }

@@ -23,10 +23,9 @@ async fn timed(reply: impl Future<Output = Reply>) -> (Reply, Duration) {
 
 /// Checks a refusal because the database is away.
 fn away((reply, took): (Reply, Duration)) {
-    let wait: u64 = reply
-        .header("retry-after")
-        .parse()
-        .unwrap_or_else(|_| panic!("{} answered {} without Retry-After: {}", reply.asked, reply.status, reply.text));
+    let wait: u64 = reply.header("retry-after").parse().unwrap_or_else(|_| {
+        panic!("{} answered {} without Retry-After: {}", reply.asked, reply.status, reply.text)
+    });
     assert!((1..=30).contains(&wait), "{wait}");
     assert!(took < AT_MOST, "{} took {took:?}", reply.asked);
     reply.refused(503, "database_away");
@@ -67,7 +66,10 @@ fn a_silent_database_is_away_within_seconds_and_nothing_is_half_done() {
         failures_until_it_serves(app, &admin).await;
         // whether the payment was made or not, the same key makes it once
         keyed.post("/payments", payment).await.expect(201);
-        assert_eq!((admin.contract(contract).await["balance"].clone(), app.count("payments").await), (json!("5.00"), 1));
+        assert_eq!(
+            (admin.contract(contract).await["balance"].clone(), app.count("payments").await),
+            (json!("5.00"), 1)
+        );
         assert_eq!(app.violations().await, Vec::<String>::new());
     });
 }
@@ -97,8 +99,11 @@ fn a_database_that_turns_connections_away_is_away_and_back_when_it_takes_them() 
         let stranger = app.stranger();
         proxy.close();
         let role = json!({"name": "one", "title": "x", "permissions": []});
-        let (read, write, ready) =
-            tokio::join!(timed(admin.get("/roles/1")), timed(admin.post("/roles", role.clone())), timed(stranger.get("/health/ready")));
+        let (read, write, ready) = tokio::join!(
+            timed(admin.get("/roles/1")),
+            timed(admin.post("/roles", role.clone())),
+            timed(stranger.get("/health/ready"))
+        );
         [read, write, ready].into_iter().for_each(away);
         proxy.open();
         failures_until_it_serves(app, &admin).await;
@@ -173,7 +178,10 @@ fn connections_that_die_without_a_word_are_replaced_and_do_not_use_up_the_pool()
             assert!(took < AT_MOST, "{took:?}");
         }
         // by now none of the dead is left
-        join_all((0..6).map(|_| admin.get("/customers"))).await.into_iter().for_each(|reply| drop(reply.expect(200)));
+        join_all((0..6).map(|_| admin.get("/customers")))
+            .await
+            .into_iter()
+            .for_each(|reply| drop(reply.expect(200)));
         admin.customer().await;
     });
 }
@@ -202,10 +210,15 @@ fn connections_that_the_server_ended_while_nobody_used_them_cost_no_request() {
         let contract = admin.draft("600.00").await;
         for round in 1..=3 {
             join_all((0..6).map(|_| admin.get("/roles/1"))).await;
-            let others =
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+            let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                          WHERE datname = current_database() AND pid <> pg_backend_pid()";
             app.execute(others).await;
-            let pay = || admin.post("/payments", json!({"contract_id": contract, "amount": "1.00", "payment_method": "cash"}));
+            let pay = || {
+                admin.post(
+                    "/payments",
+                    json!({"contract_id": contract, "amount": "1.00", "payment_method": "cash"}),
+                )
+            };
             for reply in join_all((0..4).map(|_| pay())).await {
                 reply.expect(201);
             }

@@ -8,15 +8,13 @@ use actix_web::{
     web::{self, Data},
 };
 use api::state::State;
-use kernel::{Origin, Result, db::Sql};
+use database::Sql;
+use kernel::{Origin, Result};
 use serde_json::Value;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use super::raw;
-use crate::{
-    harness::{App, Client, Reply},
-    scenario,
-};
+use crate::harness::{App, Client, Reply, scenario};
 
 async fn at_once() -> HttpResponse {
     panic!("a secret of the inside")
@@ -29,7 +27,7 @@ async fn later() -> HttpResponse {
 }
 
 async fn in_a_transaction(state: Data<State>) -> HttpResponse {
-    let context = state.context(Origin::default());
+    let context = state.context(Origin::default(), kernel::Actor::system("test"));
     let work: Result<()> = state
         .db
         .transaction(&context, async |tx| {
@@ -74,36 +72,37 @@ fn answered(reply: Reply) -> Value {
     reply.refused(500, "internal")
 }
 
-scenario! {
-    async fn a_panic_is_answered_as_a_problem_and_the_connection_and_the_program_go_on(app) {
-        beside(app, async |client| {
-            for _ in 0..3 {
-                for path in ["/at-once", "/later"] {
-                    let problem = answered(client.get(path).await);
-                    assert_eq!(problem["instance"], format!("/api/v1{path}"));
-                    assert_eq!(client.get("/fine").await.text, "fine");
-                }
+#[scenario]
+async fn a_panic_is_answered_as_a_problem_and_the_connection_and_the_program_go_on(app: &App) {
+    beside(app, async |client| {
+        for _ in 0..3 {
+            for path in ["/at-once", "/later"] {
+                let problem = answered(client.get(path).await);
+                assert_eq!(problem["instance"], format!("/api/v1{path}"));
+                assert_eq!(client.get("/fine").await.text, "fine");
             }
-            let mut stream = TcpStream::connect(client.address()).await.unwrap();
-            let both = "GET /api/v1/at-once HTTP/1.1\r\nHost: crm.test\r\n\r\nGET /api/v1/fine HTTP/1.1\r\nHost: crm.test\r\nConnection: close\r\n\r\n";
-            stream.write_all(both.as_bytes()).await.unwrap();
-            let (answers, _) = raw::to_the_end(&mut stream).await;
-            assert!(answers.starts_with("HTTP/1.1 500 ") && answers.ends_with("fine"), "{answers}");
-        })
-        .await;
-    }
+        }
+        let mut stream = TcpStream::connect(client.address()).await.unwrap();
+        let both = "GET /api/v1/at-once HTTP/1.1\r\nHost: crm.test\r\n\r\nGET /api/v1/fine HTTP/1.1\r\n\
+                    Host: crm.test\r\nConnection: close\r\n\r\n";
+        stream.write_all(both.as_bytes()).await.unwrap();
+        let (answers, _) = raw::to_the_end(&mut stream).await;
+        assert!(answers.starts_with("HTTP/1.1 500 ") && answers.ends_with("fine"), "{answers}");
+    })
+    .await;
+}
 
-    async fn a_panic_in_a_transaction_undoes_it_and_lets_others_write(app) {
-        let held = app.count("role_permissions").await;
-        beside(app, async |client| {
-            // more often than there are connections
-            for _ in 0..20 {
-                answered(client.get("/in-a-transaction").await);
-            }
-        })
-        .await;
-        assert_eq!(app.count("role_permissions").await, held);
-        app.admin().await.customer().await;
-        assert_eq!(app.violations().await, Vec::<String>::new());
-    }
+#[scenario]
+async fn a_panic_in_a_transaction_undoes_it_and_lets_others_write(app: &App) {
+    let held = app.count("role_permissions").await;
+    beside(app, async |client| {
+        // more often than there are connections
+        for _ in 0..20 {
+            answered(client.get("/in-a-transaction").await);
+        }
+    })
+    .await;
+    assert_eq!(app.count("role_permissions").await, held);
+    app.admin().await.customer().await;
+    assert_eq!(app.violations().await, Vec::<String>::new());
 }

@@ -3,122 +3,174 @@
 use serde_json::json;
 
 use super::raw;
-use crate::{
-    harness::{id, person, prepaid, sim},
-    scenario,
-};
+use crate::harness::{App, id, person, prepaid, scenario, sim};
 
-scenario! {
-    async fn a_path_means_the_same_with_and_without_its_version_and_a_slash_at_its_end(app) {
-        let admin = app.admin().await;
-        let role = admin.get("/api/v1/roles/1").await.expect(200);
-        for path in ["/api/roles/1", "/api/roles/1/", "/api/v1/roles/1/"] {
-            assert_eq!(admin.get(path).await.expect(200), role, "{path}");
-        }
-        let list = admin.get("/api/v1/roles?ordering=-name").await.expect(200);
-        for path in ["/api/roles?ordering=-name", "/api/roles/?ordering=-name", "/api/v1/roles/?ordering=-name"] {
-            assert_eq!(admin.get(path).await.expect(200)["results"], list["results"], "{path}");
-        }
-        let new = json!({"name": "cashier", "title": "Кассир", "permissions": []});
-        admin.post("/api/roles/", new.clone()).await.expect(201);
-        admin.post("/api/v1/roles/", new).await.refused(409, "role_name_taken");
-        for path in ["/health/live", "/health/live/", "/health/ready", "/health/ready/", "/api/openapi.json", "/api/v1/openapi.json/"] {
-            app.stranger().get(path).await.expect(200);
-        }
+#[scenario]
+async fn a_path_means_the_same_with_and_without_its_version_and_a_slash_at_its_end(app: &App) {
+    let admin = app.admin().await;
+    let role = admin.get("/api/v1/roles/1").await.expect(200);
+    for path in ["/api/roles/1", "/api/roles/1/", "/api/v1/roles/1/"] {
+        assert_eq!(admin.get(path).await.expect(200), role, "{path}");
     }
-
-    async fn another_version_and_a_path_that_is_none_are_not_found(app) {
-        let admin = app.admin().await;
-        for path in ["/api/v2/roles", "/api/v11/roles/1", "/api/v1", "/api/v1/", "/api/", "/api/v1/roles/1/2", "/api/v1/nonsense", "/api/v1//roles", "/api"] {
-            let problem = admin.get(path).await.refused(404, "no_such_path");
-            assert_eq!(problem["instance"], path);
-        }
-        // an id that cannot be one names nothing
-        for id in ["0x1", "abc", "1.0", "99999999999999999999", "1%00", "%D0%B6"] {
-            admin.get(&format!("/roles/{id}")).await.refused(404, "no_such_path");
-        }
-        for id in ["0", "-1", "9223372036854775807"] {
-            admin.get(&format!("/roles/{id}")).await.refused(404, "role_not_found");
-        }
+    let list = admin.get("/api/v1/roles?ordering=-name").await.expect(200);
+    for path in ["/api/roles?ordering=-name", "/api/roles/?ordering=-name", "/api/v1/roles/?ordering=-name"] {
+        assert_eq!(admin.get(path).await.expect(200)["results"], list["results"], "{path}");
     }
-
-    async fn the_root_leads_to_the_page_of_swagger_ui_which_brings_its_own_assets(app) {
-        for path in ["/", "/swagger-ui"] {
-            let answer = raw::get(app, path).await;
-            assert!(answer.starts_with("HTTP/1.1 307 "), "{answer}");
-            assert_eq!(raw::header(&answer, "location"), Some("/swagger-ui/"));
-        }
-        let page = app.stranger().get("/swagger-ui/").await;
-        assert_eq!((page.status, page.header("content-type")), (200, "text/html"));
-        let page = page.text;
-        let assets: Vec<&str> = page.split(['"', '\'']).filter(|part| part.starts_with("./") || part.ends_with(".js") || part.ends_with(".css")).collect();
-        assert!(assets.len() >= 3, "{page}");
-        for asset in assets {
-            assert!(!asset.contains("//"), "{asset} comes from elsewhere");
-            let asset = app.stranger().get(&format!("/swagger-ui/{}", asset.trim_start_matches("./"))).await;
-            assert_eq!(asset.status, 200, "{}", asset.asked);
-            assert!(!asset.text.is_empty() && !asset.header("content-type").is_empty(), "{}", asset.asked);
-        }
-        let start = app.stranger().get("/swagger-ui/swagger-initializer.js").await;
-        assert!(start.text.contains("/api/v1/openapi.json"), "{}", start.text);
-        app.stranger().get("/swagger-ui/nothing.js").await.refused(404, "no_such_path");
+    let new = json!({"name": "cashier", "title": "Кассир", "permissions": []});
+    admin.post("/api/roles/", new.clone()).await.expect(201);
+    admin.post("/api/v1/roles/", new).await.refused(409, "role_name_taken");
+    for path in [
+        "/health/live",
+        "/health/live/",
+        "/health/ready",
+        "/health/ready/",
+        "/api/openapi.json",
+        "/api/v1/openapi.json/",
+    ] {
+        app.stranger().get(path).await.expect(200);
     }
+}
 
-    async fn the_document_is_open_to_all_and_describes_what_is_served(app) {
-        let document = app.stranger().get("/api/v1/openapi.json").await;
-        assert_eq!(document.header("content-type"), "application/json");
-        let document = document.expect(200);
-        assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
-        assert!(document["paths"]["/api/v1/contracts/{id}/activate"]["post"].is_object());
-        assert!(&document == api::app::document(), "what is served is not what is printed");
+#[scenario]
+async fn another_version_and_a_path_that_is_none_are_not_found(app: &App) {
+    let admin = app.admin().await;
+    for path in [
+        "/api/v2/roles",
+        "/api/v11/roles/1",
+        "/api/v1",
+        "/api/v1/",
+        "/api/",
+        "/api/v1/roles/1/2",
+        "/api/v1/nonsense",
+        "/api/v1//roles",
+        "/api",
+    ] {
+        let problem = admin.get(path).await.refused(404, "no_such_path");
+        assert_eq!(problem["instance"], path);
     }
-
-    async fn what_is_made_is_found_where_location_says(app) {
-        let admin = app.admin().await;
-        let (customer, tariff) = (admin.customer().await, admin.prepaid_tariff("100.00").await);
-        let contract = admin.draft("1.00").await;
-        let user = json!({"username": "petrova", "full_name": "Петрова", "role": "operator", "password": "tram 17 to the lighthouse"});
-        let made = [
-            admin.post("/contracts", json!({"customer_id": customer, "tariff_id": tariff})).await,
-            admin.post("/customers", person()).await,
-            admin.post("/sims", sim()).await,
-            admin.post("/tariffs", prepaid("1.00")).await,
-            admin.post("/payments", json!({"contract_id": contract, "amount": 1, "payment_method": "cash"})).await,
-            admin.post("/tickets", json!({"customer_id": customer, "category": "sim", "subject": "PUK", "description": "Забыл"})).await,
-            admin.post("/users", user).await,
-            admin.post("/roles", json!({"name": "cashier", "title": "Кассир", "permissions": []})).await,
-        ];
-        for reply in made {
-            let (location, etag) = (reply.header("location").to_owned(), reply.header("etag").to_owned());
-            assert!(location.starts_with("/api/v1/"), "{}: {location}", reply.asked);
-            let there = admin.get(&location).await;
-            assert_eq!(there.header("etag"), etag, "{location}");
-            let mut made = reply.expect(201);
-            // who registers a subscriber is also told of likely duplicates, which are no part of the subscriber
-            let warned = made.as_object_mut().unwrap().remove("warnings").is_some();
-            assert_eq!((there.expect(200), location.starts_with("/api/v1/customers/")), (made, warned), "{location}");
-        }
-        // things without an address of their own are in the list that Location names
-        let numbers = admin.post("/numbers", json!({"first": "+79990000001", "count": 3})).await;
-        let location = numbers.header("location").to_owned();
-        assert_eq!(admin.get(&location).await.expect(200)["results"].as_array().unwrap().iter().filter(|number| number["msisdn"].as_str().unwrap().starts_with("+7999")).count(), 3);
-        let token = admin.post("/auth/api-tokens", json!({"name": "night", "permissions": ["customers:read"], "expires_at": null})).await;
-        let location = token.header("location").to_owned();
-        assert_eq!(admin.get(&location).await.expect(200)["results"][0]["id"], token.expect(201)["id"]);
+    // an id that cannot be one names nothing
+    for id in ["0x1", "abc", "1.0", "99999999999999999999", "1%00", "%D0%B6"] {
+        admin.get(&format!("/roles/{id}")).await.refused(404, "no_such_path");
     }
-
-    async fn deleting_answers_without_a_body_and_once(app) {
-        let admin = app.admin().await;
-        let role = id(&admin.post("/roles", json!({"name": "cashier", "title": "Кассир", "permissions": []})).await.expect(201));
-        let gone = admin.delete(&format!("/roles/{role}")).await;
-        assert_eq!((gone.status, gone.text.as_str(), gone.header("content-type")), (204, "", ""));
-        admin.delete(&format!("/roles/{role}")).await.refused(404, "role_not_found");
-        admin.get(&format!("/roles/{role}")).await.refused(404, "role_not_found");
+    for id in ["0", "-1", "9223372036854775807"] {
+        admin.get(&format!("/roles/{id}")).await.refused(404, "role_not_found");
     }
+}
 
-    async fn the_program_says_that_it_runs_and_that_it_can_serve(app) {
-        for path in ["/health/live", "/health/ready"] {
-            assert_eq!(app.stranger().get(path).await.expect(200), json!({"status": "ok"}));
-        }
+#[scenario]
+async fn the_root_leads_to_the_page_of_swagger_ui_which_brings_its_own_assets(app: &App) {
+    for path in ["/", "/swagger-ui"] {
+        let answer = raw::get(app, path).await;
+        assert!(answer.starts_with("HTTP/1.1 307 "), "{answer}");
+        assert_eq!(raw::header(&answer, "location"), Some("/swagger-ui/"));
+    }
+    let page = app.stranger().get("/swagger-ui/").await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html"));
+    let page = page.text;
+    let assets: Vec<&str> = page
+        .split(['"', '\''])
+        .filter(|part| part.starts_with("./") || part.ends_with(".js") || part.ends_with(".css"))
+        .collect();
+    assert!(assets.len() >= 3, "{page}");
+    for asset in assets {
+        assert!(!asset.contains("//"), "{asset} comes from elsewhere");
+        let asset = app.stranger().get(&format!("/swagger-ui/{}", asset.trim_start_matches("./"))).await;
+        assert_eq!(asset.status, 200, "{}", asset.asked);
+        assert!(!asset.text.is_empty() && !asset.header("content-type").is_empty(), "{}", asset.asked);
+    }
+    let start = app.stranger().get("/swagger-ui/swagger-initializer.js").await;
+    assert!(start.text.contains("/api/v1/openapi.json"), "{}", start.text);
+    app.stranger().get("/swagger-ui/nothing.js").await.refused(404, "no_such_path");
+}
+
+#[scenario]
+async fn the_document_is_open_to_all_and_describes_what_is_served(app: &App) {
+    let document = app.stranger().get("/api/v1/openapi.json").await;
+    assert_eq!(document.header("content-type"), "application/json");
+    let document = document.expect(200);
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert!(document["paths"]["/api/v1/contracts/{id}/activate"]["post"].is_object());
+    assert!(&document == crate::harness::document(), "what is served is not what is printed");
+}
+
+#[scenario]
+async fn what_is_made_is_found_where_location_says(app: &App) {
+    let admin = app.admin().await;
+    let (customer, tariff) = (admin.customer().await, admin.prepaid_tariff("100.00").await);
+    let contract = admin.draft("1.00").await;
+    let user = json!({
+        "username": "petrova", "full_name": "Петрова", "role": "operator",
+        "password": "tram 17 to the lighthouse"
+    });
+    let made = [
+        admin.post("/contracts", json!({"customer_id": customer, "tariff_id": tariff})).await,
+        admin.post("/customers", person()).await,
+        admin.post("/sims", sim()).await,
+        admin.post("/tariffs", prepaid("1.00")).await,
+        admin
+            .post("/payments", json!({"contract_id": contract, "amount": 1, "payment_method": "cash"}))
+            .await,
+        admin
+            .post(
+                "/tickets",
+                json!({"customer_id": customer, "category": "sim", "subject": "PUK", "description": "Забыл"}),
+            )
+            .await,
+        admin.post("/users", user).await,
+        admin.post("/roles", json!({"name": "cashier", "title": "Кассир", "permissions": []})).await,
+    ];
+    for reply in made {
+        let (location, etag) = (reply.header("location").to_owned(), reply.header("etag").to_owned());
+        assert!(location.starts_with("/api/v1/"), "{}: {location}", reply.asked);
+        let there = admin.get(&location).await;
+        assert_eq!(there.header("etag"), etag, "{location}");
+        let mut made = reply.expect(201);
+        // who registers a subscriber is also told of likely duplicates, which are no part of the subscriber
+        let warned = made.as_object_mut().unwrap().remove("warnings").is_some();
+        assert_eq!(
+            (there.expect(200), location.starts_with("/api/v1/customers/")),
+            (made, warned),
+            "{location}"
+        );
+    }
+    // things without an address of their own are in the list that Location names
+    let numbers = admin.post("/numbers", json!({"first": "+79990000001", "count": 3})).await;
+    let location = numbers.header("location").to_owned();
+    assert_eq!(
+        admin.get(&location).await.expect(200)["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|number| number["msisdn"].as_str().unwrap().starts_with("+7999"))
+            .count(),
+        3
+    );
+    let token = admin
+        .post(
+            "/auth/api-tokens",
+            json!({"name": "night", "permissions": ["customers:read"], "expires_at": null}),
+        )
+        .await;
+    let location = token.header("location").to_owned();
+    assert_eq!(admin.get(&location).await.expect(200)["results"][0]["id"], token.expect(201)["id"]);
+}
+
+#[scenario]
+async fn deleting_answers_without_a_body_and_once(app: &App) {
+    let admin = app.admin().await;
+    let role = id(&admin
+        .post("/roles", json!({"name": "cashier", "title": "Кассир", "permissions": []}))
+        .await
+        .expect(201));
+    let gone = admin.delete(&format!("/roles/{role}")).await;
+    assert_eq!((gone.status, gone.text.as_str(), gone.header("content-type")), (204, "", ""));
+    admin.delete(&format!("/roles/{role}")).await.refused(404, "role_not_found");
+    admin.get(&format!("/roles/{role}")).await.refused(404, "role_not_found");
+}
+
+#[scenario]
+async fn the_program_says_that_it_runs_and_that_it_can_serve(app: &App) {
+    for path in ["/health/live", "/health/ready"] {
+        assert_eq!(app.stranger().get(path).await.expect(200), json!({"status": "ok"}));
     }
 }

@@ -22,7 +22,8 @@ pub async fn to_the_end(stream: &mut TcpStream) -> (String, Duration) {
     let started = Instant::now();
     let mut answer = Vec::new();
     // a reset after the answer ends it as well
-    let _reset = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the server goes on waiting");
+    let _reset =
+        timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the server goes on waiting");
     (String::from_utf8_lossy(&answer).into_owned(), started.elapsed())
 }
 
@@ -31,7 +32,10 @@ pub async fn answer(stream: &mut TcpStream) -> (String, Duration) {
     let started = Instant::now();
     let (mut answer, mut buffer) = (String::new(), vec![0; 64 * 1024]);
     loop {
-        let read = timeout(PATIENCE, stream.read(&mut buffer)).await.expect("the server does not answer").unwrap_or(0);
+        let read = timeout(PATIENCE, stream.read(&mut buffer))
+            .await
+            .expect("the server does not answer")
+            .unwrap_or(0);
         answer.push_str(&String::from_utf8_lossy(&buffer[..read]));
         let length: Option<usize> = header(&answer, "content-length").and_then(|length| length.parse().ok());
         let arrived = answer.split_once("\r\n\r\n").map(|(_, body)| body.len());
@@ -50,7 +54,8 @@ pub async fn exchange(app: &App, bytes: &[u8]) -> String {
 
 /// A request without a body, its answer unfollowed and unread by any library.
 pub async fn get(app: &App, path: &str) -> String {
-    exchange(app, format!("GET {path} HTTP/1.1\r\nHost: crm.test\r\nConnection: close\r\n\r\n").as_bytes()).await
+    exchange(app, format!("GET {path} HTTP/1.1\r\nHost: crm.test\r\nConnection: close\r\n\r\n").as_bytes())
+        .await
 }
 
 /// A header of a raw answer.
@@ -65,5 +70,15 @@ pub fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
 
 /// Text as a value in a query string.
 pub fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    text.bytes()
+        .map(
+            |byte| {
+                if byte.is_ascii_alphanumeric() {
+                    char::from(byte).to_string()
+                } else {
+                    format!("%{byte:02X}")
+                }
+            },
+        )
+        .collect()
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::office;
-use crate::{harness::App, scenario};
+use crate::harness::{App, scenario};
 
 /// Statements that this request took.
 async fn cost(app: &App, client: &crate::harness::Client, path: &str) -> u64 {
@@ -12,8 +12,8 @@ async fn cost(app: &App, client: &crate::harness::Client, path: &str) -> u64 {
     app.state.db.statements() - before
 }
 
-/// One statement says whether what is known of the caller still holds, one counts, one reads the page. Lists whose rows
-/// show things of another table take one more, for the whole page.
+/// One statement says whether what is known of the caller still holds, one counts, one reads the page. Lists
+/// whose rows show things of another table take one more, for the whole page.
 fn of_a_page(list: &str) -> u64 {
     match list {
         "/users" | "/roles" => 4,
@@ -21,70 +21,118 @@ fn of_a_page(list: &str) -> u64 {
     }
 }
 
-scenario! {
-    async fn a_page_takes_as_many_statements_with_a_hundred_rows_as_with_one_and_by_search(app) {
-        let admin = office::furnish(app).await;
-        for n in 0..12 {
-            admin.draft("1.00").await;
-            admin.post("/roles", json!({"name": format!("role-{n}"), "title": "Роль", "permissions": ["sims:read"]})).await.expect(201);
+#[scenario]
+async fn a_page_takes_as_many_statements_with_a_hundred_rows_as_with_one_and_by_search(app: &App) {
+    let admin = office::furnish(app).await;
+    for n in 0..12 {
+        admin.draft("1.00").await;
+        admin
+            .post(
+                "/roles",
+                json!({"name": format!("role-{n}"), "title": "Роль", "permissions": ["sims:read"]}),
+            )
+            .await
+            .expect(201);
+    }
+    // what is known of the caller is read again after the roles changed
+    admin.get("/auth/me").await.expect(200);
+    for (list, names) in office::lists(app).await {
+        let expected = of_a_page(&list);
+        let mut queries = vec![
+            "page_size=1".to_owned(),
+            "page_size=100".to_owned(),
+            "page_size=500".to_owned(),
+            "page=3&page_size=2".to_owned(),
+        ];
+        if names.contains(&"search".to_owned()) {
+            queries.extend([
+                "search=а&page_size=100".to_owned(),
+                "search=иванов".to_owned(),
+                "search=00&page_size=1".to_owned(),
+            ]);
         }
-        // what is known of the caller is read again after the roles changed
-        admin.get("/auth/me").await.expect(200);
-        for (list, names) in office::lists(app).await {
-            let expected = of_a_page(&list);
-            let mut queries = vec!["page_size=1".to_owned(), "page_size=100".to_owned(), "page_size=500".to_owned(), "page=3&page_size=2".to_owned()];
-            if names.contains(&"search".to_owned()) {
-                queries.extend(["search=а&page_size=100".to_owned(), "search=иванов".to_owned(), "search=00&page_size=1".to_owned()]);
-            }
-            for query in queries {
-                let took = cost(app, &admin, &format!("{list}?{query}")).await;
-                let nothing_found = took < expected && query.contains("search");
-                assert!(took == expected || nothing_found, "{list}?{query} took {took} statements, not {expected}");
-            }
-            // without a count
-            for size in [1, 100] {
-                assert_eq!(cost(app, &admin, &format!("{list}?cursor=&page_size={size}")).await, expected - 1, "{list} by cursor");
-            }
+        for query in queries {
+            let took = cost(app, &admin, &format!("{list}?{query}")).await;
+            let nothing_found = took < expected && query.contains("search");
+            assert!(
+                took == expected || nothing_found,
+                "{list}?{query} took {took} statements, not {expected}"
+            );
+        }
+        // without a count
+        for size in [1, 100] {
+            assert_eq!(
+                cost(app, &admin, &format!("{list}?cursor=&page_size={size}")).await,
+                expected - 1,
+                "{list} by cursor"
+            );
         }
     }
+}
 
-    async fn what_is_on_record_of_a_contract_takes_as_many_statements_with_many_rows_as_with_few(app) {
-        let admin = office::furnish(app).await;
-        let (quiet, busy) = (admin.draft("0.00").await, admin.draft("0.00").await);
-        let customer = admin.contract(busy).await["customer_id"].clone();
-        for contract in [quiet, busy] {
-            admin.activate(contract).await;
-        }
-        for n in 0..8 {
-            let payment = admin.pay(busy, "5.00").await;
-            admin.post(&format!("/payments/{}/refund", payment["id"]), json!({"amount": "1.00", "reason": "x"})).await.expect(200);
-            let action = if n % 2 == 0 { "suspend" } else { "resume" };
-            admin.post(&format!("/contracts/{busy}/{action}"), json!({"reason": "fraud"})).await.expect(200);
-            admin.post("/tickets", json!({"customer_id": customer, "contract_id": busy, "category": "sim", "subject": "x", "description": "x"})).await.expect(201);
-        }
-        admin.post(&format!("/contracts/{busy}/suspend"), json!({"reason": "request"})).await.expect(200);
-        // who calls, whether there is such a contract, how many rows, the rows; a statement has its sums besides
-        for (what, expected) in [("payments", 4), ("tickets", 4), ("history", 4), ("statement?page_size=500", 5), ("checklist", 6)] {
-            for contract in [quiet, busy] {
-                let took = cost(app, &admin, &format!("/contracts/{contract}/{what}")).await;
-                assert_eq!(took, expected, "{what} of {contract}");
-            }
-        }
-        for contract in [quiet, busy] {
-            assert_eq!(cost(app, &admin, &format!("/contracts/{contract}")).await, 3);
-        }
-        assert_eq!(cost(app, &admin, "/contracts/statistics").await, 4);
-        assert_eq!(cost(app, &admin, "/payments/statistics").await, 4);
+#[scenario]
+async fn what_is_on_record_of_a_contract_takes_as_many_statements_with_many_rows_as_with_few(app: &App) {
+    let admin = office::furnish(app).await;
+    let (quiet, busy) = (admin.draft("0.00").await, admin.draft("0.00").await);
+    let customer = admin.contract(busy).await["customer_id"].clone();
+    for contract in [quiet, busy] {
+        admin.activate(contract).await;
     }
-
-    async fn reading_one_takes_a_few_statements_however_many_there_are(app) {
-        let admin = office::furnish(app).await;
-        admin.get("/auth/me").await.expect(200);
-        for (path, expected) in [
-            ("/customers/1", 2), ("/sims/1", 2), ("/numbers/1", 2), ("/tariffs/1", 2), ("/options/1", 2), ("/contracts/1", 3), ("/payments/1", 2), ("/tickets/1", 2),
-            ("/users/1", 4), ("/roles/1", 3), ("/notifications/1", 2), ("/webhook-endpoints/1", 2), ("/notification-templates/balance.low/sms/ru", 2),
-        ] {
-            assert_eq!(cost(app, &admin, path).await, expected, "{path}");
+    for n in 0..8 {
+        let payment = admin.pay(busy, "5.00").await;
+        admin
+            .post(&format!("/payments/{}/refund", payment["id"]), json!({"amount": "1.00", "reason": "x"}))
+            .await
+            .expect(200);
+        let action = if n % 2 == 0 { "suspend" } else { "resume" };
+        admin.post(&format!("/contracts/{busy}/{action}"), json!({"reason": "fraud"})).await.expect(200);
+        admin
+            .post(
+                "/tickets",
+                json!({
+                    "customer_id": customer, "contract_id": busy, "category": "sim", "subject": "x",
+                    "description": "x"
+                }),
+            )
+            .await
+            .expect(201);
+    }
+    admin.post(&format!("/contracts/{busy}/suspend"), json!({"reason": "request"})).await.expect(200);
+    // who calls, whether there is such a contract, how many rows, the rows; a statement has its sums besides
+    for (what, expected) in
+        [("payments", 4), ("tickets", 4), ("history", 4), ("statement?page_size=500", 5), ("checklist", 6)]
+    {
+        for contract in [quiet, busy] {
+            let took = cost(app, &admin, &format!("/contracts/{contract}/{what}")).await;
+            assert_eq!(took, expected, "{what} of {contract}");
         }
+    }
+    for contract in [quiet, busy] {
+        assert_eq!(cost(app, &admin, &format!("/contracts/{contract}")).await, 3);
+    }
+    assert_eq!(cost(app, &admin, "/contracts/statistics").await, 4);
+    assert_eq!(cost(app, &admin, "/payments/statistics").await, 4);
+}
+
+#[scenario]
+async fn reading_one_takes_a_few_statements_however_many_there_are(app: &App) {
+    let admin = office::furnish(app).await;
+    admin.get("/auth/me").await.expect(200);
+    for (path, expected) in [
+        ("/customers/1", 2),
+        ("/sims/1", 2),
+        ("/numbers/1", 2),
+        ("/tariffs/1", 2),
+        ("/options/1", 2),
+        ("/contracts/1", 3),
+        ("/payments/1", 2),
+        ("/tickets/1", 2),
+        ("/users/1", 4),
+        ("/roles/1", 3),
+        ("/notifications/1", 2),
+        ("/webhook-endpoints/1", 2),
+        ("/notification-templates/balance.low/sms/ru", 2),
+    ] {
+        assert_eq!(cost(app, &admin, path).await, expected, "{path}");
     }
 }

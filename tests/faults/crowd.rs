@@ -1,5 +1,5 @@
-//! Many clients at once, each of which does random things and insists on an answer: whatever is not answered is sent again under
-//! the same key.
+//! Many clients at once, each of which does random things and insists on an answer:
+//! whatever is not answered is sent again under the same key.
 
 use std::{
     cell::{Cell, RefCell},
@@ -81,9 +81,11 @@ pub struct Effects {
 }
 
 impl Effects {
-    pub const TRANSACTIONS: &str = "SELECT description || ' ' || CAST(amount AS TEXT) FROM payments WHERE description LIKE 'key-%'";
-    pub const NOTES: &str = "SELECT note FROM contract_holds WHERE note LIKE 'key-%' UNION ALL SELECT notes FROM contracts WHERE notes LIKE 'key-%' \
-         UNION ALL SELECT notes FROM customers WHERE notes LIKE 'key-%'";
+    pub const TRANSACTIONS: &str =
+        "SELECT description || ' ' || CAST(amount AS TEXT) FROM payments WHERE description LIKE 'key-%'";
+    pub const NOTES: &str = "SELECT note FROM contract_holds WHERE note LIKE 'key-%' \
+                             UNION ALL SELECT notes FROM contracts WHERE notes LIKE 'key-%' \
+                             UNION ALL SELECT notes FROM customers WHERE notes LIKE 'key-%'";
     pub const ENTRIES: &str = "SELECT request_id || ' ' || action FROM audit WHERE request_id LIKE 'key-%'";
 }
 
@@ -93,6 +95,25 @@ fn any(random: &mut StdRng, ids: &RefCell<Vec<i64>>) -> Option<i64> {
 
 fn minor(amount: i64) -> String {
     format!("{}{}.{:02}", if amount < 0 { "-" } else { "" }, amount.abs() / 100, amount.abs() % 100)
+}
+
+/// Something to do.
+struct Order {
+    /// What it moves.
+    amount: i64,
+    path: String,
+    body: Value,
+}
+
+impl Order {
+    fn of(amount: i64, path: impl Into<String>, body: Value) -> Self {
+        Self { amount, path: path.into(), body }
+    }
+
+    /// One that moves no money.
+    fn to(path: impl Into<String>, body: Value) -> Self {
+        Self::of(0, path, body)
+    }
 }
 
 impl Crowd {
@@ -137,74 +158,101 @@ impl Crowd {
 
     async fn do_something(&self, client: &Client, random: &mut StdRng, key: String) {
         let amount = random.random_range(1..20_000);
-        let (name, amount, path, body) = loop {
+        let (name, Order { amount, path, body }) = loop {
             let (name, _) = DEEDS.choose_weighted(random, |(_, weight)| *weight).unwrap();
             // nothing to act on yet: another one then
-            if let Some((amount, path, body)) = self.request(name, random, amount, &key) {
-                break (*name, amount, path, body);
+            if let Some(order) = self.order(name, random, amount, &key) {
+                break (*name, order);
             }
         };
-        let reply = self.insist(&client.with("idempotency-key", &key).with("x-request-id", &key), random, &path, &body).await;
+        let reply = self
+            .insist(&client.with("idempotency-key", &key).with("x-request-id", &key), random, &path, &body)
+            .await;
         let done = reply.status < 300;
-        assert!(done || [404, 409, 422].contains(&reply.status), "{} answered {}: {}", reply.asked, reply.status, reply.text);
+        assert!(
+            done || [404, 409, 422].contains(&reply.status),
+            "{} answered {}: {}",
+            reply.asked,
+            reply.status,
+            reply.text
+        );
         if done {
             self.note(name, &reply.body);
         }
         self.deeds.borrow_mut().push(Deed { name, key, amount, done });
     }
 
-    fn request(&self, name: &str, random: &mut StdRng, amount: i64, key: &str) -> Option<(i64, String, Value)> {
+    fn order(&self, name: &str, random: &mut StdRng, amount: i64, key: &str) -> Option<Order> {
         let contract = any(random, &self.contracts)?;
-        let cash = json!({"contract_id": contract, "amount": minor(amount), "payment_method": "cash", "description": key});
+        let cash = json!({
+            "contract_id": contract, "amount": minor(amount), "payment_method": "cash", "description": key
+        });
         Some(match name {
-            "pay" => (amount, "/payments".into(), cash),
+            "pay" => Order::of(amount, "/payments", cash),
             "pay by id" | "promise" => {
                 let mut body = cash;
                 body["transaction_id"] = json!(key);
                 if name == "promise" {
                     body["payment_method"] = json!("card");
                 }
-                (amount, "/payments".into(), body)
+                Order::of(amount, "/payments", body)
             }
-            "process" => (0, format!("/payments/{}/process", self.pending.borrow_mut().pop()?), json!({})),
+            "process" => {
+                let payment = self.pending.borrow_mut().pop()?;
+                Order::to(format!("/payments/{payment}/process"), json!({}))
+            }
             "refund" => {
                 let amount = amount.min(3_000);
-                (amount, format!("/payments/{}/refund", any(random, &self.payments)?), json!({"amount": minor(amount), "reason": key}))
+                Order::of(
+                    amount,
+                    format!("/payments/{}/refund", any(random, &self.payments)?),
+                    json!({"amount": minor(amount), "reason": key}),
+                )
             }
             "correct" => {
                 let amount = if random.random() { amount } else { -amount };
-                (amount, "/payments/corrections".into(), json!({"contract_id": contract, "amount": minor(amount), "reason": key}))
+                Order::of(
+                    amount,
+                    "/payments/corrections",
+                    json!({"contract_id": contract, "amount": minor(amount), "reason": key}),
+                )
             }
             "suspend" => {
                 let reason = if random.random() { "request" } else { "fraud" };
-                (0, format!("/contracts/{contract}/suspend"), json!({"reason": reason, "note": key}))
+                Order::to(format!("/contracts/{contract}/suspend"), json!({"reason": reason, "note": key}))
             }
             "resume" => {
                 let reason = if random.random() { "request" } else { "fraud" };
-                (0, format!("/contracts/{contract}/resume"), json!({"reason": reason}))
+                Order::to(format!("/contracts/{contract}/resume"), json!({"reason": reason}))
             }
             "change tariff" => {
                 let when = if random.random() { "now" } else { "next_period" };
-                (0, format!("/contracts/{contract}/change-tariff"), json!({"tariff_id": any(random, &self.tariffs)?, "when": when}))
+                Order::to(
+                    format!("/contracts/{contract}/change-tariff"),
+                    json!({"tariff_id": any(random, &self.tariffs)?, "when": when}),
+                )
             }
             "register" => {
                 let mut body = person();
                 body["notes"] = json!(key);
-                (0, "/customers".into(), body)
+                Order::to("/customers", body)
             }
             "draw up" => {
                 let (customer, tariff) = (any(random, &self.customers)?, any(random, &self.tariffs)?);
-                (0, "/contracts".into(), json!({"customer_id": customer, "tariff_id": tariff, "notes": key}))
+                Order::to("/contracts", json!({"customer_id": customer, "tariff_id": tariff, "notes": key}))
             }
-            "add card" => (0, "/sims".into(), sim()),
+            "add card" => Order::to("/sims", sim()),
             "activate" => {
-                let draft = self.drafts.borrow_mut().pop()?;
-                (0, format!("/contracts/{draft}/activate"), json!({"sim_id": self.cards.borrow_mut().pop()?}))
+                let (draft, card) = (self.drafts.borrow_mut().pop()?, self.cards.borrow_mut().pop()?);
+                Order::to(format!("/contracts/{draft}/activate"), json!({"sim_id": card}))
             }
             // only what was drawn up meanwhile: the shared ones are to stay
             "terminate" => {
                 let newest = self.contracts.borrow().iter().skip(SHARED).copied().collect::<Vec<_>>();
-                (0, format!("/contracts/{}/terminate", newest.choose(random)?), json!({"reason": "по заявлению"}))
+                Order::to(
+                    format!("/contracts/{}/terminate", newest.choose(random)?),
+                    json!({"reason": "по заявлению"}),
+                )
             }
             other => panic!("nobody knows how to {other}"),
         })
@@ -223,17 +271,26 @@ impl Crowd {
         kind.borrow_mut().push(id(answer));
     }
 
-    /// Sends it until it is answered as done or refused. Now and then the client itself hangs up before the answer.
+    /// Sends it until it is answered as done or refused.
+    /// Now and then the client itself hangs up before the answer.
     async fn insist(&self, client: &Client, random: &mut StdRng, path: &str, body: &Value) -> Reply {
         let count = |cell: &Cell<usize>| cell.set(cell.get() + 1);
         let begun = Instant::now();
         loop {
             assert!(begun.elapsed() < PATIENCE, "no answer to {path} {body}");
-            let patience = if random.random_ratio(1, 12) { Duration::from_millis(random.random_range(1..300)) } else { PATIENCE };
+            let patience = if random.random_ratio(1, 12) {
+                Duration::from_millis(random.random_range(1..300))
+            } else {
+                PATIENCE
+            };
             match timeout(patience, client.attempt(Method::POST, path, body)).await.ok().flatten() {
                 None => count(&self.unanswered),
                 Some(reply) if reply.status == StatusCode::SERVICE_UNAVAILABLE.as_u16() => {
-                    assert!(!reply.header("retry-after").is_empty(), "503 without Retry-After: {}", reply.text);
+                    assert!(
+                        !reply.header("retry-after").is_empty(),
+                        "503 without Retry-After: {}",
+                        reply.text
+                    );
                     count(&self.sent_away);
                 }
                 Some(reply) if reply.body["code"] == "idempotency_key_in_use" => count(&self.sent_away),
@@ -264,11 +321,19 @@ impl Crowd {
         effects.notes.iter().for_each(|key| *notes.entry(key).or_default() += 1);
         let mut wrong = Vec::new();
         for deed in self.deeds.borrow().iter() {
-            let times = |action: &str| entries.get(deed.key.as_str()).into_iter().flatten().filter(|entry| **entry == action).count();
+            let times = |action: &str| {
+                entries.get(deed.key.as_str()).into_iter().flatten().filter(|entry| **entry == action).count()
+            };
             let noted = notes.get(deed.key.as_str()).copied().unwrap_or_default();
             let is_right = match deed.name {
-                _ if !deed.done => noted == 0 && !transactions.contains_key(deed.key.as_str()) && !entries.contains_key(deed.key.as_str()),
-                "pay" | "pay by id" | "promise" | "refund" | "correct" => transactions.get(deed.key.as_str()) == Some(&vec![deed.amount]),
+                _ if !deed.done => {
+                    noted == 0
+                        && !transactions.contains_key(deed.key.as_str())
+                        && !entries.contains_key(deed.key.as_str())
+                }
+                "pay" | "pay by id" | "promise" | "refund" | "correct" => {
+                    transactions.get(deed.key.as_str()) == Some(&vec![deed.amount])
+                }
                 "suspend" | "register" | "draw up" => noted == 1,
                 "process" => times("payment.received") == 1,
                 "activate" => times("contract.activated") == 1,
@@ -286,7 +351,12 @@ impl Crowd {
         }
         // and nothing is there that nobody asked for
         let asked: BTreeSet<String> = self.deeds.borrow().iter().map(|deed| deed.key.clone()).collect();
-        wrong.extend(transactions.keys().filter(|key| !asked.contains(**key)).map(|key| format!("nobody asked for {key}")));
+        wrong.extend(
+            transactions
+                .keys()
+                .filter(|key| !asked.contains(**key))
+                .map(|key| format!("nobody asked for {key}")),
+        );
         wrong
     }
 

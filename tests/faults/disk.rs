@@ -52,44 +52,53 @@ impl Disk<'_> {
     }
 }
 
-fn cash(contract: u64) -> serde_json::Value {
+fn cash(contract: i64) -> serde_json::Value {
     json!({"contract_id": contract, "amount": "1.00", "payment_method": "cash"})
 }
 
-async fn balance(admin: &Client, contract: u64) -> String {
+async fn balance(admin: &Client, contract: i64) -> String {
     admin.contract(contract).await["balance"].as_str().unwrap().to_owned()
 }
 
-program! {
-    async fn a_full_disk_refuses_changes_and_readiness_until_there_is_space_and_nothing_acknowledged_is_lost(place) {
-        let server = place.serve_under_a_limit().await;
-        let (admin, stranger) = (server.admin().await, Client::new(&server.base(), None));
-        let contract = admin.draft("600.00").await;
-        admin.post("/payments", cash(contract)).await.expect(201);
-        let disk = Disk { place, server: &server };
-        for round in 1..=3 {
-            disk.fill().await;
-            for attempt in 0..4 {
-                let keyed = admin.with("idempotency-key", format!("{round} {attempt}"));
-                let refused = keyed.post("/payments", cash(contract)).await;
-                assert!(refused.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0), "{}", refused.text);
-                refused.refused(503, "database_full");
-                stranger.get("/health/ready").await.refused(503, "database_full");
-                stranger.get("/health/live").await.expect(200);
-                // what is there can be read
-                assert_eq!(balance(&admin, contract).await, format!("{}.00", 1 + (round - 1) * 4));
-            }
-            disk.clear().await;
-            stranger.get("/health/ready").await.expect(200);
-            for attempt in 0..4 {
-                admin.with("idempotency-key", format!("{round} {attempt}")).post("/payments", cash(contract)).await.expect(201);
-            }
+#[program]
+async fn a_full_disk_refuses_changes_and_readiness_until_there_is_space_and_nothing_acknowledged_is_lost(
+    place: &Place,
+) {
+    let server = place.serve_under_a_limit().await;
+    let (admin, stranger) = (server.admin().await, Client::new(&server.base(), None));
+    let contract = admin.draft("600.00").await;
+    admin.post("/payments", cash(contract)).await.expect(201);
+    let disk = Disk { place, server: &server };
+    for round in 1..=3 {
+        disk.fill().await;
+        for attempt in 0..4 {
+            let keyed = admin.with("idempotency-key", format!("{round} {attempt}"));
+            let refused = keyed.post("/payments", cash(contract)).await;
+            assert!(
+                refused.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0),
+                "{}",
+                refused.text
+            );
+            refused.refused(503, "database_full");
+            stranger.get("/health/ready").await.refused(503, "database_full");
+            stranger.get("/health/live").await.expect(200);
+            // what is there can be read
+            assert_eq!(balance(&admin, contract).await, format!("{}.00", 1 + (round - 1) * 4));
         }
-        assert_eq!(balance(&admin, contract).await, "13.00");
-        server.kill();
-        let server = place.serve(&[]).await;
-        assert_eq!(balance(&server.admin().await, contract).await, "13.00");
-        server.stop();
-        place.run(&["verify"], &[]).expect(0);
+        disk.clear().await;
+        stranger.get("/health/ready").await.expect(200);
+        for attempt in 0..4 {
+            admin
+                .with("idempotency-key", format!("{round} {attempt}"))
+                .post("/payments", cash(contract))
+                .await
+                .expect(201);
+        }
     }
+    assert_eq!(balance(&admin, contract).await, "13.00");
+    server.kill();
+    let server = place.serve(&[]).await;
+    assert_eq!(balance(&server.admin().await, contract).await, "13.00");
+    server.stop();
+    place.run(&["verify"], &[]).expect(0);
 }

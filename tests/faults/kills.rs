@@ -7,9 +7,17 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use super::{Crowd, Effects, full};
 use crate::program::{Place, Server, program};
 
-/// Clients, what each does, and how often the server is killed meanwhile.
-const BOUNDED: (usize, usize, usize) = (50, 30, 5);
-const FULL: (usize, usize, usize) = (50, 200, 25);
+/// How much goes on.
+struct Scale {
+    clients: usize,
+    /// What each of them does.
+    each: usize,
+    /// How often the server is killed meanwhile.
+    kills: usize,
+}
+
+const BOUNDED: Scale = Scale { clients: 50, each: 30, kills: 5 };
+const FULL: Scale = Scale { clients: 50, each: 200, kills: 25 };
 
 /// Nobody waits for a client that has to sign in anew.
 const SETTINGS: [(&str, &str); 2] = [("ACCESS_TOKEN_MINUTES", "1440"), ("LOG_LEVEL", "warn")];
@@ -37,35 +45,45 @@ pub async fn kill_and_restart(
     }
 }
 
-program! {
-    async fn nothing_acknowledged_is_lost_and_nothing_is_done_twice_though_the_server_is_killed_again_and_again(place) {
-        let (clients, each, kills) = if full() { FULL } else { BOUNDED };
-        let server = place.serve_with_password(&SETTINGS).await;
-        let admin = server.admin().await;
-        let crowd = Crowd::gather(&admin).await;
-        let server = RefCell::new(Some(server));
-        tokio::join!(crowd.act(&admin, 1, clients, each), kill_and_restart(place, &server, &SETTINGS, || crowd.answered(), (clients * each, kills)));
-        server.take().unwrap().stop();
+#[program]
+async fn nothing_acknowledged_is_lost_and_nothing_is_done_twice_though_the_server_is_killed_again_and_again(
+    place: &Place,
+) {
+    let Scale { clients, each, kills } = if full() { FULL } else { BOUNDED };
+    let server = place.serve_with_password(&SETTINGS).await;
+    let admin = server.admin().await;
+    let crowd = Crowd::gather(&admin).await;
+    let server = RefCell::new(Some(server));
+    tokio::join!(
+        crowd.act(&admin, 1, clients, each),
+        kill_and_restart(place, &server, &SETTINGS, || crowd.answered(), (clients * each, kills))
+    );
+    server.take().unwrap().stop();
 
-        let effects = Effects {
-            transactions: place.texts(Effects::TRANSACTIONS).await,
-            notes: place.texts(Effects::NOTES).await,
-            entries: place.texts(Effects::ENTRIES).await,
-        };
-        assert_eq!(crowd.wrong(&effects), Vec::<String>::new());
-        let sound = place.run(&["verify"], &[]).expect(0);
-        assert!(sound.out.lines().all(|line| line.starts_with("ok ")), "{}", sound.out);
-        // there was something to lose: every kind of thing was done, and kills met requests on their way
-        assert_eq!((crowd.answered(), crowd.done().len()), (clients * each, 14), "{:?}", crowd.done());
-        let (unanswered, replayed) = (crowd.unanswered.get(), crowd.replayed.get());
-        assert!(unanswered > kills && replayed > 0, "{unanswered} without an answer, {replayed} replayed");
-        eprintln!(
-            "{clients} clients, {} operations, {kills} kills: {} tries without an answer, {} sent away, {} replayed; done {:?}",
-            crowd.answered(), crowd.unanswered.get(), crowd.sent_away.get(), crowd.replayed.get(), crowd.done()
-        );
-        // an event was published for each payment that counts, in the same transaction
-        let payments = "SELECT CAST(COUNT(*) AS TEXT) FROM payments WHERE transaction_type = 'payment' AND status = 'success'";
-        let events = "SELECT CAST(COUNT(*) AS TEXT) FROM events WHERE kind = 'payment.received'";
-        assert_eq!(place.texts(payments).await, place.texts(events).await);
-    }
+    let effects = Effects {
+        transactions: place.texts(Effects::TRANSACTIONS).await,
+        notes: place.texts(Effects::NOTES).await,
+        entries: place.texts(Effects::ENTRIES).await,
+    };
+    assert_eq!(crowd.wrong(&effects), Vec::<String>::new());
+    let sound = place.run(&["verify"], &[]).expect(0);
+    assert!(sound.out.lines().all(|line| line.starts_with("ok ")), "{}", sound.out);
+    // there was something to lose: every kind of thing was done, and kills met requests on their way
+    assert_eq!((crowd.answered(), crowd.done().len()), (clients * each, 14), "{:?}", crowd.done());
+    let (unanswered, replayed) = (crowd.unanswered.get(), crowd.replayed.get());
+    assert!(unanswered > kills && replayed > 0, "{unanswered} without an answer, {replayed} replayed");
+    eprintln!(
+        "{clients} clients, {} operations, {kills} kills: {} tries without an answer, {} sent away, \
+         {} replayed; done {:?}",
+        crowd.answered(),
+        crowd.unanswered.get(),
+        crowd.sent_away.get(),
+        crowd.replayed.get(),
+        crowd.done()
+    );
+    // an event was published for each payment that counts, in the same transaction
+    let payments = "SELECT CAST(COUNT(*) AS TEXT) FROM payments WHERE transaction_type = 'payment' \
+                    AND status = 'success'";
+    let events = "SELECT CAST(COUNT(*) AS TEXT) FROM events WHERE kind = 'payment.received'";
+    assert_eq!(place.texts(payments).await, place.texts(events).await);
 }

@@ -14,9 +14,8 @@ use serde_json::json;
 use super::{Crowd, Effects, full};
 use crate::{
     billing::at_once::many,
-    harness::{App, Client, folder},
+    harness::{App, Client, folder, scenario},
     program::{Program, Server},
-    scenario,
 };
 
 /// A server in a process of its own on the database of a scene, at the present time of the world.
@@ -58,45 +57,44 @@ async fn run_and_kill(app: &App, server: &RefCell<Option<Server>>, client: &Clie
     }
 }
 
-scenario! {
-    async fn a_run_that_is_killed_again_and_again_while_clients_pay_charges_each_period_once_and_loses_no_payment(app) {
-        let (due, clients, each, kills) = if full() { (6_000, 30, 60, 12) } else { (1_200, 20, 15, 4) };
-        app.advance(Clock::System.now() - app.clock.now() - TimeDelta::days(40));
-        let admin = app.admin().await;
-        // these pay and are charged at the same time; the others are only charged
-        let crowd = Crowd::gather(&admin).await;
-        many(app, &admin, due).await;
-        let bind = crate::program::free_address();
-        let first = serve(app, &bind);
-        first.is_ready().await;
-        let admin = first.admin().await;
-        let server = RefCell::new(Some(first));
-        tokio::join!(
-            crowd.act(&admin, 3, clients, each),
-            run_and_kill(app, &server, &admin, kills, due)
-        );
-        // what was left is charged by whoever comes next
-        app.advance(Clock::System.now() - app.clock.now());
-        server.take().unwrap().stop();
-        app.run_billing().await;
+#[scenario]
+async fn a_run_that_is_killed_again_and_again_while_clients_pay_charges_each_period_once_and_loses_no_payment(
+    app: &App,
+) {
+    let (due, clients, each, kills) = if full() { (6_000, 30, 60, 12) } else { (1_200, 20, 15, 4) };
+    app.advance(Clock::System.now() - app.clock.now() - TimeDelta::days(40));
+    let admin = app.admin().await;
+    // these pay and are charged at the same time; the others are only charged
+    let crowd = Crowd::gather(&admin).await;
+    many(app, &admin, due).await;
+    let bind = crate::program::free_address();
+    let first = serve(app, &bind);
+    first.is_ready().await;
+    let admin = first.admin().await;
+    let server = RefCell::new(Some(first));
+    tokio::join!(crowd.act(&admin, 3, clients, each), run_and_kill(app, &server, &admin, kills, due));
+    // what was left is charged by whoever comes next
+    app.advance(Clock::System.now() - app.clock.now());
+    server.take().unwrap().stop();
+    app.run_billing().await;
 
-        let effects = Effects {
-            transactions: app.texts(Effects::TRANSACTIONS).await,
-            notes: app.texts(Effects::NOTES).await,
-            entries: app.texts(Effects::ENTRIES).await,
-        };
-        assert_eq!(crowd.wrong(&effects), Vec::<String>::new());
-        assert_eq!(app.violations().await, Vec::<String>::new());
-        let (ids, copies) = (copies(due), due - 1);
-        let rows = async |of: &str| app.scalar(&format!("SELECT COUNT(*) FROM {of} {ids}")).await;
-        assert_eq!(rows("contracts WHERE balance = 500 AND status = 'active' AND id").await, copies);
-        assert_eq!(rows("contract_periods WHERE contract_id").await, 2 * copies);
-        assert_eq!(rows("payments WHERE transaction_type = 'charge' AND contract_id").await, 2 * copies);
-        assert_eq!(rows("events WHERE kind = 'period.charged' AND contract_id").await, copies);
-        // nothing is due any more, also on those that paid meanwhile
-        let today = app.state.context(kernel::Origin::default()).today();
-        let due = format!("SELECT COUNT(*) FROM contracts WHERE status = 'active' AND next_billing_date <= '{today}'");
-        assert_eq!(app.scalar(&due).await, 0);
-        assert!(crowd.unanswered.get() > 0);
-    }
+    let effects = Effects {
+        transactions: app.texts(Effects::TRANSACTIONS).await,
+        notes: app.texts(Effects::NOTES).await,
+        entries: app.texts(Effects::ENTRIES).await,
+    };
+    assert_eq!(crowd.wrong(&effects), Vec::<String>::new());
+    assert_eq!(app.violations().await, Vec::<String>::new());
+    let (ids, copies) = (copies(due), due - 1);
+    let rows = async |of: &str| app.scalar(&format!("SELECT COUNT(*) FROM {of} {ids}")).await;
+    assert_eq!(rows("contracts WHERE balance = 500 AND status = 'active' AND id").await, copies);
+    assert_eq!(rows("contract_periods WHERE contract_id").await, 2 * copies);
+    assert_eq!(rows("payments WHERE transaction_type = 'charge' AND contract_id").await, 2 * copies);
+    assert_eq!(rows("events WHERE kind = 'period.charged' AND contract_id").await, copies);
+    // nothing is due any more, also on those that paid meanwhile
+    let today = app.context().today();
+    let due =
+        format!("SELECT COUNT(*) FROM contracts WHERE status = 'active' AND next_billing_date <= '{today}'");
+    assert_eq!(app.scalar(&due).await, 0);
+    assert!(crowd.unanswered.get() > 0);
 }

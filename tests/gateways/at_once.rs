@@ -5,37 +5,41 @@ use futures_util::future::{join, join_all};
 use serde_json::json;
 
 use super::{KEY, balance, deliver, happened, link, signed, standing, succeeded};
-use crate::scenario;
+use crate::harness::{App, scenario};
 
-scenario! {
-    async fn staff_events_and_questions_at_once_move_a_payment_once(app) {
+#[scenario]
+async fn staff_events_and_questions_at_once_move_a_payment_once(app: &App) {
+    let admin = app.admin().await;
+    let contract = admin.draft("1.00").await;
+    for round in 0..4 {
+        let payment = link(&admin, contract, "10.00").await;
+        let before = balance(&admin, contract).await;
+        app.advance(TimeDelta::minutes(15));
         let admin = app.admin().await;
-        let contract = admin.draft("1.00").await;
-        for round in 0..4 {
-            let payment = link(&admin, contract, "10.00").await;
-            let before = balance(&admin, contract).await;
-            app.advance(TimeDelta::minutes(15));
-            let admin = app.admin().await;
-            let news = [succeeded(&payment, "10.00"), happened(&payment, "payment.failed"), happened(&payment, "payment.processing")];
-            let events: Vec<_> = (0..8).map(|n| signed(app, KEY, &format!("evt-{round}-{n}"), &news[n % 3])).collect();
-            let deliveries = join_all(events.iter().map(|event| deliver(app, "sandbox", event)));
-            let path = format!("/payments/{}/cancel", payment["id"]);
-            let cancel = admin.post(&path, json!({}));
-            let ((replies, _polled), cancelled) = join(join(deliveries, api::gateways::poll(&app.state)), cancel).await;
-            for (event, reply) in events.iter().zip(replies) {
-                // who is told to come back comes back
-                assert!([200, 503].contains(&reply.status), "{}", reply.text);
-                if reply.status == 503 {
-                    deliver(app, "sandbox", event).await.expect(200);
-                }
+        let news = [
+            succeeded(&payment, "10.00"),
+            happened(&payment, "payment.failed"),
+            happened(&payment, "payment.processing"),
+        ];
+        let events: Vec<_> =
+            (0..8).map(|n| signed(app, KEY, &format!("evt-{round}-{n}"), &news[n % 3])).collect();
+        let deliveries = join_all(events.iter().map(|event| deliver(app, "sandbox", event)));
+        let path = format!("/payments/{}/cancel", payment["id"]);
+        let cancel = admin.post(&path, json!({}));
+        let ((replies, _polled), cancelled) = join(join(deliveries, app.poll_gateways()), cancel).await;
+        for (event, reply) in events.iter().zip(replies) {
+            // who is told to come back comes back
+            assert!([200, 503].contains(&reply.status), "{}", reply.text);
+            if reply.status == 503 {
+                deliver(app, "sandbox", event).await.expect(200);
             }
-            // who waits too long on a busy machine is told to come back
-            assert!([200, 409, 503].contains(&cancelled.status), "{}", cancelled.text);
-            let (status, quarantine) = standing(&admin, &payment).await;
-            let moved = balance(&admin, contract).await != before;
-            assert_eq!(moved, status == "success", "{status} {quarantine}");
-            assert!(["success", "failed", "cancelled"].contains(&status.as_str()), "{status}");
         }
-        assert_eq!(app.violations().await, Vec::<String>::new());
+        // who waits too long on a busy machine is told to come back
+        assert!([200, 409, 503].contains(&cancelled.status), "{}", cancelled.text);
+        let (status, quarantine) = standing(&admin, &payment).await;
+        let moved = balance(&admin, contract).await != before;
+        assert_eq!(moved, status == "success", "{status} {quarantine}");
+        assert!(["success", "failed", "cancelled"].contains(&status.as_str()), "{status}");
     }
+    assert_eq!(app.violations().await, Vec::<String>::new());
 }

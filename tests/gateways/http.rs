@@ -1,4 +1,5 @@
-//! The gateway that is spoken to over HTTP, and one at the other end that hangs, fails, answers wrongly or loses its answers.
+//! The gateway that is spoken to over HTTP, and one at the other end that hangs, fails,
+//! answers wrongly or loses its answers.
 
 use std::{
     cell::RefCell,
@@ -15,10 +16,7 @@ use tokio::{
 };
 
 use super::{balance, deliver, now, order, signed, succeeded};
-use crate::{
-    harness::{App, Client},
-    scenario,
-};
+use crate::harness::{App, Client, scenario};
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -42,8 +40,16 @@ struct Books {
     /// What is known of each payment, by our reference.
     payments: BTreeMap<String, Value>,
     refunds: BTreeMap<String, Value>,
-    /// Requests as they came: method and path, idempotency key, authorization.
-    asked: Vec<(String, String, String)>,
+    /// Requests as they came.
+    asked: Vec<Asked>,
+}
+
+#[derive(Debug, PartialEq)]
+struct Asked {
+    /// Method and path.
+    line: String,
+    idempotency_key: String,
+    authorization: String,
 }
 
 /// Whoever plays the gateway.
@@ -95,8 +101,12 @@ async fn serve(mut stream: TcpStream, books: Rc<RefCell<Books>>) {
     let (head, body) = loop {
         let text = String::from_utf8_lossy(&read).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length =
-                head.to_lowercase().split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok()).unwrap_or(0);
+            let length = head
+                .to_lowercase()
+                .split("content-length: ")
+                .nth(1)
+                .and_then(|rest| rest.lines().next()?.parse().ok())
+                .unwrap_or(0);
             if body.len() >= length {
                 break (head.to_owned(), body.to_owned());
             }
@@ -107,13 +117,21 @@ async fn serve(mut stream: TcpStream, books: Rc<RefCell<Books>>) {
     };
     let header = |name: &str| {
         head.lines()
-            .find_map(|line| line.to_lowercase().starts_with(&format!("{name}: ")).then(|| line[name.len() + 2..].to_owned()))
+            .find_map(|line| {
+                line.to_lowercase()
+                    .starts_with(&format!("{name}: "))
+                    .then(|| line[name.len() + 2..].to_owned())
+            })
             .unwrap_or_default()
     };
     let line = head.lines().next().unwrap().trim_end_matches(" HTTP/1.1").to_owned();
     let mood = {
         let mut books = books.borrow_mut();
-        books.asked.push((line.clone(), header("idempotency-key"), header("authorization")));
+        books.asked.push(Asked {
+            line: line.clone(),
+            idempotency_key: header("idempotency-key"),
+            authorization: header("authorization"),
+        });
         books.mood.clone().unwrap_or(Mood::Good)
     };
     let (status, answer) = match mood {
@@ -130,7 +148,8 @@ async fn serve(mut stream: TcpStream, books: Rc<RefCell<Books>>) {
         }
     };
     let text = format!(
-        "HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{answer}",
+        "HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{answer}",
         answer.len()
     );
     let _it_may_be_gone = stream.write_all(text.as_bytes()).await;
@@ -144,15 +163,17 @@ fn act(books: &mut Books, line: &str, body: &str) -> (u16, String) {
         ["payments"] => {
             let reference = body["reference"].as_str().unwrap().to_owned();
             let new = json!({
-                "id": format!("gw-{reference}"), "link": format!("https://pay.example.com/{reference}"), "status": "pending",
-                "amount": body["amount"], "currency": body["currency"], "return_url": body["return_url"], "description": body["description"]
+                "id": format!("gw-{reference}"), "link": format!("https://pay.example.com/{reference}"),
+                "status": "pending", "amount": body["amount"], "currency": body["currency"],
+                "return_url": body["return_url"], "description": body["description"]
             });
             Some(books.payments.entry(reference).or_insert(new).clone())
         }
         ["payments", reference] => books.payments.get(*reference).cloned(),
         ["payments", _, "refunds"] => {
             let reference = body["reference"].as_str().unwrap().to_owned();
-            let new = json!({"id": format!("gwr-{reference}"), "status": "succeeded", "amount": body["amount"]});
+            let new =
+                json!({"id": format!("gwr-{reference}"), "status": "succeeded", "amount": body["amount"]});
             Some(books.refunds.entry(reference).or_insert(new).clone())
         }
         _ => None,
@@ -184,138 +205,215 @@ fn by_http(contract: i64, amount: &str) -> Value {
     body
 }
 
-scenario! {
-    async fn a_payment_goes_through_and_comes_back(app) {
-        with_gateway(app, async |app, other, admin| {
-            let contract = admin.draft("1.00").await;
-            let payment = admin.post("/payments/links", by_http(contract, "100.50")).await.expect(201);
-            assert_eq!((&payment["link"], &payment["transaction_id"]), (&json!(format!("https://pay.example.com/{}", payment["id"])), &json!(format!("gateway:http:gw-{}", payment["id"]))));
-            {
-                let books = other.books.borrow();
-                let known = &books.payments[&payment["id"].to_string()];
-                assert_eq!((&known["amount"], &known["currency"], &known["return_url"]), (&json!("100.50"), &json!("RUB"), &json!("https://shop.example.com/paid?order=7")));
-                assert_eq!(books.asked, [("POST /pay/v1/payments".to_owned(), format!("payment-{}", payment["id"]), "Bearer the key they know us by".to_owned())]);
-            }
-            // its own events, by its own key and no other's
-            let event = signed(app, KEY, "evt-1", &succeeded(&payment, "100.50"));
-            deliver(app, "sandbox", &event).await.refused(401, "event_not_signed");
-            assert_eq!(deliver(app, "http", &event).await.expect(200)["outcome"], "applied");
-            // another gateway's payment is nothing to it
-            let foreign = admin.post("/payments/links", order(contract, "5.00")).await.expect(201);
-            let event = signed(app, KEY, "evt-2", &succeeded(&foreign, "5.00"));
-            assert_eq!(deliver(app, "http", &event).await.expect(200)["outcome"], "unknown_payment");
-            assert_eq!(balance(admin, contract).await, "100.50");
-            let after = admin.post(&format!("/payments/{}/refund", payment["id"]), json!({"amount": "0.50", "reason": "x"})).await.expect(200);
-            assert_eq!((&after["refunded_amount"], balance(admin, contract).await.as_str()), (&json!("0.50"), "100.00"));
-            assert_eq!(other.books.borrow().asked.last().unwrap().1, "refund-1");
-        }).await;
-    }
+#[scenario]
+async fn a_payment_goes_through_and_comes_back(app: &App) {
+    with_gateway(app, async |app, other, admin| {
+        let contract = admin.draft("1.00").await;
+        let payment = admin.post("/payments/links", by_http(contract, "100.50")).await.expect(201);
+        assert_eq!(
+            (&payment["link"], &payment["transaction_id"]),
+            (
+                &json!(format!("https://pay.example.com/{}", payment["id"])),
+                &json!(format!("gateway:http:gw-{}", payment["id"]))
+            )
+        );
+        {
+            let books = other.books.borrow();
+            let known = &books.payments[&payment["id"].to_string()];
+            assert_eq!(
+                (&known["amount"], &known["currency"], &known["return_url"]),
+                (&json!("100.50"), &json!("RUB"), &json!("https://shop.example.com/paid?order=7"))
+            );
+            assert_eq!(
+                books.asked,
+                [Asked {
+                    line: "POST /pay/v1/payments".to_owned(),
+                    idempotency_key: format!("payment-{}", payment["id"]),
+                    authorization: "Bearer the key they know us by".to_owned(),
+                }]
+            );
+        }
+        // its own events, by its own key and no other's
+        let event = signed(app, KEY, "evt-1", &succeeded(&payment, "100.50"));
+        deliver(app, "sandbox", &event).await.refused(401, "event_not_signed");
+        assert_eq!(deliver(app, "http", &event).await.expect(200)["outcome"], "applied");
+        // another gateway's payment is nothing to it
+        let foreign = admin.post("/payments/links", order(contract, "5.00")).await.expect(201);
+        let event = signed(app, KEY, "evt-2", &succeeded(&foreign, "5.00"));
+        assert_eq!(deliver(app, "http", &event).await.expect(200)["outcome"], "unknown_payment");
+        assert_eq!(balance(admin, contract).await, "100.50");
+        let after = admin
+            .post(&format!("/payments/{}/refund", payment["id"]), json!({"amount": "0.50", "reason": "x"}))
+            .await
+            .expect(200);
+        assert_eq!(
+            (&after["refunded_amount"], balance(admin, contract).await.as_str()),
+            (&json!("0.50"), "100.00")
+        );
+        assert_eq!(other.books.borrow().asked.last().unwrap().idempotency_key, "refund-1");
+    })
+    .await;
+}
 
-    async fn whatever_goes_wrong_on_the_way_is_told_and_mended_later(app) {
-        with_gateway(app, async |app, other, admin| {
-            let contract = admin.draft("1.00").await;
-            let wrong = |text: &str| Mood::Answers(200, text.to_owned());
-            let link = |link: &str| wrong(&json!({"id": "gw-1", "link": link, "status": "pending"}).to_string());
-            let moods = [
-                Mood::Fails(500), Mood::Fails(401), Mood::Fails(404), Mood::Fails(429), Mood::Fails(302), Mood::LosesAnswers, wrong(""), wrong("<html>"), wrong("[]"), wrong("{\"id\": 7}"), wrong(&"[".repeat(100_000)),
-                wrong(r#"{"id": "gw-1", "status": "pending"}"#), wrong(r#"{"id": "gw-1", "link": "https://x.example", "status": "odd"}"#), link("javascript:alert(1)"), link(&format!("https://x.example/{}", "x".repeat(2000))), link("not a link"),
-                wrong(&json!({"id": "x".repeat(65), "link": "https://x.example", "status": "pending"}).to_string()), wrong(&json!({"id": "a b", "link": "https://x.example", "status": "pending"}).to_string()),
-            ];
-            let made = moods.len();
-            for mood in moods {
-                other.is(mood.clone());
-                let reply = admin.post("/payments/links", by_http(contract, "10.00")).await;
-                assert_eq!(reply.status, 503, "{mood:?}: {}", reply.text);
-                reply.refused(503, "gateway_away");
-            }
-            assert_eq!(admin.get("/payments/pending?gateway=http").await.expect(200)["count"], made);
-            // what it refuses has failed, in its words, without what would spoil a terminal
-            for status in [400, 402, 409, 422] {
-                other.is(Mood::Fails(status));
-                admin.post("/payments/links", by_http(contract, "10.00")).await.refused(409, "gateway_refused");
-            }
-            let refused = admin.get("/payments?status=failed").await.expect(200);
-            assert_eq!((&refused["count"], &refused["results"][0]["failure_reason"]), (&json!(4), &json!("нет денег")));
-            // it works again: where it had acted the link is there, and where it had not there is nothing to pay
-            other.is(Mood::Good);
+#[scenario]
+async fn whatever_goes_wrong_on_the_way_is_told_and_mended_later(app: &App) {
+    with_gateway(app, async |app, other, admin| {
+        let contract = admin.draft("1.00").await;
+        let wrong = |text: &str| Mood::Answers(200, text.to_owned());
+        let link = |link: &str| wrong(&json!({"id": "gw-1", "link": link, "status": "pending"}).to_string());
+        let moods = [
+            Mood::Fails(500),
+            Mood::Fails(401),
+            Mood::Fails(404),
+            Mood::Fails(429),
+            Mood::Fails(302),
+            Mood::LosesAnswers,
+            wrong(""),
+            wrong("<html>"),
+            wrong("[]"),
+            wrong("{\"id\": 7}"),
+            wrong(&"[".repeat(100_000)),
+            wrong(r#"{"id": "gw-1", "status": "pending"}"#),
+            wrong(r#"{"id": "gw-1", "link": "https://x.example", "status": "odd"}"#),
+            link("javascript:alert(1)"),
+            link(&format!("https://x.example/{}", "x".repeat(2000))),
+            link("not a link"),
+            wrong(
+                &json!({"id": "x".repeat(65), "link": "https://x.example", "status": "pending"}).to_string(),
+            ),
+            wrong(&json!({"id": "a b", "link": "https://x.example", "status": "pending"}).to_string()),
+        ];
+        let made = moods.len();
+        for mood in moods {
+            other.is(mood.clone());
+            let reply = admin.post("/payments/links", by_http(contract, "10.00")).await;
+            assert_eq!(reply.status, 503, "{mood:?}: {}", reply.text);
+            reply.refused(503, "gateway_away");
+        }
+        assert_eq!(admin.get("/payments/pending?gateway=http").await.expect(200)["count"], made);
+        // what it refuses has failed, in its words, without what would spoil a terminal
+        for status in [400, 402, 409, 422] {
+            other.is(Mood::Fails(status));
+            admin.post("/payments/links", by_http(contract, "10.00")).await.refused(409, "gateway_refused");
+        }
+        let refused = admin.get("/payments?status=failed").await.expect(200);
+        assert_eq!(
+            (&refused["count"], &refused["results"][0]["failure_reason"]),
+            (&json!(4), &json!("нет денег"))
+        );
+        // it works again: where it had acted the link is there, and where it had not there is nothing to pay
+        other.is(Mood::Good);
+        app.advance(TimeDelta::minutes(15));
+        app.poll_gateways().await;
+        let admin = app.admin().await;
+        let acted = other.made().0;
+        assert_eq!(acted, made - 5);
+        let pending = admin.get("/payments/pending?gateway=http").await.expect(200);
+        let with_links = pending["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|payment| payment["link"].is_string())
+            .count();
+        assert_eq!((with_links, balance(&admin, contract).await.as_str()), (acted, "0.00"));
+        // and what is paid there counts here, whatever its answers look like meanwhile
+        let paid = pending["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|payment| payment["link"].is_string())
+            .unwrap()
+            .clone();
+        other.becomes(&paid, json!({"status": "succeeded"}));
+        for mood in [
+            Mood::Fails(500),
+            wrong("{}"),
+            wrong(r#"{"id": "x", "status": "succeeded"}"#),
+            wrong(r#"{"id": "x", "status": "succeeded", "amount": "1e9", "currency": "RUB"}"#),
+            Mood::LosesAnswers,
+            Mood::Good,
+        ] {
+            other.is(mood.clone());
             app.advance(TimeDelta::minutes(15));
-            api::gateways::poll(&app.state).await;
-            let admin = app.admin().await;
-            let acted = other.made().0;
-            assert_eq!(acted, made - 5);
-            let pending = admin.get("/payments/pending?gateway=http").await.expect(200);
-            let with_links = pending["results"].as_array().unwrap().iter().filter(|payment| payment["link"].is_string()).count();
-            assert_eq!((with_links, balance(&admin, contract).await.as_str()), (acted, "0.00"));
-            // and what is paid there counts here, whatever its answers look like meanwhile
-            let paid = pending["results"].as_array().unwrap().iter().find(|payment| payment["link"].is_string()).unwrap().clone();
-            other.becomes(&paid, json!({"status": "succeeded"}));
-            for mood in [Mood::Fails(500), wrong("{}"), wrong(r#"{"id": "x", "status": "succeeded"}"#), wrong(r#"{"id": "x", "status": "succeeded", "amount": "1e9", "currency": "RUB"}"#), Mood::LosesAnswers, Mood::Good] {
-                other.is(mood.clone());
-                app.advance(TimeDelta::minutes(15));
-                api::gateways::poll(&app.state).await;
-                let balance = balance(&app.admin().await, contract).await;
-                assert_eq!(balance, if matches!(mood, Mood::Good) { "10.00" } else { "0.00" }, "{mood:?}");
-            }
-        }).await;
-    }
+            app.poll_gateways().await;
+            let balance = balance(&app.admin().await, contract).await;
+            assert_eq!(balance, if matches!(mood, Mood::Good) { "10.00" } else { "0.00" }, "{mood:?}");
+        }
+    })
+    .await;
+}
 
-    async fn a_repeat_after_a_lost_answer_is_the_same_payment_and_the_same_refund(app) {
-        with_gateway(app, async |app, other, admin| {
-            let contract = admin.draft("1.00").await;
-            let keyed = admin.with("idempotency-key", "order-1");
-            other.is(Mood::LosesAnswers);
-            keyed.post("/payments/links", by_http(contract, "10.00")).await.refused(503, "gateway_away");
-            other.is(Mood::Good);
-            let payment = keyed.post("/payments/links", by_http(contract, "10.00")).await.expect(201);
-            assert_eq!((other.made().0, app.count("payments").await), (1, 1));
-            deliver(app, "http", &signed(app, KEY, "evt-1", &succeeded(&payment, "10.00"))).await.expect(200);
+#[scenario]
+async fn a_repeat_after_a_lost_answer_is_the_same_payment_and_the_same_refund(app: &App) {
+    with_gateway(app, async |app, other, admin| {
+        let contract = admin.draft("1.00").await;
+        let keyed = admin.with("idempotency-key", "order-1");
+        other.is(Mood::LosesAnswers);
+        keyed.post("/payments/links", by_http(contract, "10.00")).await.refused(503, "gateway_away");
+        other.is(Mood::Good);
+        let payment = keyed.post("/payments/links", by_http(contract, "10.00")).await.expect(201);
+        assert_eq!((other.made().0, app.count("payments").await), (1, 1));
+        deliver(app, "http", &signed(app, KEY, "evt-1", &succeeded(&payment, "10.00"))).await.expect(200);
 
-            let keyed = admin.with("idempotency-key", "refund-1");
-            let refund = async |client: &Client| client.post(&format!("/payments/{}/refund", payment["id"]), json!({"amount": "4.00", "reason": "x"})).await;
-            other.is(Mood::LosesAnswers);
-            assert_eq!(refund(&keyed).await.expect(202)["refund_requested"], "4.00");
-            other.is(Mood::Fails(503));
-            refund(&keyed).await.expect(202);
-            assert_eq!(balance(admin, contract).await, "10.00");
-            other.is(Mood::Good);
-            assert_eq!(refund(&keyed).await.expect(200)["refunded_amount"], "4.00");
-            assert_eq!((other.made().1, balance(admin, contract).await.as_str()), (1, "6.00"));
-            // without a key, whoever asks every quarter of an hour finds out
-            other.is(Mood::LosesAnswers);
-            refund(admin).await.expect(202);
-            other.is(Mood::Good);
-            app.advance(TimeDelta::minutes(15));
-            api::gateways::poll(&app.state).await;
-            assert_eq!((other.made().1, balance(&app.admin().await, contract).await.as_str()), (2, "2.00"));
-            assert_eq!(now(&app.admin().await, &payment).await["refunded_amount"], "8.00");
-        }).await;
-    }
+        let keyed = admin.with("idempotency-key", "refund-1");
+        let refund = async |client: &Client| {
+            client
+                .post(
+                    &format!("/payments/{}/refund", payment["id"]),
+                    json!({"amount": "4.00", "reason": "x"}),
+                )
+                .await
+        };
+        other.is(Mood::LosesAnswers);
+        assert_eq!(refund(&keyed).await.expect(202)["refund_requested"], "4.00");
+        other.is(Mood::Fails(503));
+        refund(&keyed).await.expect(202);
+        assert_eq!(balance(admin, contract).await, "10.00");
+        other.is(Mood::Good);
+        assert_eq!(refund(&keyed).await.expect(200)["refunded_amount"], "4.00");
+        assert_eq!((other.made().1, balance(admin, contract).await.as_str()), (1, "6.00"));
+        // without a key, whoever asks every quarter of an hour finds out
+        other.is(Mood::LosesAnswers);
+        refund(admin).await.expect(202);
+        other.is(Mood::Good);
+        app.advance(TimeDelta::minutes(15));
+        app.poll_gateways().await;
+        assert_eq!((other.made().1, balance(&app.admin().await, contract).await.as_str()), (2, "2.00"));
+        assert_eq!(now(&app.admin().await, &payment).await["refunded_amount"], "8.00");
+    })
+    .await;
+}
 
-    async fn a_gateway_that_hangs_delays_nobody_else(app) {
-        with_gateway(app, async |app, other, admin| {
-            let contract = admin.draft("1.00").await;
-            let begun = Instant::now();
-            admin.post("/payments/links", by_http(contract, "10.00")).await.expect(201);
-            let foreign = admin.post("/payments/links", order(contract, "5.00")).await.expect(201);
-            other.is(Mood::Hangs);
-            app.advance(TimeDelta::minutes(15));
-            let admin = &app.admin().await;
-            // both gateways are asked, and somebody wants a link of the one that hangs
-            let hanging = async { (api::gateways::poll(&app.state).await, admin.post("/payments/links", by_http(contract, "10.00")).await) };
-            let others = async {
-                for _ in 0..500 {
-                    if now(admin, &foreign).await["status"] == "success" {
-                        break;
-                    }
+#[scenario]
+async fn a_gateway_that_hangs_delays_nobody_else(app: &App) {
+    with_gateway(app, async |app, other, admin| {
+        let contract = admin.draft("1.00").await;
+        let begun = Instant::now();
+        admin.post("/payments/links", by_http(contract, "10.00")).await.expect(201);
+        let foreign = admin.post("/payments/links", order(contract, "5.00")).await.expect(201);
+        other.is(Mood::Hangs);
+        app.advance(TimeDelta::minutes(15));
+        let admin = &app.admin().await;
+        // both gateways are asked, and somebody wants a link of the one that hangs
+        let hanging = async {
+            (app.poll_gateways().await, admin.post("/payments/links", by_http(contract, "10.00")).await)
+        };
+        let others = async {
+            for _ in 0..500 {
+                if now(admin, &foreign).await["status"] == "success" {
+                    break;
                 }
-                admin.pay(contract, "1.00").await;
-                (balance(admin, contract).await, begun.elapsed())
-            };
-            let both = futures_util::future::select(Box::pin(hanging), Box::pin(others)).await;
-            let futures_util::future::Either::Right(((balance, took), _still_hanging)) = both else { panic!("the gateway answered") };
-            assert_eq!(balance, "6.00");
-            assert!(took < Duration::from_secs(9), "{took:?}");
-            assert!(other.asked() >= 2);
-        }).await;
-    }
+            }
+            admin.pay(contract, "1.00").await;
+            (balance(admin, contract).await, begun.elapsed())
+        };
+        let both = futures_util::future::select(Box::pin(hanging), Box::pin(others)).await;
+        let futures_util::future::Either::Right(((balance, took), _still_hanging)) = both else {
+            panic!("the gateway answered")
+        };
+        assert_eq!(balance, "6.00");
+        assert!(took < Duration::from_secs(9), "{took:?}");
+        assert!(other.asked() >= 2);
+    })
+    .await;
 }

@@ -24,6 +24,32 @@ pub struct Reply {
     pub asked: String,
 }
 
+/// What a caller asks for.
+#[derive(Debug)]
+pub struct Request {
+    pub method: Method,
+    pub path: String,
+    pub body: Option<Value>,
+}
+
+impl Request {
+    pub fn get(path: impl Into<String>) -> Self {
+        Self { method: Method::GET, path: path.into(), body: None }
+    }
+
+    pub fn post(path: impl Into<String>, body: Value) -> Self {
+        Self { method: Method::POST, path: path.into(), body: Some(body) }
+    }
+
+    pub fn patch(path: impl Into<String>, body: Value) -> Self {
+        Self { method: Method::PATCH, path: path.into(), body: Some(body) }
+    }
+
+    pub fn delete(path: impl Into<String>) -> Self {
+        Self { method: Method::DELETE, path: path.into(), body: None }
+    }
+}
+
 impl Client {
     pub fn new(base: &str, token: Option<&str>) -> Self {
         // nobody here speaks TLS, and to read the system's certificates takes longer than a request
@@ -43,10 +69,13 @@ impl Client {
         self.base.trim_start_matches("http://")
     }
 
-    /// A request to be finished by hand. A path without `/api`, `/health` or `/terminal` at its front is one of the API's.
+    /// A request to be finished by hand. A path without `/api`,
+    /// `/health` or `/terminal` at its front is one of the API's.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let outside =
-            ["/api", "/health", "/swagger-ui", "/terminal", "http://"].iter().any(|prefix| path.starts_with(prefix)) || path == "/";
+        let outside = ["/api", "/health", "/swagger-ui", "/terminal", "http://"]
+            .iter()
+            .any(|prefix| path.starts_with(prefix))
+            || path == "/";
         let url = match path {
             path if path.starts_with("http://") => path.to_owned(),
             path if outside => format!("{}{path}", self.base),
@@ -65,10 +94,13 @@ impl Client {
     /// A form with a file of this name and type.
     pub fn file(&self, path: &str, name: &str, media_type: &str, content: &[u8]) -> RequestBuilder {
         let head = format!(
-            "--frontier\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: {media_type}\r\n\r\n"
+            "--frontier\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+             Content-Type: {media_type}\r\n\r\n"
         );
         let body = [head.as_bytes(), content, b"\r\n--frontier--\r\n"].concat();
-        self.request(Method::POST, path).header("content-type", "multipart/form-data; boundary=frontier").body(body)
+        self.request(Method::POST, path)
+            .header("content-type", "multipart/form-data; boundary=frontier")
+            .body(body)
     }
 
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Reply {
@@ -79,6 +111,10 @@ impl Client {
             None => request,
         };
         Reply::read(asked, request.send().await.unwrap()).await
+    }
+
+    pub async fn ask(&self, request: &Request) -> Reply {
+        self.send(request.method.clone(), &request.path, request.body.clone()).await
     }
 
     /// The answer, if there is one: the server may die in between.
@@ -130,7 +166,13 @@ impl Reply {
     /// The problem, of a refusal with this status and code.
     #[track_caller]
     pub fn refused(self, status: u16, code: &str) -> Value {
-        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{} answered {}", self.asked, self.text);
+        assert_eq!(
+            (self.status, self.body["code"].as_str()),
+            (status, Some(code)),
+            "{} answered {}",
+            self.asked,
+            self.text
+        );
         assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.asked);
         self.body
     }
@@ -139,7 +181,8 @@ impl Reply {
     pub fn wrong_fields(&self) -> Vec<(String, String)> {
         let errors = self.body["errors"].as_array().cloned().unwrap_or_default();
         let text = |error: &Value, name: &str| error[name].as_str().unwrap_or_default().to_owned();
-        let mut fields: Vec<_> = errors.iter().map(|error| (text(error, "pointer"), text(error, "code"))).collect();
+        let mut fields: Vec<_> =
+            errors.iter().map(|error| (text(error, "pointer"), text(error, "code"))).collect();
         fields.sort();
         fields
     }

@@ -8,8 +8,8 @@ use std::{
     time::Duration,
 };
 
-use api::{app, settings::Settings};
-use kernel::{Clock, db::Db};
+use kernel::Clock;
+use server::{assembly, settings::Settings};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::{PASSWORD, START, cheap, proxy::Address, unique};
@@ -42,7 +42,10 @@ impl TestDatabase {
                 let server = postgres()?;
                 let used = USED.lock().unwrap().pop();
                 let name = used.unwrap_or_else(|| {
-                    on_server(server, &format!("CREATE DATABASE {name} TEMPLATE {}", postgres_template(server)));
+                    on_server(
+                        server,
+                        &format!("CREATE DATABASE {name} TEMPLATE {}", postgres_template(server)),
+                    );
                     name
                 });
                 Some(Self { url: database_url(server, &name), engine, name })
@@ -54,7 +57,11 @@ impl TestDatabase {
     pub fn empty(engine: Engine) -> Option<Self> {
         let name = format!("crm_test_{}_{}", std::process::id(), unique());
         match engine {
-            Engine::Sqlite => Some(Self { url: format!("sqlite://{}", folder().join(format!("{name}.db")).display()), engine, name }),
+            Engine::Sqlite => Some(Self {
+                url: format!("sqlite://{}", folder().join(format!("{name}.db")).display()),
+                engine,
+                name,
+            }),
             Engine::Postgres => {
                 let server = postgres()?;
                 on_server(server, &format!("CREATE DATABASE {name} TEMPLATE template0"));
@@ -98,7 +105,9 @@ impl TestDatabase {
         let host = host.split(['/', '?']).next().unwrap();
         let (name, port) = host.rsplit_once(':').unwrap_or((host, "5432"));
         match self.url.split_once("host=") {
-            Some((_, folder)) => Address::Unix(format!("{}/.s.PGSQL.{port}", folder.split('&').next().unwrap())),
+            Some((_, folder)) => {
+                Address::Unix(format!("{}/.s.PGSQL.{port}", folder.split('&').next().unwrap()))
+            }
             None => Address::Tcp(format!("{name}:{port}")),
         }
     }
@@ -111,7 +120,8 @@ impl TestDatabase {
         format!("{scheme}://{user}127.0.0.1:{port}/{}?sslmode=disable", self.name)
     }
 
-    /// Has others use it once more, as good as new: to make and to drop one costs PostgreSQL more than most tests do in it.
+    /// Has others use it once more, as good as new:
+    /// to make and to drop one costs PostgreSQL more than most tests do in it.
     ///
     /// Nobody may be connected to it any more, and its tables are those of the template.
     pub async fn give_back(&self) {
@@ -149,32 +159,42 @@ impl TestDatabase {
 /// Databases on PostgreSQL that were given back.
 static USED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// What brings a database back to what it was: rows of its own making go, those that changed or are gone come back.
+/// What brings a database back to what it was:
+/// rows of its own making go, those that changed or are gone come back.
 const PRISTINE: &str = "CREATE SCHEMA pristine; \
     CREATE FUNCTION pristine.keep() RETURNS void LANGUAGE plpgsql AS $$ DECLARE t record; BEGIN \
-        FOR t IN SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' LOOP \
+        FOR t IN SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' \
+        LOOP \
             EXECUTE format('CREATE TABLE pristine.%I AS TABLE public.%I', t.relname, t.relname); \
         END LOOP; \
-        CREATE TABLE pristine.\"last values\" AS SELECT sequencename AS name, last_value AS value FROM pg_sequences WHERE schemaname = 'public'; \
+        CREATE TABLE pristine.\"last values\" AS SELECT sequencename AS name, last_value AS value \
+            FROM pg_sequences WHERE schemaname = 'public'; \
     END $$; \
-    CREATE FUNCTION pristine.restore() RETURNS void LANGUAGE plpgsql SET session_replication_role = replica AS $$ DECLARE t record; BEGIN \
-        FOR t IN SELECT oid, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND pg_relation_size(oid) > 0 LOOP \
+    CREATE FUNCTION pristine.restore() RETURNS void LANGUAGE plpgsql \
+    SET session_replication_role = replica AS $$ DECLARE t record; BEGIN \
+        FOR t IN SELECT oid, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace \
+            AND relkind = 'r' AND pg_relation_size(oid) > 0 \
+        LOOP \
             IF pg_relation_size(t.oid) > 1000000 THEN \
                 EXECUTE format('TRUNCATE public.%I CASCADE', t.relname); \
             ELSE \
                 EXECUTE format('DELETE FROM public.%I', t.relname); \
             END IF; \
         END LOOP; \
-        FOR t IN SELECT relname FROM pg_class WHERE relnamespace = 'pristine'::regnamespace AND relkind = 'r' AND pg_relation_size(oid) > 0 \
-            AND relname <> 'last values' LOOP \
-            EXECUTE format('INSERT INTO public.%I OVERRIDING SYSTEM VALUE SELECT * FROM pristine.%I', t.relname, t.relname); \
+        FOR t IN SELECT relname FROM pg_class WHERE relnamespace = 'pristine'::regnamespace \
+            AND relkind = 'r' AND pg_relation_size(oid) > 0 AND relname <> 'last values' \
+        LOOP \
+            EXECUTE format('INSERT INTO public.%I OVERRIDING SYSTEM VALUE \
+                SELECT * FROM pristine.%I', t.relname, t.relname); \
         END LOOP; \
-        PERFORM setval(format('public.%I', name)::regclass, COALESCE(value, 1), value IS NOT NULL) FROM pristine.\"last values\"; \
+        PERFORM setval(format('public.%I', name)::regclass, COALESCE(value, 1), value IS NOT NULL) \
+            FROM pristine.\"last values\"; \
     END $$; \
     SELECT pristine.keep()";
 
-/// Where the files are: in memory where the system has such a place, because a busy disk must not make a commit last longer
-/// than the server waits, and no test pulls the plug. What runs that are over left there is removed.
+/// Where the files are: in memory where the system has such a place, because a busy disk must not make a
+/// commit last longer than the server waits, and no test pulls the plug. What runs that are over left there
+/// is removed.
 pub fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -198,7 +218,8 @@ fn postgres() -> Option<&'static str> {
     SERVER
         .get_or_init(|| {
             #[allow(clippy::disallowed_methods, reason = "tests have no settings of their own")]
-            let (given, required) = (std::env::var("TEST_POSTGRES_URL").ok(), std::env::var("REQUIRE_POSTGRES").is_ok());
+            let (given, required) =
+                (std::env::var("TEST_POSTGRES_URL").ok(), std::env::var("REQUIRE_POSTGRES").is_ok());
             let candidates = match given {
                 Some(url) => vec![url],
                 None => ["postgres", "root"]
@@ -216,7 +237,8 @@ fn postgres() -> Option<&'static str> {
             let line = match &found {
                 Some(_) => "engines under test: SQLite and PostgreSQL\n",
                 None => {
-                    "engines under test: SQLite only; PostgreSQL does not answer (set TEST_POSTGRES_URL), its tests pass without running\n"
+                    "engines under test: SQLite only; PostgreSQL does not answer (set TEST_POSTGRES_URL), \
+                     its tests pass without running\n"
                 }
             };
             std::io::stderr().write_all(line.as_bytes()).unwrap();
@@ -228,12 +250,15 @@ fn postgres() -> Option<&'static str> {
 
 fn answers(url: &str) -> bool {
     let url = url.to_owned();
-    apart(async move { matches!(tokio::time::timeout(Duration::from_secs(3), PgConnection::connect(&url)).await, Ok(Ok(_))) })
+    apart(async move {
+        matches!(tokio::time::timeout(Duration::from_secs(3), PgConnection::connect(&url)).await, Ok(Ok(_)))
+    })
 }
 
 /// The URL of another database on the same server.
 fn database_url(server: &str, name: &str) -> String {
-    let (before_query, query) = server.split_once('?').map_or((server, String::new()), |(url, query)| (url, format!("{query}&")));
+    let (before_query, query) =
+        server.split_once('?').map_or((server, String::new()), |(url, query)| (url, format!("{query}&")));
     let (host, _) = before_query.rsplit_once('/').unwrap();
     // no test pulls the plug, and a busy disk must not make a commit last longer than the server waits
     format!("{host}/{name}?{query}options[synchronous_commit]=off")
@@ -241,7 +266,10 @@ fn database_url(server: &str, name: &str) -> String {
 
 async fn execute(server: &str, sql: &str) {
     let mut connection = PgConnection::connect(server).await.unwrap();
-    sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    sqlx::query(AssertSqlSafe(sql.to_owned()))
+        .execute(&mut connection)
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
     connection.close().await.unwrap();
 }
 
@@ -252,26 +280,35 @@ fn on_server(server: &str, sql: &str) {
 
 /// Runs something async from a test that has no runtime yet.
 fn apart<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    std::thread::spawn(move || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)).join().unwrap()
+    std::thread::spawn(move || {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+    })
+    .join()
+    .unwrap()
 }
 
 fn sqlite_template() -> &'static Path {
     static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
-        let name = format!("crm_test_template_{}_{}", Db::schema_fingerprint(), std::process::id());
-        let database =
-            TestDatabase { url: format!("sqlite://{}", folder().join(format!("{name}.db")).display()), engine: Engine::Sqlite, name };
+        let name = format!("crm_test_template_{}_{}", schema::SCHEMA.fingerprint(), std::process::id());
+        let database = TestDatabase {
+            url: format!("sqlite://{}", folder().join(format!("{name}.db")).display()),
+            engine: Engine::Sqlite,
+            name,
+        };
         fill(&database);
         folder().join(format!("{}.db", database.name))
     })
 }
 
-/// Made once for all runs of the same schema: whoever comes first makes it, others wait, and a broken one is made anew.
+/// Made once for all runs of the same schema:
+/// whoever comes first makes it, others wait, and a broken one is made anew.
 fn postgres_template(server: &str) -> &'static str {
     static TEMPLATE: OnceLock<String> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
-        let name = format!("crm_test_template_{}_{}", Db::schema_fingerprint(), content_fingerprint());
-        let template = TestDatabase { url: database_url(server, &name), engine: Engine::Postgres, name: name.clone() };
+        let name = format!("crm_test_template_{}_{}", schema::SCHEMA.fingerprint(), content_fingerprint());
+        let template =
+            TestDatabase { url: database_url(server, &name), engine: Engine::Postgres, name: name.clone() };
         let server = server.to_owned();
         apart(async move {
             let mut lock = PgConnection::connect(&server).await.unwrap();
@@ -279,12 +316,13 @@ fn postgres_template(server: &str) -> &'static str {
             if server.contains("localhost") || server.contains("127.0.0.1") {
                 drop_left(&mut lock).await;
             }
-            let finished: Option<(Option<String>,)> =
-                sqlx::query_as("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1")
-                    .bind(&template.name)
-                    .fetch_optional(&mut lock)
-                    .await
-                    .unwrap();
+            let finished: Option<(Option<String>,)> = sqlx::query_as(
+                "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1",
+            )
+            .bind(&template.name)
+            .fetch_optional(&mut lock)
+            .await
+            .unwrap();
             if finished.and_then(|(words,)| words).as_deref() != Some("finished") {
                 execute(&server, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", template.name)).await;
                 execute(&server, &format!("CREATE DATABASE {} TEMPLATE template0", template.name)).await;
@@ -301,24 +339,32 @@ fn postgres_template(server: &str) -> &'static str {
     })
 }
 
-/// Drops what runs on this machine that are over have left: databases that were given back, or those of tests that failed.
+/// Drops what runs on this machine that are over have left:
+/// databases that were given back, or those of tests that failed.
 async fn drop_left(connection: &mut PgConnection) {
-    let names: Vec<String> = sqlx::query_scalar("SELECT datname::text FROM pg_database WHERE datname ~ '^crm_test_[0-9]+_[0-9]+$'")
-        .fetch_all(&mut *connection)
-        .await
-        .unwrap();
+    let names: Vec<String> = sqlx::query_scalar(
+        "SELECT datname::text FROM pg_database WHERE datname ~ '^crm_test_[0-9]+_[0-9]+$'",
+    )
+    .fetch_all(&mut *connection)
+    .await
+    .unwrap();
     for name in names {
         let process = name.split('_').nth(2).unwrap();
         if !Path::new("/proc").join(process).exists() {
             // somebody may still look at it
-            let _in_use = sqlx::query(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}"))).execute(&mut *connection).await;
+            let _in_use = sqlx::query(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}")))
+                .execute(&mut *connection)
+                .await;
         }
     }
 }
 
-/// Changes with what else is in the template: the table of permissions, from which the built-in roles are made, and what it keeps.
+/// Changes with what else is in the template: the table of permissions,
+/// from which the built-in roles are made, and what it keeps.
 fn content_fingerprint() -> u32 {
-    let words = acl::Permission::ALL.iter().flat_map(|permission| format!("{permission} {:?};", permission.default_roles()).into_bytes());
+    let words = acl::Permission::ALL
+        .iter()
+        .flat_map(|permission| format!("{permission} {:?};", permission.default_roles()).into_bytes());
     let words = words.chain(PRISTINE.bytes());
     words.fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)))
 }
@@ -328,7 +374,8 @@ fn fill(database: &TestDatabase) {
     let settings = database.settings();
     std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async {
-            let opened = app::open(settings, Clock::manual(START.parse().unwrap()), cheap()).await.unwrap();
+            let opened =
+                assembly::open(settings, Clock::manual(START.parse().unwrap()), cheap()).await.unwrap();
             opened.state.db.close().await;
         });
     })

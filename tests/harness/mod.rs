@@ -3,60 +3,47 @@
 mod client;
 mod database;
 mod proxy;
+mod work;
 
 use std::{net::TcpListener, sync::Arc};
 
-use acl::{PasswordCost, Secret};
-use api::{app, settings::Settings, state::State};
+use acl::{Granted, PasswordCost, Secret};
+use api::{app, state::State};
 use chrono::{DateTime, TimeDelta, Utc};
 use kernel::Clock;
 use serde_json::{Value, json};
+use server::{assembly, settings::Settings, verify};
 
-#[allow(unused_imports, reason = "named by scenes that keep answers")]
-pub use client::{Client, Reply};
+pub use client::{Client, Reply, Request};
 pub use database::{Engine, TestDatabase, folder};
 pub use proxy::Proxy;
+pub use scenario::scenario;
+pub use work::document;
 
 pub const PASSWORD: &str = "tram 17 to the lighthouse";
 /// A Thursday noon in Moscow, on a day of the month that February lacks.
 pub const START: &str = "2026-01-31T09:00:00Z";
 
-/// Declares a test that runs on each engine with a fresh server: `scenario! { async fn name(app) { … } }`.
-///
-/// `#[set(COUNTRY = "kg")]` before it sets variables of the server.
-#[macro_export]
-macro_rules! scenario {
-    ($($(#[set($($variable:ident = $value:expr),+)])? async fn $name:ident($app:ident) $body:block)+) => {$(
-        mod $name {
-            #[allow(unused_imports, reason = "what the file imports is for all of its scenes")]
-            use super::*;
-
-            const VARIABLES: &[(&str, &str)] = &[$($((stringify!($variable), $value)),+)?];
-
-            async fn scene($app: &$crate::harness::App) $body
-
-            #[test]
-            fn sqlite() {
-                $crate::harness::run($crate::harness::Engine::Sqlite, VARIABLES, async |app| scene(app).await);
-            }
-
-            #[test]
-            fn postgres() {
-                $crate::harness::run($crate::harness::Engine::Postgres, VARIABLES, async |app| scene(app).await);
-            }
-        }
-    )+};
-}
-
 /// A running server.
 pub struct App {
     pub state: Arc<State>,
+    pub settings: Settings,
     pub clock: Clock,
     pub base: String,
     pub database: TestDatabase,
 }
 
-/// Runs a scene on an engine, with these variables set; where PostgreSQL does not answer, says so and leaves it out.
+/// A contract as it is shown, and what a refusal about it must leave alone: the rows of these tables.
+#[derive(Debug, PartialEq)]
+pub struct Standing {
+    pub contract: Value,
+    pub payments: i64,
+    pub holds: i64,
+    pub audit: i64,
+}
+
+/// Runs a scene on an engine, with these variables set;
+/// where PostgreSQL does not answer, says so and leaves it out.
 pub fn run(engine: Engine, set: &[(&str, &str)], scene: impl AsyncFn(&App)) {
     let Some(database) = TestDatabase::fresh(engine) else { return };
     actix_web::rt::System::new().block_on(async {
@@ -67,7 +54,7 @@ pub fn run(engine: Engine, set: &[(&str, &str)], scene: impl AsyncFn(&App)) {
         let (app, stop) = App::start(database, settings, clock).await;
         scene(&app).await;
         stop.stop(false).await;
-        app::flush(&app.state, true).await;
+        app.flush().await;
         app.state.db.close().await;
         app.database.give_back().await;
     });
@@ -91,17 +78,22 @@ pub fn behind_a_proxy(database: TestDatabase, set: &[(&str, &str)], scene: impl 
 
 impl App {
     /// Starts a server with these settings on a port of its own.
-    pub async fn start(database: TestDatabase, settings: Settings, clock: Clock) -> (Self, actix_web::dev::ServerHandle) {
-        let opened = app::open(settings, clock.clone(), cheap()).await.unwrap();
+    pub async fn start(
+        database: TestDatabase,
+        settings: Settings,
+        clock: Clock,
+    ) -> (Self, actix_web::dev::ServerHandle) {
+        let opened = assembly::open(settings, clock.clone(), cheap()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let server = app::serve(opened.state.clone(), listener).unwrap();
         let stop = server.handle();
         actix_web::rt::spawn(server);
-        (Self { state: opened.state, clock, base, database }, stop)
+        (Self { state: opened.state, settings: opened.settings, clock, base, database }, stop)
     }
 
-    /// Runs a scene on another server beside this one, on the same database and clock, with these variables changed.
+    /// Runs a scene on another server beside this one, on the same database and clock,
+    /// with these variables changed.
     pub async fn beside(&self, changes: &[(&str, &str)], scene: impl AsyncFnOnce(&App)) {
         let mut variables = self.database.variables();
         variables.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
@@ -109,7 +101,7 @@ impl App {
         let (other, stop) = App::start(self.database.clone(), settings, self.clock.clone()).await;
         scene(&other).await;
         stop.stop(false).await;
-        app::flush(&other.state, true).await;
+        other.flush().await;
         other.state.db.close().await;
     }
 
@@ -124,7 +116,11 @@ impl App {
     }
 
     pub async fn sign_in(&self, username: &str, password: &str) -> Client {
-        let tokens = self.stranger().post("/auth/login", json!({"username": username, "password": password})).await.expect(200);
+        let tokens = self
+            .stranger()
+            .post("/auth/login", json!({"username": username, "password": password}))
+            .await
+            .expect(200);
         Client::new(&self.base, tokens["access"].as_str())
     }
 
@@ -145,18 +141,24 @@ impl App {
 
     /// The billing run of today, worked off.
     pub async fn run_billing(&self) {
-        let context = self.state.context(kernel::Origin { request_id: "run".into(), address: None });
+        let context = self.state.office.context("run", billing::run::ACTOR);
         let input = billing::RunInput { date: None, dry_run: false };
-        let start = async |tx: &mut kernel::db::Tx| billing::run::start(tx, &context, &billing::run::system(), &input).await;
+        let start =
+            async |tx: &mut ::database::Tx| billing::run::start(tx, &Granted::system("test"), &input).await;
         let run = self.state.db.transaction(&context, start).await.unwrap();
-        let run = api::runs::to_its_end(&self.state, run.id, &mut |_| {}).await.unwrap();
+        let run = billing::jobs::to_its_end(&self.state.office, run.id, &mut |_| {}).await.unwrap();
         assert_eq!((run.state, run.failed_count), (billing::RunState::Finished, 0));
     }
 
     /// What `telecom-crm verify` would say; nothing when all is well.
     pub async fn violations(&self) -> Vec<String> {
-        app::flush(&self.state, false).await;
-        api::cli::verify::violations(&self.state.db).await.unwrap().into_iter().flat_map(|(_, found)| found).collect()
+        self.flush().await;
+        verify::violations(&self.state.db, &self.context())
+            .await
+            .unwrap()
+            .into_iter()
+            .flat_map(|(_, found)| found)
+            .collect()
     }
 
     /// The number of rows of a table.
@@ -164,21 +166,45 @@ impl App {
         self.scalar(&format!("SELECT COUNT(*) FROM {table}")).await
     }
 
+    /// How a contract stands.
+    pub async fn standing(&self, client: &Client, contract: i64) -> Standing {
+        Standing {
+            contract: client.contract(contract).await,
+            payments: self.count("payments").await,
+            holds: self.count("contract_holds").await,
+            audit: self.count("audit").await,
+        }
+    }
+
     /// Changes the database behind the server's back, however long it takes; answers how many rows.
     pub async fn execute(&self, sql: &str) -> u64 {
-        let context = self.state.context(kernel::Origin { request_id: "test".into(), address: None });
-        self.state.db.patient().transaction(&context, async |tx| kernel::db::Sql::owned(sql.to_owned()).execute(tx).await).await.unwrap()
+        let context = self.context();
+        self.state
+            .db
+            .patient()
+            .transaction(&context, async |tx| ::database::Sql::owned(sql.to_owned()).execute(tx).await)
+            .await
+            .unwrap()
     }
 
     /// The texts of a column, or of several put together, for what HTTP does not show.
     pub async fn texts(&self, sql: &str) -> Vec<String> {
-        let rows: Vec<(String,)> = self.state.db.read(async |conn| kernel::db::Sql::owned(sql.to_owned()).all(conn).await).await.unwrap();
+        let rows: Vec<(String,)> = self
+            .state
+            .db
+            .read(&self.context(), async |conn| ::database::Sql::owned(sql.to_owned()).all(conn).await)
+            .await
+            .unwrap();
         rows.into_iter().map(|(text,)| text).collect()
     }
 
     /// A number out of the database, for what HTTP does not show.
     pub async fn scalar(&self, sql: &str) -> i64 {
-        self.state.db.read(async |conn| kernel::db::Sql::owned(sql.to_owned()).scalar(conn).await).await.unwrap()
+        self.state
+            .db
+            .read(&self.context(), async |conn| ::database::Sql::owned(sql.to_owned()).scalar(conn).await)
+            .await
+            .unwrap()
     }
 }
 
@@ -207,16 +233,21 @@ pub fn id(resource: &Value) -> i64 {
 pub fn person() -> Value {
     let n = unique();
     json!({
-        "customer_type": "individual", "last_name": "Иванов", "first_name": "Пётр", "patronymic": "Сергеевич", "birth_date": "1990-05-17",
-        "document_type": "passport", "passport_series": "4510", "passport_number": format!("{n:06}"), "inn": format!("5001{n:08}"),
-        "address": "Москва, ул. Лесная, 5", "phone": format!("+7916{n:07}"), "email": format!("ivanov{n}@example.com")
+        "customer_type": "individual", "last_name": "Иванов", "first_name": "Пётр", "patronymic": "Сергеевич",
+        "birth_date": "1990-05-17", "document_type": "passport", "passport_series": "4510",
+        "passport_number": format!("{n:06}"), "inn": format!("5001{n:08}"),
+        "address": "Москва, ул. Лесная, 5", "phone": format!("+7916{n:07}"),
+        "email": format!("ivanov{n}@example.com")
     })
 }
 
 /// A SIM with a number that clashes with no other.
 pub fn sim() -> Value {
     let n = unique();
-    json!({"iccid": format!("8970101{n:012}"), "imsi": format!("25001{n:010}"), "puk_code": "12345678", "msisdn": format!("+7900{n:07}")})
+    json!({
+        "iccid": format!("8970101{n:012}"), "imsi": format!("25001{n:010}"), "puk_code": "12345678",
+        "msisdn": format!("+7900{n:07}")
+    })
 }
 
 /// A prepaid tariff with this fee and a name of its own.
@@ -243,19 +274,28 @@ impl Client {
     /// Makes a service option with this fee that goes with these tariffs; answers the id.
     pub async fn option(&self, fee: &str, tariffs: &[i64]) -> i64 {
         let n = unique();
-        let body = json!({"code": format!("S{n:06}"), "name": format!("Услуга {n}"), "kind": "service", "monthly_fee": fee, "tariff_ids": tariffs});
+        let body = json!({
+            "code": format!("S{n:06}"), "name": format!("Услуга {n}"), "kind": "service", "monthly_fee": fee,
+            "tariff_ids": tariffs
+        });
         id(&self.post("/options", body).await.expect(201))
     }
 
     /// Draws up a contract with a customer, a SIM and a prepaid tariff of its own; answers the id.
     pub async fn draft(&self, fee: &str) -> i64 {
-        let (customer, tariff, sim) = (self.customer().await, self.prepaid_tariff(fee).await, self.sim().await);
-        id(&self.post("/contracts", json!({"customer_id": customer, "tariff_id": tariff, "sim_id": sim})).await.expect(201))
+        let (customer, tariff, sim) =
+            (self.customer().await, self.prepaid_tariff(fee).await, self.sim().await);
+        id(&self
+            .post("/contracts", json!({"customer_id": customer, "tariff_id": tariff, "sim_id": sim}))
+            .await
+            .expect(201))
     }
 
     /// Takes cash for a contract.
     pub async fn pay(&self, contract: i64, amount: &str) -> Value {
-        self.post("/payments", json!({"contract_id": contract, "amount": amount, "payment_method": "cash"})).await.expect(201)
+        self.post("/payments", json!({"contract_id": contract, "amount": amount, "payment_method": "cash"}))
+            .await
+            .expect(201)
     }
 
     /// Activates a contract.

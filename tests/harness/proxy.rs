@@ -1,4 +1,5 @@
-//! A stand between the program and PostgreSQL that can fall silent, cut connections, or lose them without a word.
+//! A stand between the program and PostgreSQL that can fall silent, cut connections,
+//! or lose them without a word.
 
 use std::sync::Arc;
 
@@ -102,7 +103,12 @@ async fn carry(client: TcpStream, server: Address, line: watch::Receiver<Line>, 
     }
 }
 
-async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, mut line: watch::Receiver<Line>, number: u64) {
+async fn pump(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut line: watch::Receiver<Line>,
+    number: u64,
+) {
     let mut buffer = vec![0; 16 * 1024];
     let mut cut = line.clone();
     loop {
@@ -111,7 +117,11 @@ async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin,
             _ = cut.wait_for(|line| line.cut >= number) => 0,
         };
         // an end passes no more than data does while the line is silent
-        let Ok(present) = line.wait_for(|line| line.cut >= number || !(line.silent || line.lost >= number)).await.map(|line| *line) else {
+        let Ok(present) = line
+            .wait_for(|line| line.cut >= number || !(line.silent || line.lost >= number))
+            .await
+            .map(|line| *line)
+        else {
             return;
         };
         if present.cut >= number || read == 0 || to.write_all(&buffer[..read]).await.is_err() {

@@ -40,7 +40,10 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    async fn start(scheme: &str, serve: impl AsyncFn(TcpStream, Self) -> io::Result<()> + Clone + 'static) -> Self {
+    async fn start(
+        scheme: &str,
+        serve: impl AsyncFn(TcpStream, Self) -> io::Result<()> + Clone + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let receiver = Self {
             url: format!("{scheme}://{}", listener.local_addr().unwrap()),
@@ -74,7 +77,10 @@ impl Receiver {
     /// One that takes e-mail over TLS from the first byte on.
     pub async fn smtps(tls: &Tls) -> Self {
         let acceptor = tls.acceptor.clone();
-        Self::start("smtps", async move |stream, receiver| mail(acceptor.accept(stream).await?, receiver).await).await
+        Self::start("smtps", async move |stream, receiver| {
+            mail(acceptor.accept(stream).await?, receiver).await
+        })
+        .await
     }
 
     /// One that takes e-mail over TLS, which the other side asks for first (STARTTLS).
@@ -114,7 +120,10 @@ impl Receiver {
     pub async fn has(&self, count: usize) {
         let mut seen = self.count.subscribe();
         let wait = seen.wait_for(|seen| *seen >= count);
-        tokio::time::timeout(std::time::Duration::from_secs(20), wait).await.expect("what was sent comes").unwrap();
+        tokio::time::timeout(std::time::Duration::from_secs(20), wait)
+            .await
+            .expect("what was sent comes")
+            .unwrap();
     }
 
     fn keep(&self, one: Received) {
@@ -151,7 +160,10 @@ impl Tls {
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+            )
             .unwrap();
         Self { acceptor: TlsAcceptor::from(Arc::new(config)), authority: root.pem() }
     }
@@ -175,7 +187,10 @@ async fn post(stream: TcpStream, receiver: Receiver) -> io::Result<()> {
     let text = String::from_utf8(body).unwrap();
     receiver.keep(Received { headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text });
     let status = receiver.verdict().await;
-    let answer = format!("HTTP/1.1 {status} So\r\nContent-Length: 0\r\nConnection: close\r\nLocation: http://127.0.0.1:1/\r\n\r\n");
+    let answer = format!(
+        "HTTP/1.1 {status} So\r\nContent-Length: 0\r\nConnection: close\r\n\
+         Location: http://127.0.0.1:1/\r\n\r\n"
+    );
     stream.write_all(answer.as_bytes()).await
 }
 

@@ -1,19 +1,16 @@
-//! E-mail and text messages: what is sent, what becomes of it when the other side fails, hangs, or was never told of.
+//! E-mail and text messages: what is sent, what becomes of it when the other side fails, hangs,
+//! or was never told of.
 
-use api::couriers::send_messages;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chrono::TimeDelta;
-use notifications::Channel;
+use notifications::{Channel, jobs as couriers};
 use serde_json::{Value, json};
 
 use super::{
     receivers::{Mood, Receiver},
     relay,
 };
-use crate::{
-    harness::{App, Client},
-    scenario,
-};
+use crate::harness::{App, Client, scenario};
 
 /// The one message of this channel.
 async fn the_one(client: &Client, channel: &str) -> Value {
@@ -23,7 +20,7 @@ async fn the_one(client: &Client, channel: &str) -> Value {
 }
 
 async fn send(app: &App, channel: Channel) -> usize {
-    send_messages(&app.state, channel).await.unwrap()
+    app.send_messages(channel).await
 }
 
 /// A payment on a new contract, and so a message by each channel.
@@ -32,148 +29,215 @@ async fn pay(client: &Client) {
     client.pay(contract, "1000.00").await;
 }
 
-scenario! {
-    async fn an_e_mail_is_sent_and_after_failures_again_under_the_same_id(app) {
-        let mail = Receiver::smtp().await;
-        app.beside(&[("SMTP_URL", &mail.url), ("SMTP_FROM", "Связь <crm@example.com>")], async |app| {
-            let admin = app.admin().await;
-            pay(&admin).await;
-            relay(app).await;
-            assert_eq!(the_one(&admin, "email").await["status"], "pending");
-            mail.is(Mood::Answers(451));
-            assert_eq!(send(app, Channel::Email).await, 0);
-            let failed = the_one(&admin, "email").await;
-            assert_eq!((&failed["status"], &failed["attempts"], &failed["next_attempt_at"]), (&json!("pending"), &json!(1), &json!("2026-01-31T09:00:10Z")));
-            assert_eq!(failed["last_error"], "the mail server answered 451");
-            // not before its time
-            assert_eq!(send(app, Channel::Email).await, 0);
-            assert_eq!(mail.received().len(), 1);
-            app.advance(TimeDelta::seconds(10));
-            mail.is(Mood::Answers(200));
-            assert_eq!(send(app, Channel::Email).await, 1);
-            let sent = the_one(&admin, "email").await;
-            assert_eq!((&sent["status"], &sent["attempts"], &sent["sent_at"], &sent["last_error"]), (&json!("sent"), &json!(2), &json!("2026-01-31T09:00:10Z"), &json!(null)));
-            assert_eq!((send(app, Channel::Email).await, mail.received().len()), (0, 2));
-            let [first, second] = mail.received().try_into().unwrap();
-            assert_eq!(first.headers["message-id"], format!("<{}@example.com>", sent["message_id"].as_str().unwrap()));
-            assert_eq!(first.headers["message-id"], second.headers["message-id"]);
-            assert_eq!(second.headers["to"], sent["recipient"].as_str().unwrap());
-            assert!(second.headers["from"].ends_with("<crm@example.com>"), "{:?}", second.headers);
-            let body = second.text.split("\r\n\r\n").nth(1).unwrap().replace("\r\n", "");
-            let text = String::from_utf8(BASE64_STANDARD.decode(body.trim_end_matches('.')).unwrap()).unwrap();
-            assert_eq!(text.replace("\r\n", "\n").trim(), sent["text"].as_str().unwrap());
-            admin.post(&format!("/notifications/{}/retry", sent["id"]), json!({})).await.refused(409, "notification_wrong_state");
-
-            // of somebody who does not exist, no second try is made
-            pay(&admin).await;
-            relay(app).await;
-            mail.is(Mood::Answers(550));
-            send(app, Channel::Email).await;
-            assert_eq!(admin.get("/notifications?channel=email&status=failed").await.expect(200)["results"][0]["attempts"], 1);
-        }).await;
-    }
-
-    async fn what_was_kept_without_settings_is_sent_when_there_are_some(app) {
+#[scenario]
+async fn an_e_mail_is_sent_and_after_failures_again_under_the_same_id(app: &App) {
+    let mail = Receiver::smtp().await;
+    app.beside(&[("SMTP_URL", &mail.url), ("SMTP_FROM", "Связь <crm@example.com>")], async |app| {
         let admin = app.admin().await;
         pay(&admin).await;
         relay(app).await;
-        let kept = the_one(&admin, "sms").await;
-        assert_eq!((&kept["status"], send(app, Channel::Sms).await), (&json!("logged"), 0));
-        let gateway = Receiver::http().await;
-        app.beside(&[("SMS_URL", &format!("{}/messages", gateway.url)), ("SMS_KEY", "a-key-of-some-length"), ("SMS_FROM", "CRM")], async |other| {
+        assert_eq!(the_one(&admin, "email").await["status"], "pending");
+        mail.is(Mood::Answers(451));
+        assert_eq!(send(app, Channel::Email).await, 0);
+        let failed = the_one(&admin, "email").await;
+        assert_eq!(
+            (&failed["status"], &failed["attempts"], &failed["next_attempt_at"]),
+            (&json!("pending"), &json!(1), &json!("2026-01-31T09:00:10Z"))
+        );
+        assert_eq!(failed["last_error"], "the mail server answered 451");
+        // not before its time
+        assert_eq!(send(app, Channel::Email).await, 0);
+        assert_eq!(mail.received().len(), 1);
+        app.advance(TimeDelta::seconds(10));
+        mail.is(Mood::Answers(200));
+        assert_eq!(send(app, Channel::Email).await, 1);
+        let sent = the_one(&admin, "email").await;
+        assert_eq!(
+            (&sent["status"], &sent["attempts"], &sent["sent_at"], &sent["last_error"]),
+            (&json!("sent"), &json!(2), &json!("2026-01-31T09:00:10Z"), &json!(null))
+        );
+        assert_eq!((send(app, Channel::Email).await, mail.received().len()), (0, 2));
+        let [first, second] = mail.received().try_into().unwrap();
+        assert_eq!(
+            first.headers["message-id"],
+            format!("<{}@example.com>", sent["message_id"].as_str().unwrap())
+        );
+        assert_eq!(first.headers["message-id"], second.headers["message-id"]);
+        assert_eq!(second.headers["to"], sent["recipient"].as_str().unwrap());
+        assert!(second.headers["from"].ends_with("<crm@example.com>"), "{:?}", second.headers);
+        let body = second.text.split("\r\n\r\n").nth(1).unwrap().replace("\r\n", "");
+        let text = String::from_utf8(BASE64_STANDARD.decode(body.trim_end_matches('.')).unwrap()).unwrap();
+        assert_eq!(text.replace("\r\n", "\n").trim(), sent["text"].as_str().unwrap());
+        admin
+            .post(&format!("/notifications/{}/retry", sent["id"]), json!({}))
+            .await
+            .refused(409, "notification_wrong_state");
+
+        // of somebody who does not exist, no second try is made
+        pay(&admin).await;
+        relay(app).await;
+        mail.is(Mood::Answers(550));
+        send(app, Channel::Email).await;
+        let failed = admin.get("/notifications?channel=email&status=failed").await.expect(200);
+        assert_eq!(failed["results"][0]["attempts"], 1);
+    })
+    .await;
+}
+
+#[scenario]
+async fn what_was_kept_without_settings_is_sent_when_there_are_some(app: &App) {
+    let admin = app.admin().await;
+    pay(&admin).await;
+    relay(app).await;
+    let kept = the_one(&admin, "sms").await;
+    assert_eq!((&kept["status"], send(app, Channel::Sms).await), (&json!("logged"), 0));
+    let gateway = Receiver::http().await;
+    app.beside(
+        &[
+            ("SMS_URL", &format!("{}/messages", gateway.url)),
+            ("SMS_KEY", "a-key-of-some-length"),
+            ("SMS_FROM", "CRM"),
+        ],
+        async |other| {
             let admin = other.admin().await;
             assert_eq!(send(other, Channel::Sms).await, 0);
             admin.post(&format!("/notifications/{}/retry", kept["id"]), json!({})).await.expect(200);
             assert_eq!(send(other, Channel::Sms).await, 1);
             let [taken] = gateway.received().try_into().unwrap();
-            assert_eq!(taken.body, json!({"id": kept["message_id"], "to": kept["recipient"], "from": "CRM", "text": kept["text"]}));
-            assert_eq!((taken.headers["authorization"].as_str(), taken.headers["idempotency-key"].as_str()), ("Bearer a-key-of-some-length", kept["message_id"].as_str().unwrap()));
+            assert_eq!(
+                taken.body,
+                json!({
+                    "id": kept["message_id"], "to": kept["recipient"], "from": "CRM", "text": kept["text"]
+                })
+            );
+            assert_eq!(
+                (taken.headers["authorization"].as_str(), taken.headers["idempotency-key"].as_str()),
+                ("Bearer a-key-of-some-length", kept["message_id"].as_str().unwrap())
+            );
             assert_eq!(the_one(&admin, "sms").await["status"], "sent");
-        }).await;
-    }
+        },
+    )
+    .await;
+}
 
-    async fn a_gateway_that_hangs_delays_no_payment_and_no_e_mail_and_what_it_was_killed_with_comes_again_under_the_same_id(app) {
-        let (gateway, mail) = (Receiver::http().await, Receiver::smtp().await);
-        let variables = [("SMS_URL", gateway.url.as_str()), ("SMTP_URL", &mail.url), ("SMTP_FROM", "crm@example.com")];
-        app.beside(&variables, async |app| {
-            let admin = app.admin().await;
-            pay(&admin).await;
-            relay(app).await;
-            gateway.is(Mood::Hangs);
-            let state = app.state.clone();
-            let sender = actix_web::rt::spawn(async move { send_messages(&state, Channel::Sms).await });
-            gateway.has(1).await;
-            // it is under way, and everything else goes on
-            pay(&admin).await;
-            relay(app).await;
-            assert_eq!(send(app, Channel::Email).await, 2);
-            assert!(!sender.is_finished());
-            // killed between sending and noting
-            sender.abort();
-            assert!(sender.await.is_err());
-            gateway.is(Mood::Answers(200));
-            assert_eq!(send(app, Channel::Sms).await, 1, "what is claimed is left alone, what came later is sent");
-            app.advance(TimeDelta::minutes(3));
-            assert_eq!(send(app, Channel::Sms).await, 1);
-            let ids: Vec<Value> = gateway.received().iter().map(|one| one.body["id"].clone()).collect();
-            assert_eq!((ids.len(), &ids[0]), (3, &ids[2]));
-            let all = admin.get("/notifications?status=sent&channel=sms&ordering=created_at").await.expect(200);
-            assert_eq!((&all["count"], &all["results"][0]["attempts"]), (&json!(2), &json!(2)));
-            assert_eq!(app.violations().await, Vec::<String>::new());
-        }).await;
-    }
+#[scenario]
+async fn a_gateway_that_hangs_delays_no_payment_and_no_e_mail_and_what_it_was_killed_with_comes_again_under_the_same_id(
+    app: &App,
+) {
+    let (gateway, mail) = (Receiver::http().await, Receiver::smtp().await);
+    let variables =
+        [("SMS_URL", gateway.url.as_str()), ("SMTP_URL", &mail.url), ("SMTP_FROM", "crm@example.com")];
+    app.beside(&variables, async |app| {
+        let admin = app.admin().await;
+        pay(&admin).await;
+        relay(app).await;
+        gateway.is(Mood::Hangs);
+        let state = app.state.clone();
+        let sender = actix_web::rt::spawn(async move {
+            couriers::send_messages(&state.office, &state.couriers, Channel::Sms).await
+        });
+        gateway.has(1).await;
+        // it is under way, and everything else goes on
+        pay(&admin).await;
+        relay(app).await;
+        assert_eq!(send(app, Channel::Email).await, 2);
+        assert!(!sender.is_finished());
+        // killed between sending and noting
+        sender.abort();
+        assert!(sender.await.is_err());
+        gateway.is(Mood::Answers(200));
+        assert_eq!(
+            send(app, Channel::Sms).await,
+            1,
+            "what is claimed is left alone, what came later is sent"
+        );
+        app.advance(TimeDelta::minutes(3));
+        assert_eq!(send(app, Channel::Sms).await, 1);
+        let ids: Vec<Value> = gateway.received().iter().map(|one| one.body["id"].clone()).collect();
+        assert_eq!((ids.len(), &ids[0]), (3, &ids[2]));
+        let all = admin.get("/notifications?status=sent&channel=sms&ordering=created_at").await.expect(200);
+        assert_eq!((&all["count"], &all["results"][0]["attempts"]), (&json!(2), &json!(2)));
+        assert_eq!(app.violations().await, Vec::<String>::new());
+    })
+    .await;
+}
 
-    async fn after_twelve_tries_a_message_has_failed_and_is_replayed_by_hand(app) {
-        let gateway = Receiver::http().await;
-        app.beside(&[("SMS_URL", gateway.url.as_str())], async |app| {
-            pay(&app.admin().await).await;
-            relay(app).await;
-            gateway.is(Mood::Answers(503));
-            for n in 1..=12 {
-                assert_eq!(the_one(&app.admin().await, "sms").await["status"], "pending", "{n}");
-                send(app, Channel::Sms).await;
-                app.advance(TimeDelta::hours(12));
-            }
-            let failed = the_one(&app.admin().await, "sms").await;
-            assert_eq!((&failed["status"], &failed["attempts"], &failed["next_attempt_at"]), (&json!("failed"), &json!(12), &json!(null)));
-            assert_eq!((&failed["last_error"], send(app, Channel::Sms).await, gateway.received().len()), (&json!("the gateway answered 503"), 0, 12));
-            let admin = app.admin().await;
-            let retried = admin.post(&format!("/notifications/{}/retry", failed["id"]), json!({})).await.expect(200);
-            assert_eq!((&retried["status"], &retried["attempts"]), (&json!("pending"), &json!(0)));
-            admin.post(&format!("/notifications/{}/retry", failed["id"]), json!({})).await.refused(409, "notification_wrong_state");
-            gateway.is(Mood::Answers(202));
-            assert_eq!(send(app, Channel::Sms).await, 1);
-            assert!(gateway.received().iter().all(|one| one.body["id"] == failed["message_id"] && one.body["text"] == failed["text"]));
-            // a message that was claimed for the last time and never noted has failed as well
-            app.execute("UPDATE notifications SET status = 'pending', attempts = 12, next_attempt_at = created_at").await;
-            assert_eq!(send(app, Channel::Sms).await, 0);
-            assert_eq!(the_one(&admin, "sms").await["last_error"], "no outcome was noted");
-        }).await;
-    }
-
-    async fn when_the_other_side_is_away_what_was_not_tried_waits_without_losing_a_try(app) {
-        let gateway = Receiver::http().await;
-        app.beside(&[("SMS_URL", gateway.url.as_str())], async |app| {
-            let admin = app.admin().await;
-            let contract = admin.draft("0.00").await;
-            for _ in 0..20 {
-                admin.pay(contract, "1.00").await;
-            }
-            relay(app).await;
-            gateway.is(Mood::Answers(500));
+#[scenario]
+async fn after_twelve_tries_a_message_has_failed_and_is_replayed_by_hand(app: &App) {
+    let gateway = Receiver::http().await;
+    app.beside(&[("SMS_URL", gateway.url.as_str())], async |app| {
+        pay(&app.admin().await).await;
+        relay(app).await;
+        gateway.is(Mood::Answers(503));
+        for n in 1..=12 {
+            assert_eq!(the_one(&app.admin().await, "sms").await["status"], "pending", "{n}");
             send(app, Channel::Sms).await;
-            let tried = gateway.received().len();
-            assert!((1..=8).contains(&tried), "{tried} were tried");
-            assert_eq!(app.scalar("SELECT CAST(SUM(attempts) AS BIGINT) FROM notifications WHERE channel = 'sms'").await, i64::try_from(tried).unwrap());
-            // two instances at once send each of the rest once
-            gateway.is(Mood::Answers(200));
-            app.beside(&[("SMS_URL", gateway.url.as_str())], async |other| {
-                let (one, another) = futures_util::join!(send(app, Channel::Sms), send(other, Channel::Sms));
-                assert_eq!(one + another, 20 - tried);
-            }).await;
-            app.advance(TimeDelta::seconds(10));
-            assert_eq!(send(app, Channel::Sms).await, tried);
-            assert_eq!(gateway.received().len(), 20 + tried);
-        }).await;
-    }
+            app.advance(TimeDelta::hours(12));
+        }
+        let failed = the_one(&app.admin().await, "sms").await;
+        assert_eq!(
+            (&failed["status"], &failed["attempts"], &failed["next_attempt_at"]),
+            (&json!("failed"), &json!(12), &json!(null))
+        );
+        assert_eq!(
+            (&failed["last_error"], send(app, Channel::Sms).await, gateway.received().len()),
+            (&json!("the gateway answered 503"), 0, 12)
+        );
+        let admin = app.admin().await;
+        let retried =
+            admin.post(&format!("/notifications/{}/retry", failed["id"]), json!({})).await.expect(200);
+        assert_eq!((&retried["status"], &retried["attempts"]), (&json!("pending"), &json!(0)));
+        admin
+            .post(&format!("/notifications/{}/retry", failed["id"]), json!({}))
+            .await
+            .refused(409, "notification_wrong_state");
+        gateway.is(Mood::Answers(202));
+        assert_eq!(send(app, Channel::Sms).await, 1);
+        assert!(
+            gateway
+                .received()
+                .iter()
+                .all(|one| one.body["id"] == failed["message_id"] && one.body["text"] == failed["text"])
+        );
+        // a message that was claimed for the last time and never noted has failed as well
+        app.execute(
+            "UPDATE notifications SET status = 'pending', attempts = 12, next_attempt_at = created_at",
+        )
+        .await;
+        assert_eq!(send(app, Channel::Sms).await, 0);
+        assert_eq!(the_one(&admin, "sms").await["last_error"], "no outcome was noted");
+    })
+    .await;
+}
+
+#[scenario]
+async fn when_the_other_side_is_away_what_was_not_tried_waits_without_losing_a_try(app: &App) {
+    let gateway = Receiver::http().await;
+    app.beside(&[("SMS_URL", gateway.url.as_str())], async |app| {
+        let admin = app.admin().await;
+        let contract = admin.draft("0.00").await;
+        for _ in 0..20 {
+            admin.pay(contract, "1.00").await;
+        }
+        relay(app).await;
+        gateway.is(Mood::Answers(500));
+        send(app, Channel::Sms).await;
+        let tried = gateway.received().len();
+        assert!((1..=8).contains(&tried), "{tried} were tried");
+        assert_eq!(
+            app.scalar("SELECT CAST(SUM(attempts) AS BIGINT) FROM notifications WHERE channel = 'sms'").await,
+            i64::try_from(tried).unwrap()
+        );
+        // two instances at once send each of the rest once
+        gateway.is(Mood::Answers(200));
+        app.beside(&[("SMS_URL", gateway.url.as_str())], async |other| {
+            let (one, another) = futures_util::join!(send(app, Channel::Sms), send(other, Channel::Sms));
+            assert_eq!(one + another, 20 - tried);
+        })
+        .await;
+        app.advance(TimeDelta::seconds(10));
+        assert_eq!(send(app, Channel::Sms).await, tried);
+        assert_eq!(gateway.received().len(), 20 + tried);
+    })
+    .await;
 }

@@ -14,7 +14,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Pays, with a server that hands its e-mail in here; answers what became of the message, once `is_told`.
 async fn sent_by(place: &Place, variables: &[(&str, &str)], is_told: impl Fn(&Value) -> bool) -> Value {
-    let server = place.serve_with_password(&[variables, &[("SMTP_FROM", "crm@example.com"), ("LOG_LEVEL", "warn")]].concat()).await;
+    let server = place
+        .serve_with_password(
+            &[variables, &[("SMTP_FROM", "crm@example.com"), ("LOG_LEVEL", "warn")]].concat(),
+        )
+        .await;
     let admin: Client = server.admin().await;
     let contract = admin.draft("0.00").await;
     admin.pay(contract, "1000.00").await;
@@ -32,26 +36,30 @@ async fn sent_by(place: &Place, variables: &[(&str, &str)], is_told: impl Fn(&Va
     message
 }
 
-program! {
-    async fn mail_goes_over_tls_to_a_server_that_an_authority_vouches_for_and_to_no_other(place) {
-        let tls = Tls::new();
-        let authority = place.file("authority.pem");
-        std::fs::write(&authority, &tls.authority).unwrap();
-        let authority = authority.to_str().unwrap();
-        let (at_once, asked_for) = (Receiver::smtps(&tls).await, Receiver::starttls(&tls).await);
-        let required = format!("{}?tls=required", asked_for.url);
-        for (server, url) in [(&at_once, &at_once.url), (&asked_for, &required)] {
-            // nobody vouches for it: nothing is handed in, and the message waits
-            let kept = sent_by(place, &[("SMTP_URL", url.as_str())], |message| message["last_error"].is_string()).await;
-            assert_eq!(kept["status"], "pending", "{kept}");
-            assert!(kept["last_error"].as_str().unwrap().contains("certificate"), "{kept}");
-            assert!(server.received().is_empty());
+#[program]
+async fn mail_goes_over_tls_to_a_server_that_an_authority_vouches_for_and_to_no_other(place: &Place) {
+    let tls = Tls::new();
+    let authority = place.file("authority.pem");
+    std::fs::write(&authority, &tls.authority).unwrap();
+    let authority = authority.to_str().unwrap();
+    let (at_once, asked_for) = (Receiver::smtps(&tls).await, Receiver::starttls(&tls).await);
+    let required = format!("{}?tls=required", asked_for.url);
+    for (server, url) in [(&at_once, &at_once.url), (&asked_for, &required)] {
+        // nobody vouches for it: nothing is handed in, and the message waits
+        let kept =
+            sent_by(place, &[("SMTP_URL", url.as_str())], |message| message["last_error"].is_string()).await;
+        assert_eq!(kept["status"], "pending", "{kept}");
+        assert!(kept["last_error"].as_str().unwrap().contains("certificate"), "{kept}");
+        assert!(server.received().is_empty());
 
-            let variables = [("SMTP_URL", url.as_str()), ("SSL_CERT_FILE", authority)];
-            let sent = sent_by(place, &variables, |message| message["status"] == "sent").await;
-            assert_eq!((&sent["attempts"], &sent["last_error"]), (&json!(1), &Value::Null));
-            let taken = server.received().into_iter().map(|letter| letter.headers["message-id"].clone());
-            assert!(taken.collect::<Vec<_>>().contains(&format!("<{}@example.com>", sent["message_id"].as_str().unwrap())));
-        }
+        let variables = [("SMTP_URL", url.as_str()), ("SSL_CERT_FILE", authority)];
+        let sent = sent_by(place, &variables, |message| message["status"] == "sent").await;
+        assert_eq!((&sent["attempts"], &sent["last_error"]), (&json!(1), &Value::Null));
+        let taken = server.received().into_iter().map(|letter| letter.headers["message-id"].clone());
+        assert!(
+            taken
+                .collect::<Vec<_>>()
+                .contains(&format!("<{}@example.com>", sent["message_id"].as_str().unwrap()))
+        );
     }
 }

@@ -10,79 +10,109 @@ use crate::{
     harness::{Engine, TestDatabase},
 };
 
-program! {
-    async fn users_are_made_with_a_password_of_ones_own_or_one_that_is_shown_once(place) {
-        place.run(&["create-user", "first", "--role", "admin"], &[("ADMIN_PASSWORD", PASSWORD)]).expect(0);
-        let given = place.run_with_input(&["create-user", "desk.1", "--full-name", "Анна Иванова", "--password-stdin"], &format!("{PASSWORD}\n")).expect(0);
-        assert!(given.out.contains("desk.1") && !given.out.contains(PASSWORD) && !given.err.contains(PASSWORD), "{given:?}");
-        let made_up = place.run(&["create-user", "desk.2", "--role", "supervisor"], &[]).expect(0);
-        let password = made_up.out.lines().find_map(|line| line.split_once(": ")).map(|(_, password)| password.to_owned()).unwrap();
-        assert!(password.len() >= 16, "{made_up:?}");
+#[program]
+async fn users_are_made_with_a_password_of_ones_own_or_one_that_is_shown_once(place: &Place) {
+    place.run(&["create-user", "first", "--role", "admin"], &[("ADMIN_PASSWORD", PASSWORD)]).expect(0);
+    let given = place
+        .run_with_input(
+            &["create-user", "desk.1", "--full-name", "Анна Иванова", "--password-stdin"],
+            &format!("{PASSWORD}\n"),
+        )
+        .expect(0);
+    assert!(
+        given.out.contains("desk.1") && !given.out.contains(PASSWORD) && !given.err.contains(PASSWORD),
+        "{given:?}"
+    );
+    let made_up = place.run(&["create-user", "desk.2", "--role", "supervisor"], &[]).expect(0);
+    let password = made_up
+        .out
+        .lines()
+        .find_map(|line| line.split_once(": "))
+        .map(|(_, password)| password.to_owned())
+        .unwrap();
+    assert!(password.len() >= 16, "{made_up:?}");
 
-        let server = place.serve(&[]).await;
-        let desk = server.sign_in("desk.1", PASSWORD).await.get("/auth/me").await.expect(200);
-        assert_eq!((&desk["role"], &desk["full_name"]), (&"operator".into(), &"Анна Иванова".into()));
-        assert_eq!(server.sign_in("desk.2", &password).await.get("/auth/me").await.expect(200)["role"], "supervisor");
-        server.stop();
+    let server = place.serve(&[]).await;
+    let desk = server.sign_in("desk.1", PASSWORD).await.get("/auth/me").await.expect(200);
+    assert_eq!((&desk["role"], &desk["full_name"]), (&"operator".into(), &"Анна Иванова".into()));
+    assert_eq!(
+        server.sign_in("desk.2", &password).await.get("/auth/me").await.expect(200)["role"],
+        "supervisor"
+    );
+    server.stop();
 
-        for (arguments, wrong) in [
-            (["create-user", "desk.1", "--role", "operator"], "desk.1"),
-            (["create-user", "desk.3", "--role", "emperor"], "  role: "),
-            (["create-user", "de sk", "--role", "operator"], "  username: "),
-        ] {
-            let outcome = place.run(&arguments, &[]).expect(1);
-            assert!(outcome.err.contains(wrong), "{outcome:?}");
-            assert_eq!(outcome.out, "");
-        }
-        let weak = place.run_with_input(&["create-user", "desk.3", "--password-stdin"], "password12").expect(1);
-        assert!(weak.err.contains("  password: ") && !weak.err.contains("password12"), "{weak:?}");
-        place.run(&["verify"], &[]).expect(0);
+    for (arguments, wrong) in [
+        (["create-user", "desk.1", "--role", "operator"], "desk.1"),
+        (["create-user", "desk.3", "--role", "emperor"], "  role: "),
+        (["create-user", "de sk", "--role", "operator"], "  username: "),
+    ] {
+        let outcome = place.run(&arguments, &[]).expect(1);
+        assert!(outcome.err.contains(wrong), "{outcome:?}");
+        assert_eq!(outcome.out, "");
     }
+    let weak = place.run_with_input(&["create-user", "desk.3", "--password-stdin"], "password12").expect(1);
+    assert!(weak.err.contains("  password: ") && !weak.err.contains("password12"), "{weak:?}");
+    place.run(&["verify"], &[]).expect(0);
+}
 
-    async fn migrating_twice_is_migrating_once_and_what_was_migrated_is_sound(place) {
-        place.run(&["migrate"], &[]).expect(0);
-        let again = place.run(&["migrate"], &[]).expect(0);
-        assert_eq!((again.out.as_str(), again.err.as_str()), ("", ""));
-        let sound = place.run(&["verify"], &[]).expect(0);
-        assert!(sound.out.lines().count() >= 6 && sound.out.lines().all(|line| line.starts_with("ok ")), "{sound:?}");
+#[program]
+async fn migrating_twice_is_migrating_once_and_what_was_migrated_is_sound(place: &Place) {
+    place.run(&["migrate"], &[]).expect(0);
+    let again = place.run(&["migrate"], &[]).expect(0);
+    assert_eq!((again.out.as_str(), again.err.as_str()), ("", ""));
+    let sound = place.run(&["verify"], &[]).expect(0);
+    assert!(
+        sound.out.lines().count() >= 6 && sound.out.lines().all(|line| line.starts_with("ok ")),
+        "{sound:?}"
+    );
+}
+
+#[program]
+async fn verify_finds_a_balance_that_was_tampered_with_and_names_the_contract(place: &Place) {
+    let server = place.serve_with_password(&[]).await;
+    let admin = server.admin().await;
+    let contracts = [admin.draft("100.00").await, admin.draft("100.00").await];
+    for contract in contracts {
+        admin.pay(contract, "150.00").await;
+        admin.activate(contract).await;
     }
+    server.stop();
+    place.run(&["verify"], &[]).expect(0);
 
-    async fn verify_finds_a_balance_that_was_tampered_with_and_names_the_contract(place) {
-        let server = place.serve_with_password(&[]).await;
-        let admin = server.admin().await;
-        let contracts = [admin.draft("100.00").await, admin.draft("100.00").await];
-        for contract in contracts {
-            admin.pay(contract, "150.00").await;
-            admin.activate(contract).await;
-        }
-        server.stop();
-        place.run(&["verify"], &[]).expect(0);
+    place.execute(&format!("UPDATE contracts SET balance = balance + 1 WHERE id = {}", contracts[1])).await;
+    let broken = place.run(&["verify"], &[]).expect(1);
+    let line = broken
+        .out
+        .lines()
+        .position(|line| line.starts_with("BROKEN ") && line.contains("balance"))
+        .unwrap_or_else(|| panic!("{broken:?}"));
+    let violations: Vec<&str> = broken.out.lines().skip(line + 1).collect();
+    assert!(
+        !violations.is_empty()
+            && violations.iter().all(|violation| violation.contains(&format!("contract {}", contracts[1]))),
+        "{broken:?}"
+    );
 
-        place.execute(&format!("UPDATE contracts SET balance = balance + 1 WHERE id = {}", contracts[1])).await;
-        let broken = place.run(&["verify"], &[]).expect(1);
-        let line = broken.out.lines().position(|line| line.starts_with("BROKEN ") && line.contains("balance")).unwrap_or_else(|| panic!("{broken:?}"));
-        let violations: Vec<&str> = broken.out.lines().skip(line + 1).collect();
-        assert!(!violations.is_empty() && violations.iter().all(|violation| violation.contains(&format!("contract {}", contracts[1]))), "{broken:?}");
+    place.execute(&format!("UPDATE contracts SET balance = balance - 1 WHERE id = {}", contracts[1])).await;
+    place.run(&["verify"], &[]).expect(0);
+}
 
-        place.execute(&format!("UPDATE contracts SET balance = balance - 1 WHERE id = {}", contracts[1])).await;
-        place.run(&["verify"], &[]).expect(0);
-    }
+#[program]
+async fn verify_says_that_a_database_is_not_one_of_ours_and_leaves_it_alone(place: &Place) {
+    let outcome = place.run(&["verify"], &[]).expect(1);
+    assert!(!outcome.err.is_empty() && outcome.out.is_empty(), "{outcome:?}");
+    assert!(!place.file("data").exists(), "a check has made a database");
+}
 
-    async fn verify_says_that_a_database_is_not_one_of_ours_and_leaves_it_alone(place) {
-        let outcome = place.run(&["verify"], &[]).expect(1);
-        assert!(!outcome.err.is_empty() && outcome.out.is_empty(), "{outcome:?}");
-        assert!(!place.file("data").exists(), "a check has made a database");
-    }
-
-    async fn health_tells_by_its_exit_code(place) {
-        let server = place.serve_with_password(&[]).await;
-        let up = place.run(&["health"], &[("BIND", &server.bind)]).expect(0);
-        assert_eq!((up.out.as_str(), up.err.as_str()), ("", ""));
-        let bind = server.bind.clone();
-        server.stop();
-        let down = place.run(&["health"], &[("BIND", &bind)]).expect(1);
-        assert!(down.err.starts_with("not reached: "), "{down:?}");
-    }
+#[program]
+async fn health_tells_by_its_exit_code(place: &Place) {
+    let server = place.serve_with_password(&[]).await;
+    let up = place.run(&["health"], &[("BIND", &server.bind)]).expect(0);
+    assert_eq!((up.out.as_str(), up.err.as_str()), ("", ""));
+    let bind = server.bind.clone();
+    server.stop();
+    let down = place.run(&["health"], &[("BIND", &bind)]).expect(1);
+    assert!(down.err.starts_with("not reached: "), "{down:?}");
 }
 
 #[test]
@@ -91,9 +121,10 @@ fn the_document_is_printed_without_settings_or_a_database() {
     let printed = place.run(&["openapi"], &[("BIND", "nonsense")]).expect(0);
     let document: Value = serde_json::from_str(&printed.out).unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
-    assert!(&document == api::app::document(), "what is printed is not what is served");
+    assert!(&document == crate::harness::document(), "what is printed is not what is served");
     assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 0, "something was made");
-    let committed = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi/openapi.json")).unwrap_or_default();
+    let committed = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi/openapi.json"))
+        .unwrap_or_default();
     assert!(printed.out == committed, "openapi/openapi.json is not what is printed; run `just openapi`");
 }
 
@@ -106,7 +137,11 @@ fn what_cannot_be_read_as_a_command_ends_with_code_two() {
     }
     let help = place.run(&["--help"], &[]).expect(0);
     for command in ["serve", "migrate", "create-user", "seed", "simulate", "openapi", "verify", "health"] {
-        assert!(help.out.lines().any(|line| line.trim_start().starts_with(command)), "{command} is not in {}", help.out);
+        assert!(
+            help.out.lines().any(|line| line.trim_start().starts_with(command)),
+            "{command} is not in {}",
+            help.out
+        );
     }
     assert_eq!(place.run(&["--version"], &[]).expect(0).out.split(' ').next(), Some("telecom-crm"));
     assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 0, "something was made");
@@ -126,14 +161,28 @@ fn health_with_nobody_there_does_not_take_long() {
 fn an_event_of_the_sandbox_is_printed_as_a_command_that_sends_it() {
     let place = Place::new(TestDatabase::empty(Engine::Sqlite).unwrap());
     let set = [("GATEWAYS", "sandbox"), ("GATEWAY_SANDBOX_SECRET", gateways::KEY)];
-    let printed = place.run(&["sandbox-event", "7", "--amount", "12.5", "--id", "by-hand"], &set).expect(0).out;
+    let printed =
+        place.run(&["sandbox-event", "7", "--amount", "12.5", "--id", "by-hand"], &set).expect(0).out;
     let (_, body) = printed.split_once("-d '").unwrap();
     let body = body.trim_end().trim_end_matches('\'');
     let event: Value = serde_json::from_str(body).unwrap();
-    assert_eq!((&event["type"], &event["reference"], &event["amount"]), (&"payment.succeeded".into(), &"7".into(), &"12.50".into()));
-    let header = |name: &str| printed.split(&format!("{name}: ")).nth(1).unwrap().split('\'').next().unwrap().to_owned();
-    let signed = gateways::signed_at(header("webhook-timestamp").parse().unwrap(), gateways::KEY, "by-hand", body.as_bytes().to_vec());
-    assert_eq!((header("webhook-id"), header("webhook-signature")), ("by-hand".to_owned(), signed.headers[2].1.clone()));
+    assert_eq!(
+        (&event["type"], &event["reference"], &event["amount"]),
+        (&"payment.succeeded".into(), &"7".into(), &"12.50".into())
+    );
+    let header = |name: &str| {
+        printed.split(&format!("{name}: ")).nth(1).unwrap().split('\'').next().unwrap().to_owned()
+    };
+    let signed = gateways::signed_at(
+        header("webhook-timestamp").parse().unwrap(),
+        gateways::KEY,
+        "by-hand",
+        body.as_bytes().to_vec(),
+    );
+    assert_eq!(
+        (header("webhook-id"), header("webhook-signature")),
+        ("by-hand".to_owned(), signed.headers[2].1.clone())
+    );
     // where the sandbox is not in use there is nothing to try
     assert_eq!(place.run(&["sandbox-event", "7"], &[]).expect(1).out, "");
 }

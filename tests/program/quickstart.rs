@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command};
 
-use super::{PASSWORD, Program, program};
+use super::{PASSWORD, Place, Program, program};
 
 fn readme(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)).unwrap()
@@ -12,7 +12,11 @@ fn readme(name: &str) -> String {
 fn script(readme: &str) -> &str {
     let (_, rest) = readme.split_once("<!-- quickstart:begin -->").expect("the README has a quickstart");
     let (block, _) = rest.split_once("<!-- quickstart:end -->").expect("the quickstart ends");
-    block.trim().strip_prefix("```sh").and_then(|block| block.strip_suffix("```")).expect("the quickstart is one block of sh")
+    block
+        .trim()
+        .strip_prefix("```sh")
+        .and_then(|block| block.strip_suffix("```"))
+        .expect("the quickstart is one block of sh")
 }
 
 #[test]
@@ -24,33 +28,43 @@ fn the_readme_names_the_two_commands_and_is_one_in_both_languages() {
     // what is told to people differs, what is told to the machine does not
     let commands = |readme: &str| {
         let lines = script(readme).lines().map(str::trim);
-        lines.filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("echo")).map(str::to_owned).collect::<Vec<_>>()
+        lines
+            .filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("echo"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
     if readmes[1].contains("<!-- quickstart:begin -->") {
         assert_eq!(commands(&readmes[0]).len(), commands(&readmes[1]).len());
     }
 }
 
-program! {
-    async fn the_quickstart_runs_from_its_first_line_to_its_last_and_can_be_run_again(place) {
-        let there = |program: &str| Command::new("sh").args(["-c", &format!("command -v {program}")]).output().is_ok_and(|found| found.status.success());
-        if !there("bash") || !there("curl") {
-            // the README says that it needs them; the tests do not
-            return;
-        }
-        let server = place.serve_with_password(&[]).await;
-        let readme = readme("README.md");
-        for _ in 0..2 {
-            let mut bash = Command::new("bash");
-            bash.args(["-euo", "pipefail", "-c", script(&readme)]).current_dir(place.folder.path()).env_clear();
-            bash.env("PATH", path()).env("BASE", server.base()).env("PASSWORD", PASSWORD).env("LC_ALL", "C.UTF-8");
-            let outcome = Program::start(bash, "").outcome().expect(0);
-            assert_eq!(outcome.out.lines().last(), Some("done"), "{outcome:?}");
-            assert_eq!(outcome.out.matches("\"status\":\"active\"").count(), 2, "{outcome:?}");
-        }
-        server.stop();
-        place.run(&["verify"], &[]).expect(0);
+#[program]
+async fn the_quickstart_runs_from_its_first_line_to_its_last_and_can_be_run_again(place: &Place) {
+    let there = |program: &str| {
+        Command::new("sh")
+            .args(["-c", &format!("command -v {program}")])
+            .output()
+            .is_ok_and(|found| found.status.success())
+    };
+    if !there("bash") || !there("curl") {
+        // the README says that it needs them; the tests do not
+        return;
     }
+    let server = place.serve_with_password(&[]).await;
+    let readme = readme("README.md");
+    for _ in 0..2 {
+        let mut bash = Command::new("bash");
+        bash.args(["-euo", "pipefail", "-c", script(&readme)]).current_dir(place.folder.path()).env_clear();
+        bash.env("PATH", path())
+            .env("BASE", server.base())
+            .env("PASSWORD", PASSWORD)
+            .env("LC_ALL", "C.UTF-8");
+        let outcome = Program::start(bash, "").outcome().expect(0);
+        assert_eq!(outcome.out.lines().last(), Some("done"), "{outcome:?}");
+        assert_eq!(outcome.out.matches("\"status\":\"active\"").count(), 2, "{outcome:?}");
+    }
+    server.stop();
+    place.run(&["verify"], &[]).expect(0);
 }
 
 /// Where programs are.

@@ -3,76 +3,118 @@
 use reqwest::{Method, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use super::{PASSWORD, program};
+use super::{PASSWORD, Place, program};
 use crate::harness::{Client, id, person, sim};
 
 /// The lines about requests.
 fn access_lines(log: &str) -> Vec<Value> {
-    let lines = log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}")));
+    let lines =
+        log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}")));
     lines.filter(|line: &Value| line["target"] == "access").collect()
 }
 
-program! {
-    async fn each_request_leaves_one_line_with_its_route_and_without_secrets_or_personal_data(place) {
-        let server = place.serve_with_password(&[("LOG_FORMAT", "json"), ("LOG_LEVEL", "trace")]).await;
-        let stranger = Client::new(&server.base(), None);
-        let tokens = stranger.post("/auth/login", json!({"username": "admin", "password": PASSWORD})).await.expect(200);
-        let admin = Client::new(&server.base(), tokens["access"].as_str());
-        let script = admin.post("/auth/api-tokens", json!({"name": "script", "permissions": ["customers:read"]})).await.expect(201);
-        let (person, sim) = (person(), sim());
-        let customer = id(&admin.with("X-Request-Id", "the-creation").post("/customers", person.clone()).await.expect(201));
-        admin.post("/customers", person.clone()).await.refused(409, "customer_duplicate");
-        admin.post("/sims", sim.clone()).await.expect(201);
-        admin.with("X-Request-Id", "the-reading").get(&format!("/customers/{customer}")).await.expect(200);
-        admin.get(&format!("/customers?search={}", person["passport_number"].as_str().unwrap())).await.expect(200);
-        Client::new(&server.base(), script["token"].as_str()).get("/customers?search=%D0%98%D0%B2%D0%B0%D0%BD%D0%BE%D0%B2").await.expect(200);
-        let other = "a password that nobody has";
-        stranger.with("X-Request-Id", "the-stranger").post("/auth/login", json!({"username": "admin", "password": other})).await.expect(401);
-        // as people mistype: the password in the place of the name
-        stranger.post("/auth/login", json!({"username": "correct horse battery", "password": "x"})).await.expect(401);
-        let form = stranger.request(Method::POST, "/auth/token").header(CONTENT_TYPE, "text/plain").body(format!("password={other}"));
-        form.send().await.unwrap();
-        admin.with("X-Request-Id", "nowhere").get("/no/such/+79161234567").await.expect(404);
-        let log = server.stop().err;
+#[program]
+async fn each_request_leaves_one_line_with_its_route_and_without_secrets_or_personal_data(place: &Place) {
+    let server = place.serve_with_password(&[("LOG_FORMAT", "json"), ("LOG_LEVEL", "trace")]).await;
+    let stranger = Client::new(&server.base(), None);
+    let tokens =
+        stranger.post("/auth/login", json!({"username": "admin", "password": PASSWORD})).await.expect(200);
+    let admin = Client::new(&server.base(), tokens["access"].as_str());
+    let script = admin
+        .post("/auth/api-tokens", json!({"name": "script", "permissions": ["customers:read"]}))
+        .await
+        .expect(201);
+    let (person, sim) = (person(), sim());
+    let customer =
+        id(&admin.with("X-Request-Id", "the-creation").post("/customers", person.clone()).await.expect(201));
+    admin.post("/customers", person.clone()).await.refused(409, "customer_duplicate");
+    admin.post("/sims", sim.clone()).await.expect(201);
+    admin.with("X-Request-Id", "the-reading").get(&format!("/customers/{customer}")).await.expect(200);
+    admin
+        .get(&format!("/customers?search={}", person["passport_number"].as_str().unwrap()))
+        .await
+        .expect(200);
+    Client::new(&server.base(), script["token"].as_str())
+        .get("/customers?search=%D0%98%D0%B2%D0%B0%D0%BD%D0%BE%D0%B2")
+        .await
+        .expect(200);
+    let other = "a password that nobody has";
+    stranger
+        .with("X-Request-Id", "the-stranger")
+        .post("/auth/login", json!({"username": "admin", "password": other}))
+        .await
+        .expect(401);
+    // as people mistype: the password in the place of the name
+    stranger
+        .post("/auth/login", json!({"username": "correct horse battery", "password": "x"}))
+        .await
+        .expect(401);
+    let form = stranger
+        .request(Method::POST, "/auth/token")
+        .header(CONTENT_TYPE, "text/plain")
+        .body(format!("password={other}"));
+    form.send().await.unwrap();
+    admin.with("X-Request-Id", "nowhere").get("/no/such/+79161234567").await.expect(404);
+    let log = server.stop().err;
 
-        let lines = access_lines(&log);
-        for line in &lines {
-            for field in ["method", "route", "user", "request_id", "time"] {
-                assert!(line[field].as_str().is_some_and(|text| !text.is_empty()), "{field} is not in {line}");
-            }
-            assert!(line["status"].as_u64().is_some() && line["microseconds"].as_u64().is_some(), "{line}");
+    let lines = access_lines(&log);
+    for line in &lines {
+        for field in ["method", "route", "user", "request_id", "time"] {
+            assert!(line[field].as_str().is_some_and(|text| !text.is_empty()), "{field} is not in {line}");
         }
-        let of = |request_id: &str| {
-            let found: Vec<&Value> = lines.iter().filter(|line| line["request_id"] == request_id).collect();
-            assert_eq!(found.len(), 1, "{request_id}: {found:?}");
-            let line = found[0];
-            (line["method"].clone(), line["route"].clone(), line["status"].clone(), line["user"].clone())
-        };
-        assert_eq!(of("the-creation"), (json!("POST"), json!("/api/v1/customers"), json!(201), json!("admin")));
-        assert_eq!(of("the-reading"), (json!("GET"), json!("/api/v1/customers/{id}"), json!(200), json!("admin")));
-        assert_eq!(of("the-stranger"), (json!("POST"), json!("/api/v1/auth/login"), json!(401), json!("-")));
-        assert_eq!(of("nowhere"), (json!("GET"), json!("-"), json!(404), json!("-")));
-
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let mut secrets = vec![PASSWORD.to_owned(), other.to_owned(), "correct horse battery".to_owned(), "9161234567".to_owned(), "argon2".to_owned()];
-        secrets.extend([&tokens["access"], &tokens["refresh"], &script["token"]].map(text));
-        secrets.extend(["last_name", "passport_number", "inn", "phone", "email", "address", "birth_date"].map(|field| text(&person[field])));
-        secrets.extend(["iccid", "imsi", "puk_code", "msisdn"].map(|field| text(&sim[field])));
-        secrets.push("%D0%98%D0%B2".to_owned());
-        for secret in secrets {
-            let line = log.lines().find(|line| line.contains(&secret));
-            assert_eq!(line, None, "the log has `{secret}`");
-        }
+        assert!(line["status"].as_u64().is_some() && line["microseconds"].as_u64().is_some(), "{line}");
     }
+    let of = |request_id: &str| {
+        let found: Vec<&Value> = lines.iter().filter(|line| line["request_id"] == request_id).collect();
+        assert_eq!(found.len(), 1, "{request_id}: {found:?}");
+        let line = found[0];
+        (line["method"].clone(), line["route"].clone(), line["status"].clone(), line["user"].clone())
+    };
+    assert_eq!(of("the-creation"), (json!("POST"), json!("/api/v1/customers"), json!(201), json!("admin")));
+    assert_eq!(
+        of("the-reading"),
+        (json!("GET"), json!("/api/v1/customers/{id}"), json!(200), json!("admin"))
+    );
+    assert_eq!(of("the-stranger"), (json!("POST"), json!("/api/v1/auth/login"), json!(401), json!("-")));
+    assert_eq!(of("nowhere"), (json!("GET"), json!("-"), json!(404), json!("-")));
 
-    async fn lines_for_people_have_the_same_fields(place) {
-        let server = place.serve_with_password(&[]).await;
-        server.admin().await.with("X-Request-Id", "the-one").get("/users").await.expect(200);
-        let log = server.stop().err;
-        let line = log.lines().find(|line| line.contains("the-one")).unwrap_or_else(|| panic!("{log}"));
-        for part in ["access", "method=GET", "route=/api/v1/users", "status=200", "user=admin", "request_id=the-one", "microseconds="] {
-            assert!(line.contains(part), "{part} is not in {line}");
-        }
-        assert!(log.contains("serving on http://"), "{log}");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let mut secrets = vec![
+        PASSWORD.to_owned(),
+        other.to_owned(),
+        "correct horse battery".to_owned(),
+        "9161234567".to_owned(),
+        "argon2".to_owned(),
+    ];
+    secrets.extend([&tokens["access"], &tokens["refresh"], &script["token"]].map(text));
+    secrets.extend(
+        ["last_name", "passport_number", "inn", "phone", "email", "address", "birth_date"]
+            .map(|field| text(&person[field])),
+    );
+    secrets.extend(["iccid", "imsi", "puk_code", "msisdn"].map(|field| text(&sim[field])));
+    secrets.push("%D0%98%D0%B2".to_owned());
+    for secret in secrets {
+        let line = log.lines().find(|line| line.contains(&secret));
+        assert_eq!(line, None, "the log has `{secret}`");
     }
+}
+
+#[program]
+async fn lines_for_people_have_the_same_fields(place: &Place) {
+    let server = place.serve_with_password(&[]).await;
+    server.admin().await.with("X-Request-Id", "the-one").get("/users").await.expect(200);
+    let log = server.stop().err;
+    let line = log.lines().find(|line| line.contains("the-one")).unwrap_or_else(|| panic!("{log}"));
+    for part in [
+        "access",
+        "method=GET",
+        "route=/api/v1/users",
+        "status=200",
+        "user=admin",
+        "request_id=the-one",
+        "microseconds=",
+    ] {
+        assert!(line.contains(part), "{part} is not in {line}");
+    }
+    assert!(log.contains("serving on http://"), "{log}");
 }

@@ -10,7 +10,7 @@ fn place() -> Place {
 }
 
 /// Every variable with a value that it cannot have.
-const WRONG: [(&str, &str); 58] = [
+const WRONG: [(&str, &str); 59] = [
     ("ACCESS_TOKEN_MINUTES", "soonish"),
     ("ADMIN_PASSWORD", "hunter2"),
     ("ATTACHMENTS_S3_ENDPOINT", "gopher://s3"),
@@ -68,6 +68,7 @@ const WRONG: [(&str, &str); 58] = [
     ("TRUSTED_PROXIES", "friends"),
     ("WEBHOOKS_ALLOW_PRIVATE", "perhaps"),
     ("WORKERS", "257"),
+    ("JOBS", "perhaps"),
     ("LOG_LEVEL", "=shouting="),
 ];
 
@@ -76,8 +77,16 @@ fn every_wrong_variable_is_named_with_what_was_expected_and_without_its_value() 
     let outcome = place().run(&["serve"], &WRONG).expect(2);
     for (name, value) in WRONG {
         let line = outcome.err.lines().find(|line| line.starts_with(&format!("{name}: ")));
-        assert!(line.is_some_and(|line| line.contains("expected ")), "{name} is not named in:\n{}", outcome.err);
-        assert!(value.len() < 5 || !outcome.err.contains(value), "the value of {name} is shown:\n{}", outcome.err);
+        assert!(
+            line.is_some_and(|line| line.contains("expected ")),
+            "{name} is not named in:\n{}",
+            outcome.err
+        );
+        assert!(
+            value.len() < 5 || !outcome.err.contains(value),
+            "the value of {name} is shown:\n{}",
+            outcome.err
+        );
     }
     assert_eq!(outcome.err.lines().count(), WRONG.len(), "{}", outcome.err);
     assert_eq!(outcome.out, "");
@@ -86,7 +95,12 @@ fn every_wrong_variable_is_named_with_what_was_expected_and_without_its_value() 
 #[test]
 fn the_example_file_names_every_variable_and_its_defaults_start() {
     let example = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.env.example")).unwrap();
-    let named = |line: &str| line.trim_start_matches('#').split_once('=').map(|(name, _)| name.to_owned()).filter(|name| is_variable(name));
+    let named = |line: &str| {
+        line.trim_start_matches('#')
+            .split_once('=')
+            .map(|(name, _)| name.to_owned())
+            .filter(|name| is_variable(name))
+    };
     let named: BTreeSet<String> = example.lines().filter_map(named).collect();
     // the first can hardly be wrong, the second is for docker-compose.yml alone
     let wrong = WRONG.iter().map(|(name, _)| *name).chain(["ADMIN_USERNAME", "POSTGRES_PASSWORD"]);
@@ -94,7 +108,9 @@ fn the_example_file_names_every_variable_and_its_defaults_start() {
     // as it says itself: copied, and uncommented where it gives a value
     let place = place();
     let uncommented = |line: &str| match line.strip_prefix('#') {
-        Some(setting) if setting.split_once('=').is_some_and(|(name, _)| is_variable(name)) => setting.to_owned(),
+        Some(setting) if setting.split_once('=').is_some_and(|(name, _)| is_variable(name)) => {
+            setting.to_owned()
+        }
         _ => line.to_owned(),
     };
     fs::write(place.file(".env"), example.lines().map(uncommented).collect::<Vec<_>>().join("\n")).unwrap();
@@ -109,7 +125,11 @@ fn is_variable(name: &str) -> bool {
 #[test]
 fn an_address_that_others_can_reach_needs_a_secret_of_its_own() {
     let public = free_address().replace("127.0.0.1", "0.0.0.0");
-    for variables in [vec![("BIND", public.as_str())], vec![("BIND", public.as_str()), ("JWT_SECRET", "")], vec![("BIND", "[::]:0")]] {
+    for variables in [
+        vec![("BIND", public.as_str())],
+        vec![("BIND", public.as_str()), ("JWT_SECRET", "")],
+        vec![("BIND", "[::]:0")],
+    ] {
         let place = place();
         let outcome = place.run(&[], &variables).expect(2);
         assert!(outcome.err.starts_with("JWT_SECRET: expected at least 32 bytes"), "{outcome:?}");
@@ -132,11 +152,16 @@ fn the_environment_goes_before_the_env_file() {
 
 #[test]
 fn an_env_file_that_cannot_be_read_is_not_passed_over() {
-    for content in [b"COUNTRY=ru\nthis is no setting: hunter2\n".as_slice(), b"JWT_SECRET=\"hunter2", b"COUNTRY=\xff\n"] {
+    for content in
+        [b"COUNTRY=ru\nthis is no setting: hunter2\n".as_slice(), b"JWT_SECRET=\"hunter2", b"COUNTRY=\xff\n"]
+    {
         let place = place();
         fs::write(place.file(".env"), content).unwrap();
         let outcome = place.run(&["migrate"], &[]).expect(2);
-        assert_eq!((outcome.err.as_str(), outcome.out.as_str()), (".env: expected a file of lines NAME=value\n", ""));
+        assert_eq!(
+            (outcome.err.as_str(), outcome.out.as_str()),
+            (".env: expected a file of lines NAME=value\n", "")
+        );
         assert!(!place.file("data").exists());
     }
 }
@@ -147,7 +172,10 @@ fn a_value_that_is_no_text_is_wrong_and_one_of_somebody_else_is_nothing_to_us() 
     let no_text = OsStr::from_bytes(b"k\xff\xfe, and long enough for a secret key");
     let mut command = place.command(&["migrate"], &[]);
     command.env("JWT_SECRET", no_text);
-    assert_eq!(Program::start(command, "").outcome().expect(2).err, "JWT_SECRET: expected at least 32 bytes\n");
+    assert_eq!(
+        Program::start(command, "").outcome().expect(2).err,
+        "JWT_SECRET: expected at least 32 bytes\n"
+    );
     let mut command = place.command(&["migrate"], &[]);
     command.env("SOMEBODY_ELSES", no_text);
     Program::start(command, "").outcome().expect(0);

@@ -9,7 +9,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{PATIENCE, Server, patiently, program};
+use super::{PATIENCE, Place, Server, patiently, program};
 use crate::harness::PASSWORD;
 
 /// A connection that has sent the head and half of the body of a sign-in, and then the other half.
@@ -17,7 +17,8 @@ async fn half_a_sign_in(server: &Server) -> (TcpStream, String) {
     let body = json!({"username": "admin", "password": PASSWORD}).to_string();
     let (half, rest) = body.split_at(body.len() / 2);
     let head = format!(
-        "POST /api/v1/auth/login HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        "POST /api/v1/auth/login HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
         server.bind,
         body.len()
     );
@@ -38,69 +39,81 @@ async fn to_the_end(mut stream: TcpStream) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-program! {
-    async fn a_request_that_runs_is_answered_before_the_end(place) {
-        let server = place.serve_with_password(&[]).await;
-        let (mut stream, rest) = half_a_sign_in(&server).await;
-        server.program.signal("TERM");
-        // from now on nobody new is let in
-        patiently("the port's end", || std::net::TcpStream::connect(&server.bind).err());
-        sleep(Duration::from_millis(200)).await;
-        stream.write_all(rest.as_bytes()).await.unwrap();
-        let answer = to_the_end(stream).await;
-        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\"access\":"), "{answer}");
+#[program]
+async fn a_request_that_runs_is_answered_before_the_end(place: &Place) {
+    let server = place.serve_with_password(&[]).await;
+    let (mut stream, rest) = half_a_sign_in(&server).await;
+    server.program.signal("TERM");
+    // from now on nobody new is let in
+    patiently("the port's end", || std::net::TcpStream::connect(&server.bind).err());
+    sleep(Duration::from_millis(200)).await;
+    stream.write_all(rest.as_bytes()).await.unwrap();
+    let answer = to_the_end(stream).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\"access\":"), "{answer}");
 
-        let begun = Instant::now();
-        let outcome = server.program.outcome().expect(0);
-        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-        assert!(outcome.err.lines().last().is_some_and(|line| line.ends_with(" stopped")), "{}", outcome.err);
-        // what was answered was done
-        place.serve(&[]).await.stop();
-        place.run(&["verify"], &[]).expect(0);
-    }
+    let begun = Instant::now();
+    let outcome = server.program.outcome().expect(0);
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(outcome.err.lines().last().is_some_and(|line| line.ends_with(" stopped")), "{}", outcome.err);
+    // what was answered was done
+    place.serve(&[]).await.stop();
+    place.run(&["verify"], &[]).expect(0);
+}
 
-    async fn a_connection_that_is_only_kept_open_does_not_hold_it_up(place) {
-        let server = place.serve_with_password(&[]).await;
-        let mut idle = Vec::new();
-        for _ in 0..3 {
-            let mut stream = TcpStream::connect(&server.bind).await.unwrap();
-            stream.write_all(format!("GET /health/live HTTP/1.1\r\nHost: {}\r\n\r\n", server.bind).as_bytes()).await.unwrap();
-            let mut answer = [0; 16];
-            stream.read_exact(&mut answer).await.unwrap();
-            assert!(answer.starts_with(b"HTTP/1.1 200"));
-            idle.push(stream);
-        }
-        let begun = Instant::now();
-        server.stop();
-        assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
+#[program]
+async fn a_connection_that_is_only_kept_open_does_not_hold_it_up(place: &Place) {
+    let server = place.serve_with_password(&[]).await;
+    let mut idle = Vec::new();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(&server.bind).await.unwrap();
+        stream
+            .write_all(format!("GET /health/live HTTP/1.1\r\nHost: {}\r\n\r\n", server.bind).as_bytes())
+            .await
+            .unwrap();
+        let mut answer = [0; 16];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200"));
+        idle.push(stream);
     }
+    let begun = Instant::now();
+    server.stop();
+    assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
+}
 
-    async fn a_stream_of_events_ends_at_once(place) {
-        let server = place.serve_with_password(&[]).await;
-        let base = format!("http://{}", server.bind);
-        let admin = crate::harness::Client::new(&base, None);
-        let tokens = admin.post("/auth/login", json!({"username": "admin", "password": PASSWORD})).await.expect(200);
-        let admin = crate::harness::Client::new(&base, tokens["access"].as_str());
-        let mut stream = admin.request(reqwest::Method::GET, "/events").header("Accept", "text/event-stream").send().await.unwrap();
-        assert_eq!(stream.chunk().await.unwrap().unwrap(), "retry: 3000\n\n");
-        // what happens is told of without anybody's help
-        let customer = json!({"customer_id": admin.customer().await, "category": "sim", "subject": "x", "description": "x"});
-        admin.post("/tickets", customer).await.expect(201);
-        let heard = timeout(PATIENCE, stream.chunk()).await.expect("it is heard of").unwrap().unwrap();
-        assert!(heard.starts_with(b"id: 1\nevent: ticket.created\ndata: {"), "{heard:?}");
-        let begun = Instant::now();
-        server.program.signal("TERM");
-        while timeout(PATIENCE, stream.chunk()).await.expect("the stream ends").unwrap().is_some() {}
-        server.program.outcome().expect(0);
-        assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
-    }
+#[program]
+async fn a_stream_of_events_ends_at_once(place: &Place) {
+    let server = place.serve_with_password(&[]).await;
+    let base = format!("http://{}", server.bind);
+    let admin = crate::harness::Client::new(&base, None);
+    let tokens =
+        admin.post("/auth/login", json!({"username": "admin", "password": PASSWORD})).await.expect(200);
+    let admin = crate::harness::Client::new(&base, tokens["access"].as_str());
+    let mut stream = admin
+        .request(reqwest::Method::GET, "/events")
+        .header("Accept", "text/event-stream")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(stream.chunk().await.unwrap().unwrap(), "retry: 3000\n\n");
+    // what happens is told of without anybody's help
+    let customer =
+        json!({"customer_id": admin.customer().await, "category": "sim", "subject": "x", "description": "x"});
+    admin.post("/tickets", customer).await.expect(201);
+    let heard = timeout(PATIENCE, stream.chunk()).await.expect("it is heard of").unwrap().unwrap();
+    assert!(heard.starts_with(b"id: 1\nevent: ticket.created\ndata: {"), "{heard:?}");
+    let begun = Instant::now();
+    server.program.signal("TERM");
+    while timeout(PATIENCE, stream.chunk()).await.expect("the stream ends").unwrap().is_some() {}
+    server.program.outcome().expect(0);
+    assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
+}
 
-    async fn a_request_that_never_ends_is_given_up_at_the_limit(place) {
-        let server = place.serve_with_password(&[("SHUTDOWN_SECONDS", "1")]).await;
-        let (_stream, _rest) = half_a_sign_in(&server).await;
-        let begun = Instant::now();
-        server.stop();
-        let took = begun.elapsed();
-        assert!((Duration::from_millis(500)..Duration::from_secs(6)).contains(&took), "{took:?}");
-    }
+#[program]
+async fn a_request_that_never_ends_is_given_up_at_the_limit(place: &Place) {
+    let server = place.serve_with_password(&[("SHUTDOWN_SECONDS", "1")]).await;
+    let (_stream, _rest) = half_a_sign_in(&server).await;
+    let begun = Instant::now();
+    server.stop();
+    let took = begun.elapsed();
+    assert!((Duration::from_millis(500)..Duration::from_secs(6)).contains(&took), "{took:?}");
 }

@@ -1,161 +1,319 @@
-//! Every change of tariff and options on a contract in every state, and every action on a tariff in every state.
+//! Every change of tariff and options on a contract in every state,
+//! and every action on a tariff in every state.
 
+use kernel::Money;
 use serde_json::{Value, json};
 
 use super::{running, tariff};
-use crate::{
-    harness::{Client, Reply, id},
-    scenario,
-};
+use crate::harness::{App, Client, Reply, id, scenario};
 
 /// A contract in a state, on tariff `old` with option `kept`.
 async fn contract(admin: &Client, state: &str, old: i64, kept: i64) -> i64 {
     if state == "draft" {
-        let draft = json!({"customer_id": admin.customer().await, "tariff_id": old, "sim_id": admin.sim().await, "options": [kept]});
+        let draft = json!({
+            "customer_id": admin.customer().await, "tariff_id": old, "sim_id": admin.sim().await,
+            "options": [kept]
+        });
         return id(&admin.post("/contracts", draft).await.expect(201));
     }
-    let contract = running(admin, old, if state == "debt" { "0" } else { "1000.00" }, json!({"options": [kept]})).await;
+    let contract =
+        running(admin, old, if state == "debt" { "0" } else { "1000.00" }, json!({"options": [kept]})).await;
     match state {
-        "held" => drop(admin.post(&format!("/contracts/{contract}/suspend"), json!({"reason": "request"})).await.expect(200)),
-        "terminated" => drop(admin.post(&format!("/contracts/{contract}/terminate"), json!({"reason": "x"})).await.expect(200)),
+        "held" => drop(
+            admin
+                .post(&format!("/contracts/{contract}/suspend"), json!({"reason": "request"}))
+                .await
+                .expect(200),
+        ),
+        "terminated" => drop(
+            admin.post(&format!("/contracts/{contract}/terminate"), json!({"reason": "x"})).await.expect(200),
+        ),
         _ => {}
     }
     contract
 }
 
-scenario! {
-    async fn every_change_of_a_contract_from_every_state(app) {
-        let admin = app.admin().await;
-        let (old, new) = (tariff(&admin, "prepaid", "100.00").await, tariff(&admin, "prepaid", "0.00").await);
-        let (kept, more) = (admin.option("0.00", &[old, new]).await, admin.option("10.00", &[old, new]).await);
-        let states = ["draft", "active", "held", "debt", "terminated"];
-        // the outcome: a refusal, or status, tariff and options now and in the next period, and what is charged for the present one
-        let changed = |body: Value, action: &'static str| (action, body);
-        let (plain, both, none) = (json!([kept]), json!([kept, more]), json!([]));
-        let ok = |status: &str, tariff: i64, next: Option<i64>, options: &Value, next_options: &Value, charged: &str| {
-            Ok((json!(status), json!(tariff), json!(next), options.clone(), next_options.clone(), json!(charged)))
-        };
-        let over = || Err("contract_terminated");
-        let table = [
-            (changed(json!({"tariff_id": new, "when": "now"}), "change-tariff"), [
-                Err("contract_not_in_force"), ok("active", new, None, &plain, &plain, "0.00"), ok("suspended", new, None, &plain, &plain, "0.00"),
-                // what costs nothing ends the debt, and is served at once
-                ok("active", new, None, &plain, &plain, "0.00"), over(),
-            ]),
-            (changed(json!({"tariff_id": new, "when": "next_period"}), "change-tariff"), [
-                Err("contract_not_in_force"), ok("active", old, Some(new), &plain, &plain, "100.00"), ok("suspended", old, Some(new), &plain, &plain, "100.00"),
-                ok("active", new, None, &plain, &plain, "0.00"), over(),
-            ]),
-            (changed(json!({"add": [more], "when": "now"}), "options"), [
-                ok("draft", old, None, &both, &both, "0.00"), ok("active", old, None, &both, &both, "110.00"), ok("suspended", old, None, &both, &both, "110.00"),
-                ok("suspended", old, None, &both, &both, "0.00"), over(),
-            ]),
-            (changed(json!({"add": [more], "when": "next_period"}), "options"), [
-                ok("draft", old, None, &both, &both, "0.00"), ok("active", old, None, &plain, &both, "100.00"), ok("suspended", old, None, &plain, &both, "100.00"),
-                ok("suspended", old, None, &plain, &both, "0.00"), over(),
-            ]),
-            (changed(json!({"remove": [kept], "when": "now"}), "options"), [
-                ok("draft", old, None, &none, &none, "0.00"), ok("active", old, None, &none, &none, "100.00"), ok("suspended", old, None, &none, &none, "100.00"),
-                ok("suspended", old, None, &none, &none, "0.00"), over(),
-            ]),
-            (changed(json!({"remove": [kept], "when": "next_period"}), "options"), [
-                ok("draft", old, None, &none, &none, "0.00"), ok("active", old, None, &plain, &none, "100.00"), ok("suspended", old, None, &plain, &none, "100.00"),
-                ok("suspended", old, None, &plain, &none, "0.00"), over(),
-            ]),
-            (changed(json!({"add": [kept], "when": "now"}), "options"), [Err("options_present"), Err("options_present"), Err("options_present"), Err("options_present"), over()]),
-            (changed(json!({"remove": [more], "when": "now"}), "options"), [Err("options_absent"), Err("options_absent"), Err("options_absent"), Err("options_absent"), over()]),
-            (changed(json!({"tariff_id": old, "when": "now"}), "change-tariff"), [Err("contract_not_in_force"), Err("tariff_unchanged"), Err("tariff_unchanged"), Err("tariff_unchanged"), over()]),
-            (changed(json!({}), "cancel-change"), [Err("no_planned_change"), Err("no_planned_change"), Err("no_planned_change"), Err("no_planned_change"), over()]),
-        ];
-        for ((action, body), outcomes) in table {
-            for (state, outcome) in states.iter().zip(outcomes) {
-                let contract = contract(&admin, state, old, kept).await;
-                let before = admin.contract(contract).await;
-                let rows = app.count("audit").await;
-                let reply = admin.post(&format!("/contracts/{contract}/{action}"), body.clone()).await;
-                match outcome {
-                    Err(code) => {
-                        reply.refused(409, code);
-                        assert_eq!((admin.contract(contract).await, app.count("audit").await), (before, rows), "{action} {body} when {state}");
-                    }
-                    Ok(expected) => {
-                        let after = reply.expect(200);
-                        let shown = admin.contract(contract).await;
-                        for (name, value) in after.as_object().unwrap() {
-                            assert_eq!(&shown[name], value, "{name} after {action} {body} when {state}");
-                        }
-                        let field = |name: &str| after[name].clone();
-                        let balance: kernel::Money = after["balance"].as_str().unwrap().parse().unwrap();
-                        let paid: kernel::Money = if ["active", "held"].contains(state) { "1000.00" } else { "0.00" }.parse().unwrap();
-                        let charged = json!(paid.subtract(balance).unwrap());
-                        let found = (field("status"), field("tariff_id"), field("next_tariff_id"), field("options"), field("next_options"), charged);
-                        assert_eq!(found, expected, "{action} {body} when {state}");
-                        assert!(after["version"].as_i64() > before["version"].as_i64() && app.count("audit").await > rows, "{action} {body} when {state}");
-                    }
-                }
-            }
-        }
-        assert_eq!(app.violations().await, Vec::<String>::new());
-    }
+const STATES: [&str; 5] = ["draft", "active", "held", "debt", "terminated"];
 
-    async fn every_action_on_a_tariff_from_every_state(app) {
-        let admin = app.admin().await;
-        let active = async |used: bool, retired: bool| {
-            let tariff = tariff(&admin, "prepaid", "1.00").await;
-            if used {
-                running(&admin, tariff, "10.00", json!({})).await;
-            }
-            if retired {
-                admin.post(&format!("/tariffs/{tariff}/deactivate"), json!({})).await.expect(200);
-            }
-            tariff
-        };
-        let customer = admin.customer().await;
-        let act = async |action: &str, tariff: i64| -> Reply {
-            let path = format!("/tariffs/{tariff}");
-            match action {
-                "delete" => admin.delete(&path).await,
-                "rename" => admin.patch(&path, json!({"description": "x"})).await,
-                "reprice" => admin.patch(&path, json!({"monthly_fee": "2.00", "effective_from": "2026-02-01"})).await,
-                "draft" => admin.post("/contracts", json!({"customer_id": customer, "tariff_id": tariff})).await,
-                "quote" => admin.get(&format!("{path}/quote")).await,
-                action => admin.post(&format!("{path}/{action}"), json!({})).await,
-            }
-        };
-        // unused and on sale, used and on sale, unused and retired, used and retired
-        let table = [
-            ("activate", [Err("tariff_already_active"), Err("tariff_already_active"), Ok(Some(true)), Ok(Some(true))]),
-            ("deactivate", [Ok(Some(false)), Ok(Some(false)), Err("tariff_already_retired"), Err("tariff_already_retired")]),
-            ("delete", [Ok(None), Err("tariff_in_use"), Ok(None), Err("tariff_in_use")]),
-            ("rename", [Ok(Some(true)), Ok(Some(true)), Ok(Some(false)), Ok(Some(false))]),
-            ("reprice", [Ok(Some(true)), Ok(Some(true)), Ok(Some(false)), Ok(Some(false))]),
-            ("draft", [Ok(Some(true)), Ok(Some(true)), Err("tariff_retired"), Err("tariff_retired")]),
-            ("quote", [Ok(Some(true)), Ok(Some(true)), Err("tariff_retired"), Err("tariff_retired")]),
-        ];
-        for (action, outcomes) in table {
-            for ((used, retired), outcome) in [(false, false), (true, false), (false, true), (true, true)].into_iter().zip(outcomes) {
-                let tariff = active(used, retired).await;
-                let before = admin.get(&format!("/tariffs/{tariff}")).await.expect(200);
-                let reply = act(action, tariff).await;
-                let after = admin.get(&format!("/tariffs/{tariff}")).await;
-                match outcome {
-                    Err(code) => {
-                        reply.refused(409, code);
-                        assert_eq!(after.expect(200), before, "{action} {used} {retired}");
+/// The tariffs and options that a contract changes between.
+struct Offers {
+    old: i64,
+    new: i64,
+    kept: i64,
+    more: i64,
+}
+
+struct Change {
+    action: &'static str,
+    body: Value,
+}
+
+/// How a contract stands after a change, now and in the next period.
+#[derive(Debug, PartialEq)]
+struct Stands {
+    status: Value,
+    tariff: Value,
+    next_tariff: Value,
+    options: Value,
+    next_options: Value,
+    /// For the present period.
+    charged: Money,
+}
+
+impl Stands {
+    /// As a contract shows it that this much was paid for.
+    fn read(shown: &Value, paid: &str) -> Self {
+        let field = |name: &str| shown[name].clone();
+        let money = |text: &str| text.parse::<Money>().unwrap();
+        Self {
+            status: field("status"),
+            tariff: field("tariff_id"),
+            next_tariff: field("next_tariff_id"),
+            options: field("options"),
+            next_options: field("next_options"),
+            charged: money(paid).subtract(money(shown["balance"].as_str().unwrap())).unwrap(),
+        }
+    }
+}
+
+/// Each change, and what it leads to from each of the states: how the contract stands, or a refusal.
+fn changes(at: &Offers) -> Vec<(Change, [Result<Stands, &'static str>; 5])> {
+    let Offers { old, new, kept, more } = *at;
+    let (plain, both, none) = (json!([kept]), json!([kept, more]), json!([]));
+    let ok = |status: &str,
+              tariff: i64,
+              next: Option<i64>,
+              options: &Value,
+              next_options: &Value,
+              charged: &str| {
+        Ok(Stands {
+            status: json!(status),
+            tariff: json!(tariff),
+            next_tariff: json!(next),
+            options: options.clone(),
+            next_options: next_options.clone(),
+            charged: charged.parse().unwrap(),
+        })
+    };
+    let over = || Err("contract_terminated");
+    vec![
+        (
+            Change { action: "change-tariff", body: json!({"tariff_id": new, "when": "now"}) },
+            [
+                Err("contract_not_in_force"),
+                ok("active", new, None, &plain, &plain, "0.00"),
+                ok("suspended", new, None, &plain, &plain, "0.00"),
+                // what costs nothing ends the debt, and is served at once
+                ok("active", new, None, &plain, &plain, "0.00"),
+                over(),
+            ],
+        ),
+        (
+            Change { action: "change-tariff", body: json!({"tariff_id": new, "when": "next_period"}) },
+            [
+                Err("contract_not_in_force"),
+                ok("active", old, Some(new), &plain, &plain, "100.00"),
+                ok("suspended", old, Some(new), &plain, &plain, "100.00"),
+                ok("active", new, None, &plain, &plain, "0.00"),
+                over(),
+            ],
+        ),
+        (
+            Change { action: "options", body: json!({"add": [more], "when": "now"}) },
+            [
+                ok("draft", old, None, &both, &both, "0.00"),
+                ok("active", old, None, &both, &both, "110.00"),
+                ok("suspended", old, None, &both, &both, "110.00"),
+                ok("suspended", old, None, &both, &both, "0.00"),
+                over(),
+            ],
+        ),
+        (
+            Change { action: "options", body: json!({"add": [more], "when": "next_period"}) },
+            [
+                ok("draft", old, None, &both, &both, "0.00"),
+                ok("active", old, None, &plain, &both, "100.00"),
+                ok("suspended", old, None, &plain, &both, "100.00"),
+                ok("suspended", old, None, &plain, &both, "0.00"),
+                over(),
+            ],
+        ),
+        (
+            Change { action: "options", body: json!({"remove": [kept], "when": "now"}) },
+            [
+                ok("draft", old, None, &none, &none, "0.00"),
+                ok("active", old, None, &none, &none, "100.00"),
+                ok("suspended", old, None, &none, &none, "100.00"),
+                ok("suspended", old, None, &none, &none, "0.00"),
+                over(),
+            ],
+        ),
+        (
+            Change { action: "options", body: json!({"remove": [kept], "when": "next_period"}) },
+            [
+                ok("draft", old, None, &none, &none, "0.00"),
+                ok("active", old, None, &plain, &none, "100.00"),
+                ok("suspended", old, None, &plain, &none, "100.00"),
+                ok("suspended", old, None, &plain, &none, "0.00"),
+                over(),
+            ],
+        ),
+        (
+            Change { action: "options", body: json!({"add": [kept], "when": "now"}) },
+            [
+                Err("options_present"),
+                Err("options_present"),
+                Err("options_present"),
+                Err("options_present"),
+                over(),
+            ],
+        ),
+        (
+            Change { action: "options", body: json!({"remove": [more], "when": "now"}) },
+            [
+                Err("options_absent"),
+                Err("options_absent"),
+                Err("options_absent"),
+                Err("options_absent"),
+                over(),
+            ],
+        ),
+        (
+            Change { action: "change-tariff", body: json!({"tariff_id": old, "when": "now"}) },
+            [
+                Err("contract_not_in_force"),
+                Err("tariff_unchanged"),
+                Err("tariff_unchanged"),
+                Err("tariff_unchanged"),
+                over(),
+            ],
+        ),
+        (
+            Change { action: "cancel-change", body: json!({}) },
+            [
+                Err("no_planned_change"),
+                Err("no_planned_change"),
+                Err("no_planned_change"),
+                Err("no_planned_change"),
+                over(),
+            ],
+        ),
+    ]
+}
+
+#[scenario]
+async fn every_change_of_a_contract_from_every_state(app: &App) {
+    let admin = app.admin().await;
+    let (old, new) = (tariff(&admin, "prepaid", "100.00").await, tariff(&admin, "prepaid", "0.00").await);
+    let (kept, more) = (admin.option("0.00", &[old, new]).await, admin.option("10.00", &[old, new]).await);
+    let at = Offers { old, new, kept, more };
+    for (Change { action, body }, outcomes) in changes(&at) {
+        for (state, outcome) in STATES.into_iter().zip(outcomes) {
+            let contract = contract(&admin, state, at.old, at.kept).await;
+            let before = admin.contract(contract).await;
+            let rows = app.count("audit").await;
+            let reply = admin.post(&format!("/contracts/{contract}/{action}"), body.clone()).await;
+            match outcome {
+                Err(code) => {
+                    reply.refused(409, code);
+                    assert_eq!(
+                        (admin.contract(contract).await, app.count("audit").await),
+                        (before, rows),
+                        "{action} {body} when {state}"
+                    );
+                }
+                Ok(expected) => {
+                    let after = reply.expect(200);
+                    let shown = admin.contract(contract).await;
+                    for (name, value) in after.as_object().unwrap() {
+                        assert_eq!(&shown[name], value, "{name} after {action} {body} when {state}");
                     }
-                    Ok(None) => {
-                        reply.expect(204);
-                        after.refused(404, "tariff_not_found");
-                    }
-                    Ok(Some(is_active)) => {
-                        assert!(reply.status < 300, "{action} {used} {retired}: {}", reply.text);
-                        let after = after.expect(200);
-                        let moves_on = !["draft", "quote"].contains(&action);
-                        assert_eq!((&after["is_active"], after["version"] != before["version"]), (&json!(is_active), moves_on), "{action} {used} {retired}");
-                    }
+                    let paid = if ["active", "held"].contains(&state) { "1000.00" } else { "0.00" };
+                    assert_eq!(Stands::read(&after, paid), expected, "{action} {body} when {state}");
+                    assert!(
+                        after["version"].as_i64() > before["version"].as_i64()
+                            && app.count("audit").await > rows,
+                        "{action} {body} when {state}"
+                    );
                 }
             }
         }
-        assert_eq!(app.violations().await, Vec::<String>::new());
     }
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
+
+#[scenario]
+async fn every_action_on_a_tariff_from_every_state(app: &App) {
+    let admin = app.admin().await;
+    let active = async |used: bool, retired: bool| {
+        let tariff = tariff(&admin, "prepaid", "1.00").await;
+        if used {
+            running(&admin, tariff, "10.00", json!({})).await;
+        }
+        if retired {
+            admin.post(&format!("/tariffs/{tariff}/deactivate"), json!({})).await.expect(200);
+        }
+        tariff
+    };
+    let customer = admin.customer().await;
+    let act = async |action: &str, tariff: i64| -> Reply {
+        let path = format!("/tariffs/{tariff}");
+        match action {
+            "delete" => admin.delete(&path).await,
+            "rename" => admin.patch(&path, json!({"description": "x"})).await,
+            "reprice" => {
+                admin.patch(&path, json!({"monthly_fee": "2.00", "effective_from": "2026-02-01"})).await
+            }
+            "draft" => admin.post("/contracts", json!({"customer_id": customer, "tariff_id": tariff})).await,
+            "quote" => admin.get(&format!("{path}/quote")).await,
+            action => admin.post(&format!("{path}/{action}"), json!({})).await,
+        }
+    };
+    // unused and on sale, used and on sale, unused and retired, used and retired
+    let table = [
+        (
+            "activate",
+            [Err("tariff_already_active"), Err("tariff_already_active"), Ok(Some(true)), Ok(Some(true))],
+        ),
+        (
+            "deactivate",
+            [Ok(Some(false)), Ok(Some(false)), Err("tariff_already_retired"), Err("tariff_already_retired")],
+        ),
+        ("delete", [Ok(None), Err("tariff_in_use"), Ok(None), Err("tariff_in_use")]),
+        ("rename", [Ok(Some(true)), Ok(Some(true)), Ok(Some(false)), Ok(Some(false))]),
+        ("reprice", [Ok(Some(true)), Ok(Some(true)), Ok(Some(false)), Ok(Some(false))]),
+        ("draft", [Ok(Some(true)), Ok(Some(true)), Err("tariff_retired"), Err("tariff_retired")]),
+        ("quote", [Ok(Some(true)), Ok(Some(true)), Err("tariff_retired"), Err("tariff_retired")]),
+    ];
+    for (action, outcomes) in table {
+        for ((used, retired), outcome) in
+            [(false, false), (true, false), (false, true), (true, true)].into_iter().zip(outcomes)
+        {
+            let tariff = active(used, retired).await;
+            let before = admin.get(&format!("/tariffs/{tariff}")).await.expect(200);
+            let reply = act(action, tariff).await;
+            let after = admin.get(&format!("/tariffs/{tariff}")).await;
+            match outcome {
+                Err(code) => {
+                    reply.refused(409, code);
+                    assert_eq!(after.expect(200), before, "{action} {used} {retired}");
+                }
+                Ok(None) => {
+                    reply.expect(204);
+                    after.refused(404, "tariff_not_found");
+                }
+                Ok(Some(is_active)) => {
+                    assert!(reply.status < 300, "{action} {used} {retired}: {}", reply.text);
+                    let after = after.expect(200);
+                    let moves_on = !["draft", "quote"].contains(&action);
+                    assert_eq!(
+                        (&after["is_active"], after["version"] != before["version"]),
+                        (&json!(is_active), moves_on),
+                        "{action} {used} {retired}"
+                    );
+                }
+            }
+        }
+    }
+    assert_eq!(app.violations().await, Vec::<String>::new());
 }

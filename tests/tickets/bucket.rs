@@ -8,10 +8,7 @@ use std::{
 use actix_web::{App as Web, HttpRequest, HttpResponse, HttpServer, dev::ServerHandle, http::Method, web};
 
 use super::Desk;
-use crate::{
-    harness::{App, Reply},
-    scenario,
-};
+use crate::harness::{App, Reply, scenario};
 
 /// What lies in the bucket by key, and the parts of what is on its way.
 #[derive(Default)]
@@ -23,18 +20,21 @@ struct Bucket {
 type Shared = Arc<Mutex<Bucket>>;
 
 async fn answer(request: HttpRequest, body: web::Bytes, bucket: web::Data<Shared>) -> HttpResponse {
-    let signed = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let signed =
+        request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !signed.starts_with("AWS4-HMAC-SHA256 Credential=crm-key/") {
         return HttpResponse::Forbidden().finish();
     }
     let key = request.path().to_owned();
-    let query = web::Query::<BTreeMap<String, String>>::from_query(request.query_string()).unwrap().into_inner();
+    let query =
+        web::Query::<BTreeMap<String, String>>::from_query(request.query_string()).unwrap().into_inner();
     let mut bucket = bucket.lock().unwrap();
     match (request.method(), query.get("uploadId"), query.get("partNumber")) {
         (&Method::POST, None, _) => {
             bucket.parts.insert(key.clone(), BTreeMap::new());
             let xml = format!(
-                "<InitiateMultipartUploadResult><Bucket>b</Bucket><Key>{key}</Key><UploadId>u1</UploadId></InitiateMultipartUploadResult>"
+                "<InitiateMultipartUploadResult><Bucket>b</Bucket><Key>{key}</Key><UploadId>u1</UploadId>\
+                 </InitiateMultipartUploadResult>"
             );
             HttpResponse::Ok().content_type("application/xml").body(xml)
         }
@@ -45,7 +45,10 @@ async fn answer(request: HttpRequest, body: web::Bytes, bucket: web::Data<Shared
         (&Method::POST, Some(_), _) => {
             let whole = bucket.parts.remove(&key).unwrap_or_default().into_values().flatten().collect();
             bucket.objects.insert(key.clone(), whole);
-            let xml = format!("<CompleteMultipartUploadResult><Key>{key}</Key><ETag>\"whole\"</ETag></CompleteMultipartUploadResult>");
+            let xml = format!(
+                "<CompleteMultipartUploadResult><Key>{key}</Key><ETag>\"whole\"</ETag>\
+                 </CompleteMultipartUploadResult>"
+            );
             HttpResponse::Ok().content_type("application/xml").body(xml)
         }
         (&Method::DELETE, Some(_), _) => {
@@ -81,45 +84,57 @@ fn start(bucket: Shared) -> (String, ServerHandle) {
     (address, handle)
 }
 
-scenario! {
-    async fn files_lie_in_a_bucket_where_one_is_set_and_a_bucket_that_is_away_loses_none(app) {
-        let bucket = Shared::default();
-        let (address, handle) = start(bucket.clone());
-        let set = [
-            ("ATTACHMENTS_URL", "s3://crm-files/tickets"), ("ATTACHMENTS_S3_ENDPOINT", address.as_str()),
-            ("ATTACHMENTS_S3_KEY_ID", "crm-key"), ("ATTACHMENTS_S3_SECRET_KEY", "a secret of the tests"),
-        ];
-        app.beside(&set, async |app: &App| {
-            let desk = Desk::open(app).await;
-            let path = format!("/tickets/{}/attachments", desk.file().await["id"]);
-            let send = async |name: &str, content: &[u8]| Reply::read(name.to_owned(), desk.operator.file(&path, name, "text/plain", content).send().await.unwrap()).await;
-            // more than a part
-            let content = "номер вышки\n".repeat(350_000);
-            let file = send("вышки.txt", content.as_bytes()).await.expect(201);
-            {
-                let bucket = bucket.lock().unwrap();
-                let (key, kept) = bucket.objects.first_key_value().unwrap();
-                assert!(key.starts_with("/crm-files/tickets/") && kept == content.as_bytes() && bucket.objects.len() == 1, "{key}");
-            }
-            assert_eq!(desk.admin.get(&format!("{path}/{}", file["id"])).await.text, content);
-            // what is refused leaves nothing, neither whole nor in parts
-            send("a.png", b"text").await.refused(422, "invalid");
-            let held = |bucket: &Shared| {
-                let bucket = bucket.lock().unwrap();
-                (bucket.objects.len(), bucket.parts.len())
-            };
-            assert_eq!((held(&bucket), app.count("leftover_files").await), ((1, 0), 0));
+#[scenario]
+async fn files_lie_in_a_bucket_where_one_is_set_and_a_bucket_that_is_away_loses_none(app: &App) {
+    let bucket = Shared::default();
+    let (address, handle) = start(bucket.clone());
+    let set = [
+        ("ATTACHMENTS_URL", "s3://crm-files/tickets"),
+        ("ATTACHMENTS_S3_ENDPOINT", address.as_str()),
+        ("ATTACHMENTS_S3_KEY_ID", "crm-key"),
+        ("ATTACHMENTS_S3_SECRET_KEY", "a secret of the tests"),
+    ];
+    app.beside(&set, async |app: &App| {
+        let desk = Desk::open(app).await;
+        let path = format!("/tickets/{}/attachments", desk.file().await["id"]);
+        let send = async |name: &str, content: &[u8]| {
+            Reply::read(
+                name.to_owned(),
+                desk.operator.file(&path, name, "text/plain", content).send().await.unwrap(),
+            )
+            .await
+        };
+        // more than a part
+        let content = "номер вышки\n".repeat(350_000);
+        let file = send("вышки.txt", content.as_bytes()).await.expect(201);
+        {
+            let bucket = bucket.lock().unwrap();
+            let (key, kept) = bucket.objects.first_key_value().unwrap();
+            assert!(
+                key.starts_with("/crm-files/tickets/")
+                    && kept == content.as_bytes()
+                    && bucket.objects.len() == 1,
+                "{key}"
+            );
+        }
+        assert_eq!(desk.admin.get(&format!("{path}/{}", file["id"])).await.text, content);
+        // what is refused leaves nothing, neither whole nor in parts
+        send("a.png", b"text").await.refused(422, "invalid");
+        let held = |bucket: &Shared| {
+            let bucket = bucket.lock().unwrap();
+            (bucket.objects.len(), bucket.parts.len())
+        };
+        assert_eq!((held(&bucket), app.count("leftover_files").await), ((1, 0), 0));
 
-            handle.stop(false).await;
-            let reply = send("b.txt", b"text").await;
-            assert!(!reply.header("retry-after").is_empty());
-            reply.refused(503, "files_away");
-            desk.admin.get(&format!("{path}/{}", file["id"])).await.refused(503, "files_away");
-            assert_eq!((app.count("ticket_attachments").await, app.count("leftover_files").await), (1, 1));
-            // detached all the same, and removed once the bucket is back
-            assert_eq!(desk.admin.delete(&format!("{path}/{}", file["id"])).await.status, 204);
-            assert_eq!((app.count("ticket_attachments").await, app.count("leftover_files").await), (0, 2));
-        })
-        .await;
-    }
+        handle.stop(false).await;
+        let reply = send("b.txt", b"text").await;
+        assert!(!reply.header("retry-after").is_empty());
+        reply.refused(503, "files_away");
+        desk.admin.get(&format!("{path}/{}", file["id"])).await.refused(503, "files_away");
+        assert_eq!((app.count("ticket_attachments").await, app.count("leftover_files").await), (1, 1));
+        // detached all the same, and removed once the bucket is back
+        assert_eq!(desk.admin.delete(&format!("{path}/{}", file["id"])).await.status, 204);
+        assert_eq!((app.count("ticket_attachments").await, app.count("leftover_files").await), (0, 2));
+    })
+    .await;
 }

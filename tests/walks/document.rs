@@ -5,22 +5,26 @@ use std::{
     path::Path,
 };
 
+use crate::harness::document;
 use acl::input as acl_input;
-use api::{app::document, settings::Settings};
 use kernel::{Context, Input, Origin, Result, input};
 use serde_json::Value;
+use server::settings::Settings;
 
 use super::Operation;
 use crate::harness::START;
 
 #[test]
 fn the_committed_document_is_the_one_that_the_code_makes() {
-    let committed = std::fs::read_to_string(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi/openapi.json"))).unwrap_or_default();
+    let committed =
+        std::fs::read_to_string(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi/openapi.json")))
+            .unwrap_or_default();
     let made = serde_json::to_string_pretty(document()).unwrap() + "\n";
     let line = made.lines().zip(committed.lines()).position(|(made, committed)| made != committed);
     assert!(
         committed == made,
-        "openapi/openapi.json is not what the code makes (from line {line:?}); run `just openapi` or `cargo run -q -- openapi > openapi/openapi.json`"
+        "openapi/openapi.json is not what the code makes (from line {line:?}); run `just openapi` \
+         or `cargo run -q -- openapi > openapi/openapi.json`"
     );
 }
 
@@ -32,13 +36,24 @@ fn every_operation_has_an_id_of_its_own_a_summary_and_a_tag() {
     for operation in Operation::all(document) {
         let name = operation.name();
         let id = operation.said["operationId"].as_str().unwrap_or_default();
-        assert!(!id.is_empty() && seen.insert(id.to_owned()), "{name} has operationId `{id}`, which is none or another's");
-        assert!(operation.said["summary"].as_str().is_some_and(|summary| summary.len() > 5), "{name} has no summary");
+        assert!(
+            !id.is_empty() && seen.insert(id.to_owned()),
+            "{name} has operationId `{id}`, which is none or another's"
+        );
+        assert!(
+            operation.said["summary"].as_str().is_some_and(|summary| summary.len() > 5),
+            "{name} has no summary"
+        );
         assert!(operation.said["tags"].as_array().is_some_and(|tags| tags.len() == 1), "{name} has no tag");
-        let described = described.iter().any(|tag| tag["name"] == operation.said["tags"][0] && tag["description"].is_string());
+        let described = described
+            .iter()
+            .any(|tag| tag["name"] == operation.said["tags"][0] && tag["description"].is_string());
         assert!(described, "{name} has a tag that nothing describes");
         for (status, response) in operation.said["responses"].as_object().unwrap() {
-            assert!(response["description"].as_str().is_some_and(|words| !words.is_empty()), "{name}: answer {status} is not described");
+            assert!(
+                response["description"].as_str().is_some_and(|words| !words.is_empty()),
+                "{name}: answer {status} is not described"
+            );
         }
     }
 }
@@ -70,7 +85,9 @@ fn each<'a>(value: &'a Value, look: &mut impl FnMut(&'a Value)) {
 fn examples_have_the_fields_of_their_schemas() {
     let document = document();
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
-        let (Some(example), Some(properties)) = (example_of(schema).and_then(Value::as_object), schema["properties"].as_object()) else {
+        let (Some(example), Some(properties)) =
+            (example_of(schema).and_then(Value::as_object), schema["properties"].as_object())
+        else {
             continue;
         };
         for field in example.keys() {
@@ -121,13 +138,13 @@ fn inputs() -> Vec<(&'static str, Parse)> {
         notifications::WebhookEndpointInput,
         payments::AddBalanceInput,
         payments::CorrectionInput,
-        payments::DecisionInput,
+        gateways::DecisionInput,
         payments::DeductBalanceInput,
         payments::FailInput,
-        payments::GatewayEventInput,
-        payments::LinkInput,
+        gateways::GatewayEventInput,
+        gateways::LinkInput,
         payments::PaymentInput,
-        payments::RefundDecisionInput,
+        gateways::RefundDecisionInput,
         payments::RefundInput,
         sims::NumberInput,
         sims::NumberPortOutInput,
@@ -163,25 +180,35 @@ fn parse<I: Input>(body: &[u8], context: &Context) -> Result<()> {
 fn the_example_of_every_json_body_is_taken() {
     let document = document();
     let settings = Settings::read(&BTreeMap::new()).unwrap();
-    let context = Context { now: START.parse().unwrap(), policy: settings.policy, origin: Origin::default() };
+    let context = Context {
+        now: START.parse().unwrap(),
+        policy: settings.policy,
+        origin: Origin::default(),
+        actor: kernel::Actor::system("test"),
+    };
     let known = inputs();
     let mut used = BTreeSet::new();
     for operation in Operation::all(document) {
         let name = operation.name();
         let contents = operation.said["requestBody"]["content"].as_object().into_iter().flatten();
         for (_, content) in contents.filter(|(media_type, _)| media_type.ends_with("json")) {
-            let reference = content["schema"]["$ref"].as_str().unwrap_or_else(|| panic!("{name}: the body is not one of the schemas"));
+            let reference = content["schema"]["$ref"]
+                .as_str()
+                .unwrap_or_else(|| panic!("{name}: the body is not one of the schemas"));
             let schema = document.pointer(reference.trim_start_matches('#')).unwrap();
             let example = example_of(schema).unwrap_or_else(|| panic!("{name}: {reference} has no example"));
             let input = reference.rsplit('/').next().unwrap();
-            let found = known.iter().find(|(known, _)| *known == input || input.strip_suffix("Patch") == Some(known));
-            let (input, parse) = found.unwrap_or_else(|| panic!("{name} takes {input}: add it to the inputs here"));
+            let found =
+                known.iter().find(|(known, _)| *known == input || input.strip_suffix("Patch") == Some(known));
+            let (input, parse) =
+                found.unwrap_or_else(|| panic!("{name} takes {input}: add it to the inputs here"));
             used.insert(*input);
             if let Err(error) = parse(example.to_string().as_bytes(), &context) {
                 panic!("{name}: the example of {input} is refused: {error}");
             }
         }
     }
-    let unused: Vec<&&str> = known.iter().map(|(name, _)| name).filter(|name| !used.contains(*name)).collect();
+    let unused: Vec<&&str> =
+        known.iter().map(|(name, _)| name).filter(|name| !used.contains(*name)).collect();
     assert!(unused.is_empty(), "no operation takes {unused:?}");
 }

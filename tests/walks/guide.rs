@@ -3,10 +3,7 @@
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::{
-    harness::{App, Client},
-    scenario,
-};
+use crate::harness::{App, Client, scenario};
 
 const GUIDE: &str = include_str!("../../docs/api-guide.md");
 
@@ -61,7 +58,11 @@ async fn follow(app: &App) {
     for (kind, block) in blocks(GUIDE) {
         match kind.split_once(' ') {
             None if kind == "http" => {
-                assert!(asked.is_none(), "no answer is shown to {asked:?}", asked = asked.map(|(line, ..)| line));
+                assert!(
+                    asked.is_none(),
+                    "no answer is shown to {asked:?}",
+                    asked = asked.map(|(line, ..)| line)
+                );
                 let (head, body) = block.split_once("\n\n").unwrap_or((block.trim_end(), ""));
                 let mut lines = head.lines();
                 let line = lines.next().unwrap().to_owned();
@@ -70,13 +71,16 @@ async fn follow(app: &App) {
                     let (name, value) = header.split_once(": ").unwrap();
                     client.with(name, value)
                 });
-                let body = (!body.trim().is_empty()).then(|| serde_json::from_str(body).unwrap_or_else(|error| panic!("{line}: {error}")));
+                let body = (!body.trim().is_empty())
+                    .then(|| serde_json::from_str(body).unwrap_or_else(|error| panic!("{line}: {error}")));
                 asked = Some((line.clone(), client, method.parse().unwrap(), path.to_owned(), body));
             }
             Some(("json", status)) => {
-                let (line, client, method, path, body) = asked.take().expect("an answer has its request before it");
+                let (line, client, method, path, body) =
+                    asked.take().expect("an answer has its request before it");
                 let reply = client.send(method, &path, body).await;
-                let shown: Value = serde_json::from_str(&block).unwrap_or_else(|error| panic!("the answer to {line}: {error}"));
+                let shown: Value = serde_json::from_str(&block)
+                    .unwrap_or_else(|error| panic!("the answer to {line}: {error}"));
                 let mut found = Vec::new();
                 if reply.status.to_string() != status {
                     found.push(format!("the status is {} and not {status}: {}", reply.status, reply.text));
@@ -95,11 +99,10 @@ async fn follow(app: &App) {
     assert!(answers > 30, "{answers} answers");
 }
 
-scenario! {
-    async fn every_request_of_the_guide_is_answered_as_it_says(app) {
-        follow(app).await;
-        assert_eq!(app.violations().await, Vec::<String>::new());
-    }
+#[scenario]
+async fn every_request_of_the_guide_is_answered_as_it_says(app: &App) {
+    follow(app).await;
+    assert_eq!(app.violations().await, Vec::<String>::new());
 }
 
 #[test]
@@ -113,7 +116,14 @@ fn what_differs_from_the_guide_is_found() {
         &mut found,
     );
     assert!(found.is_empty(), "{found:?}");
-    for wrong in [r#"{"a": 2}"#, r#"{"x": 1}"#, r#"{"c": []}"#, r#"{"c": [{"d": 3}]}"#, r#"{"n": "…"}"#, r#"{"x": "…"}"#] {
+    for wrong in [
+        r#"{"a": 2}"#,
+        r#"{"x": 1}"#,
+        r#"{"c": []}"#,
+        r#"{"c": [{"d": 3}]}"#,
+        r#"{"n": "…"}"#,
+        r#"{"x": "…"}"#,
+    ] {
         let mut found = Vec::new();
         differences("", &json(wrong), &json(r#"{"a": 1, "c": [{"d": 2}], "n": null}"#), &mut found);
         assert_eq!(found.len(), 1, "{wrong}: {found:?}");

@@ -19,7 +19,10 @@ fn the_image_is_built_from_all_that_the_workspace_names() {
     let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
     let folders = manifest.split("path = \"").skip(1).filter_map(|rest| rest.split(['/', '"']).next());
     let dockerfile = fs::read_to_string(root.join("Dockerfile")).unwrap();
-    let copied = dockerfile.lines().filter_map(|line| line.strip_prefix("COPY ")).filter(|line| !line.contains("--from"));
+    let copied = dockerfile
+        .lines()
+        .filter_map(|line| line.strip_prefix("COPY "))
+        .filter(|line| !line.contains("--from"));
     let wanted = copied
         .flat_map(|line| line.split(' ').filter(|word| !word.starts_with(['/', '.'])))
         .chain(folders)

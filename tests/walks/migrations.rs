@@ -23,8 +23,12 @@ fn each_migration_is_there_for_both_engines() {
     }
 }
 
-/// Columns by table, each with whether it may be NULL; and the indexes with names of ours.
-type Schema = (BTreeMap<String, BTreeSet<String>>, BTreeSet<String>);
+struct Schema {
+    /// Columns by table, each with whether it may be NULL.
+    tables: BTreeMap<String, BTreeSet<String>>,
+    /// Those with names of ours.
+    indexes: BTreeSet<String>,
+}
 
 fn column(name: &str, nullable: bool) -> String {
     format!("{name}{}", if nullable { " or null" } else { "" })
@@ -44,19 +48,25 @@ async fn of_sqlite(url: &str) -> Schema {
         if is_its_own(&table) {
             continue;
         }
-        let rows = sqlx::query(AssertSqlSafe(format!("PRAGMA table_info({table})"))).fetch_all(&mut connection).await.unwrap();
-        let nullable = |row: &sqlx::sqlite::SqliteRow| row.get::<i64, _>("notnull") == 0 && row.get::<i64, _>("pk") == 0;
+        let rows = sqlx::query(AssertSqlSafe(format!("PRAGMA table_info({table})")))
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        let nullable =
+            |row: &sqlx::sqlite::SqliteRow| row.get::<i64, _>("notnull") == 0 && row.get::<i64, _>("pk") == 0;
         tables.insert(table, rows.iter().map(|row| column(row.get("name"), nullable(row))).collect());
     }
     let indexes = sqlx::query(names("index")).fetch_all(&mut connection).await.unwrap();
-    let indexes = indexes.iter().map(|row| row.get("name")).filter(|name: &String| !is_its_own(name)).collect();
+    let indexes =
+        indexes.iter().map(|row| row.get("name")).filter(|name: &String| !is_its_own(name)).collect();
     connection.close().await.unwrap();
-    (tables, indexes)
+    Schema { tables, indexes }
 }
 
 async fn of_postgres(url: &str) -> Schema {
     let mut connection = PgConnection::connect(url).await.unwrap();
-    let columns = "SELECT table_name::text, column_name::text, is_nullable = 'YES' AS nullable FROM information_schema.columns WHERE table_schema = 'public'";
+    let columns = "SELECT table_name::text, column_name::text, is_nullable = 'YES' AS nullable \
+                   FROM information_schema.columns WHERE table_schema = 'public'";
     let mut tables: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for row in sqlx::query(columns).fetch_all(&mut connection).await.unwrap() {
         let table: String = row.get("table_name");
@@ -65,12 +75,14 @@ async fn of_postgres(url: &str) -> Schema {
         }
     }
     // those behind a constraint have names that PostgreSQL gave them
-    let ours = "SELECT indexrelid::regclass::text AS name FROM pg_index JOIN pg_class ON pg_class.oid = indrelid \
-                WHERE relnamespace = 'public'::regnamespace AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = indexrelid)";
+    let ours = "SELECT indexrelid::regclass::text AS name FROM pg_index JOIN pg_class \
+                ON pg_class.oid = indrelid WHERE relnamespace = 'public'::regnamespace \
+                AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = indexrelid)";
     let indexes = sqlx::query(ours).fetch_all(&mut connection).await.unwrap();
-    let indexes = indexes.iter().map(|row| row.get("name")).filter(|name: &String| !is_its_own(name)).collect();
+    let indexes =
+        indexes.iter().map(|row| row.get("name")).filter(|name: &String| !is_its_own(name)).collect();
     connection.close().await.unwrap();
-    (tables, indexes)
+    Schema { tables, indexes }
 }
 
 #[test]
@@ -79,9 +91,9 @@ fn both_engines_have_the_same_tables_columns_and_indexes() {
     let Some(postgres) = TestDatabase::fresh(Engine::Postgres) else { return };
     actix_web::rt::System::new().block_on(async {
         let (one, other) = (of_sqlite(&sqlite.url).await, of_postgres(&postgres.url).await);
-        assert!(one.0.len() > 15, "{} tables", one.0.len());
-        assert_eq!(one.0, other.0);
-        assert_eq!(one.1, other.1);
+        assert!(one.tables.len() > 15, "{} tables", one.tables.len());
+        assert_eq!(one.tables, other.tables);
+        assert_eq!(one.indexes, other.indexes);
         sqlite.remove().await;
         postgres.remove().await;
     });

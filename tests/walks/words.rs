@@ -3,17 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use acl::Permission;
-use kernel::{
-    error::{Code, common, field},
-    locale::Locale,
-};
+use kernel::error::{Code, common, field};
+use messages::Locale;
 
 /// Every code that a problem may have.
 pub fn codes() -> Vec<Code> {
-    let tables: [&[Code]; 12] = [
+    let tables: [&[Code]; 13] = [
         common::ALL,
         acl::refusal::ALL,
-        billing::subscribers::refusal::ALL,
+        subscribers::refusal::ALL,
+        gateways::refusal::ALL,
         billing::refusal::ALL,
         billing::run::refusal::ALL,
         contracts::refusal::ALL,
@@ -29,14 +28,22 @@ pub fn codes() -> Vec<Code> {
 
 #[test]
 fn every_code_and_every_permission_has_its_words_in_every_language() {
-    let names = codes().into_iter().map(|code| code.name.to_owned()).chain(field::ALL.iter().map(|name| (*name).to_owned()));
+    let names = codes()
+        .into_iter()
+        .map(|code| code.name.to_owned())
+        .chain(field::ALL.iter().map(|name| (*name).to_owned()));
     let names = names.chain(contracts::REQUIREMENTS.into_iter().map(contracts::sentence_name));
-    let names: Vec<String> = names.chain(Permission::ALL.iter().map(|permission| permission.message())).collect();
+    let names: Vec<String> =
+        names.chain(Permission::ALL.iter().map(|permission| permission.message())).collect();
     assert!(Locale::all().count() >= 2);
     for locale in Locale::all() {
         for name in &names {
             let words = locale.find(name, &[]);
-            assert!(words.is_some_and(|words| words.len() > 3), "locales/{}.ftl has no `{name}`", locale.tag());
+            assert!(
+                words.is_some_and(|words| words.len() > 3),
+                "locales/{}.ftl has no `{name}`",
+                locale.tag()
+            );
         }
     }
 }
@@ -54,13 +61,17 @@ fn a_code_has_one_meaning() {
 fn the_english_words_for_a_permission_are_those_of_the_table() {
     let english = Locale::negotiate(Some("en"));
     for permission in Permission::ALL {
-        assert_eq!(english.find(&permission.message(), &[]).as_deref(), Some(permission.sentence()), "{permission}");
+        assert_eq!(
+            english.find(&permission.message(), &[]).as_deref(),
+            Some(permission.sentence()),
+            "{permission}"
+        );
     }
 }
 
 /// Messages by name, with the values that each takes.
 fn messages(tag: &str) -> BTreeMap<String, BTreeSet<String>> {
-    let path = format!("{}/../crates/kernel/locales/{tag}.ftl", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/../crates/messages/locales/{tag}.ftl", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).unwrap();
     let mut messages: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut name = String::new();
@@ -72,7 +83,8 @@ fn messages(tag: &str) -> BTreeMap<String, BTreeSet<String>> {
             assert!(messages.insert(name.clone(), BTreeSet::new()).is_none(), "{tag}.ftl has `{name}` twice");
         }
         for after in line.split('$').skip(1) {
-            let value = after.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').next().unwrap();
+            let value =
+                after.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').next().unwrap();
             messages.get_mut(&name).unwrap().insert(value.to_owned());
         }
     }
@@ -85,7 +97,8 @@ fn every_language_has_the_same_messages_with_the_same_values() {
     assert!(reference.len() > 100, "{} messages", reference.len());
     for locale in Locale::all() {
         let others = messages(locale.tag());
-        let names = |messages: &BTreeMap<String, BTreeSet<String>>| messages.keys().cloned().collect::<BTreeSet<_>>();
+        let names =
+            |messages: &BTreeMap<String, BTreeSet<String>>| messages.keys().cloned().collect::<BTreeSet<_>>();
         assert_eq!(names(&reference), names(&others), "ru.ftl and {}.ftl", locale.tag());
         for (name, values) in &reference {
             assert_eq!(values, &others[name], "`{name}` in ru.ftl and {}.ftl", locale.tag());
@@ -137,7 +150,8 @@ fn the_page_of_errors_names_every_code() {
     let (present, after) = rest.split_once("<!-- codes:end -->").unwrap();
     let table = table_of_codes();
     if std::env::var("UPDATE_GOLDEN").is_ok() {
-        std::fs::write(&path, format!("{before}<!-- codes:begin -->\n{table}<!-- codes:end -->{after}")).unwrap();
+        std::fs::write(&path, format!("{before}<!-- codes:begin -->\n{table}<!-- codes:end -->{after}"))
+            .unwrap();
     } else {
         assert!(present == table, "docs/errors.md is out of date: run UPDATE_GOLDEN=1 cargo test -p tests");
     }

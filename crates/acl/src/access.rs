@@ -15,22 +15,24 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use database::{Db, LONGEST_WAIT};
 use kernel::{
     Context, Error, Result,
-    db::{Db, LONGEST_WAIT},
     error::{Code, common},
     id::{ApiTokenId, UserId},
 };
 use tokio::{sync::oneshot, time::timeout};
 
+use kernel::Secret;
+
 use crate::{
     grant::{Caller, Credential},
-    model::{SessionId, Standing, refusal},
+    model::{AccountState, SessionId, refusal},
     password::{PasswordCost, Passwords},
     permission::{BuiltinRole, PermissionSet},
     random, store,
     store::{permissions::Singles, sessions::AccountRow},
-    token::{Claims, Secret, Signer, TokenKind},
+    token::{Claims, Signer, TokenKind},
 };
 
 /// How a script token begins, so that people and scanners know one when they see it.
@@ -99,7 +101,7 @@ struct Remembered {
 #[derive(Debug)]
 struct Known {
     caller: Arc<Caller>,
-    standing: Standing,
+    standing: AccountState,
     expires_at: Option<DateTime<Utc>>,
     ended: Option<Code>,
 }
@@ -159,16 +161,17 @@ impl Access {
     /// Who sent this bearer token.
     ///
     /// Errors: `token_invalid`, `token_expired`, `token_revoked`, `session_ended`, `account_disabled`.
-    pub async fn authenticate(&self, bearer: &str, now: DateTime<Utc>) -> Result<Arc<Caller>> {
+    pub async fn authenticate(&self, bearer: &str, context: &Arc<Context>) -> Result<Arc<Caller>> {
+        let now = context.now;
         if bearer.starts_with(API_TOKEN_PREFIX) {
-            let caller = self.known(Key::TokenHash(random::sha256(bearer)), now).await?.admit(now)?;
+            let caller = self.known(Key::TokenHash(random::sha256(bearer)), context).await?.admit(now)?;
             if let Credential::ApiToken(id) = caller.credential {
                 lock(&self.last_used).insert(id, now);
             }
             return Ok(caller);
         }
         let claims = self.access_claims(bearer, now)?;
-        let caller = self.known(Key::Session(claims.sid), now).await?.admit(now)?;
+        let caller = self.known(Key::Session(claims.sid), context).await?.admit(now)?;
         if caller.user_id != claims.user_id()? {
             return Err(Error::new(refusal::TOKEN_INVALID));
         }
@@ -192,13 +195,14 @@ impl Access {
         Ok(claims)
     }
 
-    async fn known(&self, key: Key, now: DateTime<Utc>) -> Result<Arc<Known>> {
+    async fn known(&self, key: Key, context: &Arc<Context>) -> Result<Arc<Known>> {
         let epoch = self.gates[gate_of_this_thread()].fresh().await?;
-        if let Some(known) = self.recall(&key, epoch, now) {
+        if let Some(known) = self.recall(&key, epoch, context.now) {
             return Ok(known);
         }
-        let known =
-            Arc::new(self.db.read(async |conn| look_up(conn, &key).await).await?.ok_or_else(|| Error::new(refusal::TOKEN_INVALID))?);
+        let known = Arc::new(
+            self.db.read(context, async |conn| look_up(conn, &key).await).await?.ok_or_else(|| Error::new(refusal::TOKEN_INVALID))?,
+        );
         self.remember(key, epoch, known.clone());
         Ok(known)
     }
@@ -229,7 +233,7 @@ impl Access {
     }
 
     /// Writes down when script tokens were last used: once a minute is enough, and once more before stopping.
-    pub async fn flush_last_used(&self, context: &Context) -> Result<()> {
+    pub async fn flush_last_used(&self, context: &Arc<Context>) -> Result<()> {
         let used = mem::take(&mut *lock(&self.last_used));
         if used.is_empty() {
             return Ok(());
@@ -256,7 +260,7 @@ impl Access {
     }
 }
 
-async fn look_up(conn: &mut kernel::db::Conn, key: &Key) -> Result<Option<Known>> {
+async fn look_up(conn: &mut database::Conn, key: &Key) -> Result<Option<Known>> {
     match key {
         Key::Session(id) => {
             let Some(session) = store::sessions::account(conn, *id).await? else { return Ok(None) };
@@ -274,7 +278,7 @@ async fn look_up(conn: &mut kernel::db::Conn, key: &Key) -> Result<Option<Known>
     }
 }
 
-async fn effective(conn: &mut kernel::db::Conn, account: &AccountRow) -> Result<PermissionSet> {
+async fn effective(conn: &mut database::Conn, account: &AccountRow) -> Result<PermissionSet> {
     let of_role = store::permissions::of_role(conn, account.role_id).await?;
     let singles = store::permissions::of_user(conn, account.user_id).await?;
     Ok(combined(&account.role, of_role, singles))
@@ -287,7 +291,7 @@ pub(crate) fn combined(role: &str, of_role: PermissionSet, singles: Singles) -> 
 }
 
 /// What a user may do now.
-pub(crate) async fn permissions_of(conn: &mut kernel::db::Conn, user: UserId) -> Result<PermissionSet> {
+pub(crate) async fn permissions_of(conn: &mut database::Conn, user: UserId) -> Result<PermissionSet> {
     let Some(row) = store::users::by_id(conn, user).await? else { return Ok(PermissionSet::default()) };
     let of_role = store::permissions::of_role(conn, row.role_id).await?;
     let singles = store::permissions::of_user(conn, user).await?;
@@ -416,7 +420,7 @@ mod tests {
             username: "anna".to_owned(),
             role_id: kernel::id::RoleId::new(1),
             role: "operator".to_owned(),
-            standing: Standing { is_active: true, valid_from: None, valid_until: Some(noon), blocked_at: None, blocked_until: None },
+            standing: AccountState { is_active: true, valid_from: None, valid_until: Some(noon), blocked_at: None, blocked_until: None },
         };
         let session = Credential::Session(SessionId::new(1));
         let code = |known: &Known, now| known.admit(now).err().map(|error| error.code().name);

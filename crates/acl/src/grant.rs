@@ -3,8 +3,7 @@
 use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
 use kernel::{
-    Error, Result,
-    audit::Actor,
+    Actor, Error, Result,
     id::{ApiTokenId, UserId},
 };
 
@@ -52,9 +51,15 @@ impl Caller {
 /// Proof that whoever asks holds permission `P`. Only a check makes it, or work that says why it needs no user.
 #[derive(Clone, Debug)]
 pub struct Granted<P> {
-    actor: Actor,
-    caller: Option<Arc<Caller>>,
+    to: Grantee,
     of: PhantomData<fn() -> P>,
+}
+
+#[derive(Clone, Debug)]
+enum Grantee {
+    Caller(Arc<Caller>),
+    // why no user is needed: for the reader of the code, and of a debug print
+    System(#[allow(dead_code, reason = "shown by Debug")] &'static str),
 }
 
 impl<P: PermissionType> Granted<P> {
@@ -63,22 +68,20 @@ impl<P: PermissionType> Granted<P> {
         if !caller.may(P::PERMISSION) {
             return Err(Error::new(refusal::PERMISSION_MISSING).with("permission", P::PERMISSION));
         }
-        Ok(Self { actor: caller.actor(), caller: Some(caller.clone()), of: PhantomData })
+        Ok(Self { to: Grantee::Caller(caller.clone()), of: PhantomData })
     }
 
-    /// Work that no user asked for; `why` stands in the audit trail in the user's place.
+    /// Work that no user asked for, and why. The audit trail names the transaction's actor.
     pub fn system(why: &'static str) -> Self {
-        Self { actor: Actor { user_id: None, name: why.to_owned() }, caller: None, of: PhantomData }
+        Self { to: Grantee::System(why), of: PhantomData }
     }
 
-    /// Who does it, for the audit trail.
-    pub fn actor(&self) -> &Actor {
-        &self.actor
-    }
-
-    /// Whether whoever asks also holds another permission, on which the form of the answer depends.
+    /// Whether the caller also holds another permission, on which the form of the response depends.
     pub fn may(&self, permission: Permission) -> bool {
-        self.caller.as_ref().is_none_or(|caller| caller.may(permission))
+        match &self.to {
+            Grantee::Caller(caller) => caller.may(permission),
+            Grantee::System(_) => true,
+        }
     }
 }
 

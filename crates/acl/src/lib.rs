@@ -1,4 +1,4 @@
-//! Who may do what (SPEC 3): permissions, roles, users, sign-in, tokens, and the audit trail.
+//! Who may do what: permissions, roles, users, sign-in, tokens, and the audit trail.
 //!
 //! **Permissions are types.** One table in [`permission`] makes the enum [`Permission`], the wire names, the default
 //! roles, and a type for each in [`perm`]. A use case asks for `&Granted<perm::UsersManage>`; only
@@ -22,21 +22,23 @@
 mod access;
 mod grant;
 pub mod input;
+pub mod jobs;
 pub mod model;
 mod password;
 pub mod permission;
 mod random;
 mod seal;
 mod service;
+pub mod settings;
 mod store;
 mod token;
 
 pub use access::{API_TOKEN_PREFIX, Access, AccessSettings};
 pub use grant::{Caller, Credential, Granted, SignedIn};
+pub use kernel::Secret;
 pub use model::{SessionId, refusal};
 pub use password::{HashedPassword, PasswordCost, Passwords, random_password, weakness};
 pub use permission::{BuiltinRole, Permission, PermissionSet, PermissionType, perm};
 pub use random::random_secret;
 pub use seal::Seals;
 pub use service::{audit, auth, bootstrap, roles, sessions, tokens, users};
-pub use token::Secret;

@@ -8,7 +8,7 @@ mod user;
 pub use audit::{AuditRow, Breach, Verification};
 pub use role::Role;
 pub use session::{ApiToken, IssuedApiToken, Session, SessionId, TokenPair};
-pub use user::{Obstacle, Profile, Standing, User, lock_after};
+pub use user::{AccountState, Obstacle, Profile, User, lock_after};
 
 /// The codes of this crate's refusals.
 pub mod refusal {

@@ -1,10 +1,9 @@
 //! Randomness for secrets and ids, and the hash under which secrets are kept.
 
-use aws_lc_rs::{
-    digest::{self, SHA256},
-    rand,
-};
+use aws_lc_rs::rand;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+/// SHA-256 is fit for random secrets, which cannot be guessed; passwords need more.
+pub(crate) use kernel::digest::sha256;
 use kernel::{Error, Result};
 
 /// Random bytes from the cryptographic generator.
@@ -18,11 +17,6 @@ pub(crate) fn bytes<const N: usize>() -> Result<[u8; N]> {
 pub(crate) fn id() -> Result<i64> {
     let word = u64::from_be_bytes(bytes()?) >> 12;
     i64::try_from(word.max(1)).map_err(Error::internal)
-}
-
-/// SHA-256 in hexadecimal: fit for random secrets, which cannot be guessed; passwords need more.
-pub(crate) fn sha256(text: &str) -> String {
-    digest::digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A secret of 256 random bits, as text.

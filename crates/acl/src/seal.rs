@@ -4,9 +4,7 @@ use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey},
     hmac,
 };
-use kernel::{Error, Result};
-
-use crate::token::Secret;
+use kernel::{Error, Result, Secret, digest::hexadecimal};
 
 const NONCE_LENGTH: usize = 12;
 
@@ -55,7 +53,7 @@ fn derived(secret: &Secret, purpose: &str) -> hmac::Tag {
 
 fn digest(secret: &Secret, purpose: &str, text: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, derived(secret, purpose).as_ref());
-    hmac::sign(&key, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(hmac::sign(&key, text.as_bytes()).as_ref())
 }
 
 fn cipher(secret: &Secret, purpose: &str) -> Result<RandomizedNonceKey> {

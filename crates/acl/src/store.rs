@@ -7,10 +7,8 @@ pub(crate) mod sessions;
 pub(crate) mod tokens;
 pub(crate) mod users;
 
-use kernel::{
-    Result,
-    db::{Conn, Sql},
-};
+use database::{Conn, Sql};
+use kernel::Result;
 
 /// The present epoch.
 pub(crate) const EPOCH: Sql = Sql::new("SELECT value FROM access_epoch WHERE id = 1");

@@ -1,12 +1,9 @@
 //! JSON Web Tokens (SPEC 3.2): one algorithm, every claim required and checked, the time given by the caller.
 
-use std::fmt;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
-use kernel::{Error, Result, id::UserId, text_enum};
+use kernel::{Error, Result, Secret, id::UserId, text_enum};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::model::{SessionId, refusal};
 
@@ -18,28 +15,6 @@ const AUDIENCE: &str = "telecom-crm-api";
 const LEEWAY: i64 = 5;
 /// A token longer than this is not one of ours, and not worth the work of reading.
 const LONGEST: usize = 4096;
-
-/// A secret text. `Debug` prints nothing of it, and it is wiped when dropped.
-#[derive(Clone)]
-pub struct Secret(Zeroizing<String>);
-
-impl Secret {
-    /// Keeps this text.
-    pub fn new(text: String) -> Self {
-        Self(Zeroizing::new(text))
-    }
-
-    /// The text itself.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
-}
 
 text_enum! {
     /// What a token is good for.

@@ -1,7 +1,7 @@
 //! What happens to every request, before routing and after answering: path forms, request id, security headers, problems,
 //! panics, the access log (SPEC 2.1, 2.5, 2.8, 2.10, 13.1).
 
-use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use acl::Caller;
 use actix_web::{
@@ -21,24 +21,11 @@ use kernel::{Code, Error, error::common};
 use uuid::Uuid;
 
 use crate::{
-    call, guard,
     problem::{self, Asked, Refused},
+    request::{self, RequestInfo},
     state::State,
     unread::Held,
 };
-
-/// What later steps need to know of the request.
-#[derive(Clone, Debug)]
-pub struct RequestInfo {
-    /// Taken from `X-Request-Id` or made.
-    pub request_id: Arc<str>,
-    /// The caller's address, through trusted proxies.
-    pub address: Option<IpAddr>,
-    /// Scheme and host that clients use.
-    pub base_url: Arc<str>,
-    /// The path as it came.
-    pub path: Arc<str>,
-}
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -106,9 +93,9 @@ async fn record_denied(request: &HttpRequest, response: &HttpResponse, info: &Re
     let permission = refused.and_then(|refused| refused.0.args().iter().find(|(name, _)| *name == "permission")?.1.parse().ok());
     let caller = request.extensions().get::<Arc<Caller>>().cloned();
     if let (Some(permission), Some(caller)) = (permission, caller) {
-        let (db, context) = (&guard::state(request).db, call::context(request));
+        let (db, context) = (&request::state(request).db, request::context(request));
         // that it could not be recorded must not let anyone in
-        if let Err(error) = acl::audit::record_denied(db, &context, &caller, permission, &info.path).await {
+        if let Err(error) = acl::audit::record_denied(db, &context.acting_as(caller.actor()), permission, &info.path).await {
             log::error!("a refused access could not be recorded: {error}");
         }
     }

@@ -6,13 +6,19 @@ use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
     http::{Method, header},
-    web::{Bytes, BytesMut},
+    web::{Bytes, BytesMut, Path},
 };
-use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, NaiveDate, NaiveTime};
+use database::{
+    Paging,
+    page::{ListSpec, PagingParameters},
+};
 use futures_util::{StreamExt, future::LocalBoxFuture};
 use kernel::{
-    Edit, Error, FieldErrors, Input, Kind, Paging, Result, error::common, error::field, input, page::ListSpec, page::PagingParameters,
+    Edit, Error, FieldErrors, Input, Kind, Result,
+    digest::sha256,
+    error::{common, field},
+    input,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use utoipa::{
@@ -24,14 +30,14 @@ use utoipa::{
     },
 };
 
-use crate::{call, guard, problem::Refused};
+use crate::{
+    guard,
+    problem::Refused,
+    request::{self, BodyDigest},
+};
 
-/// Largest JSON body (SPEC 2.9).
+/// Largest JSON body.
 pub const BODY_LIMIT: usize = 1024 * 1024;
-
-/// SHA-256 of the body, by which a repeated request is known to be the same.
-#[derive(Clone, Debug, Default)]
-pub struct BodyDigest(pub String);
 
 /// The body's length, where the request says it.
 pub(crate) fn announced_length(request: &HttpRequest) -> Option<u64> {
@@ -61,10 +67,9 @@ async fn read_up_to(limit: usize, request: &HttpRequest, mut payload: Payload) -
         Ok(body.freeze())
     };
     let mebibytes = u64::try_from(limit.div_ceil(BODY_LIMIT)).unwrap_or(1);
-    let wait = Duration::from_secs(guard::state(request).settings.body_seconds.saturating_mul(mebibytes));
+    let wait = Duration::from_secs(request::state(request).settings.body_seconds.saturating_mul(mebibytes));
     let body = tokio::time::timeout(wait, read).await.map_err(|_| Error::new(common::BODY_TIMEOUT))??;
-    let hash = digest(&SHA256, &body).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    request.extensions_mut().insert(BodyDigest(hash));
+    request.extensions_mut().insert(BodyDigest(sha256(&body)));
     Ok(body)
 }
 
@@ -98,7 +103,7 @@ impl<I: Input + 'static> FromRequest for Body<I> {
         Box::pin(async move {
             let body = read_body(&request, payload).await?;
             expect_type(&request, &body, &["application/json"])?;
-            Ok(Self(input::parse(&body, &call::context(&request))?))
+            Ok(Self(input::parse(&body, &request::context(&request))?))
         })
     }
 }
@@ -130,7 +135,7 @@ impl FromRequest for CsvBody {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let body = read_up_to(payments::reconciliation::MOST_BYTES, &request, payload).await?;
+            let body = read_up_to(gateways::reconciliation::MOST_BYTES, &request, payload).await?;
             // nothing at all is an empty file, which is told of as one
             expect_type(&request, &body, &["text/csv"])?;
             Ok(Self(body))
@@ -197,28 +202,18 @@ impl<T: FromStr + 'static> FromRequest for PathPart<T> {
     }
 }
 
-/// The two ids of a path such as `/tickets/{id}/attachments/{attachment_id}`.
-pub struct PathPair<A, B>(pub A, pub B);
+/// The parts of a path by their names; what cannot be one names nothing, so it is 404.
+pub struct PathFields<T>(pub T);
 
-impl<A: FromStr + 'static, B: FromStr + 'static> FromRequest for PathPair<A, B> {
-    type Error = Refused;
-    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+impl<T> Deref for PathFields<T> {
+    type Target = T;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move {
-            guard::let_in(&request).await?;
-            let mut parts = request.match_info().iter().map(|(_, text)| text);
-            let pair = parts.next().and_then(|text| text.parse().ok()).zip(parts.next().and_then(|text| text.parse().ok()));
-            pair.map(|(first, second)| Self(first, second)).ok_or_else(|| common::NO_SUCH_PATH.into())
-        })
+    fn deref(&self) -> &T {
+        &self.0
     }
 }
 
-/// The three parts of a path such as `/notification-templates/{kind}/{channel}/{language}`, as they came.
-pub struct PathTriple(pub [String; 3]);
-
-impl FromRequest for PathTriple {
+impl<T: DeserializeOwned + 'static> FromRequest for PathFields<T> {
     type Error = Refused;
     type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
 
@@ -226,8 +221,8 @@ impl FromRequest for PathTriple {
         let request = request.clone();
         Box::pin(async move {
             guard::let_in(&request).await?;
-            let parts: Vec<String> = request.match_info().iter().map(|(_, text)| text.to_owned()).collect();
-            parts.try_into().map(Self).map_err(|_| common::NO_SUCH_PATH.into())
+            let fields = Path::<T>::extract(&request).await;
+            fields.map(|fields| Self(fields.into_inner())).map_err(|_| common::NO_SUCH_PATH.into())
         })
     }
 }
@@ -242,33 +237,6 @@ fn is_plain_text(schema: &Object) -> bool {
         SchemaType::AnyValue => false,
     };
     text && schema.format.is_none() && schema.pattern.is_none() && schema.enum_values.is_none()
-}
-
-/// The parameters of a query that is no list.
-pub struct Query<F>(pub F);
-
-impl<F> Deref for Query<F> {
-    type Target = F;
-
-    fn deref(&self) -> &F {
-        &self.0
-    }
-}
-
-impl<F: DeserializeOwned + IntoParams + 'static> FromRequest for Query<F> {
-    type Error = Refused;
-    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move {
-            guard::let_in(&request).await?;
-            let (pairs, mut wrong) = parameters(request.query_string(), &F::into_params(|| Some(ParameterIn::Query)))?;
-            let read = read_filters(pairs, &mut wrong);
-            wrong.into_error(common::INVALID_PARAMETER)?;
-            read.map(Self).ok_or_else(|| common::MALFORMED.into())
-        })
-    }
 }
 
 /// A list's filters, and how it may be ordered.
@@ -331,6 +299,14 @@ impl<F: ListQuery> Listing<F> {
 
 /// The parameters of a request that is no list.
 pub struct Parameters<Q>(pub Q);
+
+impl<Q> Deref for Parameters<Q> {
+    type Target = Q;
+
+    fn deref(&self) -> &Q {
+        &self.0
+    }
+}
 
 impl<Q: DeserializeOwned + IntoParams + 'static> FromRequest for Parameters<Q> {
     type Error = Refused;
@@ -434,8 +410,8 @@ impl<F: ListQuery> IntoParams for Listing<F> {
             }
         }
         all.extend([
-            parameter("page", "Page number, from 1; pages reach the first 100000 rows.".into(), integer(kernel::page::REACH)),
-            parameter("page_size", "Rows a page holds; 100 unless told otherwise.".into(), integer(kernel::page::MAX_PAGE_SIZE)),
+            parameter("page", "Page number, from 1; pages reach the first 100000 rows.".into(), integer(database::page::REACH)),
+            parameter("page_size", "Rows a page holds; 100 unless told otherwise.".into(), integer(database::page::MAX_PAGE_SIZE)),
             parameter(
                 "cursor",
                 "Pages by key instead of by number, without a count: empty to begin, then as `next` gives it.".into(),

@@ -3,12 +3,12 @@
 use std::{ops::Deref, sync::Arc};
 
 use acl::{Caller, Granted, PermissionType, SignedIn, refusal};
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header, web::Data};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header};
 use futures_util::future::LocalBoxFuture;
 use kernel::Result;
 use tokio::sync::watch;
 
-use crate::{problem::Refused, state::State};
+use crate::{problem::Refused, request};
 
 /// A caller who holds permission `P`; dereferences to the proof that services ask for.
 pub struct Guard<P>(Granted<P>);
@@ -82,17 +82,12 @@ pub(crate) async fn let_in(request: &HttpRequest) -> Result<()> {
     door.wait_for(|open| *open).await.map(drop).map_err(|_| refusal::NOT_SIGNED_IN.into())
 }
 
-#[allow(clippy::expect_used, reason = "the app is built with its state, or not at all")]
-pub(crate) fn state(request: &HttpRequest) -> &Data<State> {
-    request.app_data::<Data<State>>().expect("the app has its state")
-}
-
 async fn caller(request: &HttpRequest) -> Result<Arc<Caller>> {
     let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let bearer = header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let (_, token) = bearer.ok_or(refusal::NOT_SIGNED_IN)?;
-    let state = state(request);
-    let caller = state.access.authenticate(token.trim(), state.clock.now()).await?;
+    let state = request::state(request);
+    let caller = state.access.authenticate(token.trim(), &request::context(request)).await?;
     request.extensions_mut().insert(caller.clone());
     Ok(caller)
 }

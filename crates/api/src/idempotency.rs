@@ -2,24 +2,31 @@
 //!
 //! Answers are sealed with a key derived from the JWT secret, since some of them hold tokens and personal data.
 
+use std::sync::Arc;
+
 use acl::Seals;
 use actix_web::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{
-    Context, Error, Kind, Result,
-    db::{Conn, Db, Sql, Tx},
-    error::common,
-};
-use serde::{Deserialize, Serialize};
+use database::{Conn, Db, Sql, Tx};
+use kernel::{Context, Error, Kind, Result, error::common};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
-use crate::call::Answer;
+use crate::answer::Answer;
 
+/// Keys forgotten in one transaction.
+pub const FORGOTTEN_AT_ONCE: u64 = 1000;
 /// How long a key is remembered.
 const LIFE: TimeDelta = TimeDelta::hours(48);
 /// What answers are sealed for.
 const ANSWER: &str = "idempotency answer";
 /// What requests are known again by: keyed, because a body may hold a password.
 const REQUEST: &str = "idempotency request";
+
+/// What a use case made, as it is stored with its response.
+pub trait Made: Serialize + DeserializeOwned {}
+
+impl<T: Serialize + DeserializeOwned> Made for T {}
 
 /// A key as one caller used it for one request.
 pub struct Key {
@@ -36,6 +43,9 @@ struct Headers {
     location: Option<String>,
     etag: Option<String>,
     secret: bool,
+    /// What the use case made, for the handler.
+    #[serde(default)]
+    made: Value,
 }
 
 #[derive(sqlx::FromRow)]
@@ -50,7 +60,7 @@ struct Stored {
 /// Takes the key for this transaction, or answers what is stored under it.
 ///
 /// Errors: `idempotency_key_reused` for another request under the same key; `idempotency_key_in_use` while the first runs.
-pub async fn claim(tx: &mut Tx, context: &Context, key: &Key, seals: &Seals) -> Result<Option<Answer>> {
+pub async fn claim<T: Made>(tx: &mut Tx, key: &Key, seals: &Seals) -> Result<Option<Answer<T>>> {
     let request = seals.digest(REQUEST, &key.request);
     // on PostgreSQL this waits for a transaction that holds the same key, up to the lock time-out
     let claimed = Sql::new(
@@ -59,7 +69,7 @@ pub async fn claim(tx: &mut Tx, context: &Context, key: &Key, seals: &Seals) -> 
     .bind(&key.scope)
     .bind(&key.text)
     .bind(request.clone())
-    .bind(context.now)
+    .bind(tx.now())
     .execute(tx)
     .await
     .map_err(|error| {
@@ -73,12 +83,12 @@ pub async fn claim(tx: &mut Tx, context: &Context, key: &Key, seals: &Seals) -> 
         return Ok(None);
     }
     let stored: Stored = select(key).one(tx).await?;
-    if stored.created_at < context.now - LIFE {
+    if stored.created_at < tx.now() - LIFE {
         let renewed = Sql::new(
             "UPDATE idempotency_keys SET request = $1, created_at = $2, status = NULL WHERE scope = $3 AND key = $4 AND created_at = $5",
         )
         .bind(request)
-        .bind(context.now)
+        .bind(tx.now())
         .bind(&key.scope)
         .bind(&key.text)
         .bind(stored.created_at)
@@ -92,9 +102,9 @@ pub async fn claim(tx: &mut Tx, context: &Context, key: &Key, seals: &Seals) -> 
 /// What is stored under the key, for work that is done before the transaction and cannot be done twice.
 ///
 /// Errors: `idempotency_key_reused` for another request under the same key.
-pub async fn recall(conn: &mut Conn, context: &Context, key: &Key, seals: &Seals) -> Result<Option<Answer>> {
+pub async fn recall<T: Made>(conn: &mut Conn, key: &Key, seals: &Seals) -> Result<Option<Answer<T>>> {
     let stored: Option<Stored> = select(key).optional(conn).await?;
-    stored.filter(|stored| stored.created_at >= context.now - LIFE).map(|stored| stored.answer(key, seals)).transpose()
+    stored.filter(|stored| stored.created_at >= conn.now() - LIFE).map(|stored| stored.answer(key, seals)).transpose()
 }
 
 fn select(key: &Key) -> Sql {
@@ -104,8 +114,9 @@ fn select(key: &Key) -> Sql {
 }
 
 /// Stores the answer beside its key.
-pub async fn store(tx: &mut Tx, key: &Key, answer: &Answer, seals: &Seals) -> Result<()> {
-    let headers = Headers { location: answer.location.clone(), etag: answer.etag.clone(), secret: answer.secret };
+pub async fn store<T: Made>(tx: &mut Tx, key: &Key, answer: &Answer<T>, seals: &Seals) -> Result<()> {
+    let made = serde_json::to_value(&answer.made).map_err(Error::internal)?;
+    let headers = Headers { made, location: answer.location.clone(), etag: answer.etag.clone(), secret: answer.secret };
     Sql::new("UPDATE idempotency_keys SET status = $1, headers = $2, body = $3 WHERE scope = $4 AND key = $5")
         .bind(i64::from(answer.status.as_u16()))
         .bind(serde_json::to_string(&headers).map_err(Error::internal)?)
@@ -117,14 +128,20 @@ pub async fn store(tx: &mut Tx, key: &Key, answer: &Answer, seals: &Seals) -> Re
         .map(drop)
 }
 
+/// Leaves the key free again, after a refusal that is committed.
+pub async fn release(tx: &mut Tx, key: &Key) -> Result<()> {
+    Sql::new("DELETE FROM idempotency_keys WHERE scope = $1 AND key = $2").bind(&key.scope).bind(&key.text).execute(tx).await.map(drop)
+}
+
 /// Forgets keys past their life, a bounded number at a time.
-pub async fn forget_old(db: &Db, context: &Context) -> Result<u64> {
+pub async fn forget_old(db: &Db, context: &Arc<Context>) -> Result<u64> {
     db.transaction(context, async |tx| {
         Sql::new(
             "DELETE FROM idempotency_keys WHERE (scope, key) IN \
-             (SELECT scope, key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT 1000)",
+             (SELECT scope, key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2)",
         )
         .bind(context.now - LIFE)
+        .bind(i64::try_from(FORGOTTEN_AT_ONCE).unwrap_or(i64::MAX))
         .execute(tx)
         .await
     })
@@ -132,7 +149,7 @@ pub async fn forget_old(db: &Db, context: &Context) -> Result<u64> {
 }
 
 impl Stored {
-    fn answer(self, key: &Key, seals: &Seals) -> Result<Answer> {
+    fn answer<T: Made>(self, key: &Key, seals: &Seals) -> Result<Answer<T>> {
         let gone = || Error::new(common::IDEMPOTENCY_KEY_REUSED);
         if !seals.is_digest(REQUEST, &key.request, &self.request) {
             return Err(gone());
@@ -146,6 +163,7 @@ impl Stored {
             secret: headers.secret,
             body: seals.open(ANSWER, &body).ok_or_else(gone)?,
             replayed: true,
+            made: serde_json::from_value(headers.made).map_err(|_| gone())?,
         })
     }
 }

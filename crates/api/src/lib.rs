@@ -1,22 +1,21 @@
-//! The HTTP edge and the command-line tool: the only crate that knows either.
+//! The HTTP edge, and nothing else.
 //!
 //! A request passes [`edge`] (request id, problems, log), [`guard`] (token and permission), a handler in [`routes`] and
-//! [`call`] (the transaction and the idempotency key). [`app`] puts the server together, [`cli`] the commands.
+//! [`call`] (the transaction and the idempotency key). [`app`] serves them all; the program puts [`state`] together.
 
+pub mod answer;
 pub mod app;
 pub mod call;
-pub mod cli;
-pub mod couriers;
 pub mod edge;
 pub mod extract;
-pub mod files;
-pub mod gateways;
 pub mod guard;
 pub mod idempotency;
+pub mod jobs;
 pub mod openapi;
 pub mod problem;
+pub mod request;
 pub mod routes;
-pub mod runs;
+pub mod served;
 pub mod settings;
 pub mod state;
 pub mod streams;

@@ -4,7 +4,8 @@ use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
     http::{StatusCode, header},
 };
-use kernel::{Error, Kind, locale::Locale};
+use kernel::{Error, Kind};
+use messages::Locale;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -1,4 +1,4 @@
-//! Streams of events to signed-in staff (SPEC 10.3).
+//! Streams of events to signed-in staff.
 //!
 //! One poller per instance reads the table of events, and all streams share what it read: so the number of streams does not
 //! show in the number of statements. A stream begins by reading what it missed itself, and does so again when it falls behind;
@@ -12,8 +12,9 @@ use std::{
 use acl::Caller;
 use actix_web::web::{Bytes, Data};
 use chrono::{DateTime, TimeDelta, Utc};
+use database::{EventKind, jobs::Office};
 use futures_util::{Stream, stream};
-use kernel::{Error, EventKind, Result};
+use kernel::{Context, Error, Result};
 use notifications::{RecordedEvent, audience, events, refusal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 
@@ -62,20 +63,20 @@ impl Streams {
 
 /// Reads what happened since the last time and hands it to all streams; answers whether there is more. Without streams it reads
 /// nothing.
-pub async fn poll(state: &State) -> Result<bool> {
-    let streams = &state.streams;
+pub async fn poll(streams: &Streams, office: &Office) -> Result<bool> {
+    let context = office.context("event streams", "event streams");
     if streams.news.receiver_count() == 0 {
         streams.set_read_up_to(None);
         return Ok(false);
     }
     let news = match streams.read_up_to() {
         Some(after) => {
-            let events = state.db.read(async |conn| events::after(conn, after, BATCH).await).await?;
+            let events = office.db.read(&context, async |conn| events::after(conn, after, BATCH).await).await?;
             News { after, last: events.last().map_or(after, |event| event.id.get()), events }
         }
         // the first in a while: whoever knows less reads it for itself
         None => {
-            let newest = state.db.read(async |conn| events::newest(conn).await).await?;
+            let newest = office.db.read(&context, async |conn| events::newest(conn).await).await?;
             News { after: newest, last: newest, events: Vec::new() }
         }
     };
@@ -104,14 +105,15 @@ pub async fn open(state: Data<State>, asked: Asked) -> Result<impl Stream<Item =
     let place = place.map_err(|_| Error::new(refusal::STREAMS_FULL).retry_after(10))?;
     // before the look at what there is, so that nothing falls between the two
     let news = state.streams.news.subscribe();
-    let known = state.db.read(async |conn| match asked.last_event_id {
+    let context = state.office.context("event stream", "event streams");
+    let known = state.db.read(&context, async |conn| match asked.last_event_id {
         Some(last) => events::must_be_kept(conn, last).await.map(|()| last),
         None => events::newest(conn).await,
     });
     let known = known.await?;
-    let now = state.clock.now();
+    let now = state.office.clock.now();
     let reader = Reader {
-        stopping: state.stopping(),
+        stopping: state.office.stop.subscribe(),
         visible: visible(&asked.caller, asked.kind),
         state,
         asked,
@@ -162,7 +164,7 @@ impl Reader {
             if !self.may_go_on(!events.is_empty()).await {
                 return None;
             }
-            let now = self.state.clock.now();
+            let now = self.state.office.clock.now();
             let piece: String = events.iter().filter(|event| self.visible.contains(&event.kind)).filter_map(written).collect();
             if !piece.is_empty() {
                 self.said_at = now;
@@ -180,10 +182,14 @@ impl Reader {
     /// Reads what it missed; what cannot be read ends the stream, and the client comes back for it.
     async fn catch_up(&mut self) -> Option<Vec<RecordedEvent>> {
         let known = self.known;
-        let events = self.state.db.read(async |conn| events::after(conn, known, BATCH).await).await.ok()?;
+        let events = self.state.db.read(&self.context(), async |conn| events::after(conn, known, BATCH).await).await.ok()?;
         self.known = events.last().map_or(known, |event| event.id.get());
         self.behind = events.len() as i64 == BATCH;
         Some(events)
+    }
+
+    fn context(&self) -> Arc<Context> {
+        self.state.office.context("event stream", "event streams")
     }
 
     /// Waits for news.
@@ -208,12 +214,12 @@ impl Reader {
 
     /// Whether the reader still may read, and what: before each piece, and now and then without one.
     async fn may_go_on(&mut self, is_due: bool) -> bool {
-        let now = self.state.clock.now();
+        let now = self.state.office.clock.now();
         if !is_due && now - self.checked_at < CHECK_EVERY {
             return true;
         }
         self.checked_at = now;
-        match self.state.access.authenticate(&self.asked.token, now).await {
+        match self.state.access.authenticate(&self.asked.token, &self.context()).await {
             Ok(caller) => {
                 self.visible = visible(&caller, self.asked.kind);
                 true

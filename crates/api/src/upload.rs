@@ -10,10 +10,11 @@ use actix_web::{
     http::header::{self, HeaderMap},
     web::Bytes,
 };
-use aws_lc_rs::digest;
+use files::{Files, Writing};
 use futures_util::{Stream, StreamExt, future::LocalBoxFuture};
 use kernel::{
     Error, FieldErrors, Result,
+    digest::{Sha256, sha256},
     error::{common, field},
 };
 use serde::Deserialize;
@@ -22,10 +23,10 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use crate::{
-    extract::{BodyDigest, announced_length},
-    files::{Files, Writing},
+    extract::announced_length,
     guard,
     problem::Refused,
+    request::{self, BodyDigest},
 };
 
 /// What surrounds the file in the body: names, types, boundaries.
@@ -77,7 +78,7 @@ impl Upload {
     /// Errors: `malformed`, `body_timeout`, `body_too_large`, `invalid` with what is wrong in the field `file`,
     /// `too_many_requests`, `files_away`.
     pub async fn receive(self, files: &Files, key: &str) -> Result<NewFile> {
-        let wait = Duration::from_secs(guard::state(&self.request).settings.body_seconds);
+        let wait = Duration::from_secs(request::state(&self.request).settings.body_seconds);
         let body = bounded(self.payload);
         let mut form = Form { parts: Multipart::new(&only_type(self.request.headers()), body), wait, begun: Instant::now(), read: 0 };
         let mut writing = files.begin(key).await?;
@@ -91,7 +92,7 @@ impl Upload {
         writing.finish().await?;
         // not the bytes as they came: a repeat has other boundaries
         let told = [received.declared.as_str(), &received.file.name, &received.file.sha256].join("\n");
-        self.request.extensions_mut().insert(BodyDigest(hexadecimal(digest::digest(&digest::SHA256, told.as_bytes()).as_ref())));
+        self.request.extensions_mut().insert(BodyDigest(sha256(told)));
         Ok(received.file)
     }
 }
@@ -138,7 +139,7 @@ impl Form {
         // text in a form has no file name
         let name = safe_name(&given.ok_or_else(|| Error::of_field("file", field::TYPE))?)?;
         let declared = part.content_type().map(|given| given.essence_str().to_owned());
-        let (mut sniffer, mut hash, mut size) = (Sniffer::default(), digest::Context::new(&digest::SHA256), 0);
+        let (mut sniffer, mut hash, mut size) = (Sniffer::default(), Sha256::default(), 0);
         while let Some(piece) = self.next_piece(part).await? {
             size = sniffer.feed(&piece);
             if size > MOST_BYTES {
@@ -149,7 +150,7 @@ impl Form {
         }
         let media_type = sniffer.verdict(&name, declared.as_deref())?;
         let size = i64::try_from(size).map_err(Error::internal)?;
-        let file = NewFile { file_key: key.to_owned(), name, media_type, size, sha256: hexadecimal(hash.finish().as_ref()) };
+        let file = NewFile { file_key: key.to_owned(), name, media_type, size, sha256: hash.finish() };
         Ok(Received { file, declared: declared.unwrap_or_default() })
     }
 
@@ -199,8 +200,4 @@ fn unreadable(error: MultipartError) -> Error {
 
 fn too_large() -> Error {
     Error::new(common::BODY_TOO_LARGE).with("limit", MOST_BYTES)
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

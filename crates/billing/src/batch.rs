@@ -8,10 +8,9 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use contracts::{Contract, ContractStatus, HoldReason};
+use database::{Conn, Tx};
 use kernel::{
-    Context, Error, Kind, Money, Result,
-    audit::Actor,
-    db::{Conn, Tx},
+    Error, Kind, Money, Result,
     id::{ContractId, OptionId, PaymentId, TariffId},
 };
 use payments::{TransactionType, ledger};
@@ -20,10 +19,11 @@ use tariffs::{OptionPrice, TariffVersion};
 use crate::{
     charge::Service,
     due::{Bill, Book},
+    fees::OptionFees,
     model::Figures,
+    model::PeriodRow,
     settle::{posting, settle_on},
-    store::{self, PeriodRow},
-    terms::OptionFees,
+    store,
 };
 
 /// What came of a batch.
@@ -55,21 +55,21 @@ struct Due {
 }
 
 /// Works out what is due on these contracts, and posts nothing.
-pub async fn reckon(conn: &mut Conn, context: &Context, ids: &[ContractId], day: NaiveDate) -> Result<Outcome> {
-    let (due, mut outcome) = work_out(conn, context, ids, day).await?;
+pub async fn reckon(conn: &mut Conn, ids: &[ContractId], day: NaiveDate) -> Result<Outcome> {
+    let (due, mut outcome) = work_out(conn, ids, day).await?;
     due.iter().for_each(|due| outcome.count(&due.bill));
     Ok(outcome)
 }
 
 /// Charges these locked contracts. Errors: those after which nothing of the batch stands.
-pub async fn charge(tx: &mut Tx, context: &Context, actor: &Actor, ids: &[ContractId], day: NaiveDate) -> Result<Outcome> {
-    let (due, mut outcome) = work_out(tx, context, ids, day).await?;
+pub async fn charge(tx: &mut Tx, ids: &[ContractId], day: NaiveDate) -> Result<Outcome> {
+    let (due, mut outcome) = work_out(tx, ids, day).await?;
     let (mut plain, special): (Vec<Due>, Vec<Due>) =
         due.into_iter().partition(|due| due.contract.status == ContractStatus::Active && !due.bill.is_special);
-    post(tx, context, actor, &mut plain).await?;
+    post(tx, &mut plain).await?;
     plain.iter().for_each(|due| outcome.count(&due.bill));
     for mut due in special {
-        let settled = tx.attempt(async |tx| settle_on(tx, context, actor, &mut due.contract, (Service::Unbroken, day)).await).await?;
+        let settled = tx.attempt(async |tx| settle_on(tx, &mut due.contract, (Service::Unbroken, day)).await).await?;
         match settled {
             Ok(()) => outcome.count(&due.bill),
             Err(error) => outcome.failed(due.bill.contract.id, error),
@@ -79,7 +79,7 @@ pub async fn charge(tx: &mut Tx, context: &Context, actor: &Actor, ids: &[Contra
 }
 
 /// Reads the contracts and what they are charged by, and works out the bill of each.
-async fn work_out(conn: &mut Conn, context: &Context, ids: &[ContractId], day: NaiveDate) -> Result<(Vec<Due>, Outcome)> {
+async fn work_out(conn: &mut Conn, ids: &[ContractId], day: NaiveDate) -> Result<(Vec<Due>, Outcome)> {
     let contracts = contracts::read_all(conn, ids).await?;
     let mut newest: HashMap<ContractId, PeriodRow> =
         store::newest_of(conn, ids).await?.into_iter().map(|period| (period.contract_id, period)).collect();
@@ -91,7 +91,7 @@ async fn work_out(conn: &mut Conn, context: &Context, ids: &[ContractId], day: N
             true => Book::read(conn, &contract, newest.as_ref(), (day, day)).await?,
             false => prices.book(&contract),
         };
-        match Bill::of(&contract, newest, (day, context.now), &book) {
+        match Bill::of(&contract, newest, (day, conn.now()), &book) {
             Ok(bill) => all.push(Due { contract, bill }),
             Err(error) if error.kind() == Kind::Unavailable => return Err(error),
             Err(error) => outcome.failed(contract.id, error),
@@ -130,7 +130,7 @@ impl Prices {
 }
 
 /// Writes what is due on active contracts: charges, then periods, then contracts, then holds.
-async fn post(tx: &mut Tx, context: &Context, actor: &Actor, due: &mut [Due]) -> Result<()> {
+async fn post(tx: &mut Tx, due: &mut [Due]) -> Result<()> {
     let charge = |period: &PeriodRow| {
         let amount = period.fee.filter(|fee| *fee > Money::ZERO)?;
         Some(posting(TransactionType::Charge, amount, (period.period_start, period.period_end)))
@@ -139,7 +139,7 @@ async fn post(tx: &mut Tx, context: &Context, actor: &Actor, due: &mut [Due]) ->
         let postings = due.bill.charged().filter_map(charge).collect();
         (&mut due.contract, postings)
     });
-    let ids = ledger::charge_all(tx, context, actor, charges.collect()).await?;
+    let ids = ledger::charge_all(tx, charges.collect()).await?;
     for (due, ids) in due.iter_mut().zip(ids) {
         due.name_charges(ids)?;
     }
@@ -152,9 +152,9 @@ async fn post(tx: &mut Tx, context: &Context, actor: &Actor, due: &mut [Due]) ->
     store::insert_periods(tx, &begun).await?;
     let moved = due.iter_mut().filter(|due| due.bill.ended.is_some() || !due.bill.begun.is_empty());
     let mut moved: Vec<&mut Contract> = moved.map(|due| &mut due.contract).collect();
-    contracts::save_all(tx, context, &mut moved).await?;
+    contracts::steps::save_all(tx, &mut moved).await?;
     let mut held: Vec<&mut Contract> = due.iter_mut().filter(|due| due.bill.is_held).map(|due| &mut due.contract).collect();
-    contracts::hold_all(tx, context, actor, &mut held, HoldReason::Debt).await
+    contracts::steps::hold_all(tx, &mut held, HoldReason::Debt).await
 }
 
 impl Due {

@@ -1,20 +1,15 @@
-//! What a period costs and what is due (SPEC 8.3): pure functions, by which the charge, the change of a tariff, the quote and the
+//! What a period costs and what is due: pure functions, by which the charge, the change of a tariff, the quote and the
 //! preview all go; the posting by them is in `settle`.
 
 use chrono::{Datelike, NaiveDate};
 use contracts::{Contract, ContractStatus, HoldReason};
-use kernel::{Money, Result, money::Percent};
+use kernel::{Money, Result};
 
 use crate::{
+    model::PeriodRow,
     period::{days, end_of_period},
-    store::PeriodRow,
     terms::Terms,
 };
-
-/// The fee of a whole period: the tariff and the options, less the discount, rounded half-even to the minor unit.
-pub fn fee(tariff_fee: Money, option_fees: impl IntoIterator<Item = Money>, discount: Percent) -> Result<Money> {
-    option_fees.into_iter().try_fold(tariff_fee, Money::add)?.less(discount)
-}
 
 /// From when the next period counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,23 +25,6 @@ impl Service {
     #[must_use]
     pub fn of(self, contract: &Contract) -> Self {
         if contract.is_held(HoldReason::Debt) { Self::FromToday } else { self }
-    }
-}
-
-impl PeriodRow {
-    /// Whether it has not ended yet on this day.
-    pub fn is_running(&self, today: NaiveDate) -> bool {
-        self.period_end > today
-    }
-
-    /// What these of its days cost.
-    pub fn share(&self, days: i64) -> Result<Money> {
-        self.whole_fee.share(days, self.whole_days)
-    }
-
-    /// What it costs as long as it is: less than a whole one where it began in between.
-    pub fn amount(&self) -> Result<Money> {
-        self.share(days(self.period_start, self.period_end))
     }
 }
 
@@ -139,11 +117,14 @@ pub fn swap(running: &PeriodRow, today: NaiveDate, whole_fee: Money, prepaid: bo
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, Days};
-    use kernel::id::{ContractId, TariffVersionId};
+    use kernel::{
+        id::{ContractId, TariffVersionId},
+        money::Percent,
+    };
     use proptest::prelude::*;
 
     use super::*;
-    use crate::terms::OptionFees;
+    use crate::fees::{OptionFees, fee};
 
     fn money(minor: i64) -> Money {
         Money::from_minor(minor).unwrap()

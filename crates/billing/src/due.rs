@@ -1,17 +1,19 @@
-//! What is due on a contract, step by step and purely (SPEC 8.3): `settle` posts one step after the other, a billing run those of
+//! What is due on a contract, step by step and purely: `settle` posts one step after the other, a billing run those of
 //! many contracts at once, and the preview shows them. There is no other place where this is decided.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use contracts::{Contract, ContractStatus, HoldReason, Plan};
-use kernel::{Error, Money, Result, db::Conn};
+use database::Conn;
+use kernel::{Error, Kind, Money, Result, id::OptionId};
 use payments::TransactionType;
 use tariffs::TariffVersion;
 
 use crate::{
     charge::{Beginning, Service, beginning, in_debt_before, in_debt_while, start_of_next},
+    fees::OptionFees,
+    model::PeriodRow,
     period::days,
-    store::PeriodRow,
-    terms::{OptionFees, Terms, still_fits},
+    terms::Terms,
 };
 
 /// What becomes of a change that waits for the next period.
@@ -94,6 +96,19 @@ pub fn step(contract: &Contract, newest: Option<&PeriodRow>, service: Service, d
     let next = beginning(contract, service, start, book.terms(start)?)?;
     let in_debt = in_debt_before(contract, &next)?;
     Ok(Step::Begin { next, in_debt })
+}
+
+/// Whether a planned change can still be: the options may have been taken from the tariff, or have come to exclude each other.
+async fn still_fits(conn: &mut Conn, present: &Plan, planned: &Plan) -> Result<bool> {
+    let changed = present.tariff_id != planned.tariff_id;
+    let new: Vec<OptionId> = planned.options.iter().filter(|id| changed || !present.options.contains(id)).copied().collect();
+    // what was promised is kept where the tariff or the option has been retired since
+    let wanted = tariffs::options::Wanted { all: &planned.options, to_fit: &new, new: &[] };
+    match tariffs::options::check(conn, planned.tariff_id, wanted).await {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == Kind::Conflict => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 impl PeriodRow {

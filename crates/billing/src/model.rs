@@ -1,15 +1,18 @@
 //! A billing run as a record: when, by whom, how far it has come, and what it could not charge.
 
+mod period_row;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
     Money,
     id::{BillingRunId, ContractId},
-    locale::Locale,
     text_enum,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+
+pub use period_row::PeriodRow;
 
 text_enum! {
     /// Where a run stands.
@@ -101,13 +104,13 @@ pub struct RunFailure {
 }
 
 impl RunFailure {
-    /// The same with its message in a language.
+    /// The failure with its message, which `text` makes of a code and its values.
     #[must_use]
-    pub fn worded(mut self, locale: &Locale) -> Self {
+    pub fn worded(mut self, text: impl Fn(&str, &[(&str, String)]) -> String) -> Self {
         let arguments: Map<String, Value> = serde_json::from_str(&self.arguments).unwrap_or_default();
         let arguments: Vec<(&str, String)> =
             arguments.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default().to_owned())).collect();
-        self.message = locale.text(&self.code, &arguments);
+        self.message = text(&self.code, &arguments);
         self
     }
 }

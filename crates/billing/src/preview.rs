@@ -3,9 +3,9 @@
 use acl::{Granted, perm};
 use chrono::{Months, NaiveDate};
 use contracts::{Contract, ContractStatus, HoldReason, Holds, Plan};
+use database::Conn;
 use kernel::{
-    Context, Error, FieldErrors, Money, Result,
-    db::Conn,
+    Error, FieldErrors, Money, Result,
     error::{common, field},
     id::{ContractId, TariffId},
 };
@@ -16,7 +16,8 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     charge::{Service, available},
     due::{Book, Step, step},
-    store::{self, PeriodRow},
+    model::PeriodRow,
+    store,
 };
 
 /// Periods that are shown unless told otherwise, and at most.
@@ -94,16 +95,10 @@ pub struct Preview {
 /// The charges to come on a contract. A draft is taken as activated today, one in debt as paid today.
 ///
 /// Errors: `contract_not_found`, `invalid_parameter`.
-pub async fn preview(
-    conn: &mut Conn,
-    context: &Context,
-    _granted: &Granted<perm::BillingRead>,
-    id: ContractId,
-    query: PreviewQuery,
-) -> Result<Preview> {
+pub async fn preview(conn: &mut Conn, _granted: &Granted<perm::BillingRead>, id: ContractId, query: PreviewQuery) -> Result<Preview> {
     let months = query.months()?;
     let contract = contracts::read(conn, id).await?;
-    let today = context.today();
+    let today = conn.today();
     let newest = store::newest(conn, id).await?;
     // the periods that are missed come first, so this is the latest day that any of them begins
     let last = today.checked_add_months(Months::new(25)).unwrap_or(today);

@@ -2,9 +2,9 @@
 
 use acl::{Granted, perm};
 use chrono::NaiveDate;
+use database::Conn;
 use kernel::{
-    Context, Money, Result,
-    db::Conn,
+    Money, Result,
     id::{OptionId, TariffId},
     money::Percent,
 };
@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use tariffs::{TariffType, options::Wanted};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::charge::fee;
+use crate::fees::fee;
 
 /// With which options and which discount.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -96,14 +96,8 @@ pub struct Quote {
 ///
 /// Errors: `tariff_not_found`, `tariff_retired`, `not_found` in the field `options`, `option_retired`, `option_incompatible`,
 /// `options_exclusive`, `amount_out_of_range`.
-pub async fn quote(
-    conn: &mut Conn,
-    context: &Context,
-    granted: &Granted<perm::TariffsRead>,
-    id: TariffId,
-    query: &QuoteQuery,
-) -> Result<Quote> {
-    let tariff = tariffs::get(conn, context, granted, id).await?.for_sale()?;
+pub async fn quote(conn: &mut Conn, granted: &Granted<perm::TariffsRead>, id: TariffId, query: &QuoteQuery) -> Result<Quote> {
+    let tariff = tariffs::get(conn, granted, id).await?.for_sale()?;
     tariffs::options::check(conn, id, Wanted::anew(&query.options)).await?;
     let options = tariffs::options::prices(conn, &query.options).await?;
     let discount_percent = query.discount.unwrap_or_default();

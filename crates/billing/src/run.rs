@@ -6,14 +6,13 @@
 //! a look keeps locks on contracts that turned out to be charged meanwhile, and who waits may hold none. Whoever is at work on a run moves
 //! its lease on with each batch; a run whose lease is over is taken up by whichever instance comes first.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use acl::{Granted, perm};
 use chrono::{NaiveDate, TimeDelta};
+use database::{Conn, Db, Engine, Page, Paging, Tx, audit::Entry};
 use kernel::{
-    Context, Error, Kind, Page, Paging, Result,
-    audit::{Actor, Entry},
-    db::{Conn, Db, Engine, Tx},
+    Context, Error, Kind, Result,
     error::{Transient, common},
     id::{BillingRunId, ContractId},
 };
@@ -49,16 +48,16 @@ const fn batch_size(engine: Engine) -> i64 {
 }
 
 /// Who charges, in the ledger and in the audit trail.
-pub fn system() -> Granted<perm::BillingRun> {
-    Granted::system("billing run")
-}
+pub const ACTOR: &str = "billing run";
+/// Who starts the run of each day.
+pub const SCHEDULE_ACTOR: &str = "billing schedule";
 
 /// Starts a run. Where one for that day runs already, that one is answered, to be worked on together.
 ///
 /// Errors: `invalid` where the date is out of range.
-pub async fn start(tx: &mut Tx, context: &Context, granted: &Granted<perm::BillingRun>, input: &RunInput) -> Result<BillingRun> {
-    let billing_date = input.date.unwrap_or_else(|| context.today());
-    begin(tx, context, granted.actor(), (billing_date, input.dry_run, None)).await
+pub async fn start(tx: &mut Tx, _granted: &Granted<perm::BillingRun>, input: &RunInput) -> Result<BillingRun> {
+    let billing_date = input.date.unwrap_or_else(|| tx.today());
+    begin(tx, (billing_date, input.dry_run, None)).await
 }
 
 /// Whether the run of a day that the schedule asks for was begun.
@@ -67,24 +66,18 @@ pub async fn is_scheduled(conn: &mut Conn, day: NaiveDate) -> Result<bool> {
 }
 
 /// Starts the run of a day that the schedule asks for, unless that was done; then nothing is answered.
-pub async fn start_scheduled(tx: &mut Tx, context: &Context, day: NaiveDate) -> Result<Option<BillingRun>> {
+pub async fn start_scheduled(tx: &mut Tx, day: NaiveDate) -> Result<Option<BillingRun>> {
     if is_scheduled(tx, day).await? {
         return Ok(None);
     }
-    let schedule = Granted::<perm::BillingRun>::system("billing schedule");
-    begin(tx, context, schedule.actor(), (day, false, Some(day))).await.map(Some)
+    begin(tx, (day, false, Some(day))).await.map(Some)
 }
 
-async fn begin(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    (billing_date, dry_run, scheduled_for): (NaiveDate, bool, Option<NaiveDate>),
-) -> Result<BillingRun> {
-    let lease_until = context.now + lease();
-    let new = NewRun { billing_date, dry_run, scheduled_for, started_by: &actor.name, lease_until };
-    if let Some(run) = store::insert(tx, new, context.now).await? {
-        let entry = Entry::new(actor, "billing_run.started", "billing_run", run.id);
+async fn begin(tx: &mut Tx, (billing_date, dry_run, scheduled_for): (NaiveDate, bool, Option<NaiveDate>)) -> Result<BillingRun> {
+    let lease_until = tx.now() + lease();
+    let new = NewRun { billing_date, dry_run, scheduled_for, started_by: tx.actor().name.clone(), lease_until };
+    if let Some(run) = store::insert(tx, new).await? {
+        let entry = Entry::new("billing_run.started", "billing_run", run.id);
         tx.record(entry.note("billing_date", billing_date.to_string()).note("dry_run", dry_run));
         return Ok(run);
     }
@@ -119,35 +112,30 @@ pub async fn failures(
 }
 
 /// The oldest run that nobody is at work on, now left to the caller.
-pub async fn take_up(tx: &mut Tx, context: &Context) -> Result<Option<BillingRunId>> {
-    store::take_up(tx, context.now, context.now + lease()).await
+pub async fn take_up(tx: &mut Tx) -> Result<Option<BillingRunId>> {
+    let now = tx.now();
+    store::take_up(tx, now + lease()).await
 }
 
 /// Whether there is a run that nobody is at work on.
-pub async fn is_left(conn: &mut Conn, context: &Context) -> Result<bool> {
-    store::is_left(conn, context.now).await
+pub async fn is_left(conn: &mut Conn) -> Result<bool> {
+    store::is_left(conn).await
 }
 
 /// Leaves a run to others, who may take it up at once.
-pub async fn let_go(tx: &mut Tx, context: &Context, id: BillingRunId) -> Result<()> {
-    store::let_go(tx, id, context.now).await
+pub async fn let_go(tx: &mut Tx, id: BillingRunId) -> Result<()> {
+    store::let_go(tx, id).await
 }
 
 /// Gives a run up; what it charged stands.
-pub async fn give_up(tx: &mut Tx, context: &Context, id: BillingRunId, error: &Error) -> Result<()> {
-    end(tx, context, id, RunState::Failed, Some(error.code().name)).await.map(drop)
+pub async fn give_up(tx: &mut Tx, id: BillingRunId, error: &Error) -> Result<()> {
+    end(tx, id, RunState::Failed, Some(error.code().name)).await.map(drop)
 }
 
-async fn end(
-    tx: &mut Tx,
-    context: &Context,
-    id: BillingRunId,
-    state: RunState,
-    failure: Option<&'static str>,
-) -> Result<Option<BillingRun>> {
-    let Some(run) = store::end(tx, id, state, failure, context.now).await? else { return Ok(None) };
+async fn end(tx: &mut Tx, id: BillingRunId, state: RunState, failure: Option<&'static str>) -> Result<Option<BillingRun>> {
+    let Some(run) = store::end(tx, id, state, failure).await? else { return Ok(None) };
     let action = if state == RunState::Failed { "billing_run.failed" } else { "billing_run.finished" };
-    tx.record(Entry::new(system().actor(), action, "billing_run", id).created(&run));
+    tx.record(Entry::new(action, "billing_run", id).created(&run));
     Ok(Some(run))
 }
 
@@ -174,12 +162,12 @@ impl Worker {
     ///
     /// A contract that cannot be charged is noted, and left out of this run. Errors: `billing_run_not_found`, and those of the
     /// database, after which it may be tried again.
-    pub async fn batch(&mut self, db: &Db, context: &Context) -> Result<BillingRun> {
+    pub async fn batch(&mut self, db: &Db, context: &Arc<Context>) -> Result<BillingRun> {
         let taken = Mutex::new(Vec::new());
         let before = (self.place, self.is_last_round);
         let outcome = db
             .transaction(context, async |tx| {
-                let mut part = Part { number: self.number, place: before.0, is_last_round: before.1, context, taken: &taken };
+                let mut part = Part { number: self.number, place: before.0, is_last_round: before.1, taken: &taken };
                 let run = part.work(tx, self.run).await?;
                 Ok((run, part.place, part.is_last_round))
             })
@@ -199,20 +187,21 @@ impl Worker {
     }
 
     /// Charges contracts each in a transaction of its own, after something in a whole batch went wrong.
-    async fn one_by_one(&mut self, db: &Db, context: &Context, taken: Vec<(ContractId, NaiveDate)>) -> Result<BillingRun> {
-        let mut run = db.read(async |conn| store::get(conn, self.run).await?.ok_or_else(|| refusal::NOT_FOUND.into())).await?;
+    async fn one_by_one(&mut self, db: &Db, context: &Arc<Context>, taken: Vec<(ContractId, NaiveDate)>) -> Result<BillingRun> {
+        let mut run = db.read(context, async |conn| store::get(conn, self.run).await?.ok_or_else(|| refusal::NOT_FOUND.into())).await?;
         for (id, date) in taken {
             let place = Place { date, id, ..self.place };
             let add = async |tx: &mut Tx, outcome: &Outcome| {
-                store::insert_failures(tx, run.id, &outcome.failures, context.now).await?;
-                store::add(tx, run.id, outcome.figures, place, context.now + lease()).await
+                store::insert_failures(tx, run.id, &outcome.failures).await?;
+                let lease_until = context.now + lease();
+                store::add(tx, run.id, outcome.figures, place, lease_until).await
             };
             let charged = db
                 .transaction(context, async |tx| {
-                    let mut contract = contracts::load(tx, id).await?;
-                    let outcome = batch::reckon(tx, context, &[id], run.billing_date).await?;
+                    let mut contract = contracts::steps::load(tx, id).await?;
+                    let outcome = batch::reckon(tx, &[id], run.billing_date).await?;
                     if outcome.failures.is_empty() && !run.dry_run {
-                        settle_on(tx, context, system().actor(), &mut contract, (Service::Unbroken, run.billing_date)).await?;
+                        settle_on(tx, &mut contract, (Service::Unbroken, run.billing_date)).await?;
                     }
                     add(tx, &outcome).await
                 })
@@ -238,7 +227,6 @@ struct Part<'a> {
     number: u32,
     place: Place,
     is_last_round: bool,
-    context: &'a Context,
     taken: &'a Mutex<Vec<(ContractId, NaiveDate)>>,
 }
 
@@ -264,7 +252,7 @@ impl Part<'_> {
                 break (found, last);
             }
             if !self.goes_on(&run) {
-                let ended = end(tx, self.context, id, RunState::Finished, None).await?;
+                let ended = end(tx, id, RunState::Finished, None).await?;
                 return match ended {
                     Some(run) => Ok(run),
                     None => store::get(tx, id).await?.ok_or_else(|| refusal::NOT_FOUND.into()),
@@ -278,11 +266,12 @@ impl Part<'_> {
         let ids: Vec<ContractId> = found.iter().map(|(id, _)| *id).collect();
         *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = found;
         let outcome = match run.dry_run {
-            true => batch::reckon(tx, self.context, &ids, run.billing_date).await?,
-            false => batch::charge(tx, self.context, system().actor(), &ids, run.billing_date).await?,
+            true => batch::reckon(tx, &ids, run.billing_date).await?,
+            false => batch::charge(tx, &ids, run.billing_date).await?,
         };
-        store::insert_failures(tx, id, &outcome.failures, self.context.now).await?;
-        store::add(tx, id, outcome.figures, self.place, self.context.now + lease()).await
+        store::insert_failures(tx, id, &outcome.failures).await?;
+        let lease_until = tx.now() + lease();
+        store::add(tx, id, outcome.figures, self.place, lease_until).await
     }
 
     /// The next contracts that are due in this queue; in the last round those too that others held.

@@ -2,10 +2,9 @@
 
 use chrono::NaiveDate;
 use contracts::{Contract, ContractStatus, HoldReason};
+use database::{Tx, audit::Entry};
 use kernel::{
-    Context, Error, Money, Result,
-    audit::{Actor, Entry},
-    db::Tx,
+    Error, Money, Result,
     error::{Transient, common},
     id::PaymentId,
 };
@@ -17,8 +16,9 @@ use payments::{
 use crate::{
     charge::{Beginning, Service, Swap},
     due::{Book, Planned, Step, step},
+    model::PeriodRow,
     period::{days, last_day},
-    store::{self, PeriodRow},
+    store,
 };
 
 /// Brings a locked contract in line with its balance: charges what is due, begins the periods that are due, one by one,
@@ -27,18 +27,13 @@ use crate::{
 /// A prepaid period begins when `balance + credit_limit` covers its fee, else `debt` goes on; a postpaid one is charged
 /// when it ends, and `debt` is on while the balance is below `-credit_limit`. Under any hold no period begins. A change that
 /// waits for the next period takes effect when that begins; one that can no longer be is dropped, and that is recorded.
-pub async fn settle(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract, service: Service) -> Result<()> {
-    settle_on(tx, context, actor, contract, (service, context.today())).await
+pub async fn settle(tx: &mut Tx, contract: &mut Contract, service: Service) -> Result<()> {
+    let today = tx.today();
+    settle_on(tx, contract, (service, today)).await
 }
 
 /// The same, as on a day that may have passed: only what was due by then is charged.
-pub async fn settle_on(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    contract: &mut Contract,
-    (service, day): (Service, NaiveDate),
-) -> Result<()> {
+pub async fn settle_on(tx: &mut Tx, contract: &mut Contract, (service, day): (Service, NaiveDate)) -> Result<()> {
     if !matches!(contract.status, ContractStatus::Active | ContractStatus::Suspended) {
         return Ok(());
     }
@@ -50,13 +45,13 @@ pub async fn settle_on(
         match step(contract, newest.as_ref(), service, day, &book)? {
             Step::Charge(amount) => {
                 if let Some(ended) = &mut newest {
-                    charge(tx, context, actor, contract, ended, amount).await?;
+                    charge(tx, contract, ended, amount).await?;
                     store::set_charged(tx, ended).await?;
                 }
             }
-            Step::Wait { in_debt } => return hold_debt(tx, context, actor, contract, in_debt).await,
+            Step::Wait { in_debt } => return hold_debt(tx, contract, in_debt).await,
             Step::Begin { next, in_debt } => {
-                hold_debt(tx, context, actor, contract, in_debt).await?;
+                hold_debt(tx, contract, in_debt).await?;
                 if contract.status != ContractStatus::Active {
                     return Ok(());
                 }
@@ -65,9 +60,9 @@ pub async fn settle_on(
                         Planned::TakesEffect => "contract.plan_changed",
                         Planned::IsDropped => "contract.planned_change_dropped",
                     };
-                    contracts::options::set(tx, context, actor, contract, (&book.plan, &book.plan), action).await?;
+                    contracts::steps::set_options(tx, contract, (&book.plan, &book.plan), action).await?;
                 }
-                newest = Some(begin_period(tx, context, actor, contract, next).await?);
+                newest = Some(begin_period(tx, contract, next).await?);
                 service = Service::Unbroken;
             }
         }
@@ -76,23 +71,23 @@ pub async fn settle_on(
 
 /// Settles a line that is about to be held or ended: a period that has begun while it was served is due, also where the nightly
 /// run has not come to it yet, or was missed. A line that is not served has nothing to begin.
-pub async fn catch_up(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract) -> Result<()> {
+pub async fn catch_up(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
     match contract.status {
-        ContractStatus::Active => settle(tx, context, actor, contract, Service::Unbroken).await,
+        ContractStatus::Active => settle(tx, contract, Service::Unbroken).await,
         ContractStatus::Draft | ContractStatus::Suspended | ContractStatus::Terminated => Ok(()),
     }
 }
 
-async fn hold_debt(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract, in_debt: bool) -> Result<()> {
+async fn hold_debt(tx: &mut Tx, contract: &mut Contract, in_debt: bool) -> Result<()> {
     match (in_debt, contract.is_held(HoldReason::Debt)) {
-        (true, false) => contracts::place_hold(tx, context, actor, contract, HoldReason::Debt, None).await,
-        (false, true) => contracts::lift_hold(tx, context, actor, contract, HoldReason::Debt).await,
+        (true, false) => contracts::steps::place_hold(tx, contract, HoldReason::Debt, None).await,
+        (false, true) => contracts::steps::lift_hold(tx, contract, HoldReason::Debt).await,
         _ => Ok(()),
     }
 }
 
 /// Begins a period; a prepaid one is charged at once.
-async fn begin_period(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract, next: Beginning) -> Result<PeriodRow> {
+async fn begin_period(tx: &mut Tx, contract: &mut Contract, next: Beginning) -> Result<PeriodRow> {
     let kept = tariffs::keep_version_on(tx, next.terms.version.tariff_id, next.start).await?;
     if kept != next.terms.version {
         // it was replaced since it was read: the whole is done again with what is in force now
@@ -100,73 +95,57 @@ async fn begin_period(tx: &mut Tx, context: &Context, actor: &Actor, contract: &
     }
     let mut period = PeriodRow::begun(contract, &next);
     if next.terms.is_prepaid() {
-        charge(tx, context, actor, contract, &mut period, next.whole_fee).await?;
+        charge(tx, contract, &mut period, next.whole_fee).await?;
     }
     store::insert_periods(tx, std::slice::from_ref(&period)).await?;
-    contracts::set_period(tx, context, contract, next.end, next.billing_day).await?;
+    contracts::steps::set_period(tx, contract, next.end, next.billing_day).await?;
     Ok(period)
 }
 
 /// Ends the running period today. A postpaid one is charged for the days used, in proportion, rounded half-even.
-pub async fn end_period(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract) -> Result<()> {
-    let today = context.today();
-    catch_up(tx, context, actor, contract).await?;
+pub async fn end_period(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
+    let today = tx.today();
+    catch_up(tx, contract).await?;
     let Some(mut period) = store::newest(tx, contract.id).await? else { return Ok(()) };
     if period.charged_at.is_none() && !period.is_running(today) {
-        settle(tx, context, actor, contract, Service::Unbroken).await?;
+        settle(tx, contract, Service::Unbroken).await?;
         period = store::newest(tx, contract.id).await?.unwrap_or(period);
     }
     if period.charged_at.is_none() {
         // the day of termination was served too
         let used = (days(period.period_start, today) + 1).clamp(0, days(period.period_start, period.period_end));
         let amount = period.share(used)?;
-        charge(tx, context, actor, contract, &mut period, amount).await?;
+        charge(tx, contract, &mut period, amount).await?;
         store::set_charged(tx, &period).await?;
     }
     store::end(tx, &period, today.clamp(period.period_start, period.period_end)).await
 }
 
 /// Charges an amount for a period, and notes it in the row, which the caller saves; nothing leaves no ledger row.
-pub async fn charge(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    contract: &mut Contract,
-    period: &mut PeriodRow,
-    amount: Money,
-) -> Result<()> {
+pub async fn charge(tx: &mut Tx, contract: &mut Contract, period: &mut PeriodRow, amount: Money) -> Result<()> {
     if amount > Money::ZERO {
         let span = (period.period_start, period.period_end);
-        period.payment_id = Some(post(tx, context, actor, contract, (TransactionType::Charge, amount), span).await?);
+        period.payment_id = Some(post(tx, contract, (TransactionType::Charge, amount), span).await?);
     }
-    period.charged(amount, context.now);
+    period.charged(amount, tx.now());
     Ok(())
 }
 
 /// Gives back what was charged for the rest of a period, from `from` on; nothing leaves no ledger row.
-pub async fn credit(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    contract: &mut Contract,
-    period: &PeriodRow,
-    (from, amount): (NaiveDate, Money),
-) -> Result<()> {
+pub async fn credit(tx: &mut Tx, contract: &mut Contract, period: &PeriodRow, (from, amount): (NaiveDate, Money)) -> Result<()> {
     let Some(charge) = period.payment_id.filter(|_| amount > Money::ZERO) else { return Ok(()) };
     let span = (from, period.period_end);
-    let credit = post(tx, context, actor, contract, (TransactionType::Correction, amount), span).await?;
+    let credit = post(tx, contract, (TransactionType::Correction, amount), span).await?;
     store::note_credit(tx, credit, charge).await
 }
 
 async fn post(
     tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
     contract: &mut Contract,
     (transaction_type, amount): (TransactionType, Money),
     span: (NaiveDate, NaiveDate),
 ) -> Result<PaymentId> {
-    Ok(ledger::post(tx, context, actor, contract, posting(transaction_type, amount, span)).await?.id)
+    Ok(ledger::post(tx, contract, posting(transaction_type, amount, span)).await?.id)
 }
 
 /// A transaction that is for these days.
@@ -182,7 +161,7 @@ pub fn posting(transaction_type: TransactionType, amount: Money, (start, end): (
 }
 
 /// Records what a change of tariff or options moved.
-pub fn record_swap(tx: &mut Tx, actor: &Actor, contract: &Contract, moved: Swap) {
-    let entry = Entry::new(actor, "contract.period_swapped", "contract", contract.id);
+pub fn record_swap(tx: &mut Tx, contract: &Contract, moved: Swap) {
+    let entry = Entry::new("contract.period_swapped", "contract", contract.id);
     tx.record(entry.note("used", moved.used.to_string()).note("credit", moved.credit.to_string()).note("charge", moved.charge.to_string()));
 }

@@ -5,9 +5,9 @@
 
 use acl::{Granted, perm};
 use contracts::{Contract, ContractStatus, HoldReason};
+use database::Tx;
 use kernel::{
-    Context, Result,
-    db::Tx,
+    Result,
     id::{ContractId, SimId},
 };
 use sims::{ReplaceSimInput, Sim, SimBlockInput, SimDeactivateInput};
@@ -15,58 +15,46 @@ use sims::{ReplaceSimInput, Sim, SimBlockInput, SimDeactivateInput};
 use crate::{charge::Service, settle};
 
 /// Bars a SIM card; its contract, if it has one, is suspended by hold `no_sim`. Errors: `sim_not_found`, `sim_wrong_state`.
-pub async fn block_sim(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::SimsStatus>,
-    id: SimId,
-    input: &SimBlockInput,
-) -> Result<Sim> {
-    let contract_id = sims::contract_of(tx, id).await?;
+pub async fn block_sim(tx: &mut Tx, granted: &Granted<perm::SimsStatus>, id: SimId, input: &SimBlockInput) -> Result<Sim> {
+    let contract_id = sims::steps::contract_of(tx, id).await?;
     let mut contract = held(tx, contract_id).await?;
     if let Some(contract) = &mut contract {
-        settle::catch_up(tx, context, granted.actor(), contract).await?;
+        settle::catch_up(tx, contract).await?;
     }
-    sims::block(tx, context, granted, id, contract_id, &input.reason).await?;
+    sims::steps::block(tx, granted, id, contract_id, &input.reason).await?;
     if let Some(mut contract) = contract {
-        contracts::place_hold(tx, context, granted.actor(), &mut contract, HoldReason::NoSim, Some(&input.reason)).await?;
+        contracts::steps::place_hold(tx, &mut contract, HoldReason::NoSim, Some(&input.reason)).await?;
     }
     sims::present(tx, granted, id).await
 }
 
 /// Lets a barred SIM card be what it was. A contract that was suspended for it alone is active again, and a period that is
 /// due begins. Errors: `sim_not_found`, `sim_wrong_state`.
-pub async fn unblock_sim(tx: &mut Tx, context: &Context, granted: &Granted<perm::SimsStatus>, id: SimId) -> Result<Sim> {
-    let contract_id = sims::contract_of(tx, id).await?;
+pub async fn unblock_sim(tx: &mut Tx, granted: &Granted<perm::SimsStatus>, id: SimId) -> Result<Sim> {
+    let contract_id = sims::steps::contract_of(tx, id).await?;
     let contract = held(tx, contract_id).await?;
     let Some(mut contract) = contract.filter(|contract| contract.is_held(HoldReason::NoSim)) else {
-        sims::unblock(tx, context, granted, id, contract_id, false).await?;
+        sims::steps::unblock(tx, granted, id, contract_id, false).await?;
         return sims::present(tx, granted, id).await;
     };
-    contracts::lift_hold(tx, context, granted.actor(), &mut contract, HoldReason::NoSim).await?;
-    sims::unblock(tx, context, granted, id, contract_id, contract.status == ContractStatus::Active).await?;
-    settle::settle(tx, context, granted.actor(), &mut contract, Service::FromToday).await?;
+    contracts::steps::lift_hold(tx, &mut contract, HoldReason::NoSim).await?;
+    sims::steps::unblock(tx, granted, id, contract_id, contract.status == ContractStatus::Active).await?;
+    settle::settle(tx, &mut contract, Service::FromToday).await?;
     sims::present(tx, granted, id).await
 }
 
 /// Closes a bound SIM card that is lost, stolen or broken; hold `no_sim` is on its contract until another takes its place.
 ///
 /// Errors: `sim_not_found`, `sim_not_bound`.
-pub async fn deactivate_sim(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::SimsStatus>,
-    id: SimId,
-    input: &SimDeactivateInput,
-) -> Result<Sim> {
-    let contract_id = sims::contract_of(tx, id).await?;
+pub async fn deactivate_sim(tx: &mut Tx, granted: &Granted<perm::SimsStatus>, id: SimId, input: &SimDeactivateInput) -> Result<Sim> {
+    let contract_id = sims::steps::contract_of(tx, id).await?;
     match held(tx, contract_id).await? {
         Some(mut contract) => {
-            settle::catch_up(tx, context, granted.actor(), &mut contract).await?;
-            contracts::lose_sim(tx, context, granted, &mut contract, id, &input.why()).await?;
+            settle::catch_up(tx, &mut contract).await?;
+            contracts::steps::lose_sim(tx, granted, &mut contract, id, &input.why()).await?;
         }
         // nobody's card: its state says why not
-        None => drop(sims::deactivate(tx, context, granted, id, None, &input.why()).await?),
+        None => drop(sims::steps::deactivate(tx, granted, id, None, &input.why()).await?),
     }
     sims::present(tx, granted, id).await
 }
@@ -77,22 +65,21 @@ pub async fn deactivate_sim(
 /// Errors: `contract_not_found`, `contract_not_running`, `not_found` in the field `sim_id`, `sim_not_free`.
 pub async fn replace_sim(
     tx: &mut Tx,
-    context: &Context,
     granted: &Granted<perm::ContractsWrite>,
     id: ContractId,
     input: &ReplaceSimInput,
 ) -> Result<Contract> {
-    let mut contract = contracts::load(tx, id).await?;
-    let was_without = contracts::replace_sim(tx, context, granted, &mut contract, input.sim_id, &input.reason).await?;
+    let mut contract = contracts::steps::load(tx, id).await?;
+    let was_without = contracts::steps::replace_sim(tx, granted, &mut contract, input.sim_id, &input.reason).await?;
     if was_without {
-        settle::settle(tx, context, granted.actor(), &mut contract, Service::FromToday).await?;
+        settle::settle(tx, &mut contract, Service::FromToday).await?;
     }
     Ok(contract)
 }
 
 async fn held(tx: &mut Tx, id: Option<ContractId>) -> Result<Option<Contract>> {
     match id {
-        Some(id) => contracts::load(tx, id).await.map(Some),
+        Some(id) => contracts::steps::load(tx, id).await.map(Some),
         None => Ok(None),
     }
 }

@@ -2,12 +2,11 @@
 
 use acl::{Granted, perm};
 use chrono::{DateTime, Datelike, NaiveTime, Utc};
-use kernel::{
-    Context, Money, Page, Paging, Result,
-    db::{Conn, Filter},
-    id::TariffId,
+use database::{
+    Conn, Filter, Page, Paging,
     page::{KeyKind, ListSpec, OrderField},
 };
+use kernel::{Context, Money, Result, id::TariffId};
 use serde::{Deserialize, Serialize};
 use tariffs::TariffType;
 use utoipa::{IntoParams, ToSchema};
@@ -62,14 +61,13 @@ pub struct TariffStatistics {
 /// A page of tariffs with their contracts and what they brought in since the first of this month.
 pub async fn tariff_statistics(
     conn: &mut Conn,
-    context: &Context,
     _granted: &Granted<perm::ReportsRead>,
     filter: &TariffStatisticsFilter,
     paging: &Paging,
 ) -> Result<Page<TariffStatistics>> {
     let mut conditions = Filter::new(conn.engine());
     // $1 is for the sum below; a statement that only counts needs it named as well
-    conditions.value("? IS NOT NULL", Some(first_of_month(context)));
+    conditions.value("? IS NOT NULL", Some(first_of_month(conn.context())));
     conditions.equal("tariffs.is_active", filter.is_active);
     conditions.equal("tariffs.tariff_type", filter.tariff_type);
     let select = "SELECT tariffs.id, tariffs.name, tariffs.tariff_type, tariffs.is_active, tariffs.contracts_count, \

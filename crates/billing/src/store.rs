@@ -2,41 +2,14 @@
 
 pub mod runs;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
+use database::{Arg, Bulk, Conn, Given, Sql, Tx};
 use kernel::{
-    Money, Result,
-    db::{Arg, Bulk, Conn, Given, Sql, Tx},
-    id::{ContractId, CustomerId, PaymentId, TariffVersionId},
+    Result,
+    id::{ContractId, CustomerId, PaymentId},
 };
 
-use crate::terms::OptionFees;
-
-/// A billing period of a contract.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub struct PeriodRow {
-    /// The contract.
-    pub contract_id: ContractId,
-    /// Its first day.
-    pub period_start: NaiveDate,
-    /// The day after its last.
-    pub period_end: NaiveDate,
-    /// The prices it is charged by.
-    pub tariff_version_id: TariffVersionId,
-    /// The options that it is charged for.
-    pub option_fees: OptionFees,
-    /// What a whole period costs by that, less the discount: fixed when it begins.
-    pub whole_fee: Money,
-    /// Days of the whole period; more than its own where it is the rest of one that a change cut.
-    pub whole_days: i64,
-    /// What was charged; nothing yet while a postpaid period runs.
-    pub fee: Option<Money>,
-    /// What of that was given back when a change cut it.
-    pub credited: Money,
-    /// The charge, where there was something to charge.
-    pub payment_id: Option<PaymentId>,
-    /// When it was charged.
-    pub charged_at: Option<DateTime<Utc>>,
-}
+use crate::model::PeriodRow;
 
 /// The contract's newest period that has not been ended before its time.
 pub async fn newest(tx: &mut Conn, contract_id: ContractId) -> Result<Option<PeriodRow>> {
@@ -63,17 +36,17 @@ pub async fn newest_of(tx: &mut Conn, contracts: &[ContractId]) -> Result<Vec<Pe
 }
 
 /// The subscriber's active contracts without a period that runs on this day; no more than `most`.
-pub async fn without_period(tx: &mut Tx, customer_id: CustomerId, today: NaiveDate, most: i64) -> Result<Vec<ContractId>> {
-    let rows: Vec<(ContractId,)> = Sql::new(
+pub async fn without_period(tx: &mut Tx, customer_id: CustomerId, most: i64) -> Result<Vec<ContractId>> {
+    let today = tx.today();
+    Sql::new(
         "SELECT id FROM contracts WHERE customer_id = $1 AND status = 'active' AND NOT EXISTS (SELECT 1 FROM contract_periods \
          WHERE contract_id = contracts.id AND ended_on IS NULL AND period_end > $2) ORDER BY id LIMIT $3",
     )
     .bind(customer_id)
     .bind(today)
     .bind(most)
-    .all(tx)
-    .await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+    .scalars(tx)
+    .await
 }
 
 const COLUMNS: [&str; 11] = [

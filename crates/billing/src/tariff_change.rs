@@ -7,13 +7,15 @@
 
 use acl::{Granted, perm};
 use contracts::{ChangeTariffInput, Contract, ContractOptionsInput, ContractStatus, Plan, When, refusal as contract_refusal};
-use kernel::{Context, Error, Money, Result, db::Tx, id::ContractId};
+use database::Tx;
+use kernel::{Error, Money, Result, id::ContractId};
 
 use crate::{
     charge::{Service, available, swap},
-    refusal, settle,
-    store::{self, PeriodRow},
-    terms::{OptionFees, Terms},
+    fees::OptionFees,
+    model::PeriodRow,
+    refusal, settle, store,
+    terms::Terms,
 };
 
 type Writing = Granted<perm::ContractsWrite>;
@@ -23,25 +25,19 @@ type Writing = Granted<perm::ContractsWrite>;
 /// *now* replaces a change of tariff that waits for the next period. Errors: `contract_not_found`, `contract_not_in_force`,
 /// `contract_terminated`, `tariff_retired`, `tariff_unchanged`, `option_incompatible` with each option that does not go with the new
 /// tariff, `balance_too_low`.
-pub async fn change_tariff(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Writing,
-    id: ContractId,
-    input: &ChangeTariffInput,
-) -> Result<Contract> {
-    let mut contract = contracts::load(tx, id).await?;
+pub async fn change_tariff(tx: &mut Tx, _granted: &Writing, id: ContractId, input: &ChangeTariffInput) -> Result<Contract> {
+    let mut contract = contracts::steps::load(tx, id).await?;
     contract.changes_tariff()?;
-    let tariff = tariffs::find_active_instead(tx, context, input.tariff_id, contract.tariff_id).await?;
-    settle::settle(tx, context, granted.actor(), &mut contract, Service::Unbroken).await?;
+    let tariff = tariffs::find_active_instead(tx, input.tariff_id, contract.tariff_id).await?;
+    settle::settle(tx, &mut contract, Service::Unbroken).await?;
     let (plan, next) = (contract.plan(), contract.next_plan());
     let unchanged = || Err(Error::new(contract_refusal::TARIFF_UNCHANGED).with("name", &tariff.name));
     let on_new = |plan: &Plan| Plan { tariff_id: tariff.id, options: plan.options.clone() };
     match input.when {
         When::Now if plan.tariff_id == tariff.id => unchanged(),
-        When::Now => apply(tx, context, granted, contract, on_new(&plan), on_new(&next)).await,
+        When::Now => apply(tx, contract, on_new(&plan), on_new(&next)).await,
         When::NextPeriod if plan.tariff_id == tariff.id || next.tariff_id == tariff.id => unchanged(),
-        When::NextPeriod => apply(tx, context, granted, contract, plan, on_new(&next)).await,
+        When::NextPeriod => apply(tx, contract, plan, on_new(&next)).await,
     }
 }
 
@@ -49,16 +45,10 @@ pub async fn change_tariff(
 ///
 /// Errors: `contract_not_found`, `contract_terminated`, `options_present`, `options_absent`, `not_found` in the field `options`, `option_retired`,
 /// `option_incompatible`, `options_exclusive`, `balance_too_low`.
-pub async fn change_options(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Writing,
-    id: ContractId,
-    input: &ContractOptionsInput,
-) -> Result<Contract> {
-    let mut contract = contracts::load(tx, id).await?;
+pub async fn change_options(tx: &mut Tx, _granted: &Writing, id: ContractId, input: &ContractOptionsInput) -> Result<Contract> {
+    let mut contract = contracts::steps::load(tx, id).await?;
     contract.not_over()?;
-    settle::settle(tx, context, granted.actor(), &mut contract, Service::Unbroken).await?;
+    settle::settle(tx, &mut contract, Service::Unbroken).await?;
     let (plan, next) = (contract.plan(), contract.next_plan());
     let changed = |of: &Plan| Plan { tariff_id: of.tariff_id, options: input.applied(&of.options) };
     let in_force_too = input.when == When::Now || contract.status == ContractStatus::Draft;
@@ -72,32 +62,31 @@ pub async fn change_options(
     if input.remove.iter().any(lacks) {
         return Err(contract_refusal::OPTIONS_ABSENT.into());
     }
-    apply(tx, context, granted, contract, to.0, to.1).await
+    apply(tx, contract, to.0, to.1).await
 }
 
 /// Forgets what waits for the next period: the change of tariff, and the options to be taken or left.
 ///
 /// Errors: `contract_not_found`, `contract_terminated`, `no_planned_change`.
-pub async fn cancel_planned(tx: &mut Tx, context: &Context, granted: &Writing, id: ContractId) -> Result<Contract> {
-    let mut contract = contracts::load(tx, id).await?;
+pub async fn cancel_planned(tx: &mut Tx, _granted: &Writing, id: ContractId) -> Result<Contract> {
+    let mut contract = contracts::steps::load(tx, id).await?;
     contract.not_over()?;
     if !contract.has_planned_change() {
         return Err(contract_refusal::NO_PLANNED_CHANGE.into());
     }
     let plan = contract.plan();
-    contracts::options::set(tx, context, granted.actor(), &mut contract, (&plan, &plan), "contract.planned_change_cancelled").await?;
+    contracts::steps::set_options(tx, &mut contract, (&plan, &plan), "contract.planned_change_cancelled").await?;
     Ok(contract)
 }
 
 /// Gives a locked contract new plans, and moves the money where the running period changes.
-async fn apply(tx: &mut Tx, context: &Context, granted: &Writing, mut contract: Contract, plan: Plan, next: Plan) -> Result<Contract> {
-    let actor = granted.actor();
+async fn apply(tx: &mut Tx, mut contract: Contract, plan: Plan, next: Plan) -> Result<Contract> {
     contracts::options::check(tx, &contract, &plan, &next).await?;
     let before = contract.plan();
     if plan != before && contract.status != ContractStatus::Draft {
-        let running = store::newest(tx, contract.id).await?.filter(|period| period.is_running(context.today()));
+        let running = store::newest(tx, contract.id).await?.filter(|period| period.is_running(tx.today()));
         if let Some(running) = running {
-            swap_running(tx, context, granted, &mut contract, &running, &plan).await?;
+            swap_running(tx, &mut contract, &running, &plan).await?;
         }
     }
     let action = match (plan == before, next == plan) {
@@ -105,21 +94,14 @@ async fn apply(tx: &mut Tx, context: &Context, granted: &Writing, mut contract: 
         (true, false) => "contract.change_planned",
         (true, true) => "contract.planned_change_cancelled",
     };
-    contracts::options::set(tx, context, actor, &mut contract, (&plan, &next), action).await?;
-    settle::settle(tx, context, actor, &mut contract, Service::Unbroken).await?;
+    contracts::steps::set_options(tx, &mut contract, (&plan, &next), action).await?;
+    settle::settle(tx, &mut contract, Service::Unbroken).await?;
     Ok(contract)
 }
 
 /// Ends the running period and begins another for its rest; one that began today is changed where it stands.
-async fn swap_running(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Writing,
-    contract: &mut Contract,
-    running: &PeriodRow,
-    plan: &Plan,
-) -> Result<()> {
-    let (actor, today) = (granted.actor(), context.today());
+async fn swap_running(tx: &mut Tx, contract: &mut Contract, running: &PeriodRow, plan: &Plan) -> Result<()> {
+    let today = tx.today();
     // only a change of tariff brings the prices of today: other contracts move to them with their next period, too
     let version = match plan.tariff_id == contract.tariff_id {
         true => tariffs::version_by_id(tx, running.tariff_version_id).await?,
@@ -134,7 +116,7 @@ async fn swap_running(
         let missing = due.subtract(available)?;
         return Err(Error::new(refusal::BALANCE_TOO_LOW).with("due", due).with("missing", missing));
     }
-    settle::credit(tx, context, actor, contract, running, (today, moved.credit)).await?;
+    settle::credit(tx, contract, running, (today, moved.credit)).await?;
     let mut ended = running.clone();
     ended.credited = moved.credit;
     let mut rest = PeriodRow {
@@ -151,15 +133,15 @@ async fn swap_running(
     let began_today = running.period_start == today;
     if !began_today {
         if ended.charged_at.is_none() {
-            settle::charge(tx, context, actor, contract, &mut ended, moved.used).await?;
+            settle::charge(tx, contract, &mut ended, moved.used).await?;
             store::set_charged(tx, &ended).await?;
         }
         store::cut(tx, &ended, today).await?;
     }
     if terms.is_prepaid() {
-        settle::charge(tx, context, actor, contract, &mut rest, moved.charge).await?;
+        settle::charge(tx, contract, &mut rest, moved.charge).await?;
     }
-    settle::record_swap(tx, actor, contract, moved);
+    settle::record_swap(tx, contract, moved);
     match began_today {
         true => store::replace(tx, &rest).await,
         false => store::insert_periods(tx, &[rest]).await,

@@ -1,74 +1,11 @@
-//! By what a period is charged: a version of a tariff, and what each option cost when the period began.
+//! The terms of a period: a version of a tariff, and what each option cost when the period began.
 
-use std::{fmt, str::FromStr};
+use kernel::{Money, Result, money::Percent};
+use tariffs::{TariffType, TariffVersion};
 
-use contracts::Plan;
-use kernel::{
-    Error, Money, Result,
-    db::{Arg, Conn},
-    id::OptionId,
-    money::Percent,
-};
-use tariffs::{OptionPrice, TariffType, TariffVersion};
+use crate::fees::{OptionFees, fee};
 
-use crate::charge::fee;
-
-/// The fee of each option, as it was when the period began.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OptionFees(pub Vec<(OptionId, Money)>);
-
-impl OptionFees {
-    /// What these options cost now.
-    pub fn of(prices: &[OptionPrice]) -> Self {
-        Self(prices.iter().map(|price| (price.id, price.monthly_fee)).collect())
-    }
-
-    /// The fees alone.
-    pub fn fees(&self) -> impl Iterator<Item = Money> {
-        self.0.iter().map(|(_, fee)| *fee)
-    }
-
-    /// The fees of these options: an option that is here already keeps the one that it has.
-    #[must_use]
-    pub fn keeping(&self, options: &[OptionId], prices: &Self) -> Self {
-        let find = |fees: &Self, id: OptionId| fees.0.iter().find(|(other, _)| *other == id).copied();
-        Self(options.iter().filter_map(|id| find(self, *id).or_else(|| find(prices, *id))).collect())
-    }
-}
-
-impl fmt::Display for OptionFees {
-    /// `2:15000,5:3000`: ids and minor units.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, (id, fee)) in self.0.iter().enumerate() {
-            write!(f, "{}{id}:{}", if at == 0 { "" } else { "," }, fee.minor())?;
-        }
-        Ok(())
-    }
-}
-
-impl FromStr for OptionFees {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let one = |pair: &str| {
-            let (id, fee) = pair.split_once(':')?;
-            Some((OptionId::new(id.parse().ok()?), Money::from_minor(fee.parse().ok()?).ok()?))
-        };
-        let wrong = || Error::internal(format!("{text:?} is no list of options and their fees"));
-        let pairs = text.split(',').filter(|pair| !pair.is_empty()).map(|pair| one(pair).ok_or_else(wrong));
-        pairs.collect::<Result<_>>().map(Self)
-    }
-}
-
-impl From<&OptionFees> for Arg {
-    fn from(fees: &OptionFees) -> Self {
-        fees.to_string().into()
-    }
-}
-
-kernel::text_column!(OptionFees);
-
-/// By what a period is charged.
+/// The terms of a period: what it is charged by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
     /// The tariff's prices.
@@ -86,47 +23,5 @@ impl Terms {
     /// Whether a period is charged when it begins.
     pub fn is_prepaid(&self) -> bool {
         self.version.tariff_type == TariffType::Prepaid
-    }
-}
-
-/// Whether a planned change can still be: the options may have been taken from the tariff, or have come to exclude each other.
-pub async fn still_fits(conn: &mut Conn, present: &Plan, planned: &Plan) -> Result<bool> {
-    let changed = present.tariff_id != planned.tariff_id;
-    let new: Vec<OptionId> = planned.options.iter().filter(|id| changed || !present.options.contains(id)).copied().collect();
-    // what was promised is kept where the tariff or the option has been retired since
-    let wanted = tariffs::options::Wanted { all: &planned.options, to_fit: &new, new: &[] };
-    match tariffs::options::check(conn, planned.tariff_id, wanted).await {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == kernel::Kind::Conflict => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn what_is_noted_of_options_is_read_back(fees in proptest::collection::vec((1_i64..1000, 0_i64..=9_999_999_999_999), 0..50)) {
-            let fees = OptionFees(fees.into_iter().map(|(id, minor)| (OptionId::new(id), Money::from_minor(minor).unwrap())).collect());
-            prop_assert_eq!(fees.to_string().parse::<OptionFees>().unwrap(), fees);
-        }
-
-        #[test]
-        fn no_text_makes_it_panic(text in ".*") {
-            let _ = text.parse::<OptionFees>();
-        }
-    }
-
-    #[test]
-    fn an_option_keeps_its_fee_until_the_period_ends() {
-        let fees = |pairs: &[(i64, i64)]| {
-            OptionFees(pairs.iter().map(|(id, fee)| (OptionId::new(*id), Money::from_minor(*fee).unwrap())).collect())
-        };
-        let (noted, present) = (fees(&[(1, 100), (2, 200)]), fees(&[(1, 999), (3, 300)]));
-        assert_eq!(noted.keeping(&[OptionId::new(1), OptionId::new(3)], &present), fees(&[(1, 100), (3, 300)]));
     }
 }

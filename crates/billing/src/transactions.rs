@@ -2,10 +2,9 @@
 
 use acl::{Granted, perm};
 use contracts::Contract;
+use database::Tx;
 use kernel::{
-    Context, Error, Expected, Kind, Money, Result,
-    audit::Actor,
-    db::Tx,
+    Error, Expected, Kind, Money, Result,
     error::field,
     id::{ContractId, PaymentId},
 };
@@ -21,7 +20,7 @@ use crate::{charge::Service, settle};
 /// and nothing else. One by a gateway is pending until it is processed.
 ///
 /// Errors: `not_found` in the field `contract_id`, `contract_terminated`, `payment_duplicate`, `amount_out_of_range`.
-pub async fn take_payment(tx: &mut Tx, context: &Context, granted: &Granted<perm::PaymentsTake>, input: &PaymentInput) -> Result<Payment> {
+pub async fn take_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, input: &PaymentInput) -> Result<Payment> {
     let mut contract = named(tx, input.contract_id).await?;
     let posting = Posting {
         transaction_type: TransactionType::Payment,
@@ -32,82 +31,58 @@ pub async fn take_payment(tx: &mut Tx, context: &Context, granted: &Granted<perm
         period: None,
     };
     if posting.method.is_by_gateway() {
-        return ledger::expect(tx, context, granted.actor(), &contract, posting).await;
+        return ledger::expect(tx, &contract, posting).await;
     }
-    post(tx, context, granted.actor(), &mut contract, posting).await
+    post(tx, &mut contract, posting).await
 }
 
 /// The money of a pending payment is there. Errors: `payment_not_found`, `payment_wrong_state`, `payment_quarantined`,
 /// `contract_terminated`, `amount_out_of_range`.
-pub async fn process_payment(tx: &mut Tx, context: &Context, granted: &Granted<perm::PaymentsTake>, id: PaymentId) -> Result<Payment> {
+pub async fn process_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, id: PaymentId) -> Result<Payment> {
     let (payment, mut contract) = payments::load(tx, id).await?;
     payment.not_quarantined()?;
-    let payment = ledger::succeed(tx, context, granted.actor(), &mut contract, &payment, Decider::Staff).await?;
-    settle::settle(tx, context, granted.actor(), &mut contract, Service::Unbroken).await?;
+    let payment = ledger::succeed(tx, &mut contract, &payment, Decider::Staff).await?;
+    settle::settle(tx, &mut contract, Service::Unbroken).await?;
     Ok(payment)
 }
 
 /// Calls off a pending payment. Errors: `payment_not_found`, `stale_version`, `payment_wrong_state`, `payment_quarantined`.
-pub async fn cancel_payment(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::PaymentsTake>,
-    id: PaymentId,
-    expected: &Expected,
-) -> Result<Payment> {
+pub async fn cancel_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, id: PaymentId, expected: &Expected) -> Result<Payment> {
     let (payment, contract) = payments::load(tx, id).await?;
     expected.check(payment.version)?;
     payment.not_quarantined()?;
-    ledger::give_up(tx, context, granted.actor(), &contract, &payment, (PaymentAction::Cancel, Decider::Staff), None).await
+    ledger::give_up(tx, &contract, &payment, (PaymentAction::Cancel, Decider::Staff), None).await
 }
 
 /// Notes that a pending payment did not come about. Errors: `payment_not_found`, `payment_wrong_state`, `payment_quarantined`.
-pub async fn fail_payment(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::PaymentsTake>,
-    id: PaymentId,
-    input: &FailInput,
-) -> Result<Payment> {
+pub async fn fail_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, id: PaymentId, input: &FailInput) -> Result<Payment> {
     let (payment, contract) = payments::load(tx, id).await?;
     payment.not_quarantined()?;
-    ledger::give_up(tx, context, granted.actor(), &contract, &payment, (PaymentAction::Fail, Decider::Staff), Some(&input.reason)).await
+    ledger::give_up(tx, &contract, &payment, (PaymentAction::Fail, Decider::Staff), Some(&input.reason)).await
 }
 
 /// Gives a payment back, or a part of it, and settles what that leaves: the balance may fall below zero, and `debt` go on.
 /// Answers the payment as it then stands.
 ///
 /// Errors: `payment_not_found`, `payment_not_refundable`, `refund_too_large`, `amount_out_of_range`.
-pub async fn refund_payment(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::PaymentsRefund>,
-    id: PaymentId,
-    input: &RefundInput,
-) -> Result<Payment> {
+pub async fn refund_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsRefund>, id: PaymentId, input: &RefundInput) -> Result<Payment> {
     let (payment, mut contract) = payments::load(tx, id).await?;
-    ledger::refund(tx, context, granted.actor(), &mut contract, &payment, (input.amount, &input.reason)).await?;
-    settle::settle(tx, context, granted.actor(), &mut contract, Service::Unbroken).await?;
+    ledger::refund(tx, &mut contract, &payment, (input.amount, &input.reason)).await?;
+    settle::settle(tx, &mut contract, Service::Unbroken).await?;
     payments::load(tx, id).await.map(|(payment, _)| payment)
 }
 
 /// Sets a mistake on a balance right, and settles what that covers or no longer does.
 ///
 /// Errors: `not_found` in the field `contract_id`, `amount_out_of_range`.
-pub async fn correct(tx: &mut Tx, context: &Context, granted: &Granted<perm::PaymentsCorrect>, input: &CorrectionInput) -> Result<Payment> {
+pub async fn correct(tx: &mut Tx, _granted: &Granted<perm::PaymentsCorrect>, input: &CorrectionInput) -> Result<Payment> {
     let mut contract = named(tx, input.contract_id).await?;
-    post(tx, context, granted.actor(), &mut contract, correction(input.amount, &input.reason)).await
+    post(tx, &mut contract, correction(input.amount, &input.reason)).await
 }
 
 /// Puts cash on a contract. Errors: `contract_not_found`, `contract_terminated`, `amount_out_of_range`.
-pub async fn add_balance(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::PaymentsTake>,
-    id: ContractId,
-    input: &AddBalanceInput,
-) -> Result<Contract> {
-    let mut contract = contracts::load(tx, id).await?;
+pub async fn add_balance(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, id: ContractId, input: &AddBalanceInput) -> Result<Contract> {
+    let mut contract = contracts::steps::load(tx, id).await?;
     let posting = Posting {
         transaction_type: TransactionType::Payment,
         amount: input.amount,
@@ -116,20 +91,19 @@ pub async fn add_balance(
         description: input.description.clone(),
         period: None,
     };
-    post(tx, context, granted.actor(), &mut contract, posting).await?;
+    post(tx, &mut contract, posting).await?;
     Ok(contract)
 }
 
 /// Takes money off a contract by a correction. Errors: `contract_not_found`, `amount_out_of_range`.
 pub async fn deduct_balance(
     tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::PaymentsCorrect>,
+    _granted: &Granted<perm::PaymentsCorrect>,
     id: ContractId,
     input: &DeductBalanceInput,
 ) -> Result<Contract> {
-    let mut contract = contracts::load(tx, id).await?;
-    post(tx, context, granted.actor(), &mut contract, correction(input.amount.negated(), &input.description)).await?;
+    let mut contract = contracts::steps::load(tx, id).await?;
+    post(tx, &mut contract, correction(input.amount.negated(), &input.description)).await?;
     Ok(contract)
 }
 
@@ -144,14 +118,15 @@ fn correction(amount: Money, reason: &str) -> Posting {
     }
 }
 
-async fn post(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract, posting: Posting) -> Result<Payment> {
-    let payment = ledger::post(tx, context, actor, contract, posting).await?;
-    settle::settle(tx, context, actor, contract, Service::Unbroken).await?;
+async fn post(tx: &mut Tx, contract: &mut Contract, posting: Posting) -> Result<Payment> {
+    let payment = ledger::post(tx, contract, posting).await?;
+    settle::settle(tx, contract, Service::Unbroken).await?;
     Ok(payment)
 }
 
 /// The contract that a field names, locked. Errors: `not_found` in the field `contract_id`.
-pub(crate) async fn named(tx: &mut Tx, id: ContractId) -> Result<Contract> {
+/// The contract of an input, locked. Errors: `not_found` in the field `contract_id`.
+pub async fn named(tx: &mut Tx, id: ContractId) -> Result<Contract> {
     let as_field = |error: Error| if error.kind() == Kind::NotFound { Error::of_field("contract_id", field::NOT_FOUND) } else { error };
-    contracts::load(tx, id).await.map_err(as_field)
+    contracts::steps::load(tx, id).await.map_err(as_field)
 }

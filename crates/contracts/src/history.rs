@@ -2,9 +2,9 @@
 
 use acl::{Granted, perm};
 use chrono::{DateTime, Utc};
+use database::{Conn, Page, Paging, page::ListSpec};
 use kernel::{
-    Page, Paging, Result,
-    db::Conn,
+    Result,
     id::{ContractId, SimId},
     text::JsonText,
     text_enum,
@@ -14,11 +14,13 @@ use utoipa::ToSchema;
 
 use crate::{input::HistoryFilter, model::refusal, store};
 
-pub use crate::store::history::LIST;
+/// How the history is ordered.
+pub const LIST: ListSpec = store::history::LIST;
 
 text_enum! {
     /// What sort of event it is.
-    pub enum EventKind {
+    #[schema(as = EventKind)]
+    pub enum HistoryKind {
         /// Somebody changed the contract.
         Change = "change",
         /// A hold was on it.
@@ -28,14 +30,14 @@ text_enum! {
     }
 }
 
-/// Something that befell a contract.
+/// Something that happened to a contract.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
-#[schema(example = json!({
+#[schema(as = Event, example = json!({
     "id": 401, "at": "2026-01-20T09:40:00Z", "until": "2026-01-27T08:00:00Z", "kind": "hold", "action": "hold.placed", "actor": "operator",
     "ended_by": "operator", "reason": "request", "note": "на время отпуска", "sim_id": null, "iccid": null, "msisdn": null, "before": null,
     "after": null
 }))]
-pub struct Event {
+pub struct HistoryEntry {
     /// Its place among the events of all contracts; good for paging only.
     pub id: i64,
     /// When it happened, or began.
@@ -43,7 +45,7 @@ pub struct Event {
     /// When a hold was lifted or a SIM unbound; null while it lasts.
     pub until: Option<DateTime<Utc>>,
     /// What sort of event it is.
-    pub kind: EventKind,
+    pub kind: HistoryKind,
     /// What was done.
     pub action: String,
     /// Who did it, or placed the hold.
@@ -75,7 +77,7 @@ pub async fn history(
     id: ContractId,
     filter: &HistoryFilter,
     paging: &Paging,
-) -> Result<Page<Event>> {
+) -> Result<Page<HistoryEntry>> {
     if !store::exists(conn, id).await? {
         return Err(refusal::NOT_FOUND.into());
     }

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
 use crate::{
-    history::EventKind,
+    history::HistoryKind,
     model::{ContractStatus, HoldReason},
 };
 
@@ -169,7 +169,7 @@ pub struct ContractFilter {
 #[into_params(parameter_in = Query)]
 pub struct HistoryFilter {
     /// Only of this sort.
-    pub kind: Option<EventKind>,
+    pub kind: Option<HistoryKind>,
     /// At this moment or later.
     pub at_after: Option<DateTime<Utc>>,
     /// At this moment or earlier.

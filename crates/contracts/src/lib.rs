@@ -16,17 +16,29 @@ mod sim_cards;
 mod statistics;
 mod store;
 
-pub use checklist::{Checklist, REQUIREMENTS, Standing, checklist, sentence_name};
+/// Steps of use cases that are whole only together with money, SIM cards or a subscriber's other contracts.
+///
+/// They are for the crates that join them (`payments`, `billing`, `subscribers`, `gateways`), and never for a request by itself.
+pub mod steps {
+    pub use crate::{
+        options::set as set_options,
+        service::{activate, edit, hold_all, lift_hold, load, of_customer, place_hold, post, save_all, set_period, terminate},
+        sim_cards::{lose_sim, replace_sim},
+    };
+}
+
+use database::page::ListSpec;
+
+pub use checklist::{Checklist, REQUIREMENTS, RequirementState, checklist, sentence_name};
 pub use details::{ContractCustomer, ContractDetails, ContractSim, ContractTariff, Hold};
-pub use history::{Event, EventKind};
+pub use history::{HistoryEntry, HistoryKind};
 pub use input::{ActivateInput, ContractFilter, ContractInput, HistoryFilter, ResumeInput, StaffHold, SuspendInput, TerminateInput};
 pub use model::{Contract, ContractStatus, HoldReason, Holds, refusal};
 pub use plan::{ChangeTariffInput, ContractOption, ContractOptionFilter, ContractOptionsInput, MOST_OPTIONS, Plan, When};
-pub use service::of_customer;
 pub use service::{
-    activate, by_number, create, delete, details, edit, exists, find_by_words, get, hold_all, lift_hold, list, load, number, place_hold,
-    post, read, read_all, save_all, set_period, terminate, violations,
+    by_number, create, delete, details, exists, find_by_words, get, insert_all, insert_holds, list, number, read, read_all, violations,
 };
-pub use sim_cards::{lose_sim, replace_sim};
 pub use statistics::{ContractStatistics, ContractsOfHold, ContractsOfStatus, statistics};
-pub use store::{LIST, insert_all, insert_holds};
+
+/// How lists of contracts are ordered.
+pub const LIST: ListSpec = store::LIST;

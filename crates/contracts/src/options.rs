@@ -1,10 +1,9 @@
 //! The use cases of a contract's tariff and options that move no money; `billing` joins them with what they cost.
 
 use acl::{Granted, perm};
+use database::{Conn, Page, Paging, Tx, audit::Entry, page::ListSpec};
 use kernel::{
-    Context, Edit, Error, Expected, FieldErrors, Page, Paging, Result,
-    audit::{Actor, Entry},
-    db::{Conn, Tx},
+    Edit, Error, Expected, FieldErrors, Result,
     error::field,
     id::{ContractId, OptionId, TariffId},
 };
@@ -13,12 +12,14 @@ use tariffs::{
     options::{Wanted, keep_and_check},
 };
 
-pub use crate::store::options::LIST;
 use crate::{
     model::{Contract, ContractStatus, refusal},
     plan::{ContractOption, MOST_OPTIONS, Plan},
     store,
 };
+
+/// How the options of a contract are listed.
+pub const LIST: ListSpec = store::options::LIST;
 
 /// A page of a contract's options. Errors: `contract_not_found`.
 pub async fn list(
@@ -40,16 +41,10 @@ pub async fn check_draft(tx: &mut Tx, tariff_id: TariffId, options: &[OptionId])
 }
 
 /// Gives a draft other options; [`check_draft`] has checked them, and the caller saves the draft and records the change.
-pub async fn set_draft(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    id: ContractId,
-    (before, after): (&[OptionId], &[OptionId]),
-) -> Result<()> {
+pub async fn set_draft(tx: &mut Tx, id: ContractId, (before, after): (&[OptionId], &[OptionId])) -> Result<()> {
     let but = |these: &[OptionId], those: &[OptionId]| these.iter().filter(|id| !those.contains(id)).copied().collect::<Vec<_>>();
     store::options::delete(tx, id, &but(before, after)).await?;
-    store::options::insert(tx, id, &but(after, before), actor, context.now).await
+    store::options::insert(tx, id, &but(after, before)).await
 }
 
 fn few(options: &[OptionId]) -> Result<()> {
@@ -82,14 +77,7 @@ pub async fn check(tx: &mut Tx, contract: &Contract, plan: &Plan, next: &Plan) -
 /// Gives a locked contract these plans, which [`check`] has checked, and records it as `action`.
 ///
 /// The tariff counts its contracts anew. Errors: `stale_version`.
-pub async fn set(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    contract: &mut Contract,
-    (plan, next): (&Plan, &Plan),
-    action: &'static str,
-) -> Result<()> {
+pub async fn set(tx: &mut Tx, contract: &mut Contract, (plan, next): (&Plan, &Plan), action: &'static str) -> Result<()> {
     let before = contract.clone();
     let mut after = contract.clone();
     after.tariff_id = plan.tariff_id;
@@ -105,9 +93,9 @@ pub async fn set(
             tariffs::count_contracts(tx, id, change).await?;
         }
     }
-    store::options::set(tx, &before, plan, next, actor, context.now).await?;
-    store::options::save_tariff(tx, &mut after, context.now).await?;
-    tx.record(Entry::new(actor, action, "contract", after.id).change(&before, &after));
+    store::options::set(tx, &before, plan, next).await?;
+    store::options::save_tariff(tx, &mut after).await?;
+    tx.record(Entry::new(action, "contract", after.id).change(&before, &after));
     *contract = after;
     Ok(())
 }
@@ -117,13 +105,12 @@ pub async fn set(
 /// Errors: those of [`tariffs::options::edit`], `options_had_together`.
 pub async fn edit_option(
     tx: &mut Tx,
-    context: &Context,
     granted: &Granted<perm::TariffsWrite>,
     id: OptionId,
     edit: &Edit<OptionInput>,
     expected: &Expected,
 ) -> Result<TariffOption> {
-    let (before, after) = tariffs::options::edit(tx, context, granted, id, edit, expected).await?;
+    let (before, after) = tariffs::options::edit(tx, granted, id, edit, expected).await?;
     let new: Vec<OptionId> =
         after.excluded_option_ids.0.iter().filter(|other| !before.excluded_option_ids.0.contains(other)).copied().collect();
     let together = store::options::had_together(tx, id, &new).await?;

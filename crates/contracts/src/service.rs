@@ -4,13 +4,15 @@ pub mod of_customer;
 
 use acl::{Granted, perm};
 use chrono::{Datelike, NaiveDate};
+use database::{
+    Conn, Event, EventKind, Page, Paging, Tx,
+    audit::Entry,
+    search::{Found, Sought},
+};
 use kernel::{
-    Context, Edit, Error, Event, EventKind, Expected, Money, Page, Paging, Result,
-    audit::{Actor, Entry},
-    db::{Conn, Tx},
+    Edit, Error, Expected, Money, Result,
     error::common,
     id::{ContractId, SimId},
-    search::{Found, Sought},
     text::search_text,
 };
 use rand::RngExt;
@@ -29,13 +31,14 @@ const NUMBER_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const NUMBER_LENGTH: usize = 8;
 
 /// One contract with what it names. Errors: `contract_not_found`.
-pub async fn get(conn: &mut Conn, context: &Context, _: &Granted<perm::ContractsRead>, id: ContractId) -> Result<ContractDetails> {
-    details(conn, context, id).await
+pub async fn get(conn: &mut Conn, _: &Granted<perm::ContractsRead>, id: ContractId) -> Result<ContractDetails> {
+    details(conn, id).await
 }
 
 /// A contract with what it names, as whoever has just changed it is shown it. Errors: `contract_not_found`.
-pub async fn details(conn: &mut Conn, context: &Context, id: ContractId) -> Result<ContractDetails> {
-    let row = store::details(conn, id, context.today()).await?.ok_or(refusal::NOT_FOUND)?;
+pub async fn details(conn: &mut Conn, id: ContractId) -> Result<ContractDetails> {
+    let today = conn.today();
+    let row = store::details(conn, id, today).await?.ok_or(refusal::NOT_FOUND)?;
     Ok(row.shown(store::present_holds(conn, id).await?))
 }
 
@@ -70,24 +73,24 @@ pub async fn load(tx: &mut Tx, id: ContractId) -> Result<Contract> {
 }
 
 /// Draws up a draft. Errors: those of the subscriber, the tariff and the SIM, by field.
-pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::ContractsWrite>, input: &ContractInput) -> Result<Contract> {
+pub async fn create(tx: &mut Tx, _granted: &Granted<perm::ContractsWrite>, input: &ContractInput) -> Result<Contract> {
     let customer = customers::find_active(tx, input.customer_id).await?;
-    let tariff = tariffs::find_active(tx, context, input.tariff_id).await?;
+    let tariff = tariffs::find_active(tx, input.tariff_id).await?;
     options::check_draft(tx, tariff.id, &input.options).await?;
     let mut chosen = OptionIds(input.options.clone());
     chosen.0.sort_unstable();
     let sim = match input.sim_id {
-        Some(sim_id) => Some(sims::find(tx, sim_id).await?.free()?),
+        Some(sim_id) => Some(sims::steps::find(tx, sim_id).await?.free()?),
         None => None,
     };
     let mut contract = Contract {
         id: ContractId::new(0),
-        number: new_number(tx, context).await?,
+        number: new_number(tx).await?,
         customer_id: customer.id,
         tariff_id: tariff.id,
         sim_id: input.sim_id,
         status: ContractStatus::Draft,
-        signed_date: input.signed_date.unwrap_or_else(|| context.today()),
+        signed_date: input.signed_date.unwrap_or_else(|| tx.today()),
         activation_date: None,
         termination_date: None,
         balance: Money::ZERO,
@@ -101,8 +104,8 @@ pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::Cont
         next_tariff_id: None,
         next_options: chosen,
         notes: input.notes.clone(),
-        created_at: context.now,
-        updated_at: context.now,
+        created_at: tx.now(),
+        updated_at: tx.now(),
         version: 1,
     };
     let search = search_text([
@@ -112,8 +115,8 @@ pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::Cont
         sim.as_ref().map(|sim| sim.iccid.as_str()),
     ]);
     contract.id = store::insert(tx, &contract, search).await?;
-    options::set_draft(tx, context, granted.actor(), contract.id, (&[], &contract.options.0)).await?;
-    tx.record(Entry::new(granted.actor(), "contract.created", "contract", contract.id).created(&contract));
+    options::set_draft(tx, contract.id, (&[], &contract.options.0)).await?;
+    tx.record(Entry::new("contract.created", "contract", contract.id).created(&contract));
     Ok(contract)
 }
 
@@ -123,17 +126,16 @@ pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::Cont
 /// newly names those of [`create`].
 pub async fn edit(
     tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::ContractsWrite>,
+    _granted: &Granted<perm::ContractsWrite>,
     contract: &mut Contract,
     edit: &Edit<ContractInput>,
     expected: &Expected,
 ) -> Result<()> {
     expected.check(contract.version)?;
-    let shown = details(tx, context, contract.id).await?;
-    let input = edit.apply(&shown, &contract.editable(), context)?;
+    let shown = details(tx, contract.id).await?;
+    let input = edit.apply(&shown, &contract.editable(), tx.context())?;
     let before = contract.clone();
-    let mut after = before.edited(&input, context.today())?;
+    let mut after = before.edited(&input, tx.today())?;
     if after == before {
         return Ok(());
     }
@@ -142,7 +144,7 @@ pub async fn edit(
         full_name = customers::find_active(tx, after.customer_id).await?.full_name;
     }
     if after.tariff_id != before.tariff_id {
-        tariffs::find_active(tx, context, after.tariff_id).await?;
+        tariffs::find_active(tx, after.tariff_id).await?;
     }
     let new_options = after.options != before.options;
     if new_options || after.tariff_id != before.tariff_id {
@@ -151,20 +153,20 @@ pub async fn edit(
     let mut sim = shown.sim.map(|sim| (sim.iccid, sim.msisdn));
     if after.sim_id != before.sim_id {
         sim = match after.sim_id {
-            Some(sim_id) => Some(sims::find(tx, sim_id).await?.free()?).map(|sim| (sim.iccid, sim.msisdn)),
+            Some(sim_id) => Some(sims::steps::find(tx, sim_id).await?.free()?).map(|sim| (sim.iccid, sim.msisdn)),
             None => None,
         };
     }
-    store::save_edit(tx, &mut after, context.now).await?;
+    store::save_edit(tx, &mut after).await?;
     if new_options {
-        options::set_draft(tx, context, granted.actor(), before.id, (&before.options.0, &after.options.0)).await?;
+        options::set_draft(tx, before.id, (&before.options.0, &after.options.0)).await?;
     }
     if (after.customer_id, after.sim_id) != (before.customer_id, before.sim_id) {
         let (iccid, msisdn) = sim.unzip();
         let search = [Some(after.number.as_str()), Some(&full_name), msisdn.as_ref().and_then(Option::as_deref), iccid.as_deref()];
         store::set_search_text(tx, after.id, search_text(search)).await?;
     }
-    tx.record(Entry::new(granted.actor(), "contract.updated", "contract", after.id).change(&before, &after));
+    tx.record(Entry::new("contract.updated", "contract", after.id).change(&before, &after));
     *contract = after;
     Ok(())
 }
@@ -173,19 +175,19 @@ pub async fn edit(
 ///
 /// Errors: `contract_not_found`, `stale_version`, `contract_not_deletable` for all but drafts, `contract_in_use` when payments or tickets
 /// name it.
-pub async fn delete(tx: &mut Tx, granted: &Granted<perm::ContractsWrite>, id: ContractId, expected: &Expected) -> Result<()> {
+pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::ContractsWrite>, id: ContractId, expected: &Expected) -> Result<()> {
     let contract = load(tx, id).await?;
     expected.check(contract.version)?;
     contract.deletable()?;
     let in_use =
         |error: Error| if error.code() == common::IN_USE { Error::new(refusal::IN_USE).with("number", &contract.number) } else { error };
     store::delete(tx, &contract).await.map_err(in_use)?;
-    tx.record(Entry::new(granted.actor(), "contract.deleted", "contract", id).deleted(&contract));
+    tx.record(Entry::new("contract.deleted", "contract", id).deleted(&contract));
     Ok(())
 }
 
-async fn new_number(tx: &mut Tx, context: &Context) -> Result<String> {
-    let today = context.today();
+async fn new_number(tx: &mut Tx) -> Result<String> {
+    let today = tx.today();
     // 32^8 numbers a month: a second try is a curiosity, a tenth a fault
     for _ in 0..10 {
         let number = number(today, &mut rand::rng());
@@ -207,53 +209,45 @@ pub fn number(date: NaiveDate, random: &mut impl rand::Rng) -> String {
 /// Errors: `contract_not_draft`, `contract_without_sim`, and those of the subscriber, the tariff and the SIM.
 pub async fn activate(
     tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::ContractsActivate>,
+    _granted: &Granted<perm::ContractsActivate>,
     contract: &mut Contract,
     sim_id: Option<SimId>,
 ) -> Result<()> {
     let before = contract.clone();
-    let mut after = contract.activated(context.today())?;
+    let mut after = contract.activated(tx.today())?;
     let customer = customers::find_active(tx, contract.customer_id).await?;
-    tariffs::find_active(tx, context, contract.tariff_id).await?;
+    tariffs::find_active(tx, contract.tariff_id).await?;
     options::check_draft(tx, contract.tariff_id, &contract.options.0).await?;
     let sim_id = sim_id.or(contract.sim_id).ok_or(refusal::SIM_MISSING)?;
-    let sim = sims::bind(tx, context, granted.actor(), sim_id, contract.id, contract.customer_id).await?;
+    let sim = sims::steps::bind(tx, sim_id, contract.id, contract.customer_id).await?;
     after.sim_id = Some(sim_id);
-    store::save(tx, &mut after, context.now).await?;
+    store::save(tx, &mut after).await?;
     let search = [Some(after.number.as_str()), Some(&customer.full_name), sim.msisdn.as_deref(), Some(&sim.iccid)];
     store::set_search_text(tx, after.id, search_text(search)).await?;
     tariffs::count_contracts(tx, after.tariff_id, 1).await?;
-    tx.record(Entry::new(granted.actor(), "contract.activated", "contract", after.id).change(&before, &after));
+    tx.record(Entry::new("contract.activated", "contract", after.id).change(&before, &after));
     tell(tx, &before, &after, None);
     *contract = after;
     Ok(())
 }
 
 /// Places a hold; the SIM follows. Errors: `contract_not_running`, `hold_present`.
-pub async fn place_hold(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    contract: &mut Contract,
-    reason: HoldReason,
-    note: Option<&str>,
-) -> Result<()> {
+pub async fn place_hold(tx: &mut Tx, contract: &mut Contract, reason: HoldReason, note: Option<&str>) -> Result<()> {
     let before = contract.clone();
     let mut after = contract.held(reason)?;
-    store::save(tx, &mut after, context.now).await?;
-    store::place_hold(tx, after.id, reason, note, actor, context.now).await?;
+    store::save(tx, &mut after).await?;
+    store::place_hold(tx, after.id, reason, note).await?;
     if before.status == ContractStatus::Active {
-        sims::suspend(tx, context, actor, after.id).await?;
+        sims::steps::suspend(tx, after.id).await?;
     }
-    tx.record(Entry::new(actor, "contract.suspended", "contract", after.id).change(&before, &after).note("reason", reason.as_str()));
+    tx.record(Entry::new("contract.suspended", "contract", after.id).change(&before, &after).note("reason", reason.as_str()));
     tell(tx, &before, &after, Some(reason));
     *contract = after;
     Ok(())
 }
 
 /// Places a hold on many active contracts, as [`place_hold`] does on one, in a few statements.
-pub async fn hold_all(tx: &mut Tx, context: &Context, actor: &Actor, contracts: &mut [&mut Contract], reason: HoldReason) -> Result<()> {
+pub async fn hold_all(tx: &mut Tx, contracts: &mut [&mut Contract], reason: HoldReason) -> Result<()> {
     if contracts.is_empty() {
         return Ok(());
     }
@@ -261,52 +255,45 @@ pub async fn hold_all(tx: &mut Tx, context: &Context, actor: &Actor, contracts: 
     for contract in contracts.iter_mut() {
         **contract = contract.held(reason)?;
     }
-    store::save_all(tx, contracts, context.now).await?;
+    store::save_all(tx, contracts).await?;
     let ids: Vec<ContractId> = before.iter().map(|contract| contract.id).collect();
-    store::place_holds(tx, &ids, reason, actor, context.now).await?;
-    sims::suspend_all(tx, context, actor, &ids).await?;
+    store::place_holds(tx, &ids, reason).await?;
+    sims::steps::suspend_all(tx, &ids).await?;
     for (before, after) in before.iter().zip(contracts) {
-        tx.record(Entry::new(actor, "contract.suspended", "contract", after.id).change(before, &**after).note("reason", reason.as_str()));
+        tx.record(Entry::new("contract.suspended", "contract", after.id).change(before, &**after).note("reason", reason.as_str()));
         tell(tx, before, after, Some(reason));
     }
     Ok(())
 }
 
 /// Lifts a hold; the SIM follows when it was the last. Errors: `contract_not_running`, `hold_absent`.
-pub async fn lift_hold(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract, reason: HoldReason) -> Result<()> {
+pub async fn lift_hold(tx: &mut Tx, contract: &mut Contract, reason: HoldReason) -> Result<()> {
     let before = contract.clone();
     let mut after = contract.released(reason)?;
-    store::save(tx, &mut after, context.now).await?;
-    store::lift_holds(tx, after.id, Some(reason), actor, context.now).await?;
+    store::save(tx, &mut after).await?;
+    store::lift_holds(tx, after.id, Some(reason)).await?;
     if after.status == ContractStatus::Active {
-        sims::resume(tx, context, actor, after.id).await?;
+        sims::steps::resume(tx, after.id).await?;
     }
-    tx.record(Entry::new(actor, "contract.resumed", "contract", after.id).change(&before, &after).note("reason", reason.as_str()));
+    tx.record(Entry::new("contract.resumed", "contract", after.id).change(&before, &after).note("reason", reason.as_str()));
     tell(tx, &before, &after, Some(reason));
     *contract = after;
     Ok(())
 }
 
 /// Ends a contract: lifts its holds, unbinds and closes its SIM, lets its number rest. Errors: `contract_terminated`.
-pub async fn terminate(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::ContractsTerminate>,
-    contract: &mut Contract,
-    reason: &str,
-) -> Result<()> {
-    let actor = granted.actor();
+pub async fn terminate(tx: &mut Tx, _granted: &Granted<perm::ContractsTerminate>, contract: &mut Contract, reason: &str) -> Result<()> {
     let before = contract.clone();
-    let mut after = contract.terminated(context.today())?;
-    store::lift_holds(tx, after.id, None, actor, context.now).await?;
+    let mut after = contract.terminated(tx.today())?;
+    store::lift_holds(tx, after.id, None).await?;
     if before.status != ContractStatus::Draft {
         // tariff before SIM, as in activation: two that meet on both wait in one order
         tariffs::count_contracts(tx, after.tariff_id, -1).await?;
-        sims::release(tx, context, actor, after.id, reason).await?;
+        sims::steps::release(tx, after.id, reason).await?;
     }
     after.sim_id = None;
-    store::save(tx, &mut after, context.now).await?;
-    tx.record(Entry::new(actor, "contract.terminated", "contract", after.id).change(&before, &after).note("reason", reason));
+    store::save(tx, &mut after).await?;
+    tx.record(Entry::new("contract.terminated", "contract", after.id).change(&before, &after).note("reason", reason));
     tell(tx, &before, &after, None);
     *contract = after;
     Ok(())
@@ -329,27 +316,21 @@ pub fn tell(tx: &mut Tx, before: &Contract, after: &Contract, hold: Option<HoldR
 /// Moves the balance by `change`, and the sum of charges by `charged`. Only the ledger calls this.
 ///
 /// Errors: `amount_out_of_range`.
-pub async fn post(tx: &mut Tx, context: &Context, contract: &mut Contract, change: Money, charged: Money) -> Result<()> {
+pub async fn post(tx: &mut Tx, contract: &mut Contract, change: Money, charged: Money) -> Result<()> {
     contract.move_balance(change, charged)?;
-    store::save(tx, contract, context.now).await
+    store::save(tx, contract).await
 }
 
 /// Saves many locked contracts whose balances the ledger moved and whose periods went on. Errors: `stale_version`.
-pub async fn save_all(tx: &mut Tx, context: &Context, contracts: &mut [&mut Contract]) -> Result<()> {
-    store::save_all(tx, contracts, context.now).await
+pub async fn save_all(tx: &mut Tx, contracts: &mut [&mut Contract]) -> Result<()> {
+    store::save_all(tx, contracts).await
 }
 
 /// Sets when the next period begins, and on which day of the month periods do.
-pub async fn set_period(
-    tx: &mut Tx,
-    context: &Context,
-    contract: &mut Contract,
-    next_billing_date: NaiveDate,
-    billing_day: u32,
-) -> Result<()> {
+pub async fn set_period(tx: &mut Tx, contract: &mut Contract, next_billing_date: NaiveDate, billing_day: u32) -> Result<()> {
     contract.next_billing_date = Some(next_billing_date);
     contract.billing_day = Some(i64::from(billing_day));
-    store::save(tx, contract, context.now).await
+    store::save(tx, contract).await
 }
 
 /// What breaks the invariants of contracts (SPEC 14.3, 14.4), in words for the operator's engineers.
@@ -365,4 +346,14 @@ pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
 /// What the search box finds among contracts.
 pub async fn find_by_words(conn: &mut Conn, _: &Granted<perm::ContractsRead>, sought: &Sought) -> Result<Vec<Found>> {
     store::SEARCHED.find(conn, sought).await
+}
+
+/// Writes many contracts under the ids they carry, each with its search text.
+pub async fn insert_all(tx: &mut Tx, contracts: &[(Contract, String)]) -> Result<()> {
+    store::insert_all(tx, contracts).await
+}
+
+/// Writes the holds of new contracts.
+pub async fn insert_holds<'a>(tx: &mut Tx, contracts: impl IntoIterator<Item = &'a Contract>) -> Result<()> {
+    store::insert_holds(tx, contracts).await
 }

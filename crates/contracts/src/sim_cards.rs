@@ -1,7 +1,8 @@
 //! A running contract that loses its SIM card, and one that gets another.
 
 use acl::{Granted, perm};
-use kernel::{Context, Result, audit::Entry, db::Tx, id::SimId, text::search_text};
+use database::{Tx, audit::Entry};
+use kernel::{Result, id::SimId, text::search_text};
 
 use crate::{
     model::{Contract, ContractStatus, HoldReason},
@@ -13,30 +14,22 @@ use crate::{
 /// card comes, and the number stays the contract's.
 ///
 /// Errors: `sim_not_found`, `sim_not_bound`.
-pub async fn lose_sim(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::SimsStatus>,
-    contract: &mut Contract,
-    sim_id: SimId,
-    why: &str,
-) -> Result<()> {
-    let actor = granted.actor();
+pub async fn lose_sim(tx: &mut Tx, granted: &Granted<perm::SimsStatus>, contract: &mut Contract, sim_id: SimId, why: &str) -> Result<()> {
     let before = contract.clone();
     // where the card was blocked it is on already
     let is_new = !before.is_held(HoldReason::NoSim);
     let mut after = if is_new { before.held(HoldReason::NoSim)? } else { before.clone() };
     // subscriber before SIM, as in activation
     let customer = customers::find(tx, after.customer_id).await?;
-    let sim = sims::deactivate(tx, context, granted, sim_id, Some(after.id), why).await?;
+    let sim = sims::steps::deactivate(tx, granted, sim_id, Some(after.id), why).await?;
     after.sim_id = None;
-    store::save(tx, &mut after, context.now).await?;
+    store::save(tx, &mut after).await?;
     if is_new {
-        store::place_hold(tx, after.id, HoldReason::NoSim, Some(why), actor, context.now).await?;
+        store::place_hold(tx, after.id, HoldReason::NoSim, Some(why)).await?;
     }
     let search = [Some(after.number.as_str()), Some(&customer.full_name), sim.msisdn.as_deref()];
     store::set_search_text(tx, after.id, search_text(search)).await?;
-    tx.record(Entry::new(actor, "contract.sim_lost", "contract", after.id).change(&before, &after).note("reason", why));
+    tx.record(Entry::new("contract.sim_lost", "contract", after.id).change(&before, &after).note("reason", why));
     tell(tx, &before, &after, Some(HoldReason::NoSim));
     *contract = after;
     Ok(())
@@ -48,13 +41,11 @@ pub async fn lose_sim(
 /// Errors: `contract_not_running`, and `not_found` in the field `sim_id`, `sim_not_free`.
 pub async fn replace_sim(
     tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::ContractsWrite>,
+    _granted: &Granted<perm::ContractsWrite>,
     contract: &mut Contract,
     sim_id: SimId,
     why: &str,
 ) -> Result<bool> {
-    let actor = granted.actor();
     contract.running()?;
     let before = contract.clone();
     let was_without = before.is_held(HoldReason::NoSim);
@@ -62,15 +53,15 @@ pub async fn replace_sim(
     let is_served = after.status == ContractStatus::Active;
     // subscriber before SIM, as in activation
     let customer = customers::find(tx, after.customer_id).await?;
-    let sim = sims::replace(tx, context, actor, sim_id, (after.id, after.customer_id), is_served, why).await?;
+    let sim = sims::steps::replace(tx, sim_id, (after.id, after.customer_id), is_served, why).await?;
     after.sim_id = Some(sim_id);
-    store::save(tx, &mut after, context.now).await?;
+    store::save(tx, &mut after).await?;
     if was_without {
-        store::lift_holds(tx, after.id, Some(HoldReason::NoSim), actor, context.now).await?;
+        store::lift_holds(tx, after.id, Some(HoldReason::NoSim)).await?;
     }
     let search = [Some(after.number.as_str()), Some(&customer.full_name), sim.msisdn.as_deref(), Some(&sim.iccid)];
     store::set_search_text(tx, after.id, search_text(search)).await?;
-    tx.record(Entry::new(actor, "contract.sim_replaced", "contract", after.id).change(&before, &after).note("reason", why));
+    tx.record(Entry::new("contract.sim_replaced", "contract", after.id).change(&before, &after).note("reason", why));
     tell(tx, &before, &after, Some(HoldReason::NoSim));
     *contract = after;
     Ok(was_without)

@@ -1,7 +1,8 @@
 //! What many contracts come to.
 
 use acl::{Granted, perm};
-use kernel::{Context, Money, Result, db::Conn};
+use database::Conn;
+use kernel::{Money, Result};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -71,8 +72,8 @@ pub struct ContractStatistics {
 }
 
 /// What the contracts come to.
-pub async fn statistics(conn: &mut Conn, context: &Context, _: &Granted<perm::ReportsRead>) -> Result<ContractStatistics> {
-    let totals = store::statistics::totals(conn, context.today()).await?;
+pub async fn statistics(conn: &mut Conn, _: &Granted<perm::ReportsRead>) -> Result<ContractStatistics> {
+    let totals = store::statistics::totals(conn).await?;
     Ok(ContractStatistics {
         by_status: store::statistics::by_status(conn).await?,
         by_hold: store::statistics::by_hold(conn).await?,

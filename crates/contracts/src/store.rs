@@ -4,16 +4,13 @@ pub mod history;
 pub mod options;
 pub mod statistics;
 
-use chrono::{DateTime, NaiveDate, Utc};
-use kernel::{
-    Error, Page, Paging, Result,
-    audit::Actor,
-    db::{Arg, Bulk, Conn, Engine, Filter, Given, Sql, Tx},
-    error::common,
-    id::ContractId,
+use chrono::NaiveDate;
+use database::{
+    Arg, Bulk, Conn, Engine, Filter, Given, Page, Paging, Sql, Tx,
     page::{KeyKind, ListSpec, OrderField},
     search::{FoundType, Source},
 };
+use kernel::{Error, Result, error::common, id::ContractId};
 
 use crate::{
     details::{DetailsRow, Hold},
@@ -195,7 +192,8 @@ pub async fn insert(tx: &mut Tx, contract: &Contract, search_text: String) -> Re
 }
 
 /// Saves what can change of a contract and moves its version on. Errors: `stale_version` when somebody else was first.
-pub async fn save(tx: &mut Tx, contract: &mut Contract, now: DateTime<Utc>) -> Result<()> {
+pub async fn save(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
+    let now = tx.now();
     Sql::new(
         "UPDATE contracts SET sim_id = $1, status = $2, activation_date = $3, termination_date = $4, balance = $5, total_charged = $6, \
          next_billing_date = $7, billing_day = $8, updated_at = $9, version = version + 1 WHERE id = $10 AND version = $11",
@@ -219,7 +217,8 @@ pub async fn save(tx: &mut Tx, contract: &mut Contract, now: DateTime<Utc>) -> R
 }
 
 /// Saves what billing changes of many contracts, and moves their versions on. Errors: `stale_version` when somebody else was first.
-pub async fn save_all(tx: &mut Tx, contracts: &mut [&mut Contract], now: DateTime<Utc>) -> Result<()> {
+pub async fn save_all(tx: &mut Tx, contracts: &mut [&mut Contract]) -> Result<()> {
+    let now = tx.now();
     let mut rows = Given::of(&[
         "of_id",
         "of_version",
@@ -257,7 +256,8 @@ pub async fn save_all(tx: &mut Tx, contracts: &mut [&mut Contract], now: DateTim
 }
 
 /// Saves what an edit may change of a contract and moves its version on. Errors: `stale_version` when somebody else was first.
-pub async fn save_edit(tx: &mut Tx, contract: &mut Contract, now: DateTime<Utc>) -> Result<()> {
+pub async fn save_edit(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
+    let now = tx.now();
     Sql::new(
         "UPDATE contracts SET customer_id = $1, tariff_id = $2, sim_id = $3, signed_date = $4, credit_limit = $5, discount_percent = $6, \
          notes = $7, updated_at = $8, version = version + 1 WHERE id = $9 AND version = $10",
@@ -288,42 +288,38 @@ pub async fn set_search_text(tx: &mut Tx, id: ContractId, search_text: String) -
     Sql::new("UPDATE contracts SET search_text = $1 WHERE id = $2").bind(search_text).bind(id).execute(tx).await.map(drop)
 }
 
-pub async fn place_hold(
-    tx: &mut Tx,
-    id: ContractId,
-    reason: HoldReason,
-    note: Option<&str>,
-    actor: &Actor,
-    now: DateTime<Utc>,
-) -> Result<()> {
+pub async fn place_hold(tx: &mut Tx, id: ContractId, reason: HoldReason, note: Option<&str>) -> Result<()> {
+    let now = tx.now();
     Sql::new("INSERT INTO contract_holds (contract_id, reason, note, placed_at, placed_by) VALUES ($1, $2, $3, $4, $5)")
         .bind(id)
         .bind(reason)
         .bind(note.map(str::to_owned))
         .bind(now)
-        .bind(&actor.name)
+        .bind(&tx.actor().name)
         .execute(tx)
         .await
         .map(drop)
 }
 
 /// Places a hold on many contracts.
-pub async fn place_holds(tx: &mut Tx, ids: &[ContractId], reason: HoldReason, actor: &Actor, now: DateTime<Utc>) -> Result<()> {
+pub async fn place_holds(tx: &mut Tx, ids: &[ContractId], reason: HoldReason) -> Result<()> {
+    let now = tx.now();
     let mut rows = Bulk::into_table("contract_holds", &["contract_id", "reason", "placed_at", "placed_by"]);
     for id in ids {
-        rows.row(vec![(*id).into(), reason.into(), now.into(), (&actor.name).into()]);
+        rows.row(vec![(*id).into(), reason.into(), now.into(), (&tx.actor().name).into()]);
     }
     rows.execute(tx).await
 }
 
 /// Lifts one hold, or all of them.
-pub async fn lift_holds(tx: &mut Tx, id: ContractId, reason: Option<HoldReason>, actor: &Actor, now: DateTime<Utc>) -> Result<()> {
+pub async fn lift_holds(tx: &mut Tx, id: ContractId, reason: Option<HoldReason>) -> Result<()> {
+    let now = tx.now();
     Sql::new(
         "UPDATE contract_holds SET lifted_at = $1, lifted_by = $2 \
          WHERE contract_id = $3 AND lifted_at IS NULL AND reason = COALESCE($4, reason)",
     )
     .bind(now)
-    .bind(&actor.name)
+    .bind(&tx.actor().name)
     .bind(id)
     .bind(reason)
     .execute(tx)
@@ -342,11 +338,11 @@ pub async fn insert_all(tx: &mut Tx, contracts: &[(Contract, String)]) -> Result
 }
 
 /// Writes the present holds of many contracts, as placed by `actor`.
-pub async fn insert_holds<'a>(tx: &mut Tx, contracts: impl IntoIterator<Item = &'a Contract>, actor: &Actor) -> Result<()> {
+pub async fn insert_holds<'a>(tx: &mut Tx, contracts: impl IntoIterator<Item = &'a Contract>) -> Result<()> {
     let mut rows = Bulk::into_table("contract_holds", &["contract_id", "reason", "placed_at", "placed_by"]);
     for contract in contracts {
         for reason in &contract.holds.0 {
-            rows.row(vec![contract.id.into(), (*reason).into(), contract.updated_at.into(), (&actor.name).into()]);
+            rows.row(vec![contract.id.into(), (*reason).into(), contract.updated_at.into(), (&tx.actor().name).into()]);
         }
     }
     rows.execute(tx).await

@@ -11,13 +11,28 @@ mod model;
 mod service;
 mod store;
 
+/// Steps of use cases that are whole only together with a subscriber's contracts. They are for `subscribers`, and never for a request by
+/// itself.
+pub mod steps {
+    pub use crate::service::{Edited, activate, archive, block, edit, load, load_both, merge, suspend, would_rename};
+}
+
+use database::page::ListSpec;
+
 pub use input::{CustomerFilter, CustomerInput, DuplicateCheckInput, MergeInput, StatusReasonInput};
 pub use model::{
     BirthDate, Contact, Customer, CustomerNames, CustomerStatistics, CustomerStatus, CustomerType, DayCount, DocumentType, Duplicate,
     DuplicateReason, HistoryRow, RegisteredCustomer, StatusCounts, refusal,
 };
 pub use service::{
-    Edited, activate, archive, block, check_duplicates, contacts, create, edit, find, find_active, find_by_words, get, history, insert_all,
-    list, load, load_both, merge, must_exist, peek, restore, statistics, suspend, violations, would_rename,
+    check_duplicates, contacts, create, find, find_active, find_by_words, get, history, insert_all, list, must_exist, peek, restore,
+    statistics, violations,
 };
-pub use store::{LIST, SELECT_ONE, history::LIST as HISTORY_LIST};
+
+/// How lists of subscribers are ordered.
+pub const LIST: ListSpec = store::LIST;
+
+/// How the history of a subscriber is ordered.
+pub const HISTORY_LIST: ListSpec = store::history::LIST;
+/// The statement that reads one subscriber, for measurements.
+pub const SELECT_ONE: &str = store::SELECT_ONE;

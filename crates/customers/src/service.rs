@@ -10,13 +10,15 @@ pub use statistics::statistics;
 
 use acl::{Granted, Permission, perm};
 use chrono::{DateTime, Utc};
-use kernel::{
-    Context, Edit, Error, Expected, FieldErrors, Page, Paging, Result,
+use database::{
+    Conn, Page, Paging, Tx,
     audit::Entry,
-    db::{Conn, Tx},
+    search::{Found, Sought},
+};
+use kernel::{
+    Edit, Error, Expected, FieldErrors, Result,
     error::{Transient, common, field},
     id::CustomerId,
-    search::{Found, Sought},
 };
 use serde_json::Value;
 
@@ -70,17 +72,12 @@ pub async fn history(conn: &mut Conn, granted: &Granted<perm::CustomersRead>, id
 
 /// Registers a subscriber, and warns of likely duplicates. Errors: `customer_duplicate` with every unique field that is
 /// taken, and, for those who may see it, by whom.
-pub async fn create(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::CustomersWrite>,
-    input: &CustomerInput,
-) -> Result<RegisteredCustomer> {
+pub async fn create(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, input: &CustomerInput) -> Result<RegisteredCustomer> {
     refuse_clashes(tx, granted, input, None).await?;
-    let id = store::insert(tx, input, context.now).await.map_err(taken_meanwhile)?;
+    let id = store::insert(tx, input).await.map_err(taken_meanwhile)?;
     let customer = store::get(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
     let warnings = duplicates::warnings(tx, granted, input, id).await?;
-    tx.record(Entry::new(granted.actor(), "customer.created", "customer", id).created(&customer.clone().shown(false)));
+    tx.record(Entry::new("customer.created", "customer", id).created(&customer.clone().shown(false)));
     Ok(RegisteredCustomer { customer: customer.shown(granted.may(Permission::CustomersPii)), warnings })
 }
 
@@ -117,7 +114,6 @@ pub struct Edited {
 /// Whether an edit would change the name, as far as can be seen without a lock.
 pub async fn would_rename(
     conn: &mut Conn,
-    context: &Context,
     granted: &Granted<perm::CustomersWrite>,
     id: CustomerId,
     edit: &Edit<CustomerInput>,
@@ -130,7 +126,7 @@ pub async fn would_rename(
     };
     let shown = customer.shown(granted.may(Permission::CustomersPii));
     // what is wrong with it is told when it is done
-    Ok(edit.apply(&shown, &present, context).is_ok_and(|input| names(&input) != names(&present)))
+    Ok(edit.apply(&shown, &present, conn.context()).is_ok_and(|input| names(&input) != names(&present)))
 }
 
 /// Changes a subscriber's own fields; in an archived one too, so that what keeps it from coming back can be changed.
@@ -138,7 +134,6 @@ pub async fn would_rename(
 /// Errors: `customer_not_found`, `stale_version`, `invalid`, `customer_duplicate`.
 pub async fn edit(
     tx: &mut Tx,
-    context: &Context,
     granted: &Granted<perm::CustomersWrite>,
     id: CustomerId,
     edit: &Edit<CustomerInput>,
@@ -149,16 +144,16 @@ pub async fn edit(
     let unmasked = granted.may(Permission::CustomersPii);
     let present = before.editable();
     let shown = before.clone().shown(unmasked);
-    let input = edit.apply(&shown, &present, context)?;
+    let input = edit.apply(&shown, &present, tx.context())?;
     if input == present {
         return Ok(Edited { former_name: shown.full_name.clone(), customer: shown });
     }
     if before.status != CustomerStatus::Archived {
         refuse_clashes(tx, granted, &input, Some(id)).await?;
     }
-    store::update(tx, &before, &input, context.now).await.map_err(taken_meanwhile)?;
+    store::update(tx, &before, &input).await.map_err(taken_meanwhile)?;
     let after = store::get(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
-    let entry = Entry::new(granted.actor(), "customer.updated", "customer", id);
+    let entry = Entry::new("customer.updated", "customer", id);
     // by name too: masked before and masked after may look the same
     let changed = entry.change(&before.shown(false), &after.clone().shown(false)).note("changed", changed_fields(&present, &input)?);
     tx.record(changed);

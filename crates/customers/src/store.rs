@@ -5,14 +5,12 @@ pub mod history;
 pub mod statistics;
 
 use chrono::{DateTime, Utc};
-use kernel::{
-    Page, Paging, Result,
-    db::{Arg, Bulk, Conn, Engine, Filter, Sql, Tx},
-    id::CustomerId,
+use database::{
+    Arg, Bulk, Conn, Engine, Filter, Page, Paging, Sql, Tx,
     page::{KeyKind, ListSpec, OrderField},
     search::{FoundType, Source},
-    text::search_text,
 };
+use kernel::{Result, id::CustomerId, text::search_text};
 
 use crate::{
     input::{CustomerFilter, CustomerInput},
@@ -195,7 +193,8 @@ fn email_key(input: &CustomerInput) -> Option<String> {
     input.email.as_deref().map(str::to_lowercase)
 }
 
-pub async fn insert(tx: &mut Tx, input: &CustomerInput, at: DateTime<Utc>) -> Result<CustomerId> {
+pub async fn insert(tx: &mut Tx, input: &CustomerInput) -> Result<CustomerId> {
+    let at = tx.now();
     let mut rows = Bulk::into_table("customers", &columns());
     rows.row(values(input, at));
     rows.insert_one(tx).await
@@ -212,7 +211,8 @@ pub async fn insert_all(tx: &mut Tx, first_id: i64, inputs: &[(CustomerInput, Da
 }
 
 /// Writes an edit over the version that was read. Errors: `stale_version`.
-pub async fn update(tx: &mut Tx, before: &Customer, input: &CustomerInput, at: DateTime<Utc>) -> Result<()> {
+pub async fn update(tx: &mut Tx, before: &Customer, input: &CustomerInput) -> Result<()> {
+    let at = tx.now();
     let set: Vec<String> = EDITED.iter().zip(3..).map(|(column, place)| format!("{column} = ${place}")).collect();
     Sql::owned(format!("UPDATE customers SET {}, version = version + 1 WHERE id = $1 AND version = $2", set.join(", ")))
         .bind(before.id)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use crate::{calendar::Calendar, country::Country, money::Money};
+use crate::{calendar::Calendar, country::Country, id::UserId, money::Money};
 
 /// The operator's settings that rules depend on.
 #[derive(Clone, Debug)]
@@ -49,6 +49,22 @@ pub struct Origin {
     pub address: Option<String>,
 }
 
+/// Who does it: a user, or the system itself.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// The user; `None` for the system and for strangers.
+    pub user_id: Option<UserId>,
+    /// The user's name, or what part of the system it was.
+    pub name: String,
+}
+
+impl Actor {
+    /// A part of the system, which no user asked for what it does.
+    pub fn system(name: impl Into<String>) -> Self {
+        Self { user_id: None, name: name.into() }
+    }
+}
+
 /// The surroundings of one use case; the time in it stands still.
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -56,11 +72,19 @@ pub struct Context {
     pub now: DateTime<Utc>,
     /// The operator's settings.
     pub policy: Arc<Policy>,
-    /// Where the change came from.
+    /// Where the change comes from.
     pub origin: Origin,
+    /// Who makes it.
+    pub actor: Actor,
 }
 
 impl Context {
+    /// The same surroundings for work in another's name.
+    #[must_use]
+    pub fn acting_as(&self, actor: Actor) -> Arc<Self> {
+        Arc::new(Self { actor, ..self.clone() })
+    }
+
     /// Today's date where the operator is.
     pub fn today(&self) -> NaiveDate {
         self.now.with_timezone(&self.policy.time_zone).date_naive()
@@ -114,7 +138,7 @@ mod tests {
         let first: NaiveDate = "2016-01-01".parse().unwrap();
         for zone in ZONES {
             let policy: Arc<Policy> = Policy { time_zone: zone.parse().unwrap(), ..Policy::standard(Country::Ru) }.into();
-            let at = |now| Context { now, policy: policy.clone(), origin: Origin::default() };
+            let at = |now| Context { now, policy: policy.clone(), origin: Origin::default(), actor: Actor::system("test") };
             for day in first.iter_days().take(20 * 365) {
                 let context = at(DateTime::UNIX_EPOCH);
                 let begins = context.day_begins(day);
@@ -132,7 +156,8 @@ mod tests {
     fn a_day_begins_at_midnight_where_the_operator_is() {
         let begins = |time_zone: Tz, day: &str| {
             let policy = Policy { time_zone, ..Policy::standard(Country::Ru) };
-            let context = Context { now: DateTime::UNIX_EPOCH, policy: Arc::new(policy), origin: Origin::default() };
+            let context =
+                Context { now: DateTime::UNIX_EPOCH, policy: Arc::new(policy), origin: Origin::default(), actor: Actor::system("test") };
             context.day_begins(day.parse().unwrap()).to_rfc3339()
         };
         assert_eq!(begins(chrono_tz::Europe::Moscow, "2026-02-01"), "2026-01-31T21:00:00+00:00");

@@ -8,7 +8,7 @@ use utoipa::{
     openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
 };
 
-use crate::db::Arg;
+use crate::column::Arg;
 
 /// The id of a `T`: a positive 64-bit number.
 pub struct Id<T>(i64, PhantomData<fn() -> T>);

@@ -335,7 +335,7 @@ pub(crate) mod tests {
     pub(crate) fn context() -> Context {
         let country = Country::Ru;
         let policy = Policy::standard(country);
-        Context { now: DateTime::UNIX_EPOCH, policy: Arc::new(policy), origin: Origin::default() }
+        Context { now: DateTime::UNIX_EPOCH, policy: Arc::new(policy), origin: Origin::default(), actor: crate::Actor::system("test") }
     }
 
     pub(crate) fn example() -> Map<String, Value> {

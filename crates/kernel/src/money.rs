@@ -10,7 +10,7 @@ use utoipa::{
 };
 
 use crate::{
-    db::Arg,
+    column::Arg,
     error::{Error, Result, common, field},
 };
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::db::Arg;
+use crate::column::Arg;
 
 /// A value out of a closed set of words; `text_enum!` makes them.
 pub trait Word: Copy {

@@ -1,7 +1,7 @@
 //! Who is told of what, and by which channel: the one table of it (SPEC 10.1, 10.2).
 
 use acl::Permission;
-use kernel::EventKind;
+use database::EventKind;
 
 use crate::model::Channel::{self, Email, InApp, Sms};
 

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use customers::CustomerNames;
-use kernel::{Context, EventKind};
+use database::EventKind;
+use kernel::Context;
 use serde_json::Value;
 
 use crate::{

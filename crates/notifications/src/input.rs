@@ -1,8 +1,9 @@
 //! What a client may say of notifications, templates, events and webhooks.
 
 use chrono::{DateTime, Utc};
+use database::EventKind;
 use kernel::{
-    Context, EventKind, FieldErrors, Input,
+    Context, FieldErrors, Input,
     error::field,
     id::{ContractId, CustomerId},
 };

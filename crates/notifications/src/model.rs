@@ -4,8 +4,8 @@ mod notification;
 mod webhook;
 
 use chrono::{DateTime, Utc};
+use database::EventKind;
 use kernel::{
-    EventKind,
     id::{ContractId, CustomerId, EventId},
     text::JsonText,
     text_enum,
@@ -139,7 +139,7 @@ impl std::str::FromStr for Kinds {
     }
 }
 
-impl From<&Kinds> for kernel::db::Arg {
+impl From<&Kinds> for database::Arg {
     fn from(kinds: &Kinds) -> Self {
         kinds.0.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(",").into()
     }

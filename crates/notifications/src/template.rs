@@ -5,7 +5,8 @@ use std::{
     sync::LazyLock,
 };
 
-use kernel::{Error, EventKind, FieldErrors, Result, error::field};
+use database::EventKind;
+use kernel::{Error, FieldErrors, Result, error::field};
 
 use crate::{
     audience,

@@ -13,8 +13,6 @@ use validator::Validate;
 
 use crate::model::{PaymentMethod, PaymentStatus, TransactionType};
 
-pub mod gateway;
-
 /// What transaction ids of our own making begin with; nobody else's may.
 pub const RESERVED_PREFIXES: [&str; 2] = ["gateway:", "terminal:"];
 
@@ -80,7 +78,8 @@ impl Input for PaymentInput {
     }
 }
 
-fn above_zero(amount: Option<Money>, wrong: &mut FieldErrors) {
+/// Notes an amount that is not above zero.
+pub fn above_zero(amount: Option<Money>, wrong: &mut FieldErrors) {
     if amount.is_some_and(|amount| amount <= Money::ZERO) {
         wrong.add("amount", field::RANGE).with("min", "0.01").with("max", Money::MAX);
     }

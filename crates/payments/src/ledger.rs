@@ -4,10 +4,9 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use contracts::{Contract, ContractStatus};
+use database::{Event, EventKind, Tx, audit::Entry};
 use kernel::{
-    Context, Error, Event, EventKind, FieldErrors, Money, Result,
-    audit::{Actor, Entry},
-    db::Tx,
+    Actor, Context, Error, FieldErrors, Money, Result,
     error::{common, field},
     id::{ContractId, PaymentId},
 };
@@ -38,30 +37,23 @@ pub struct Posting {
 /// Writes a successful transaction and moves the balance of the locked contract with it.
 ///
 /// Errors: `payment_duplicate` when the transaction id is taken, `amount_out_of_range`, `contract_terminated`.
-pub async fn post(tx: &mut Tx, context: &Context, actor: &Actor, contract: &mut Contract, posting: Posting) -> Result<Payment> {
+pub async fn post(tx: &mut Tx, contract: &mut Contract, posting: Posting) -> Result<Payment> {
     takes(contract, posting.transaction_type, posting.amount)?;
     unique(tx, posting.transaction_id.as_deref()).await?;
-    enter(tx, context, actor, contract, posting, None).await
+    enter(tx, contract, posting, None).await
 }
 
 /// Notes a payment whose money is yet to come; no balance moves.
 ///
 /// Errors: `payment_duplicate`, `contract_terminated`.
-pub async fn expect(tx: &mut Tx, context: &Context, actor: &Actor, contract: &Contract, posting: Posting) -> Result<Payment> {
-    expect_by(tx, context, actor, contract, posting, None).await
+pub async fn expect(tx: &mut Tx, contract: &Contract, posting: Posting) -> Result<Payment> {
+    expect_by(tx, contract, posting, None).await
 }
 
 /// The same of a payment that a gateway takes, with its name and when the payment is given up.
 ///
 /// Errors: `payment_duplicate`, `contract_terminated`.
-pub async fn expect_by(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    contract: &Contract,
-    posting: Posting,
-    gateway: Option<(&str, DateTime<Utc>)>,
-) -> Result<Payment> {
+pub async fn expect_by(tx: &mut Tx, contract: &Contract, posting: Posting, gateway: Option<(&str, DateTime<Utc>)>) -> Result<Payment> {
     takes(contract, posting.transaction_type, posting.amount)?;
     unique(tx, posting.transaction_id.as_deref()).await?;
     let (gateway, expires_at) = gateway.map(|(gateway, at)| (gateway.to_owned(), at)).unzip();
@@ -72,56 +64,60 @@ pub async fn expect_by(
         balance_after: None,
         gateway,
         expires_at,
-        ..posted(contract.id, actor, posting, contract.balance, context.now)
+        ..posted(contract.id, tx.actor(), posting, contract.balance, tx.now())
     };
     payment.id = store::insert(tx, &payment).await.map_err(taken)?;
-    tx.record(Entry::new(actor, "payment.created", "payment", payment.id).created(&payment));
+    tx.record(Entry::new("payment.created", "payment", payment.id).created(&payment));
     Ok(payment)
 }
 
 /// The money of a pending payment is there: it counts from now on, and the balance of the locked contract moves with it.
 ///
 /// Errors: `payment_wrong_state`, `contract_terminated`, `amount_out_of_range`.
-pub async fn succeed(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    contract: &mut Contract,
-    payment: &Payment,
-    by: Decider,
-) -> Result<Payment> {
+pub async fn succeed(tx: &mut Tx, contract: &mut Contract, payment: &Payment, by: Decider) -> Result<Payment> {
     let status = payment.stepped(PaymentAction::Succeed, by)?;
     takes(contract, payment.transaction_type, payment.amount)?;
-    move_balance(tx, context, contract, payment.transaction_type.effect(payment.amount), Money::ZERO).await?;
-    let after = Payment { status, balance_after: Some(contract.balance), ..decided(payment, actor, context) };
-    let received = keep(tx, actor, "payment.received", payment, after).await?;
+    move_balance(tx, contract, payment.transaction_type.effect(payment.amount), Money::ZERO).await?;
+    let after = Payment { status, balance_after: Some(contract.balance), ..decided(payment, tx.actor(), tx.context()) };
+    let received = keep(tx, "payment.received", payment, after).await?;
     tell(tx, contract, EventKind::PaymentReceived, &received);
     Ok(received)
 }
 
 /// Its gateway has taken a pending payment on; no balance moves. Errors: `payment_wrong_state`.
-pub async fn take_on(tx: &mut Tx, actor: &Actor, payment: &Payment) -> Result<Payment> {
+pub async fn take_on(tx: &mut Tx, payment: &Payment) -> Result<Payment> {
     let status = payment.stepped(PaymentAction::TakeOn, Decider::Gateway)?;
-    store::gateway::set_processing(tx, payment).await?;
+    store::by_gateway::set_processing(tx, payment).await?;
     let after = Payment { status, version: payment.version + 1, ..payment.clone() };
-    tx.record(Entry::new(actor, "payment.taken_on", "payment", after.id).change(payment, &after));
+    tx.record(Entry::new("payment.taken_on", "payment", after.id).change(payment, &after));
     Ok(after)
+}
+
+/// The payment's gateway has an id for it, which becomes its transaction id. Errors: `stale_version`.
+pub async fn set_transaction_id(tx: &mut Tx, payment: &mut Payment, transaction_id: String) -> Result<()> {
+    store::by_gateway::set_transaction_id(tx, payment, &transaction_id).await?;
+    payment.transaction_id = Some(transaction_id);
+    payment.version += 1;
+    Ok(())
+}
+
+/// Something about a payment changed that its own row does not hold: its version moves on.
+pub async fn touch(tx: &mut Tx, id: PaymentId) -> Result<()> {
+    store::by_gateway::touch(tx, id).await
 }
 
 /// A payment did not come about, or is called off; no balance moves. Errors: `payment_wrong_state`.
 pub async fn give_up(
     tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
     contract: &Contract,
     payment: &Payment,
     (action, by): (PaymentAction, Decider),
     reason: Option<&str>,
 ) -> Result<Payment> {
     let status = payment.stepped(action, by)?;
-    let after = Payment { status, failure_reason: reason.map(str::to_owned), ..decided(payment, actor, context) };
+    let after = Payment { status, failure_reason: reason.map(str::to_owned), ..decided(payment, tx.actor(), tx.context()) };
     let what = if status == PaymentStatus::Cancelled { "payment.cancelled" } else { "payment.failed" };
-    let over = keep(tx, actor, what, payment, after).await?;
+    let over = keep(tx, what, payment, after).await?;
     if over.status == PaymentStatus::Failed {
         tell(tx, contract, EventKind::PaymentFailed, &over);
     }
@@ -133,14 +129,8 @@ pub async fn give_up(
 /// What the subscriber has used up meanwhile can be given back too: the balance then falls below zero, and is owed.
 ///
 /// Errors: `payment_not_refundable`, `refund_too_large`, `amount_out_of_range`.
-pub async fn refund(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    contract: &mut Contract,
-    payment: &Payment,
-    (asked, reason): (Option<Money>, &str),
-) -> Result<Payment> {
+pub async fn refund(tx: &mut Tx, contract: &mut Contract, payment: &Payment, (asked, reason): (Option<Money>, &str)) -> Result<Payment> {
+    let now = tx.now();
     let amount = payment.refundable(asked)?;
     let posting = Posting {
         transaction_type: TransactionType::Refund,
@@ -150,9 +140,9 @@ pub async fn refund(
         description: Some(reason.to_owned()),
         period: None,
     };
-    let refund = enter(tx, context, actor, contract, posting, Some(payment)).await?;
+    let refund = enter(tx, contract, posting, Some(payment)).await?;
     if payment.refunded_amount.add(amount)? == payment.amount {
-        store::set_refunded(tx, payment.id, context.now).await?;
+        store::set_refunded(tx, payment.id, now).await?;
     }
     Ok(refund)
 }
@@ -160,12 +150,7 @@ pub async fn refund(
 /// Writes successful charges of many locked contracts, each after the other as [`post`] would, in a few statements. Answers their ids.
 ///
 /// It moves the balances of the contracts given; the caller saves them. Errors: `amount_out_of_range`, `contract_terminated`.
-pub async fn charge_all(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    charges: Vec<(&mut Contract, Vec<Posting>)>,
-) -> Result<Vec<Vec<PaymentId>>> {
+pub async fn charge_all(tx: &mut Tx, charges: Vec<(&mut Contract, Vec<Posting>)>) -> Result<Vec<Vec<PaymentId>>> {
     let contracts: Vec<ContractId> = charges.iter().filter(|(_, postings)| !postings.is_empty()).map(|(contract, _)| contract.id).collect();
     let mut newest: HashMap<ContractId, i64> = store::newest_ledger_numbers(tx, &contracts).await?.into_iter().collect();
     let mut ids = tx.take_ids("payments", charges.iter().map(|(_, postings)| postings.len()).sum()).await?.into_iter();
@@ -179,9 +164,9 @@ pub async fn charge_all(
             let number = newest.entry(contract.id).and_modify(|number| *number += 1).or_insert(1);
             let id = PaymentId::new(ids.next().ok_or_else(|| Error::internal("fewer ids than charges"))?);
             let payment =
-                Payment { id, ledger_number: Some(*number), ..posted(contract.id, actor, posting, contract.balance, context.now) };
-            tell_if_low(tx, context, contract, before);
-            note(tx, actor, contract, &payment);
+                Payment { id, ledger_number: Some(*number), ..posted(contract.id, tx.actor(), posting, contract.balance, tx.now()) };
+            tell_if_low(tx, contract, before);
+            note(tx, contract, &payment);
             of_contract.push(id);
             payments.push(payment);
         }
@@ -228,33 +213,26 @@ fn duplicate(existing: Option<PaymentId>) -> Error {
     Error::new(refusal::DUPLICATE).fields(fields)
 }
 
-async fn enter(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    contract: &mut Contract,
-    posting: Posting,
-    refunded: Option<&Payment>,
-) -> Result<Payment> {
+async fn enter(tx: &mut Tx, contract: &mut Contract, posting: Posting, refunded: Option<&Payment>) -> Result<Payment> {
     let charged = if posting.transaction_type == TransactionType::Charge { posting.amount } else { Money::ZERO };
-    move_balance(tx, context, contract, posting.transaction_type.effect(posting.amount), charged).await?;
+    move_balance(tx, contract, posting.transaction_type.effect(posting.amount), charged).await?;
     let (refund_of, gateway) = (refunded.map(|payment| payment.id), refunded.and_then(|payment| payment.gateway.clone()));
-    let mut payment = Payment { refund_of, gateway, ..posted(contract.id, actor, posting, contract.balance, context.now) };
+    let mut payment = Payment { refund_of, gateway, ..posted(contract.id, tx.actor(), posting, contract.balance, tx.now()) };
     payment.ledger_number = Some(store::next_ledger_number(tx, contract.id).await?);
     payment.id = store::insert(tx, &payment).await.map_err(taken)?;
-    note(tx, actor, contract, &payment);
+    note(tx, contract, &payment);
     Ok(payment)
 }
 
 /// Records a transaction that was entered, and tells others.
-fn note(tx: &mut Tx, actor: &Actor, contract: &Contract, payment: &Payment) {
+fn note(tx: &mut Tx, contract: &Contract, payment: &Payment) {
     let action = match payment.transaction_type {
         TransactionType::Payment => "payment.received",
         TransactionType::Charge => "payment.charged",
         TransactionType::Refund => "payment.refunded",
         TransactionType::Correction => "payment.corrected",
     };
-    tx.record(Entry::new(actor, action, "payment", payment.id).created(payment));
+    tx.record(Entry::new(action, "payment", payment.id).created(payment));
     match payment.transaction_type {
         TransactionType::Payment => tell(tx, contract, EventKind::PaymentReceived, payment),
         TransactionType::Refund => tell(tx, contract, EventKind::PaymentRefunded, payment),
@@ -264,16 +242,16 @@ fn note(tx: &mut Tx, actor: &Actor, contract: &Contract, payment: &Payment) {
 }
 
 /// Moves the balance of a locked contract, and tells others when it falls below the threshold.
-async fn move_balance(tx: &mut Tx, context: &Context, contract: &mut Contract, change: Money, charged: Money) -> Result<()> {
+async fn move_balance(tx: &mut Tx, contract: &mut Contract, change: Money, charged: Money) -> Result<()> {
     let before = contract.balance;
-    contracts::post(tx, context, contract, change, charged).await?;
-    tell_if_low(tx, context, contract, before);
+    contracts::steps::post(tx, contract, change, charged).await?;
+    tell_if_low(tx, contract, before);
     Ok(())
 }
 
 /// Tells others when the balance has fallen below the threshold; once for each time that it does.
-fn tell_if_low(tx: &mut Tx, context: &Context, contract: &Contract, before: Money) {
-    let low = context.policy.low_balance;
+fn tell_if_low(tx: &mut Tx, contract: &Contract, before: Money) {
+    let low = tx.policy().low_balance;
     if before >= low && contract.balance < low {
         let data = json!({"number": contract.number, "balance": contract.balance, "threshold": low});
         let event = Event::new(EventKind::BalanceLow, "contract", contract.id, &data);
@@ -295,12 +273,12 @@ fn decided(payment: &Payment, actor: &Actor, context: &Context) -> Payment {
     Payment { processed_at: Some(context.now), processed_by: Some(actor.name.clone()), ..payment.clone() }
 }
 
-async fn keep(tx: &mut Tx, actor: &Actor, action: &'static str, before: &Payment, mut after: Payment) -> Result<Payment> {
+async fn keep(tx: &mut Tx, action: &'static str, before: &Payment, mut after: Payment) -> Result<Payment> {
     if after.status == PaymentStatus::Success {
         after.ledger_number = Some(store::next_ledger_number(tx, after.contract_id).await?);
     }
     store::decide(tx, &mut after).await?;
-    tx.record(Entry::new(actor, action, "payment", after.id).change(before, &after));
+    tx.record(Entry::new(action, "payment", after.id).change(before, &after));
     Ok(after)
 }
 

@@ -28,32 +28,10 @@ pub mod refusal {
         REFUND_TOO_LARGE = Conflict "refund_too_large";
         /// A receipt is for money that came in or was given back.
         NO_RECEIPT = Conflict "payment_without_receipt";
-        /// No such gateway is in use.
-        GATEWAY_NOT_FOUND = NotFound "gateway_not_found";
-        /// The gateway did not answer, and the payment waits for it.
-        GATEWAY_AWAY = Unavailable "gateway_away";
-        /// The gateway said no to the payment.
-        GATEWAY_REFUSED = Conflict "gateway_refused";
-        /// The gateway said no to the refund.
-        GATEWAY_REFUND_REFUSED = Conflict "gateway_refund_refused";
-        /// No such refund through a gateway.
-        GATEWAY_REFUND_NOT_FOUND = NotFound "gateway_refund_not_found";
-        /// The gateway said what became of the refund, or is still being asked.
-        GATEWAY_REFUND_NOT_UNANSWERED = Conflict "gateway_refund_not_unanswered";
         /// Something is wrong with the payment, and somebody has to decide first.
         QUARANTINED = Conflict "payment_quarantined";
         /// Nothing waits for a decision.
         NOT_QUARANTINED = Conflict "payment_not_quarantined";
-        /// An event that was not signed by the gateway, or long ago.
-        EVENT_NOT_SIGNED = Unauthenticated "event_not_signed";
-        /// Payments by terminals are switched off.
-        TERMINAL_OFF = NotFound "terminal_off";
-        /// Not the key of the terminals.
-        TERMINAL_KEY_WRONG = Unauthenticated "terminal_key_wrong";
-        /// No such reconciliation.
-        RECONCILIATION_NOT_FOUND = NotFound "reconciliation_not_found";
-        /// More payments lie in the days of a settlement file than are compared at once.
-        RECONCILIATION_TOO_LARGE = Invalid "reconciliation_too_large";
     }
 }
 

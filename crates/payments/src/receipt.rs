@@ -2,9 +2,9 @@
 
 use acl::{Granted, perm};
 use chrono::{DateTime, Utc};
+use database::Conn;
 use kernel::{
-    Context, Money, Result,
-    db::Conn,
+    Money, Result,
     id::{ContractId, CustomerId, PaymentId},
 };
 use serde::Serialize;
@@ -63,10 +63,10 @@ pub struct Receipt {
 }
 
 /// The receipt of a transaction, with its version. Errors: `payment_not_found`, `payment_without_receipt`.
-pub async fn receipt(conn: &mut Conn, context: &Context, _: &Granted<perm::PaymentsRead>, id: PaymentId) -> Result<(Receipt, i64)> {
+pub async fn receipt(conn: &mut Conn, _: &Granted<perm::PaymentsRead>, id: PaymentId) -> Result<(Receipt, i64)> {
     let payment = store::get(conn, id).await?.ok_or(refusal::NOT_FOUND)?;
     payment.receipted()?;
-    let details = contracts::details(conn, context, payment.contract_id).await?;
+    let details = contracts::details(conn, payment.contract_id).await?;
     let receipt = Receipt {
         number: format!("{}/{}", details.contract.number, payment.ledger_number.unwrap_or_default()),
         payment_id: payment.id,
@@ -75,7 +75,7 @@ pub async fn receipt(conn: &mut Conn, context: &Context, _: &Granted<perm::Payme
         issued_at: payment.processed_at,
         amount: payment.amount,
         refunded_amount: payment.refunded_amount,
-        currency: context.policy.country.currency(),
+        currency: conn.policy().country.currency(),
         payment_method: payment.payment_method,
         transaction_id: payment.transaction_id,
         description: payment.description,

@@ -2,9 +2,9 @@
 
 use acl::{Granted, perm};
 use contracts::Contract;
+use database::{Conn, Page, Paging, Tx};
 use kernel::{
-    Page, Paging, Result,
-    db::{Conn, Tx},
+    Result,
     id::{ContractId, CustomerId, PaymentId},
 };
 
@@ -36,7 +36,7 @@ pub async fn by_transaction_id(conn: &mut Conn, transaction_id: &str) -> Result<
 pub async fn load(tx: &mut Tx, id: PaymentId) -> Result<(Payment, Contract)> {
     let contract_id = store::contract_of(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
     // whoever changes a transaction holds its contract, so that lock is enough, and what is read after it is what the one before left
-    let contract = contracts::load(tx, contract_id).await?;
+    let contract = contracts::steps::load(tx, contract_id).await?;
     let payment = store::get(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
     Ok((payment, contract))
 }
@@ -68,6 +68,11 @@ pub async fn list_of_customer(
     store::list_of_customer(conn, customer_id, paging).await
 }
 
+/// A page of the payments that wait for somebody's decision.
+pub async fn list_quarantined(conn: &mut Conn, _: &Granted<perm::PaymentsRead>, paging: &Paging) -> Result<Page<Payment>> {
+    store::by_gateway::list_quarantined(conn, paging).await
+}
+
 /// Writes many transactions under the ids they carry; the caller has moved the balances.
 pub async fn insert_all(tx: &mut Tx, payments: &[Payment]) -> Result<()> {
     store::insert_all(tx, payments).await
@@ -84,7 +89,7 @@ pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     all.extend(broken.map(|(id,)| format!("transaction {id} does not continue the ledger of its contract")));
     let refunds = store::wrong_refunds(conn).await?.into_iter();
     all.extend(refunds.map(|(id,)| format!("payment {id} and its refunds do not fit each other")));
-    let gateways = store::gateway::disagreeing(conn).await?.into_iter();
+    let gateways = store::by_gateway::disagreeing(conn).await?.into_iter();
     all.extend(gateways.map(|(id,)| format!("payment {id} and what its gateway has in hand do not fit each other")));
     Ok(all)
 }

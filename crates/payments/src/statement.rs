@@ -2,9 +2,9 @@
 
 use acl::{Granted, perm};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use database::{Conn, Page, Paging, page::ListSpec};
 use kernel::{
-    Context, Error, FieldErrors, Money, Page, Paging, Result,
-    db::Conn,
+    Context, Error, FieldErrors, Money, Result,
     error::{common, field},
     id::ContractId,
 };
@@ -16,7 +16,8 @@ use crate::{
     store::{self, statement::Sums},
 };
 
-pub use crate::store::statement::LIST;
+/// How the rows of a statement are ordered.
+pub const LIST: ListSpec = store::statement::LIST;
 
 /// Years that days may be asked about.
 const YEARS: std::ops::RangeInclusive<i32> = 2000..=2100;
@@ -100,13 +101,12 @@ impl Statement {
 /// Errors: `contract_not_found`, `invalid_parameter`.
 pub async fn statement(
     conn: &mut Conn,
-    context: &Context,
     _: &Granted<perm::PaymentsRead>,
     id: ContractId,
     days: Days,
     paging: &Paging,
 ) -> Result<(Statement, Page<Payment>, i64)> {
-    let (days, span) = days.span(context)?;
+    let (days, span) = days.span(conn.context())?;
     contracts::exists(conn, id).await?;
     let sums = store::statement::sums(conn, id, span).await?;
     let rows = store::statement::rows(conn, id, span, sums.newest, paging).await?;

@@ -2,7 +2,8 @@
 
 use acl::{Granted, perm};
 use chrono::NaiveDate;
-use kernel::{Context, Money, Result, db::Conn};
+use database::Conn;
+use kernel::{Money, Result};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -72,8 +73,8 @@ pub struct PaymentStatistics {
 }
 
 /// What the payments of some days come to. Errors: `invalid_parameter`.
-pub async fn statistics(conn: &mut Conn, context: &Context, _: &Granted<perm::ReportsRead>, days: Days) -> Result<PaymentStatistics> {
-    let ((from, to), span) = days.span(context)?;
+pub async fn statistics(conn: &mut Conn, _: &Granted<perm::ReportsRead>, days: Days) -> Result<PaymentStatistics> {
+    let ((from, to), span) = days.span(conn.context())?;
     Ok(PaymentStatistics {
         from,
         to,

@@ -1,17 +1,17 @@
 //! SQL of transactions. What is pending may be decided; a successful transaction is final, and the database refuses otherwise.
 
-pub mod gateway;
-pub mod gateway_refunds;
-pub mod reconciliation;
+pub mod by_gateway;
 pub mod statement;
 pub mod statistics;
 
 use chrono::{DateTime, Utc};
-use kernel::{
-    Page, Paging, Result,
-    db::{Arg, Bulk, Conn, Filter, Given, Sql, Tx},
-    id::{ContractId, CustomerId, PaymentId},
+use database::{
+    Arg, Bulk, Conn, Filter, Given, Page, Paging, Sql, Tx,
     page::{KeyKind, ListSpec, OrderField},
+};
+use kernel::{
+    Result,
+    id::{ContractId, CustomerId, PaymentId},
     text::search_text,
 };
 

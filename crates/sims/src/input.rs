@@ -302,7 +302,12 @@ mod tests {
     fn wrong<I: Input>(body: Value) -> Vec<(String, &'static str)> {
         let country = Country::Ru;
         let policy = Policy::standard(country);
-        let context = Context { now: DateTime::UNIX_EPOCH, policy: Arc::new(policy), origin: Origin::default() };
+        let context = Context {
+            now: DateTime::UNIX_EPOCH,
+            policy: Arc::new(policy),
+            origin: Origin::default(),
+            actor: kernel::Actor::system("test"),
+        };
         match from_fields::<I>(body.as_object().unwrap().clone(), &context) {
             Ok(_) => Vec::new(),
             Err(error) => error.wrong_fields().iter().map(|wrong| (wrong.pointer.clone(), wrong.code)).collect(),

@@ -1,4 +1,4 @@
-//! SIM cards, phone numbers, and what was ever bound to whom (SPEC 5).
+//! SIM cards, phone numbers, and what was ever bound to whom.
 //!
 //! [`Sim`] and [`Number`] are the entities; their transitions are functions that give the new state or a refusal naming
 //! the present one, and [`Sim::shown`] hides the PUK from those who may not see it. [`SimInput`] and [`NumberInput`] are
@@ -8,9 +8,21 @@
 //! was ever bound to whom.
 
 mod input;
+pub mod jobs;
 mod model;
 mod service;
 mod store;
+
+/// Steps of use cases that are whole only together with the contract that a card serves. They are for the crates that join them, and
+/// never for a request by itself.
+pub mod steps {
+    pub use crate::service::lines::{
+        bind, block, contract_of, deactivate, find, follow_contracts_of, give_bindings, release, replace, resume, suspend, suspend_all,
+        unblock,
+    };
+}
+
+use database::page::ListSpec;
 
 pub use input::{
     BindingFilter, FreeSimFilter, NumberFilter, NumberInput, NumberPortOutInput, NumberReserveInput, ReplaceSimInput, SimBlockInput,
@@ -22,12 +34,17 @@ pub use model::{
 };
 pub use service::{
     insert_all, insert_bindings, insert_numbers,
-    lines::{
-        bind, block, contract_of, contract_of_msisdn, deactivate, find, follow_contracts_of, give_bindings, peek, release, replace, resume,
-        suspend, suspend_all, unblock,
-    },
+    lines::{contract_of_msisdn, peek},
     numbers, present,
     sims::{close, create, delete, edit, find_by_words, get, history, list, list_free, statistics},
     violations,
 };
-pub use store::{bindings::LIST as BINDING_LIST, numbers::LIST as NUMBER_LIST, sims::LIST};
+
+/// How histories of bindings are ordered.
+pub const BINDING_LIST: ListSpec = store::bindings::LIST;
+
+/// How lists of phone numbers are ordered.
+pub const NUMBER_LIST: ListSpec = store::numbers::LIST;
+
+/// How lists of SIM cards are ordered.
+pub const LIST: ListSpec = store::sims::LIST;

@@ -5,10 +5,9 @@ pub mod numbers;
 pub mod sims;
 
 use acl::{Granted, Permission, PermissionType};
+use database::{Conn, Event, EventKind, Tx, audit::Entry};
 use kernel::{
-    Context, Error, Event, EventKind, Result,
-    audit::{Actor, Entry},
-    db::{Conn, Tx},
+    Context, Error, Result,
     id::{ContractId, SimId},
 };
 use serde_json::json;
@@ -24,17 +23,17 @@ use crate::{
 pub async fn present<P: PermissionType>(tx: &mut Tx, granted: &Granted<P>, id: SimId) -> Result<Sim> {
     let sim = store::sims::get(tx, id).await?.ok_or(refusal::NOT_FOUND)?.shown(granted.may(Permission::SimsPuk));
     if sim.puk_code.is_some() {
-        tx.record(Entry::new(granted.actor(), "personal_data.read", "sim", id));
+        tx.record(Entry::new("personal_data.read", "sim", id));
     }
     Ok(sim)
 }
 
 /// Writes a card's new state and records it, unless it is the state before.
-async fn change_sim(tx: &mut Tx, context: &Context, before: &Sim, after: Sim, entry: Entry) -> Result<Sim> {
+async fn change_sim(tx: &mut Tx, before: &Sim, after: Sim, entry: Entry) -> Result<Sim> {
     if after == *before {
         return Ok(after);
     }
-    let after = store::sims::update(tx, after, context.now).await?;
+    let after = store::sims::update(tx, after).await?;
     tx.record(entry.change(&before.clone().shown(false), &after.clone().shown(false)));
     tell(tx, after.id, after.contract_id, (before.status, after.status));
     Ok(after)
@@ -49,19 +48,12 @@ fn tell(tx: &mut Tx, id: SimId, contract_id: Option<ContractId>, (before, after)
 }
 
 /// Writes a number's new state and records it, unless it is the state before.
-async fn change_number(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    action: &'static str,
-    before: &Number,
-    after: Number,
-) -> Result<Number> {
+async fn change_number(tx: &mut Tx, action: &'static str, before: &Number, after: Number) -> Result<Number> {
     if after == *before {
         return Ok(after);
     }
-    let after = store::numbers::update(tx, after, context.now).await?;
-    tx.record(Entry::new(actor, action, "number", after.id).change(before, &after));
+    let after = store::numbers::update(tx, after).await?;
+    tx.record(Entry::new(action, "number", after.id).change(before, &after));
     Ok(after)
 }
 

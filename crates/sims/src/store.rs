@@ -4,10 +4,8 @@ pub mod bindings;
 pub mod numbers;
 pub mod sims;
 
-use kernel::{
-    Result,
-    db::{Conn, Sql},
-};
+use database::{Conn, Sql};
+use kernel::Result;
 
 /// Every breach of the invariants of SIM cards, numbers and bindings (SPEC 14.4): the sentence, `#` standing for the id.
 pub async fn breaches(conn: &mut Conn) -> Result<Vec<(String, i64)>> {

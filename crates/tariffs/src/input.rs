@@ -297,7 +297,12 @@ mod tests {
     fn read(changes: Value) -> Result<TariffInput, Vec<(String, &'static str)>> {
         let country = Country::Ru;
         let policy = Policy::standard(country);
-        let context = Context { now: DateTime::UNIX_EPOCH, policy: Arc::new(policy), origin: Origin::default() };
+        let context = Context {
+            now: DateTime::UNIX_EPOCH,
+            policy: Arc::new(policy),
+            origin: Origin::default(),
+            actor: kernel::Actor::system("test"),
+        };
         let mut body = json!({"name": "Смарт", "tariff_type": "prepaid", "monthly_fee": "650.00"});
         body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         from_fields(body.as_object().unwrap().clone(), &context)

@@ -10,6 +10,8 @@ mod model;
 mod service;
 mod store;
 
+use database::page::ListSpec;
+
 pub use input::{
     ActiveTariffFilter, OptionFilter, OptionInput, TariffEdit, TariffFilter, TariffHistoryFilter, TariffInput, VersionFilter, repeated,
 };
@@ -21,4 +23,12 @@ pub use service::{
     activate, count_contracts, create, deactivate, delete, edit, exists, find_active, find_active_instead, get, history, insert_all,
     keep_version_on, list, options, peek, version_by_id, version_on, versions, versions_between, versions_up_to, violations,
 };
-pub use store::{HISTORY, LIST, VERSIONS};
+
+/// How changes of a tariff are ordered.
+pub const HISTORY: ListSpec = store::HISTORY;
+
+/// How lists of tariffs are ordered.
+pub const LIST: ListSpec = store::LIST;
+
+/// How versions of a tariff are ordered.
+pub const VERSIONS: ListSpec = store::VERSIONS;

@@ -4,10 +4,9 @@ pub mod options;
 
 use acl::{Granted, Permission, perm};
 use chrono::{DateTime, NaiveDate, Utc};
+use database::{Conn, Page, Paging, Tx, audit::Entry};
 use kernel::{
-    Context, Edit, Error, Expected, FieldErrors, Page, Paging, Result,
-    audit::Entry,
-    db::{Conn, Tx},
+    Edit, Error, Expected, FieldErrors, Result,
     error::{common, field},
     id::{TariffId, TariffVersionId},
 };
@@ -20,29 +19,26 @@ use crate::{
 };
 
 /// One tariff with the prices in force today. Errors: `tariff_not_found`.
-pub async fn get(conn: &mut Conn, context: &Context, _granted: &Granted<perm::TariffsRead>, id: TariffId) -> Result<Tariff> {
-    store::get(conn, id, context.today()).await?.ok_or_else(|| refusal::NOT_FOUND.into())
+pub async fn get(conn: &mut Conn, _granted: &Granted<perm::TariffsRead>, id: TariffId) -> Result<Tariff> {
+    let today = conn.today();
+    store::get(conn, id, today).await?.ok_or_else(|| refusal::NOT_FOUND.into())
 }
 
 /// A page of tariffs with the prices in force today.
-pub async fn list(
-    conn: &mut Conn,
-    context: &Context,
-    _granted: &Granted<perm::TariffsRead>,
-    filter: &TariffFilter,
-    paging: &Paging,
-) -> Result<Page<Tariff>> {
-    store::list(conn, filter, paging, context.today()).await
+pub async fn list(conn: &mut Conn, _granted: &Granted<perm::TariffsRead>, filter: &TariffFilter, paging: &Paging) -> Result<Page<Tariff>> {
+    store::list(conn, filter, paging).await
 }
 
 /// Makes a tariff whose prices are in force from today.
 ///
 /// Errors: `tariff_name_taken`, and, for those who may see it, by which tariff.
-pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::TariffsWrite>, input: &TariffInput) -> Result<Tariff> {
+pub async fn create(tx: &mut Tx, granted: &Granted<perm::TariffsWrite>, input: &TariffInput) -> Result<Tariff> {
+    let today = tx.today();
+    let actor = tx.actor().clone();
     name_is_free(tx, granted, &input.name, None).await?;
-    let id = store::insert(tx, input, context.today(), context.now, &granted.actor().name).await?;
-    let tariff = store::get(tx, id, context.today()).await?.ok_or(refusal::NOT_FOUND)?;
-    tx.record(Entry::new(granted.actor(), "tariff.created", "tariff", id).created(&tariff));
+    let id = store::insert(tx, input, today, &actor.name).await?;
+    let tariff = store::get(tx, id, today).await?.ok_or(refusal::NOT_FOUND)?;
+    tx.record(Entry::new("tariff.created", "tariff", id).created(&tariff));
     Ok(tariff)
 }
 
@@ -60,17 +56,16 @@ async fn name_is_free(tx: &mut Tx, granted: &Granted<perm::TariffsWrite>, name: 
 /// prices of that day.
 pub async fn edit(
     tx: &mut Tx,
-    context: &Context,
     granted: &Granted<perm::TariffsWrite>,
     id: TariffId,
     edit: &Edit<TariffEdit>,
     expected: &Expected,
 ) -> Result<Tariff> {
-    let today = context.today();
+    let today = tx.today();
     let before = store::lock(tx, id, today).await?.ok_or(refusal::NOT_FOUND)?;
     expected.check(before.version)?;
     let present = editable(&before);
-    let input = edit.apply(&before, &present, context)?;
+    let input = edit.apply(&before, &present, tx.context())?;
     let new_prices = input.prices() != before.prices();
     let other_day = input.effective_from.is_some_and(|day| day != before.effective_from);
     let first_day = match new_prices || other_day {
@@ -81,12 +76,12 @@ pub async fn edit(
         return Ok(before);
     }
     name_is_free(tx, granted, &input.name, Some(id)).await?;
-    store::update(tx, &before, &input, context.now).await?;
+    store::update(tx, &before, &input).await?;
     if let Some(first_day) = first_day {
-        set_prices(tx, context, granted, &before, &input, first_day).await?;
+        set_prices(tx, &before, &input, first_day).await?;
     }
     let after = store::get(tx, id, today).await?.ok_or(refusal::NOT_FOUND)?;
-    tx.record(Entry::new(granted.actor(), "tariff.updated", "tariff", id).change(&before, &after));
+    tx.record(Entry::new("tariff.updated", "tariff", id).change(&before, &after));
     Ok(after)
 }
 
@@ -111,14 +106,9 @@ fn editable(tariff: &Tariff) -> TariffEdit {
 }
 
 /// Makes the version of a day, or replaces it while no period has begun by it.
-async fn set_prices(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::TariffsWrite>,
-    tariff: &Tariff,
-    input: &TariffEdit,
-    first_day: NaiveDate,
-) -> Result<()> {
+async fn set_prices(tx: &mut Tx, tariff: &Tariff, input: &TariffEdit, first_day: NaiveDate) -> Result<()> {
+    let now = tx.now();
+    let actor = tx.actor().clone();
     let prices = input.prices();
     let replaced = store::version_of_day(tx, tariff.id, first_day).await?;
     if replaced.is_some() {
@@ -128,76 +118,61 @@ async fn set_prices(
         };
         store::delete_version(tx, tariff.id, first_day).await.map_err(in_use)?;
     }
-    store::insert_version(tx, tariff.id, &prices, first_day, context.now, &granted.actor().name).await?;
+    store::insert_version(tx, tariff.id, &prices, first_day, now, &actor.name).await?;
     let (action, before) = match &replaced {
         Some(version) => ("tariff.version_replaced", version.prices()),
         None => ("tariff.version_created", tariff.prices()),
     };
-    let entry = Entry::new(granted.actor(), action, "tariff", tariff.id).change(&before, &prices);
+    let entry = Entry::new(action, "tariff", tariff.id).change(&before, &prices);
     tx.record(entry.note("effective_from", first_day.to_string()));
     Ok(())
 }
 
 /// Closes a tariff to new contracts; those that have it keep it. Errors: `tariff_not_found`, `tariff_already_retired`.
-pub async fn deactivate(tx: &mut Tx, context: &Context, granted: &Granted<perm::TariffsWrite>, id: TariffId) -> Result<Tariff> {
-    let before = store::lock(tx, id, context.today()).await?.ok_or(refusal::NOT_FOUND)?;
+pub async fn deactivate(tx: &mut Tx, _granted: &Granted<perm::TariffsWrite>, id: TariffId) -> Result<Tariff> {
+    let today = tx.today();
+    let before = store::lock(tx, id, today).await?.ok_or(refusal::NOT_FOUND)?;
     let after = before.deactivated()?;
-    set_active(tx, context, granted, "tariff.deactivated", &before, after).await
+    set_active(tx, "tariff.deactivated", &before, after).await
 }
 
 /// Puts a tariff on sale again. Errors: `tariff_not_found`, `tariff_already_active`.
-pub async fn activate(tx: &mut Tx, context: &Context, granted: &Granted<perm::TariffsWrite>, id: TariffId) -> Result<Tariff> {
-    let before = store::lock(tx, id, context.today()).await?.ok_or(refusal::NOT_FOUND)?;
+pub async fn activate(tx: &mut Tx, _granted: &Granted<perm::TariffsWrite>, id: TariffId) -> Result<Tariff> {
+    let today = tx.today();
+    let before = store::lock(tx, id, today).await?.ok_or(refusal::NOT_FOUND)?;
     let after = before.activated()?;
-    set_active(tx, context, granted, "tariff.activated", &before, after).await
+    set_active(tx, "tariff.activated", &before, after).await
 }
 
-async fn set_active(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::TariffsWrite>,
-    action: &'static str,
-    before: &Tariff,
-    mut after: Tariff,
-) -> Result<Tariff> {
-    store::set_active(tx, &after, context.now).await?;
+async fn set_active(tx: &mut Tx, action: &'static str, before: &Tariff, mut after: Tariff) -> Result<Tariff> {
+    let now = tx.now();
+    store::set_active(tx, &after, now).await?;
     after.version += 1;
-    after.updated_at = context.now;
-    tx.record(Entry::new(granted.actor(), action, "tariff", after.id).change(before, &after));
+    after.updated_at = now;
+    tx.record(Entry::new(action, "tariff", after.id).change(before, &after));
     Ok(after)
 }
 
 /// Deletes a tariff that no contract names and none was charged by.
 ///
 /// Errors: `tariff_not_found`, `stale_version`, `tariff_in_use`.
-pub async fn delete(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::TariffsDelete>,
-    id: TariffId,
-    expected: &Expected,
-) -> Result<()> {
-    let before = store::lock(tx, id, context.today()).await?.ok_or(refusal::NOT_FOUND)?;
+pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::TariffsDelete>, id: TariffId, expected: &Expected) -> Result<()> {
+    let today = tx.today();
+    let before = store::lock(tx, id, today).await?.ok_or(refusal::NOT_FOUND)?;
     expected.check(before.version)?;
     let in_use = |error: Error| match error.code() {
         common::IN_USE => Error::new(refusal::IN_USE).with("name", &before.name),
         _ => error,
     };
-    store::delete(tx, id, context.now).await.map_err(in_use)?;
-    tx.record(Entry::new(granted.actor(), "tariff.deleted", "tariff", id).deleted(&before));
+    store::delete(tx, id).await.map_err(in_use)?;
+    tx.record(Entry::new("tariff.deleted", "tariff", id).deleted(&before));
     Ok(())
 }
 
 /// A page of a tariff's versions. Errors: `tariff_not_found`.
-pub async fn versions(
-    conn: &mut Conn,
-    context: &Context,
-    granted: &Granted<perm::TariffsRead>,
-    id: TariffId,
-    paging: &Paging,
-) -> Result<Page<PriceVersion>> {
+pub async fn versions(conn: &mut Conn, granted: &Granted<perm::TariffsRead>, id: TariffId, paging: &Paging) -> Result<Page<PriceVersion>> {
     exists(conn, granted, id).await?;
-    store::versions(conn, id, context.today(), paging).await
+    store::versions(conn, id, paging).await
 }
 
 /// A page of what was done to a tariff, and by whom. Errors: `tariff_not_found`.
@@ -217,22 +192,24 @@ pub async fn exists<P>(conn: &mut Conn, _granted: &Granted<P>, id: TariffId) -> 
 /// The tariff with the prices in force today, kept as it is until the transaction ends, if it is for sale.
 ///
 /// Errors: `not_found` in the field `tariff_id`, `tariff_retired`.
-pub async fn find_active(tx: &mut Tx, context: &Context, id: TariffId) -> Result<Tariff> {
-    let tariff = store::lock(tx, id, context.today()).await?.ok_or_else(|| Error::of_field("tariff_id", field::NOT_FOUND))?;
+pub async fn find_active(tx: &mut Tx, id: TariffId) -> Result<Tariff> {
+    let today = tx.today();
+    let tariff = store::lock(tx, id, today).await?.ok_or_else(|| Error::of_field("tariff_id", field::NOT_FOUND))?;
     tariff.for_sale()
 }
 
 /// The tariff as it is now, without a lock, for rules that only look.
-pub async fn peek(conn: &mut Conn, context: &Context, id: TariffId) -> Result<Option<Tariff>> {
-    store::get(conn, id, context.today()).await
+pub async fn peek(conn: &mut Conn, id: TariffId) -> Result<Option<Tariff>> {
+    let today = conn.today();
+    store::get(conn, id, today).await
 }
 
 /// The tariff that a contract of another is to change to, with both kept as they are until the transaction ends.
 ///
 /// Errors: `not_found` in the field `tariff_id`, `tariff_retired`.
-pub async fn find_active_instead(tx: &mut Tx, context: &Context, id: TariffId, present: TariffId) -> Result<Tariff> {
+pub async fn find_active_instead(tx: &mut Tx, id: TariffId, present: TariffId) -> Result<Tariff> {
     store::lock_all(tx, [id, present]).await?;
-    find_active(tx, context, id).await
+    find_active(tx, id).await
 }
 
 /// The version of a tariff in force on a day, retired or not. Errors: `tariff_not_found` when none was yet.

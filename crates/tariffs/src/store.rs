@@ -3,11 +3,13 @@
 pub mod options;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use kernel::{
-    Page, Paging, Result,
-    db::{Arg, Bulk, Conn, Engine, Filter, Given, Sql, Tx},
-    id::{TariffId, TariffVersionId},
+use database::{
+    Arg, Bulk, Conn, Engine, Filter, Given, Page, Paging, Sql, Tx,
     page::{KeyKind, ListSpec, OrderField},
+};
+use kernel::{
+    Result,
+    id::{TariffId, TariffVersionId},
     text::{JsonText, search_text},
 };
 use serde_json::Value;
@@ -86,7 +88,8 @@ pub async fn lock_all(tx: &mut Tx, ids: [TariffId; 2]) -> Result<()> {
     Ok(())
 }
 
-pub async fn list(conn: &mut Conn, filter: &TariffFilter, paging: &Paging, day: NaiveDate) -> Result<Page<Tariff>> {
+pub async fn list(conn: &mut Conn, filter: &TariffFilter, paging: &Paging) -> Result<Page<Tariff>> {
+    let day = conn.today();
     let mut conditions = Filter::new(conn.engine());
     conditions.value(in_force!("?"), Some(day));
     conditions.equal("tariffs.is_active", filter.is_active);
@@ -202,7 +205,8 @@ fn version_values(id: TariffId, prices: &Prices, effective_from: NaiveDate, at: 
 }
 
 /// Writes the tariff and its first version.
-pub async fn insert(tx: &mut Tx, input: &TariffInput, effective_from: NaiveDate, at: DateTime<Utc>, by: &str) -> Result<TariffId> {
+pub async fn insert(tx: &mut Tx, input: &TariffInput, effective_from: NaiveDate, by: &str) -> Result<TariffId> {
+    let at = tx.now();
     let mut rows = Bulk::into_table("tariffs", &COLUMNS);
     rows.row(values(input, at));
     let id = rows.insert_one(tx).await?;
@@ -231,7 +235,8 @@ pub async fn delete_version(tx: &mut Tx, id: TariffId, effective_from: NaiveDate
 }
 
 /// Saves what is no price. Errors: `stale_version` when somebody else was first.
-pub async fn update(tx: &mut Tx, before: &Tariff, edit: &TariffEdit, at: DateTime<Utc>) -> Result<()> {
+pub async fn update(tx: &mut Tx, before: &Tariff, edit: &TariffEdit) -> Result<()> {
+    let at = tx.now();
     let name = edit.name.trim();
     Sql::new(
         "UPDATE tariffs SET name = $1, name_key = $2, description = $3, extra_options = $4, priority = $5, search_text = $6, \
@@ -262,7 +267,8 @@ pub async fn set_active(tx: &mut Tx, tariff: &Tariff, at: DateTime<Utc>) -> Resu
 }
 
 /// Deletes a tariff with its versions. Errors: `in_use` when a contract names it or was charged by it.
-pub async fn delete(tx: &mut Tx, id: TariffId, at: DateTime<Utc>) -> Result<()> {
+pub async fn delete(tx: &mut Tx, id: TariffId) -> Result<()> {
+    let at = tx.now();
     Sql::new(
         "UPDATE options SET version = version + 1, updated_at = $2 WHERE id IN (SELECT option_id FROM option_tariffs WHERE tariff_id = $1)",
     )
@@ -308,7 +314,8 @@ pub async fn version_of_day(conn: &mut Conn, id: TariffId, day: NaiveDate) -> Re
 }
 
 /// A page of versions; `current` is the one in force.
-pub async fn versions(conn: &mut Conn, id: TariffId, today: NaiveDate, paging: &Paging) -> Result<Page<PriceVersion>> {
+pub async fn versions(conn: &mut Conn, id: TariffId, paging: &Paging) -> Result<Page<PriceVersion>> {
+    let today = conn.today();
     let mut conditions = Filter::new(conn.engine());
     conditions.equal("tariff_versions.tariff_id", Some(id));
     let page: Page<PriceVersion> = paging.fetch(conn, price_version!("'future'"), "tariff_versions", conditions).await?;

@@ -354,7 +354,12 @@ mod tests {
     fn read<I: Input>(body: &serde_json::Value) -> Result<I> {
         let country = Country::Ru;
         let policy = Policy::standard(country);
-        let context = Context { now: DateTime::UNIX_EPOCH, policy: Arc::new(policy), origin: Origin::default() };
+        let context = Context {
+            now: DateTime::UNIX_EPOCH,
+            policy: Arc::new(policy),
+            origin: Origin::default(),
+            actor: kernel::Actor::system("test"),
+        };
         parse(body.to_string().as_bytes(), &context)
     }
 

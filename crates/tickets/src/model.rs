@@ -209,6 +209,17 @@ pub struct Assignee {
     pub username: String,
 }
 
+/// Whose tickets a queue holds.
+#[derive(Clone, Copy, Debug)]
+pub enum Queue {
+    /// Those of this user, also what is over.
+    Of(UserId),
+    /// Open ones that nobody works on.
+    Unassigned,
+    /// Those whose time ran out.
+    Overdue,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,56 +8,51 @@ pub mod statistics;
 use acl::{Granted, Permission, perm, users};
 use chrono::{DateTime, Utc};
 use customers::CustomerStatus;
+use database::{
+    Conn, Event, EventKind, Page, Paging, Tx,
+    audit::Entry,
+    search::{Found, Sought},
+};
 use kernel::{
-    Context, Edit, Error, Event, EventKind, Expected, FieldErrors, Page, Paging, Result,
-    audit::{Actor, Entry},
-    db::{Conn, Tx},
+    Context, Edit, Error, Expected, FieldErrors, Result,
     error::field,
     id::{ContractId, CustomerId, TicketId, UserId},
-    search::{Found, Sought},
 };
 use serde_json::{Value, json};
 
 use crate::{
     input::{NewTicket, PastTicket, QueueFilter, TicketFilter, TicketInput},
     model::{
-        Now, Step, Ticket, TicketAction,
+        Now, Queue, Step, Ticket, TicketAction,
         TicketStatus::{InProgress, New, Resolved, Waiting},
         TicketStep, number, refusal,
     },
-    store::{self, Queue},
+    store,
 };
 
 /// How many numbers are tried; of a thousand million a month, hardly ever more than one.
 const NUMBER_TRIES: u32 = 8;
 
 /// One ticket. Errors: `ticket_not_found`.
-pub async fn get(conn: &mut Conn, context: &Context, _granted: &Granted<perm::TicketsRead>, id: TicketId) -> Result<Ticket> {
+pub async fn get(conn: &mut Conn, _granted: &Granted<perm::TicketsRead>, id: TicketId) -> Result<Ticket> {
     let ticket = store::get(conn, id).await?.ok_or(refusal::NOT_FOUND)?;
-    Ok(ticket.shown(context.now))
+    Ok(ticket.shown(conn.now()))
 }
 
 /// A page of tickets.
-pub async fn list(
-    conn: &mut Conn,
-    context: &Context,
-    _granted: &Granted<perm::TicketsRead>,
-    filter: &TicketFilter,
-    paging: &Paging,
-) -> Result<Page<Ticket>> {
-    Ok(store::list(conn, context, filter, paging).await?.map(|ticket| ticket.shown(context.now)))
+pub async fn list(conn: &mut Conn, _granted: &Granted<perm::TicketsRead>, filter: &TicketFilter, paging: &Paging) -> Result<Page<Ticket>> {
+    Ok(store::list(conn, filter, paging).await?.map(|ticket| ticket.shown(conn.now())))
 }
 
 /// A page of one's own tickets, of those that nobody works on, or of the overdue ones.
 pub async fn queue(
     conn: &mut Conn,
-    context: &Context,
     _granted: &Granted<perm::TicketsRead>,
     queue: Queue,
     filter: &QueueFilter,
     paging: &Paging,
 ) -> Result<Page<Ticket>> {
-    Ok(store::queue(conn, context, queue, filter, paging).await?.map(|ticket| ticket.shown(context.now)))
+    Ok(store::queue(conn, queue, filter, paging).await?.map(|ticket| ticket.shown(conn.now())))
 }
 
 /// A page of a ticket's journal. Errors: `ticket_not_found`.
@@ -70,24 +65,24 @@ pub async fn history(conn: &mut Conn, _granted: &Granted<perm::TicketsRead>, id:
 ///
 /// Errors: `not_found` and `mismatch` in the fields `customer_id` and `contract_id`, `customer_archived`; where it is given to
 /// somebody at once, what `assign` refuses, and `permission_missing` without `tickets:assign`.
-pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::TicketsWrite>, input: &NewTicket) -> Result<Ticket> {
+pub async fn create(tx: &mut Tx, granted: &Granted<perm::TicketsWrite>, input: &NewTicket) -> Result<Ticket> {
     if input.assigned_to.is_some() && !granted.may(Permission::TicketsAssign) {
         return Err(Error::new(acl::refusal::PERMISSION_MISSING).with("permission", Permission::TicketsAssign));
     }
     check_subject(tx, input.customer_id, input.contract_id).await?;
     let assignee = match input.assigned_to {
-        Some(user) => Some(assignable(tx, context, "assigned_to", user).await?),
+        Some(user) => Some(assignable(tx, "assigned_to", user).await?),
         None => None,
     };
-    let number = free_number(tx, context).await?;
-    let mut ticket = input.filed(number, granted.actor().user_id, now(context));
+    let number = free_number(tx).await?;
+    let mut ticket = input.filed(number, tx.actor().user_id, moment(tx.context()));
     ticket.id = store::insert(tx, &ticket).await?;
     let assigned = assignee.map(|name| Step::between(&ticket, &ticket, TicketAction::Assigned, Some(&name)));
     let steps: Vec<Step> = [Step::filing(&ticket)].into_iter().chain(assigned).collect();
-    store::journal::insert(tx, granted.actor(), &steps).await?;
-    tx.record(Entry::new(granted.actor(), TicketAction::Created.audit_name(), "ticket", ticket.id).created(&ticket));
+    store::journal::insert(tx, &steps).await?;
+    tx.record(Entry::new(TicketAction::Created.audit_name(), "ticket", ticket.id).created(&ticket));
     tell(tx, EventKind::TicketCreated, &ticket, json!({"assigned_to": ticket.assigned_to}));
-    Ok(ticket.shown(context.now))
+    Ok(ticket.shown(tx.now()))
 }
 
 /// Changes what a ticket says.
@@ -96,8 +91,7 @@ pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::Tick
 /// `ticket_wrong_state` when it is closed.
 pub async fn edit(
     tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::TicketsWrite>,
+    _granted: &Granted<perm::TicketsWrite>,
     id: TicketId,
     edit: &Edit<TicketInput>,
     expected: &Expected,
@@ -105,9 +99,9 @@ pub async fn edit(
     let before = load(tx, id).await?;
     expected.check(before.version)?;
     let present = TicketInput::of(&before);
-    let input = edit.apply(&before.clone().shown(context.now), &present, context)?;
+    let input = edit.apply(&before.clone().shown(tx.now()), &present, tx.context())?;
     if input == present {
-        return Ok(before.shown(context.now));
+        return Ok(before.shown(tx.now()));
     }
     before.only_from(&[New, InProgress, Waiting, Resolved])?;
     if input.contract_id != present.contract_id {
@@ -115,21 +109,16 @@ pub async fn edit(
     }
     let changes = present.changes(&input);
     let TicketInput { contract_id, category, subject, description } = input;
-    let after = Ticket { contract_id, category, subject, description, ..before.changed(now(context)) };
-    keep(tx, granted.actor(), (&before, &after), TicketAction::Edited, Some(&changes)).await?;
-    Ok(after.shown(context.now))
+    let after = Ticket { contract_id, category, subject, description, ..before.changed(moment(tx.context())) };
+    keep(tx, (&before, &after), TicketAction::Edited, Some(&changes)).await?;
+    Ok(after.shown(tx.now()))
 }
 
 /// Deletes a ticket that nobody has taken up, as one filed by mistake; others are closed.
 ///
 /// Errors: `ticket_not_found`, `stale_version`, `ticket_taken_up`.
-pub async fn delete(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::TicketsDelete>,
-    id: TicketId,
-    expected: &Expected,
-) -> Result<()> {
+pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::TicketsDelete>, id: TicketId, expected: &Expected) -> Result<()> {
+    let now = tx.now();
     let before = load(tx, id).await?;
     expected.check(before.version)?;
     if before.status != New || before.first_response_at.is_some() {
@@ -137,7 +126,7 @@ pub async fn delete(
     }
     store::attachments::leave_all(tx, id, DateTime::UNIX_EPOCH).await?;
     store::delete(tx, &before).await?;
-    tx.record(Entry::new(granted.actor(), "ticket.deleted", "ticket", id).deleted(&before.shown(context.now)));
+    tx.record(Entry::new("ticket.deleted", "ticket", id).deleted(&before.shown(now)));
     Ok(())
 }
 
@@ -145,44 +134,38 @@ pub async fn delete(
 /// records the load in the audit trail.
 ///
 /// Errors: `ticket_wrong_state` for one that was solved and never assigned, `duplicate` when a number is taken.
-pub async fn insert_all(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::TicketsWrite>,
-    first_id: i64,
-    past: &[PastTicket],
-) -> Result<()> {
+pub async fn insert_all(tx: &mut Tx, _granted: &Granted<perm::TicketsWrite>, first_id: i64, past: &[PastTicket]) -> Result<()> {
     let mut tickets = Vec::with_capacity(past.len());
     let mut steps = Vec::new();
     for (past, id) in past.iter().zip(first_id..) {
         // an odd factor leads no two ids to the same 30 bits, where chance would among many; and it hides that they follow each other
         let bits = (id as u32).wrapping_mul(0x9E37_79B1);
-        let number = number_at(context, past.filed_at, bits);
-        let mut ticket = past.input.filed(number, granted.actor().user_id, Now { at: past.filed_at, policy: &context.policy });
+        let number = number_at(tx.context(), past.filed_at, bits);
+        let mut ticket = past.input.filed(number, tx.actor().user_id, Now { at: past.filed_at, policy: &tx.policy() });
         ticket.id = TicketId::new(id);
         steps.push(Step::filing(&ticket));
         if let Some((user, at)) = &past.assigned {
-            let after = ticket.assign(user.id, Now { at: *at, policy: &context.policy })?;
+            let after = ticket.assign(user.id, Now { at: *at, policy: &tx.policy() })?;
             steps.push(Step::between(&ticket, &after, TicketAction::Assigned, Some(&user.username)));
             ticket = after;
         }
         if let Some((resolution, at)) = &past.resolved {
-            let after = ticket.resolve(resolution, Now { at: *at, policy: &context.policy })?;
+            let after = ticket.resolve(resolution, Now { at: *at, policy: &tx.policy() })?;
             steps.push(Step::between(&ticket, &after, TicketAction::Resolved, Some(resolution)));
             ticket = after;
         }
         tickets.push(ticket);
     }
     store::insert_all(tx, &tickets).await?;
-    store::journal::insert(tx, granted.actor(), &steps).await
+    store::journal::insert(tx, &steps).await
 }
 
 /// Gives all tickets of one locked subscriber to another, who is the same. Answers how many there were.
-pub async fn give(tx: &mut Tx, context: &Context, actor: &Actor, from: CustomerId, to: CustomerId) -> Result<usize> {
-    let moved = store::give(tx, from, to, context.now).await?;
+pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<usize> {
+    let moved = store::give(tx, from, to).await?;
     for (id, version) in &moved {
         let (before, after) = (json!({"customer_id": from, "version": version - 1}), json!({"customer_id": to, "version": version}));
-        tx.record(Entry::new(actor, "ticket.moved", "ticket", id).change(&before, &after).note("reason", "customer_merged"));
+        tx.record(Entry::new("ticket.moved", "ticket", id).change(&before, &after).note("reason", "customer_merged"));
     }
     Ok(moved.len())
 }
@@ -214,16 +197,16 @@ async fn check_contract(tx: &mut Tx, customer_id: CustomerId, contract_id: Optio
 /// The name of a user who can be given a ticket.
 ///
 /// Errors: `not_found` in this field unless the account may be used now, `assignee_cannot_work` without `tickets:work`.
-async fn assignable(tx: &mut Tx, context: &Context, name: &str, user: UserId) -> Result<String> {
-    let worker = users::worker(tx, context, user, Permission::TicketsWork).await?;
+async fn assignable(tx: &mut Tx, name: &str, user: UserId) -> Result<String> {
+    let worker = users::worker(tx, user, Permission::TicketsWork).await?;
     let worker = worker.ok_or_else(|| Error::of_field(name, field::NOT_FOUND))?;
     if worker.may { Ok(worker.username) } else { Err(Error::of_field(name, field::ASSIGNEE_CANNOT_WORK)) }
 }
 
 /// A number that no ticket has. Looked for beforehand, because after a clash PostgreSQL does no more in a transaction.
-async fn free_number(tx: &mut Tx, context: &Context) -> Result<String> {
+async fn free_number(tx: &mut Tx) -> Result<String> {
     for _ in 0..NUMBER_TRIES {
-        let number = number_at(context, context.now, rand::random());
+        let number = number_at(tx.context(), tx.now(), rand::random());
         if !store::number_exists(tx, &number).await? {
             return Ok(number);
         }
@@ -246,15 +229,15 @@ async fn must_exist(conn: &mut Conn, id: TicketId) -> Result<()> {
     if store::exists(conn, id).await? { Ok(()) } else { Err(refusal::NOT_FOUND.into()) }
 }
 
-fn now(context: &Context) -> Now<'_> {
+fn moment(context: &Context) -> Now<'_> {
     Now { at: context.now, policy: &context.policy }
 }
 
 /// Writes an action: the ticket after it, its step in the journal, its entry in the audit trail.
-async fn keep(tx: &mut Tx, actor: &Actor, (before, after): (&Ticket, &Ticket), action: TicketAction, note: Option<&str>) -> Result<()> {
+async fn keep(tx: &mut Tx, (before, after): (&Ticket, &Ticket), action: TicketAction, note: Option<&str>) -> Result<()> {
     store::update(tx, before, after).await?;
-    store::journal::insert(tx, actor, &[Step::between(before, after, action, note)]).await?;
-    tx.record(Entry::new(actor, action.audit_name(), "ticket", after.id).change(before, after));
+    store::journal::insert(tx, &[Step::between(before, after, action, note)]).await?;
+    tx.record(Entry::new(action.audit_name(), "ticket", after.id).change(before, after));
     if before.status != after.status {
         tell(tx, EventKind::TicketStatusChanged, after, json!({"status_before": before.status}));
     }
@@ -277,4 +260,9 @@ fn tell(tx: &mut Tx, kind: EventKind, ticket: &Ticket, mut data: Value) {
 /// What the search box finds among tickets.
 pub async fn find_by_words(conn: &mut Conn, _: &Granted<perm::TicketsRead>, sought: &Sought) -> Result<Vec<Found>> {
     store::SEARCHED.find(conn, sought).await
+}
+
+/// What breaks the invariants of tickets, in words for the operator's engineers.
+pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
+    store::violations(conn).await
 }

@@ -5,20 +5,21 @@ pub mod comments;
 pub mod journal;
 pub mod statistics;
 
-use chrono::{DateTime, Utc};
 use customers::CustomerStatus;
-use kernel::{
-    Context, Page, Paging, Result,
-    db::{Arg, Bulk, Conn, Engine, Filter, Sql, Tx},
-    id::{ContractId, CustomerId, TicketId, UserId},
+use database::{
+    Arg, Bulk, Conn, Engine, Filter, Page, Paging, Sql, Tx,
     page::{KeyKind, ListSpec, OrderField},
     search::{FoundType, Source},
+};
+use kernel::{
+    Result,
+    id::{ContractId, CustomerId, TicketId},
     text::search_text,
 };
 
 use crate::{
     input::{QueueFilter, TicketFilter},
-    model::{Ticket, TicketPriority},
+    model::{Queue, Ticket, TicketPriority},
 };
 
 /// How lists of tickets are ordered.
@@ -64,7 +65,7 @@ pub async fn lock(tx: &mut Tx, id: TicketId) -> Result<Option<Ticket>> {
     Sql::owned(text).bind(id).optional(tx).await
 }
 
-pub async fn list(conn: &mut Conn, context: &Context, filter: &TicketFilter, paging: &Paging) -> Result<Page<Ticket>> {
+pub async fn list(conn: &mut Conn, filter: &TicketFilter, paging: &Paging) -> Result<Page<Ticket>> {
     let mut conditions = Filter::new(conn.engine());
     conditions.equal("tickets.status", filter.status);
     conditions.equal("tickets.category", filter.category);
@@ -74,25 +75,14 @@ pub async fn list(conn: &mut Conn, context: &Context, filter: &TicketFilter, pag
     conditions.equal("tickets.contract_id", filter.contract);
     conditions.equal("tickets.assigned_to", filter.assigned_to);
     let overdue = if filter.overdue == Some(false) { NOT_OVERDUE } else { OVERDUE };
-    conditions.value(overdue, filter.overdue.map(|_| context.now));
+    conditions.value(overdue, filter.overdue.map(|_| conn.now()));
     conditions.at_least("tickets.created_at", filter.created_at_after);
     conditions.at_most("tickets.created_at", filter.created_at_before);
     conditions.search("tickets", filter.search.as_deref());
     paging.fetch(conn, select!(""), "tickets", conditions).await
 }
 
-/// Whose tickets a queue holds.
-#[derive(Clone, Copy, Debug)]
-pub enum Queue {
-    /// Those of this user, also what is over.
-    Of(UserId),
-    /// Open ones that nobody works on.
-    Unassigned,
-    /// Those whose time ran out.
-    Overdue,
-}
-
-pub async fn queue(conn: &mut Conn, context: &Context, queue: Queue, filter: &QueueFilter, paging: &Paging) -> Result<Page<Ticket>> {
+pub async fn queue(conn: &mut Conn, queue: Queue, filter: &QueueFilter, paging: &Paging) -> Result<Page<Ticket>> {
     let mut conditions = Filter::new(conn.engine());
     match queue {
         Queue::Of(user) => conditions.equal("tickets.assigned_to", Some(user)),
@@ -100,7 +90,7 @@ pub async fn queue(conn: &mut Conn, context: &Context, queue: Queue, filter: &Qu
             conditions.when(true, OPEN);
             conditions.when(true, "tickets.assigned_to IS NULL");
         }
-        Queue::Overdue => conditions.value(OVERDUE, Some(context.now)),
+        Queue::Overdue => conditions.value(OVERDUE, Some(conn.now())),
     }
     conditions.equal("tickets.status", filter.status);
     conditions.equal("tickets.category", filter.category);
@@ -279,7 +269,8 @@ pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
 }
 
 /// Gives all tickets of one subscriber to another; answers their ids and new versions.
-pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId, now: DateTime<Utc>) -> Result<Vec<(TicketId, i64)>> {
+pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<Vec<(TicketId, i64)>> {
+    let now = tx.now();
     Sql::new("UPDATE tickets SET customer_id = $2, updated_at = $3, version = version + 1 WHERE customer_id = $1 RETURNING id, version")
         .bind(from)
         .bind(to)

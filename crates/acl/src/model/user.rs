@@ -90,7 +90,7 @@ pub struct Profile {
 
 /// What decides whether an account may be used at a given moment.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct Standing {
+pub struct AccountState {
     /// Whether the user may sign in at all.
     pub is_active: bool,
     /// From when the account is valid.
@@ -133,7 +133,7 @@ impl Obstacle {
     }
 }
 
-impl Standing {
+impl AccountState {
     /// Whether a block holds.
     pub fn is_blocked(&self, now: DateTime<Utc>) -> bool {
         self.blocked_at.is_some() && self.blocked_until.is_none_or(|until| now < until)
@@ -170,8 +170,8 @@ mod tests {
         "2026-03-02T12:00:00Z".parse().unwrap()
     }
 
-    fn standing() -> Standing {
-        Standing { is_active: true, valid_from: None, valid_until: None, blocked_at: None, blocked_until: None }
+    fn standing() -> AccountState {
+        AccountState { is_active: true, valid_from: None, valid_until: None, blocked_at: None, blocked_until: None }
     }
 
     #[test]
@@ -185,20 +185,20 @@ mod tests {
     #[test]
     fn an_account_is_usable_from_its_first_moment_to_just_before_its_last() {
         let (before, after) = (noon() - TimeDelta::seconds(1), noon() + TimeDelta::seconds(1));
-        let from = Standing { valid_from: Some(noon()), ..standing() };
+        let from = AccountState { valid_from: Some(noon()), ..standing() };
         assert_eq!([before, noon(), after].map(|now| from.obstacle(now)), [Some(Obstacle::NotYetValid), None, None]);
-        let until = Standing { valid_until: Some(noon()), ..standing() };
+        let until = AccountState { valid_until: Some(noon()), ..standing() };
         let over = Some(Obstacle::NoLongerValid);
         assert_eq!([before, noon(), after].map(|now| until.obstacle(now)), [None, over, over]);
     }
 
     #[test]
     fn a_block_without_an_end_holds_and_one_with_an_end_lifts_itself() {
-        let blocked = Standing { blocked_at: Some(noon()), ..standing() };
+        let blocked = AccountState { blocked_at: Some(noon()), ..standing() };
         assert_eq!(blocked.obstacle(noon() + TimeDelta::days(4_000)), Some(Obstacle::Blocked));
-        let for_a_day = Standing { blocked_until: Some(noon() + TimeDelta::days(1)), ..blocked };
+        let for_a_day = AccountState { blocked_until: Some(noon() + TimeDelta::days(1)), ..blocked };
         assert_eq!(for_a_day.obstacle(noon()), Some(Obstacle::Blocked));
         assert_eq!(for_a_day.obstacle(noon() + TimeDelta::days(1)), None);
-        assert_eq!(Standing { is_active: false, ..standing() }.obstacle(noon()), Some(Obstacle::Inactive));
+        assert_eq!(AccountState { is_active: false, ..standing() }.obstacle(noon()), Some(Obstacle::Inactive));
     }
 }

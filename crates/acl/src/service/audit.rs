@@ -1,16 +1,16 @@
 //! Reading and verifying the audit trail, and what is recorded without a change.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use kernel::{
-    Context, Page, Paging, Result,
-    audit::{Actor, Entry},
-    db::{Conn, Db},
+use database::{
+    Conn, Db, Page, Paging,
+    audit::Entry,
     page::{KeyKind, ListSpec, OrderField},
 };
+use kernel::{Context, Result};
 
 use crate::{
-    grant::{Caller, Granted},
+    grant::Granted,
     input::AuditFilter,
     model::{AuditRow, Breach, Verification},
     permission::{Permission, perm},
@@ -44,11 +44,11 @@ pub async fn list(conn: &mut Conn, _granted: &Granted<perm::AuditRead>, filter: 
 }
 
 /// Walks the chain from its first row to the last that the head remembered when the walk began.
-pub async fn verify(db: &Db, _granted: &Granted<perm::AuditRead>) -> Result<Verification> {
-    let (last, head_hash) = db.read(async |conn| store::audit::head(conn).await).await?;
+pub async fn verify(db: &Db, context: &Arc<Context>, _granted: &Granted<perm::AuditRead>) -> Result<Verification> {
+    let (last, head_hash) = db.read(context, async |conn| store::audit::head(conn).await).await?;
     let mut walk = Walk::default();
     while walk.breach.is_none() && walk.seq < last {
-        let batch = db.read(async |conn| store::audit::links_after(conn, walk.seq, last, VERIFY_BATCH).await).await?;
+        let batch = db.read(context, async |conn| store::audit::links_after(conn, walk.seq, last, VERIFY_BATCH).await).await?;
         if batch.is_empty() {
             walk.breach = Some((walk.seq + 1, Breach::Missing));
         }
@@ -93,9 +93,9 @@ impl Walk {
 }
 
 /// Records that somebody was refused for lack of a permission.
-pub async fn record_denied(db: &Db, context: &Context, caller: &Caller, permission: Permission, path: &str) -> Result<()> {
+pub async fn record_denied(db: &Db, context: &Arc<Context>, permission: Permission, path: &str) -> Result<()> {
     let path: String = path.chars().take(PATH_LENGTH).collect();
-    let entry = Entry::new(&caller.actor(), "access.denied", "permission", permission).note("path", path);
+    let entry = Entry::new("access.denied", "permission", permission).note("path", path);
     db.transaction(context, async |tx| {
         tx.record(entry.clone());
         Ok(())
@@ -116,23 +116,23 @@ impl ReadLog {
         Self::default()
     }
 
-    /// Notes that `actor` saw the personal data of these; waits for the writing when too much is waiting already.
-    pub async fn note(&self, db: &Db, context: &Context, actor: &Actor, entity: &'static str, ids: &[i64]) -> Result<()> {
+    /// Notes that the context's actor saw the personal data of these; waits for the writing when too much is waiting already.
+    pub async fn note(&self, db: &Db, context: &Arc<Context>, entity: &'static str, ids: &[i64]) -> Result<()> {
         let entry = match ids {
             [] => return Ok(()),
-            [id] => Entry::new(actor, "personal_data.read", entity, id),
-            _ => Entry::new(actor, "personal_data.read", entity, "*").note("ids", ids),
+            [id] => Entry::new("personal_data.read", entity, id),
+            _ => Entry::new("personal_data.read", entity, "*").note("ids", ids),
         };
         let full = {
             let mut waiting = self.waiting();
-            waiting.push(entry.happened(context));
+            waiting.push(entry.by(&context.actor).happened(context));
             waiting.len() >= MOST_WAITING
         };
         if full { self.flush(db, context).await } else { Ok(()) }
     }
 
     /// Writes what waits: for a job every second or so, and once more before stopping.
-    pub async fn flush(&self, db: &Db, context: &Context) -> Result<()> {
+    pub async fn flush(&self, db: &Db, context: &Arc<Context>) -> Result<()> {
         let _one_at_a_time = self.writing.lock().await;
         loop {
             let batch: Vec<Entry> = self.waiting().iter().take(FLUSH_BATCH).cloned().collect();

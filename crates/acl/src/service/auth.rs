@@ -1,13 +1,10 @@
 //! Signing in and out, and one's own password.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
-use kernel::{
-    Context, Error, Event, EventKind, Result,
-    audit::{Actor, Entry},
-    db::{Conn, Db, Tx},
-    error::field,
-    id::UserId,
-};
+use database::{Conn, Db, Event, EventKind, Tx, audit::Entry};
+use kernel::{Actor, Context, Error, Result, error::field, id::UserId};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -58,17 +55,17 @@ pub struct NewPassword {
 }
 
 /// Signs in: [`verify_password`], then [`open_session`] in a transaction.
-pub async fn login(db: &Db, access: &Access, context: &Context, input: &LoginInput, user_agent: Option<&str>) -> Result<TokenPair> {
+pub async fn login(db: &Db, access: &Access, context: &Arc<Context>, input: &LoginInput, user_agent: Option<&str>) -> Result<TokenPair> {
     let verified = verify_password(db, access, context, input).await?;
-    db.transaction(context, async |tx| open_session(tx, access, context, &verified, user_agent).await).await
+    db.transaction(context, async |tx| open_session(tx, access, &verified, user_agent).await).await
 }
 
 /// Whether user name and password belong together and the account may sign in. Not to be run in a transaction: it hashes.
 ///
 /// Errors: `sign_in_failed`, counted and audited, whatever the reason was and in the same time; `too_many_requests`.
-pub async fn verify_password(db: &Db, access: &Access, context: &Context, input: &LoginInput) -> Result<Verified> {
+pub async fn verify_password(db: &Db, access: &Access, context: &Arc<Context>, input: &LoginInput) -> Result<Verified> {
     let key = username_key(&input.username);
-    let found = db.read(async |conn| store::users::credentials(conn, &key).await).await?;
+    let found = db.read(context, async |conn| store::users::credentials(conn, &key).await).await?;
     let comparison = access.passwords().compare(&input.password, found.as_ref().map(|user| user.password_hash.clone())).await?;
     match (found, comparison) {
         (Some(user), Comparison::Matches | Comparison::MatchesOutdated) if obstacle(&user, context.now).is_none() => {
@@ -86,7 +83,7 @@ pub async fn verify_password(db: &Db, access: &Access, context: &Context, input:
                     _ => "wrong_password",
                 },
             };
-            // whoever it was, it was not proven to be the user
+            // it was not proven to be the user
             let stranger = Actor { user_id: None, name: input.username.clone() };
             record_failure(db, context, &stranger, found.as_ref(), reason, "auth.sign_in_failed").await?;
             Err(Error::new(refusal::SIGN_IN_FAILED))
@@ -105,7 +102,7 @@ fn obstacle(user: &CredentialRow, now: DateTime<Utc>) -> Option<&'static str> {
 /// Keeps a failure in a transaction of its own. Unknown users cost the same statements as known ones.
 async fn record_failure(
     db: &Db,
-    context: &Context,
+    context: &Arc<Context>,
     actor: &Actor,
     found: Option<&CredentialRow>,
     reason: &'static str,
@@ -119,13 +116,13 @@ async fn record_failure(
         String::new()
     };
     db.transaction(context, async |tx| {
-        let failures = store::users::count_failure(tx, &counted, context.now).await?;
-        tx.record(Entry::new(actor, action, "user", &id).note("reason", reason));
+        let failures = store::users::count_failure(tx, &counted).await?;
+        tx.record(Entry::new(action, "user", &id).by(actor).note("reason", reason));
         if let Some((user, failures)) = failures
             && let Some(until) = lock_after(failures, context.now)
         {
             store::users::lock_until(tx, user, until).await?;
-            tx.record(Entry::new(actor, "user.locked", "user", user).note("until", until.to_rfc3339()).note("failures", failures));
+            tx.record(Entry::new("user.locked", "user", user).by(actor).note("until", until.to_rfc3339()).note("failures", failures));
             let data = json!({"username": found.map(|user| &user.username), "until": until, "failures": failures});
             tx.publish(Event::new(EventKind::UserLocked, "user", user, &data));
         }
@@ -137,46 +134,40 @@ async fn record_failure(
 /// Opens a session for a user whose password was right.
 ///
 /// Errors: `sign_in_failed` when password, lock or standing have changed since.
-pub async fn open_session(
-    tx: &mut Tx,
-    access: &Access,
-    context: &Context,
-    verified: &Verified,
-    user_agent: Option<&str>,
-) -> Result<TokenPair> {
+pub async fn open_session(tx: &mut Tx, access: &Access, verified: &Verified, user_agent: Option<&str>) -> Result<TokenPair> {
     let renewed = verified.renewed_hash.as_ref().map_or(verified.seen_hash.as_str(), HashedPassword::as_str);
-    if store::users::note_sign_in(tx, verified.user_id, &verified.seen_hash, renewed, context.now).await? != 1 {
+    if store::users::note_sign_in(tx, verified.user_id, &verified.seen_hash, renewed).await? != 1 {
         return Err(Error::new(refusal::SIGN_IN_FAILED));
     }
     let permissions = permissions_of(tx, verified.user_id).await?;
     let user = store::users::by_id(tx, verified.user_id).await?.ok_or_else(|| Error::new(refusal::SIGN_IN_FAILED))?;
-    if user.standing.obstacle(context.now).is_some() {
+    if user.standing.obstacle(tx.now()).is_some() {
         return Err(Error::new(refusal::SIGN_IN_FAILED));
     }
     let session = store::sessions::NewSession {
         id: SessionId::new(random::id()?),
         user_id: user.id,
         refresh_jti: new_jti(),
-        address: context.origin.address.clone(),
+        address: tx.context().origin.address.clone(),
         user_agent: user_agent.map(|text| text.chars().filter(|letter| !letter.is_control()).take(USER_AGENT_LENGTH).collect()),
-        now: context.now,
-        expires_at: context.now + access.refresh_lifetime,
+        now: tx.now(),
+        expires_at: tx.now() + access.refresh_lifetime,
     };
     store::sessions::insert(tx, &session).await?;
     let actor = Actor { user_id: Some(user.id), name: user.username.clone() };
-    tx.record(Entry::new(&actor, "auth.signed_in", "session", session.id).note("user_agent", session.user_agent.clone()));
-    pair(access, context, session.id, &session.refresh_jti, profile(user, permissions))
+    tx.record(Entry::new("auth.signed_in", "session", session.id).by(&actor).note("user_agent", session.user_agent.clone()));
+    pair(access, tx.context(), session.id, &session.refresh_jti, profile(user, permissions))
 }
 
 /// Gives the next pair of tokens for a refresh token, which dies.
 ///
 /// Commit also when it answers [`Refreshed::Reused`], and only then tell the caller: the session must end.
 /// Errors: `token_invalid`, `token_expired`, `session_ended`, `account_disabled`.
-pub async fn refresh(tx: &mut Tx, access: &Access, context: &Context, input: &RefreshInput) -> Result<Refreshed> {
-    let now = context.now;
+pub async fn refresh(tx: &mut Tx, access: &Access, input: &RefreshInput) -> Result<Refreshed> {
+    let now = tx.now();
     let claims = access.signer.read(&input.refresh, TokenKind::Refresh, now)?;
     let jti = new_jti();
-    let rotated = store::sessions::rotate(tx, claims.sid, &claims.jti, &jti, now, now + access.refresh_lifetime).await?;
+    let rotated = store::sessions::rotate(tx, claims.sid, &claims.jti, &jti, now + access.refresh_lifetime).await?;
     let session = store::sessions::account(tx, claims.sid).await?.ok_or_else(|| Error::new(refusal::TOKEN_INVALID))?;
     if session.account.user_id != claims.user_id()? {
         return Err(Error::new(refusal::TOKEN_INVALID));
@@ -189,12 +180,12 @@ pub async fn refresh(tx: &mut Tx, access: &Access, context: &Context, input: &Re
             return Err(Error::new(refusal::TOKEN_EXPIRED));
         }
         // either a thief uses the token or its owner does, after the thief: neither goes on
-        if !store::sessions::revoke(tx, claims.sid, session.account.user_id, "refresh_reused", now).await? {
+        if !store::sessions::revoke(tx, claims.sid, session.account.user_id, "refresh_reused").await? {
             return Err(Error::new(refusal::SESSION_ENDED));
         }
         store::raise_epoch(tx).await?;
         let actor = Actor { user_id: Some(session.account.user_id), name: session.account.username };
-        tx.record(Entry::new(&actor, "auth.refresh_reused", "session", claims.sid));
+        tx.record(Entry::new("auth.refresh_reused", "session", claims.sid).by(&actor));
         return Ok(Refreshed::Reused);
     }
     if let Some(obstacle) = session.account.standing.obstacle(now) {
@@ -203,8 +194,8 @@ pub async fn refresh(tx: &mut Tx, access: &Access, context: &Context, input: &Re
     let permissions = permissions_of(tx, session.account.user_id).await?;
     let user = store::users::by_id(tx, session.account.user_id).await?.ok_or_else(|| Error::new(refusal::TOKEN_INVALID))?;
     let actor = Actor { user_id: Some(user.id), name: user.username.clone() };
-    tx.record(Entry::new(&actor, "auth.refreshed", "session", claims.sid));
-    pair(access, context, claims.sid, &jti, profile(user, permissions)).map(|pair| Refreshed::Renewed(Box::new(pair)))
+    tx.record(Entry::new("auth.refreshed", "session", claims.sid).by(&actor));
+    pair(access, tx.context(), claims.sid, &jti, profile(user, permissions)).map(|pair| Refreshed::Renewed(Box::new(pair)))
 }
 
 fn new_jti() -> String {
@@ -245,22 +236,22 @@ pub(crate) fn session_of(caller: &Caller) -> Result<SessionId> {
 }
 
 /// Ends the caller's session. Errors: `not_a_session`, `session_not_found` when it ended in the meantime.
-pub async fn logout(tx: &mut Tx, context: &Context, signed_in: &SignedIn) -> Result<()> {
+pub async fn logout(tx: &mut Tx, signed_in: &SignedIn) -> Result<()> {
     let session = session_of(signed_in)?;
-    if !store::sessions::revoke(tx, session, signed_in.user_id, "logout", context.now).await? {
+    if !store::sessions::revoke(tx, session, signed_in.user_id, "logout").await? {
         return Err(Error::new(refusal::SESSION_NOT_FOUND));
     }
     store::raise_epoch(tx).await?;
-    tx.record(Entry::new(&signed_in.actor(), "auth.signed_out", "session", session));
+    tx.record(Entry::new("auth.signed_out", "session", session));
     Ok(())
 }
 
 /// Ends all of the caller's sessions; script tokens go on. Answers how many ended. Errors: `not_a_session`.
-pub async fn logout_all(tx: &mut Tx, context: &Context, signed_in: &SignedIn) -> Result<u64> {
+pub async fn logout_all(tx: &mut Tx, signed_in: &SignedIn) -> Result<u64> {
     session_of(signed_in)?;
-    let ended = store::sessions::revoke_all(tx, signed_in.user_id, None, "logout_all", context.now).await?;
+    let ended = store::sessions::revoke_all(tx, signed_in.user_id, None, "logout_all").await?;
     store::raise_epoch(tx).await?;
-    tx.record(Entry::new(&signed_in.actor(), "auth.signed_out_everywhere", "user", signed_in.user_id).note("sessions", ended));
+    tx.record(Entry::new("auth.signed_out_everywhere", "user", signed_in.user_id).note("sessions", ended));
     Ok(ended)
 }
 
@@ -276,7 +267,7 @@ pub async fn me(conn: &mut Conn, signed_in: &SignedIn) -> Result<Profile> {
 pub async fn prepare_password_change(
     db: &Db,
     access: &Access,
-    context: &Context,
+    context: &Arc<Context>,
     signed_in: &SignedIn,
     input: &ChangePasswordInput,
 ) -> Result<NewPassword> {
@@ -285,7 +276,8 @@ pub async fn prepare_password_change(
         return Err(Error::of_field("new_password", code));
     }
     let key = username_key(&signed_in.username);
-    let user = db.read(async |conn| store::users::credentials(conn, &key).await).await?.filter(|user| user.id == signed_in.user_id);
+    let user =
+        db.read(context, async |conn| store::users::credentials(conn, &key).await).await?.filter(|user| user.id == signed_in.user_id);
     let user = user.ok_or_else(|| Error::new(refusal::USER_NOT_FOUND))?;
     let comparison = access.passwords().compare(&input.current_password, Some(user.password_hash.clone())).await?;
     if comparison == Comparison::Differs || is_locked(&user, context.now) {
@@ -300,14 +292,14 @@ pub async fn prepare_password_change(
 /// Changes the caller's password and ends their other sessions.
 ///
 /// Errors: `not_a_session`; `invalid` with `wrong_password` when it was changed in between.
-pub async fn change_password(tx: &mut Tx, context: &Context, signed_in: &SignedIn, new: &NewPassword) -> Result<()> {
+pub async fn change_password(tx: &mut Tx, signed_in: &SignedIn, new: &NewPassword) -> Result<()> {
     let session = session_of(signed_in)?;
     let user = signed_in.user_id;
-    if store::users::set_password(tx, user, Some(&new.seen_hash), new.new_hash.as_str(), context.now).await? != 1 {
+    if store::users::set_password(tx, user, Some(&new.seen_hash), new.new_hash.as_str()).await? != 1 {
         return Err(Error::of_field("current_password", field::WRONG_PASSWORD));
     }
-    let ended = store::sessions::revoke_all(tx, user, Some(session), "password_changed", context.now).await?;
+    let ended = store::sessions::revoke_all(tx, user, Some(session), "password_changed").await?;
     store::raise_epoch(tx).await?;
-    tx.record(Entry::new(&signed_in.actor(), "user.password_changed", "user", user).note("sessions_ended", ended));
+    tx.record(Entry::new("user.password_changed", "user", user).note("sessions_ended", ended));
     Ok(())
 }

@@ -1,22 +1,17 @@
 //! What an empty database begins with: the built-in roles and the first administrator.
 
-use kernel::{
-    Context, Error, Result,
-    audit::Entry,
-    db::{Db, Tx},
-    error::field,
-    id::UserId,
-};
+use std::sync::Arc;
+
+use database::{Db, Tx, audit::Entry};
+use kernel::{Context, Error, Result, Secret, error::field, id::UserId};
 use validator::Validate;
 
 use super::users;
 use crate::{
-    grant::Granted,
     input::{RoleInput, UserInput},
     password::{HashedPassword, Passwords, random_password, weakness},
-    permission::{BuiltinRole, Permission, PermissionSet, perm},
+    permission::{BuiltinRole, Permission, PermissionSet},
     store,
-    token::Secret,
 };
 
 /// The first administrator, just made.
@@ -35,13 +30,13 @@ pub struct FirstAdmin {
 /// Errors: `invalid` when the given name or password breaks the rules for them.
 pub async fn bootstrap(
     db: &Db,
-    context: &Context,
+    context: &Arc<Context>,
     passwords: &Passwords,
     username: &str,
     password: Option<&Secret>,
 ) -> Result<Option<FirstAdmin>> {
-    db.transaction(context, async |tx| ensure_roles(tx, context).await).await?;
-    if db.read(async |conn| store::users::count(conn).await).await? > 0 {
+    db.transaction(context, async |tx| ensure_roles(tx).await).await?;
+    if db.read(context, async |conn| store::users::count(conn).await).await? > 0 {
         return Ok(None);
     }
     if first_admin(username).validate().is_err() {
@@ -56,13 +51,12 @@ pub async fn bootstrap(
         return Err(Error::of_field("password", code));
     }
     let hash = passwords.hash(password.reveal()).await?;
-    let made = db.transaction(context, async |tx| ensure_first_admin(tx, context, username, &hash).await).await?;
+    let made = db.transaction(context, async |tx| ensure_first_admin(tx, username, &hash).await).await?;
     Ok(made.map(|id| FirstAdmin { id, username: username.to_owned(), generated_password }))
 }
 
 /// Makes the built-in roles that are missing, with the permissions they begin with, and completes `admin`.
-pub async fn ensure_roles(tx: &mut Tx, context: &Context) -> Result<()> {
-    let system = Granted::<perm::RolesManage>::system("bootstrap");
+pub async fn ensure_roles(tx: &mut Tx) -> Result<()> {
     for role in BuiltinRole::ALL.iter().copied() {
         let held: PermissionSet = Permission::ALL.iter().copied().filter(|permission| permission.default_roles().contains(&role)).collect();
         let (title, description) = words_for(role);
@@ -72,10 +66,10 @@ pub async fn ensure_roles(tx: &mut Tx, context: &Context) -> Result<()> {
             description: description.to_owned(),
             permissions: held.iter().collect(),
         };
-        if let Some(id) = store::roles::insert(tx, &input, true, context.now).await? {
+        if let Some(id) = store::roles::insert(tx, &input, true).await? {
             store::permissions::replace_of_role(tx, id, held).await?;
             store::raise_epoch(tx).await?;
-            tx.record(Entry::new(system.actor(), "role.created", "role", id).created(&input));
+            tx.record(Entry::new("role.created", "role", id).created(&input));
         }
     }
     // a newer version may know more permissions; other roles get those from an administrator
@@ -98,7 +92,7 @@ const fn words_for(role: BuiltinRole) -> (&'static str, &'static str) {
 }
 
 /// Makes the first administrator on a database without users; answers its id if this call made it.
-pub async fn ensure_first_admin(tx: &mut Tx, context: &Context, username: &str, password: &HashedPassword) -> Result<Option<UserId>> {
+pub async fn ensure_first_admin(tx: &mut Tx, username: &str, password: &HashedPassword) -> Result<Option<UserId>> {
     // whoever comes second waits here, and then sees the user that the first one made
     store::users::lock_administrators(tx).await?;
     if store::users::count(tx).await? > 0 {
@@ -107,9 +101,8 @@ pub async fn ensure_first_admin(tx: &mut Tx, context: &Context, username: &str, 
     let missing = || Error::internal("the built-in roles are missing");
     let role = store::roles::id_by_name(tx, BuiltinRole::Admin.as_str()).await?.ok_or_else(missing)?;
     let input = first_admin(username);
-    let id = users::insert(tx, &input, role, password, context.now).await?;
-    let system = Granted::<perm::UsersManage>::system("bootstrap");
-    tx.record(Entry::new(system.actor(), "user.created", "user", id).created(&input));
+    let id = users::insert(tx, &input, role, password).await?;
+    tx.record(Entry::new("user.created", "user", id).created(&input));
     Ok(Some(id))
 }
 

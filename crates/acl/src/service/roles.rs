@@ -1,13 +1,11 @@
 //! Roles: what they hold, and who may change that.
 
-use kernel::{
-    Context, Edit, Error, Expected, Page, Paging, Result,
+use database::{
+    Conn, Page, Paging, Tx,
     audit::Entry,
-    db::{Conn, Tx},
-    error::common,
-    id::RoleId,
     page::{KeyKind, ListSpec, OrderField},
 };
+use kernel::{Edit, Error, Expected, Result, error::common, id::RoleId};
 
 use crate::{
     grant::{Granted, SignedIn},
@@ -82,14 +80,14 @@ pub(crate) fn require_held<P: PermissionType>(granted: &Granted<P>, given: Permi
 }
 
 /// Makes a role. Errors: `role_name_taken`, `grant_not_held`.
-pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::RolesManage>, input: &RoleInput) -> Result<Role> {
+pub async fn create(tx: &mut Tx, granted: &Granted<perm::RolesManage>, input: &RoleInput) -> Result<Role> {
     let held: PermissionSet = input.permissions.iter().copied().collect();
     require_held(granted, held)?;
-    let id = store::roles::insert(tx, input, false, context.now).await?.ok_or_else(|| name_taken(input))?;
+    let id = store::roles::insert(tx, input, false).await?.ok_or_else(|| name_taken(input))?;
     store::permissions::replace_of_role(tx, id, held).await?;
     store::raise_epoch(tx).await?;
     let role = load(tx, id).await.map(|(row, held)| shown(row, held))?;
-    tx.record(Entry::new(granted.actor(), "role.created", "role", id).created(&role));
+    tx.record(Entry::new("role.created", "role", id).created(&role));
     Ok(role)
 }
 
@@ -100,7 +98,6 @@ fn name_taken(input: &RoleInput) -> Error {
 /// Changes a role. Errors: `role_not_found`, `stale_version`, `invalid`, `builtin_role`, `role_name_taken`, `grant_not_held`.
 pub async fn edit(
     tx: &mut Tx,
-    context: &Context,
     granted: &Granted<perm::RolesManage>,
     id: RoleId,
     edit: &Edit<RoleInput>,
@@ -116,7 +113,7 @@ pub async fn edit(
         description: before.description.clone(),
         permissions: before.permissions.clone(),
     };
-    let input = edit.apply(&before, &present, context)?;
+    let input = edit.apply(&before, &present, tx.context())?;
     let wanted: PermissionSet = input.permissions.iter().copied().collect();
     if (&input.name, &input.title, &input.description, wanted) == (&present.name, &present.title, &present.description, held) {
         return Ok(before);
@@ -126,16 +123,16 @@ pub async fn edit(
     }
     require_held(granted, wanted.without(held))?;
     let taken = |error: Error| if error.code() == common::DUPLICATE { name_taken(&input) } else { error };
-    store::roles::update(tx, &row, &input, context.now).await.map_err(taken)?;
+    store::roles::update(tx, &row, &input).await.map_err(taken)?;
     store::permissions::replace_of_role(tx, id, wanted).await?;
     store::raise_epoch(tx).await?;
     let after = load(tx, id).await.map(|(row, held)| shown(row, held))?;
-    tx.record(Entry::new(granted.actor(), "role.updated", "role", id).change(&before, &after));
+    tx.record(Entry::new("role.updated", "role", id).change(&before, &after));
     Ok(after)
 }
 
 /// Deletes a role that nobody has. Errors: `role_not_found`, `stale_version`, `builtin_role`, `role_in_use`.
-pub async fn delete(tx: &mut Tx, granted: &Granted<perm::RolesManage>, id: RoleId, expected: &Expected) -> Result<()> {
+pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::RolesManage>, id: RoleId, expected: &Expected) -> Result<()> {
     store::roles::lock(tx, id).await?;
     let (row, held) = load(tx, id).await?;
     expected.check(row.version)?;
@@ -149,6 +146,6 @@ pub async fn delete(tx: &mut Tx, granted: &Granted<perm::RolesManage>, id: RoleI
     // somebody may have got the role since it was counted
     store::roles::delete(tx, &row).await.map_err(|error| if error.code() == common::IN_USE { in_use(1) } else { error })?;
     store::raise_epoch(tx).await?;
-    tx.record(Entry::new(granted.actor(), "role.deleted", "role", id).deleted(&shown(row, held)));
+    tx.record(Entry::new("role.deleted", "role", id).deleted(&shown(row, held)));
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! One's own sessions.
 
 use chrono::{DateTime, Utc};
-use kernel::{
-    Context, Error, Page, Paging, Result,
+use database::{
+    Conn, Page, Paging, Tx,
     audit::Entry,
-    db::{Conn, Tx},
     page::{KeyKind, ListSpec, OrderField},
 };
+use kernel::{Error, Result};
 
 use super::auth::session_of;
 use crate::{
@@ -24,8 +24,8 @@ pub const LIST: ListSpec = ListSpec {
 };
 
 /// The caller's sessions that have not ended.
-pub async fn list(conn: &mut Conn, context: &Context, signed_in: &SignedIn, paging: &Paging) -> Result<Page<Session>> {
-    let rows = store::sessions::list(conn, signed_in.user_id, context.now, paging).await?;
+pub async fn list(conn: &mut Conn, signed_in: &SignedIn, paging: &Paging) -> Result<Page<Session>> {
+    let rows = store::sessions::list(conn, signed_in.user_id, paging).await?;
     Ok(rows.map(|row| Session {
         id: row.id,
         address: row.address,
@@ -38,13 +38,13 @@ pub async fn list(conn: &mut Conn, context: &Context, signed_in: &SignedIn, pagi
 }
 
 /// Ends one of the caller's sessions, this one or another. Errors: `not_a_session`, `session_not_found`.
-pub async fn end(tx: &mut Tx, context: &Context, signed_in: &SignedIn, id: SessionId) -> Result<()> {
+pub async fn end(tx: &mut Tx, signed_in: &SignedIn, id: SessionId) -> Result<()> {
     session_of(signed_in)?;
-    if !store::sessions::revoke(tx, id, signed_in.user_id, "ended", context.now).await? {
+    if !store::sessions::revoke(tx, id, signed_in.user_id, "ended").await? {
         return Err(Error::new(refusal::SESSION_NOT_FOUND));
     }
     store::raise_epoch(tx).await?;
-    tx.record(Entry::new(&signed_in.actor(), "auth.session_ended", "session", id));
+    tx.record(Entry::new("auth.session_ended", "session", id));
     Ok(())
 }
 

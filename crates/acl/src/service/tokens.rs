@@ -1,13 +1,12 @@
 //! One's own tokens for scripts.
 
 use chrono::SubsecRound;
-use kernel::{
-    Context, Error, Page, Paging, Result,
+use database::{
+    Conn, Page, Paging, Tx,
     audit::Entry,
-    db::{Conn, Tx},
-    id::ApiTokenId,
     page::{KeyKind, ListSpec, OrderField},
 };
+use kernel::{Error, Result, id::ApiTokenId};
 
 use super::auth::session_of;
 use crate::{
@@ -33,14 +32,14 @@ pub const LIST: ListSpec = ListSpec {
 /// Makes a token for a script; the answer shows it, once.
 ///
 /// Errors: `not_a_session`, `grant_not_held` naming the permission, `too_many_api_tokens`.
-pub async fn create(tx: &mut Tx, context: &Context, signed_in: &SignedIn, input: &ApiTokenInput) -> Result<IssuedApiToken> {
+pub async fn create(tx: &mut Tx, signed_in: &SignedIn, input: &ApiTokenInput) -> Result<IssuedApiToken> {
     // a script could otherwise outlive the token it was given
     session_of(signed_in)?;
     let permissions: PermissionSet = input.permissions.iter().copied().collect();
     if let Some(missing) = permissions.without(permissions_of(tx, signed_in.user_id).await?).iter().next() {
         return Err(Error::new(refusal::GRANT_NOT_HELD).with("permission", missing));
     }
-    if store::tokens::count(tx, signed_in.user_id, context.now).await? >= MOST_TOKENS {
+    if store::tokens::count(tx, signed_in.user_id).await? >= MOST_TOKENS {
         return Err(Error::new(refusal::TOO_MANY_API_TOKENS).with("most", MOST_TOKENS));
     }
     let token = format!("{API_TOKEN_PREFIX}{}", random::random_secret()?);
@@ -50,7 +49,7 @@ pub async fn create(tx: &mut Tx, context: &Context, signed_in: &SignedIn, input:
         token_hash: random::sha256(&token),
         permissions,
         expires_at: input.expires_at.map(|end| end.trunc_subsecs(6)),
-        now: context.now,
+        now: tx.now(),
     };
     let expires_at = new.expires_at;
     let id = store::tokens::insert(tx, new).await?;
@@ -60,9 +59,9 @@ pub async fn create(tx: &mut Tx, context: &Context, signed_in: &SignedIn, input:
         permissions: permissions.iter().collect(),
         expires_at,
         last_used_at: None,
-        created_at: context.now,
+        created_at: tx.now(),
     };
-    tx.record(Entry::new(&signed_in.actor(), "api_token.created", "api_token", id).created(&shown));
+    tx.record(Entry::new("api_token.created", "api_token", id).created(&shown));
     Ok(IssuedApiToken {
         id,
         token,
@@ -88,11 +87,11 @@ pub async fn list(conn: &mut Conn, signed_in: &SignedIn, paging: &Paging) -> Res
 }
 
 /// Revokes one of the caller's tokens. Errors: `not_a_session`, `api_token_not_found`.
-pub async fn revoke(tx: &mut Tx, context: &Context, signed_in: &SignedIn, id: ApiTokenId) -> Result<()> {
+pub async fn revoke(tx: &mut Tx, signed_in: &SignedIn, id: ApiTokenId) -> Result<()> {
     session_of(signed_in)?;
-    let name = store::tokens::revoke(tx, id, signed_in.user_id, context.now).await?;
+    let name = store::tokens::revoke(tx, id, signed_in.user_id).await?;
     let name = name.ok_or_else(|| Error::new(refusal::API_TOKEN_NOT_FOUND))?;
     store::raise_epoch(tx).await?;
-    tx.record(Entry::new(&signed_in.actor(), "api_token.revoked", "api_token", id).note("name", name));
+    tx.record(Entry::new("api_token.revoked", "api_token", id).note("name", name));
     Ok(())
 }

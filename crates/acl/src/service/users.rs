@@ -4,13 +4,15 @@
 //! two requests at once, and staff changes are rare enough to wait for each other.
 
 use chrono::{DateTime, SubsecRound, Utc};
-use kernel::{
-    Context, Edit, Error, Expected, Page, Paging, Result,
+use database::{
+    Conn, Page, Paging, Tx,
     audit::Entry,
-    db::{Conn, Tx},
+    page::{KeyKind, ListSpec, OrderField},
+};
+use kernel::{
+    Edit, Error, Expected, Result,
     error::{common, field},
     id::{RoleId, UserId},
-    page::{KeyKind, ListSpec, OrderField},
 };
 
 use super::roles::require_held;
@@ -55,14 +57,14 @@ impl Account {
     }
 
     /// Waits for other changes of users, then loads; nobody manages their own account, where `but_own` forbids it.
-    async fn to_change(tx: &mut Tx, granted: &Managing, id: UserId, but_own: bool) -> Result<Self> {
+    async fn to_change(tx: &mut Tx, id: UserId, but_own: bool) -> Result<Self> {
         store::users::lock_administrators(tx).await?;
         let account = Self::load(tx, id).await?;
-        if but_own { account.not_own(granted).map(|()| account) } else { Ok(account) }
+        if but_own { account.not_own(tx).map(|()| account) } else { Ok(account) }
     }
 
-    fn not_own(&self, granted: &Managing) -> Result<()> {
-        if granted.actor().user_id == Some(self.row.id) { Err(Error::new(refusal::OWN_ACCOUNT)) } else { Ok(()) }
+    fn not_own(&self, tx: &Tx) -> Result<()> {
+        if tx.actor().user_id == Some(self.row.id) { Err(Error::new(refusal::OWN_ACCOUNT)) } else { Ok(()) }
     }
 
     fn permissions(&self) -> PermissionSet {
@@ -110,46 +112,40 @@ fn shown(row: UserRow, singles: Singles, now: DateTime<Utc>) -> User {
 }
 
 /// A page of users.
-pub async fn list(
-    conn: &mut Conn,
-    context: &Context,
-    _granted: &Granted<perm::UsersRead>,
-    filter: &UserFilter,
-    paging: &Paging,
-) -> Result<Page<User>> {
+pub async fn list(conn: &mut Conn, _granted: &Granted<perm::UsersRead>, filter: &UserFilter, paging: &Paging) -> Result<Page<User>> {
     let rows = store::users::list(conn, filter, paging).await?;
     let ids: Vec<UserId> = rows.results.iter().map(|row| row.id).collect();
     let mut singles = store::permissions::of_users(conn, &ids).await?;
     Ok(rows.map(|row| {
         let of_user = singles.remove(&row.id.get()).unwrap_or_default();
-        shown(row, of_user, context.now)
+        shown(row, of_user, conn.now())
     }))
 }
 
 /// One user. Errors: `user_not_found`.
-pub async fn get(conn: &mut Conn, context: &Context, _granted: &Granted<perm::UsersRead>, id: UserId) -> Result<User> {
-    Ok(Account::load(conn, id).await?.shown(context.now))
+pub async fn get(conn: &mut Conn, _granted: &Granted<perm::UsersRead>, id: UserId) -> Result<User> {
+    Ok(Account::load(conn, id).await?.shown(conn.now()))
 }
 
 /// Makes a user; hash the password before the transaction.
 ///
 /// Errors: `invalid` for an unknown role, `username_taken`, `grant_not_held` when the role holds more than the caller.
-pub async fn create(tx: &mut Tx, context: &Context, granted: &Managing, input: &NewUser, password: &HashedPassword) -> Result<User> {
+pub async fn create(tx: &mut Tx, granted: &Managing, input: &NewUser, password: &HashedPassword) -> Result<User> {
     store::users::lock_administrators(tx).await?;
     let profile = to_the_microsecond(input.profile());
     let role = role_named(tx, &profile.role).await?;
-    let id = insert(tx, &profile, role, password, context.now).await?;
+    let id = insert(tx, &profile, role, password).await?;
     let account = Account::load(tx, id).await?;
     require_held(granted, account.permissions())?;
     store::raise_epoch(tx).await?;
-    let user = account.shown(context.now);
-    tx.record(Entry::new(granted.actor(), "user.created", "user", id).created(&user));
+    let user = account.shown(tx.now());
+    tx.record(Entry::new("user.created", "user", id).created(&user));
     Ok(user)
 }
 
 /// Inserts a user. Errors: `username_taken`.
-pub(super) async fn insert(tx: &mut Tx, input: &UserInput, role: RoleId, password: &HashedPassword, now: DateTime<Utc>) -> Result<UserId> {
-    store::users::insert(tx, input, role, password.as_str(), now).await.map_err(|error| username_taken(error, input))
+pub(super) async fn insert(tx: &mut Tx, input: &UserInput, role: RoleId, password: &HashedPassword) -> Result<UserId> {
+    store::users::insert(tx, input, role, password.as_str()).await.map_err(|error| username_taken(error, input))
 }
 
 fn username_taken(error: Error, input: &UserInput) -> Error {
@@ -169,28 +165,21 @@ fn to_the_microsecond(input: UserInput) -> UserInput {
 ///
 /// Errors: `user_not_found`, `stale_version`, `invalid`, `own_account` for one's own role and validity, `username_taken`,
 /// `grant_not_held`, `last_administrator`.
-pub async fn edit(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Managing,
-    id: UserId,
-    edit: &Edit<UserInput>,
-    expected: &Expected,
-) -> Result<User> {
-    let before = Account::to_change(tx, granted, id, false).await?;
+pub async fn edit(tx: &mut Tx, granted: &Managing, id: UserId, edit: &Edit<UserInput>, expected: &Expected) -> Result<User> {
+    let before = Account::to_change(tx, id, false).await?;
     expected.check(before.row.version)?;
     let present = editable(&before.row);
-    let input = to_the_microsecond(edit.apply(&before.shown(context.now), &present, context)?);
+    let input = to_the_microsecond(edit.apply(&before.shown(tx.now()), &present, tx.context())?);
     if input == present {
-        return Ok(before.shown(context.now));
+        return Ok(before.shown(tx.now()));
     }
     let standing = |input: &UserInput| (input.role.clone(), input.is_active, input.valid_from, input.valid_until);
     if standing(&input) != standing(&present) {
-        before.not_own(granted)?;
+        before.not_own(tx)?;
     }
     let role = role_named(tx, &input.role).await?;
-    store::users::update(tx, &before.row, &input, role, context.now).await.map_err(|error| username_taken(error, &input))?;
-    finish(tx, context, granted, &before, "user.updated").await
+    store::users::update(tx, &before.row, &input, role).await.map_err(|error| username_taken(error, &input))?;
+    finish(tx, granted, &before, "user.updated").await
 }
 
 fn editable(row: &UserRow) -> UserInput {
@@ -207,19 +196,19 @@ fn editable(row: &UserRow) -> UserInput {
 }
 
 /// What every change ends with: the rules that look at its outcome, the epoch, the trail.
-async fn finish(tx: &mut Tx, context: &Context, granted: &Managing, before: &Account, action: &'static str) -> Result<User> {
+async fn finish(tx: &mut Tx, granted: &Managing, before: &Account, action: &'static str) -> Result<User> {
     let after = Account::load(tx, before.row.id).await?;
     require_held(granted, after.permissions().without(before.permissions()))?;
-    keep_an_administrator(tx, context, before).await?;
+    keep_an_administrator(tx, before).await?;
     store::raise_epoch(tx).await?;
-    let (before, after) = (before.shown(context.now), after.shown(context.now));
-    tx.record(Entry::new(granted.actor(), action, "user", after.id).change(&before, &after));
+    let (before, after) = (before.shown(tx.now()), after.shown(tx.now()));
+    tx.record(Entry::new(action, "user", after.id).change(&before, &after));
     Ok(after)
 }
 
 /// Errors: `last_administrator` when the change took away the last one.
-async fn keep_an_administrator(tx: &mut Tx, context: &Context, before: &Account) -> Result<()> {
-    if before.administers(context.now) && store::users::administrators(tx, context.now).await? == 0 {
+async fn keep_an_administrator(tx: &mut Tx, before: &Account) -> Result<()> {
+    if before.administers(tx.now()) && store::users::administrators(tx).await? == 0 {
         return Err(Error::new(refusal::LAST_ADMINISTRATOR));
     }
     Ok(())
@@ -227,14 +216,15 @@ async fn keep_an_administrator(tx: &mut Tx, context: &Context, before: &Account)
 
 /// Deletes a user whom no other record names. Errors: `user_not_found`, `stale_version`, `own_account`, `user_in_use`,
 /// `last_administrator`.
-pub async fn delete(tx: &mut Tx, context: &Context, granted: &Managing, id: UserId, expected: &Expected) -> Result<()> {
-    let before = Account::to_change(tx, granted, id, true).await?;
+pub async fn delete(tx: &mut Tx, _granted: &Managing, id: UserId, expected: &Expected) -> Result<()> {
+    let now = tx.now();
+    let before = Account::to_change(tx, id, true).await?;
     expected.check(before.row.version)?;
     let in_use = |error: Error| if error.code() == common::IN_USE { Error::new(refusal::USER_IN_USE) } else { error };
     store::users::delete(tx, &before.row).await.map_err(in_use)?;
-    keep_an_administrator(tx, context, &before).await?;
+    keep_an_administrator(tx, &before).await?;
     store::raise_epoch(tx).await?;
-    tx.record(Entry::new(granted.actor(), "user.deleted", "user", id).deleted(&before.shown(context.now)));
+    tx.record(Entry::new("user.deleted", "user", id).deleted(&before.shown(now)));
     Ok(())
 }
 
@@ -244,48 +234,47 @@ pub async fn delete(tx: &mut Tx, context: &Context, granted: &Managing, id: User
 /// caller may not, `last_administrator`.
 pub async fn set_permissions(
     tx: &mut Tx,
-    context: &Context,
     granted: &Managing,
     id: UserId,
     input: &UserPermissionsInput,
     expected: &Expected,
 ) -> Result<User> {
-    let before = Account::to_change(tx, granted, id, true).await?;
+    let before = Account::to_change(tx, id, true).await?;
     expected.check(before.row.version)?;
     let singles = Singles { granted: input.granted.iter().copied().collect(), denied: input.denied.iter().copied().collect() };
     if singles == before.singles {
-        return Ok(before.shown(context.now));
+        return Ok(before.shown(tx.now()));
     }
     // also what the role gives today: a grant would outlast a change of role
     require_held(granted, singles.granted.without(before.singles.granted))?;
     store::permissions::replace_of_user(tx, id, singles).await?;
-    store::users::touch(tx, &before.row, context.now).await?;
-    finish(tx, context, granted, &before, "user.permissions_changed").await
+    store::users::touch(tx, &before.row).await?;
+    finish(tx, granted, &before, "user.permissions_changed").await
 }
 
 /// Blocks a user from now on, and ends their sessions.
 ///
 /// Errors: `user_not_found`, `own_account`, `already_blocked`, `last_administrator`.
-pub async fn block(tx: &mut Tx, context: &Context, granted: &Managing, id: UserId, input: &BlockInput) -> Result<User> {
-    let before = Account::to_change(tx, granted, id, true).await?;
-    if before.row.standing.is_blocked(context.now) {
+pub async fn block(tx: &mut Tx, granted: &Managing, id: UserId, input: &BlockInput) -> Result<User> {
+    let before = Account::to_change(tx, id, true).await?;
+    if before.row.standing.is_blocked(tx.now()) {
         return Err(Error::new(refusal::ALREADY_BLOCKED));
     }
     let until = input.until.map(|until| until.trunc_subsecs(6));
-    store::users::block(tx, &before.row, until, &input.reason, context.now).await?;
-    store::sessions::revoke_all(tx, id, None, "blocked", context.now).await?;
-    finish(tx, context, granted, &before, "user.blocked").await
+    store::users::block(tx, &before.row, until, &input.reason).await?;
+    store::sessions::revoke_all(tx, id, None, "blocked").await?;
+    finish(tx, granted, &before, "user.blocked").await
 }
 
 /// Lifts a user's block, and the lock that wrong passwords put on. Errors: `user_not_found`, `own_account`, `not_blocked`.
-pub async fn unblock(tx: &mut Tx, context: &Context, granted: &Managing, id: UserId) -> Result<User> {
-    let before = Account::to_change(tx, granted, id, true).await?;
-    let shown = before.shown(context.now);
+pub async fn unblock(tx: &mut Tx, granted: &Managing, id: UserId) -> Result<User> {
+    let before = Account::to_change(tx, id, true).await?;
+    let shown = before.shown(tx.now());
     if !shown.is_blocked && !shown.is_locked {
         return Err(Error::new(refusal::NOT_BLOCKED));
     }
-    store::users::unblock(tx, &before.row, context.now).await?;
-    finish(tx, context, granted, &before, "user.unblocked").await
+    store::users::unblock(tx, &before.row).await?;
+    finish(tx, granted, &before, "user.unblocked").await
 }
 
 /// Gives a user a new password and ends their sessions; hash it before the transaction.
@@ -294,20 +283,19 @@ pub async fn unblock(tx: &mut Tx, context: &Context, granted: &Managing, id: Use
 /// what the caller may not: whoever sets a password can use the account.
 pub async fn reset_password(
     tx: &mut Tx,
-    context: &Context,
     granted: &Managing,
     id: UserId,
     input: &ResetPasswordInput,
     password: &HashedPassword,
 ) -> Result<User> {
-    let before = Account::to_change(tx, granted, id, true).await?;
+    let before = Account::to_change(tx, id, true).await?;
     require_held(granted, before.permissions())?;
     if let Some(code) = weakness(&input.password, Some(&before.row.username)) {
         return Err(Error::of_field("password", code));
     }
-    store::users::set_password(tx, id, None, password.as_str(), context.now).await?;
-    store::sessions::revoke_all(tx, id, None, "password_reset", context.now).await?;
-    finish(tx, context, granted, &before, "user.password_reset").await
+    store::users::set_password(tx, id, None, password.as_str()).await?;
+    store::sessions::revoke_all(tx, id, None, "password_reset").await?;
+    finish(tx, granted, &before, "user.password_reset").await
 }
 
 /// A user whom work may be given to.
@@ -320,12 +308,12 @@ pub struct Worker {
 }
 
 /// Somebody whose account may be used now, and whether they hold a permission; nobody for any other id.
-pub async fn worker(conn: &mut Conn, context: &Context, id: UserId, permission: Permission) -> Result<Option<Worker>> {
+pub async fn worker(conn: &mut Conn, id: UserId, permission: Permission) -> Result<Option<Worker>> {
     let account = match Account::load(conn, id).await {
         Err(error) if error.code() == refusal::USER_NOT_FOUND => return Ok(None),
         account => account?,
     };
-    if account.row.standing.obstacle(context.now).is_some() {
+    if account.row.standing.obstacle(conn.now()).is_some() {
         return Ok(None);
     }
     let may = account.permissions().has(permission);
@@ -333,11 +321,11 @@ pub async fn worker(conn: &mut Conn, context: &Context, id: UserId, permission: 
 }
 
 /// Users whose accounts may be used now and who hold a permission, by their ids; at most `limit` of them.
-pub async fn holders(conn: &mut Conn, context: &Context, permission: Permission, limit: i64) -> Result<Vec<(UserId, String)>> {
-    store::users::holders(conn, permission, context.now, limit).await
+pub async fn holders(conn: &mut Conn, permission: Permission, limit: i64) -> Result<Vec<(UserId, String)>> {
+    store::users::holders(conn, permission, limit).await
 }
 
 /// The names of those of these users whose accounts may be used now.
-pub async fn usable(conn: &mut Conn, context: &Context, ids: &[UserId]) -> Result<Vec<(UserId, String)>> {
-    store::users::usable(conn, ids, context.now).await
+pub async fn usable(conn: &mut Conn, ids: &[UserId]) -> Result<Vec<(UserId, String)>> {
+    store::users::usable(conn, ids).await
 }

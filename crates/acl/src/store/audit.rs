@@ -1,9 +1,6 @@
 use chrono::{DateTime, Utc};
-use kernel::{
-    Page, Paging, Result,
-    audit::Link,
-    db::{Conn, Filter, Sql},
-};
+use database::{Conn, Filter, Page, Paging, Sql, audit::ChainRow};
+use kernel::Result;
 
 use crate::{input::AuditFilter, model::AuditRow};
 
@@ -25,8 +22,8 @@ pub(crate) struct StoredLink {
 }
 
 impl StoredLink {
-    pub(crate) fn link(&self) -> Link<'_> {
-        Link {
+    pub(crate) fn link(&self) -> ChainRow<'_> {
+        ChainRow {
             seq: self.seq,
             at: self.at,
             actor_id: self.actor_id,

@@ -1,8 +1,8 @@
 use std::collections::HashMap;
 
+use database::{Bulk, Conn, Sql};
 use kernel::{
     Result,
-    db::{Bulk, Conn, Sql},
     id::{RoleId, UserId},
 };
 

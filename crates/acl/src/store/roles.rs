@@ -1,10 +1,6 @@
 use chrono::{DateTime, Utc};
-use kernel::{
-    Page, Paging, Result,
-    db::{Conn, Filter, Sql},
-    id::RoleId,
-    text::search_text,
-};
+use database::{Conn, Filter, Page, Paging, Sql};
+use kernel::{Result, id::RoleId, text::search_text};
 use serde::Serialize;
 
 use crate::input::{RoleFilter, RoleInput};
@@ -58,7 +54,8 @@ pub(crate) async fn list(conn: &mut Conn, filter: &RoleFilter, paging: &Paging) 
 }
 
 /// Makes a role; `None` when there is one of that name.
-pub(crate) async fn insert(conn: &mut Conn, input: &RoleInput, is_builtin: bool, now: DateTime<Utc>) -> Result<Option<RoleId>> {
+pub(crate) async fn insert(conn: &mut Conn, input: &RoleInput, is_builtin: bool) -> Result<Option<RoleId>> {
+    let now = conn.now();
     let made: Option<(RoleId,)> = Sql::new(
         "INSERT INTO roles (name, title, description, is_builtin, search_text, created_at, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (name) DO NOTHING RETURNING id",
@@ -74,7 +71,8 @@ pub(crate) async fn insert(conn: &mut Conn, input: &RoleInput, is_builtin: bool,
     Ok(made.map(|(id,)| id))
 }
 
-pub(crate) async fn update(conn: &mut Conn, before: &RoleRow, input: &RoleInput, now: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn update(conn: &mut Conn, before: &RoleRow, input: &RoleInput) -> Result<()> {
+    let now = conn.now();
     Sql::new(
         "UPDATE roles SET name = $3, title = $4, description = $5, search_text = $6, updated_at = $7, version = version + 1 \
          WHERE id = $1 AND version = $2",

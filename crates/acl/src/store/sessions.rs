@@ -1,12 +1,12 @@
 use chrono::{DateTime, Utc};
+use database::{Conn, Filter, Page, Paging, Sql};
 use kernel::{
-    Page, Paging, Result,
-    db::{Conn, Filter, Sql},
+    Result,
     id::{RoleId, UserId},
 };
 use serde::Serialize;
 
-use crate::model::{SessionId, Standing};
+use crate::model::{AccountState, SessionId};
 
 /// An account as the guard looks at it.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -16,7 +16,7 @@ pub(crate) struct AccountRow {
     pub(crate) role_id: RoleId,
     pub(crate) role: String,
     #[sqlx(flatten)]
-    pub(crate) standing: Standing,
+    pub(crate) standing: AccountState,
 }
 
 /// The columns of an [`AccountRow`].
@@ -82,14 +82,8 @@ pub(crate) async fn account(conn: &mut Conn, id: SessionId) -> Result<Option<Ses
 }
 
 /// Puts a new refresh token in the place of the old one; answers how many sessions still had the old one.
-pub(crate) async fn rotate(
-    conn: &mut Conn,
-    id: SessionId,
-    old: &str,
-    new: &str,
-    now: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
-) -> Result<u64> {
+pub(crate) async fn rotate(conn: &mut Conn, id: SessionId, old: &str, new: &str, expires_at: DateTime<Utc>) -> Result<u64> {
+    let now = conn.now();
     Sql::new(
         "UPDATE sessions SET refresh_jti = $3, last_used_at = $4, expires_at = $5 \
          WHERE id = $1 AND refresh_jti = $2 AND revoked_at IS NULL AND expires_at > $4",
@@ -104,7 +98,8 @@ pub(crate) async fn rotate(
 }
 
 /// Ends a user's session; answers whether there was one to end.
-pub(crate) async fn revoke(conn: &mut Conn, id: SessionId, user: UserId, why: &'static str, now: DateTime<Utc>) -> Result<bool> {
+pub(crate) async fn revoke(conn: &mut Conn, id: SessionId, user: UserId, why: &'static str) -> Result<bool> {
+    let now = conn.now();
     let ended = Sql::new(
         "UPDATE sessions SET revoked_at = $3, revoked_why = $4 WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > $3",
     )
@@ -118,13 +113,8 @@ pub(crate) async fn revoke(conn: &mut Conn, id: SessionId, user: UserId, why: &'
 }
 
 /// Ends a user's sessions, all or all but one; answers how many.
-pub(crate) async fn revoke_all(
-    conn: &mut Conn,
-    user: UserId,
-    but: Option<SessionId>,
-    why: &'static str,
-    now: DateTime<Utc>,
-) -> Result<u64> {
+pub(crate) async fn revoke_all(conn: &mut Conn, user: UserId, but: Option<SessionId>, why: &'static str) -> Result<u64> {
+    let now = conn.now();
     // no session has the id 0
     Sql::new(
         "UPDATE sessions SET revoked_at = $3, revoked_why = $4 WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL AND expires_at > $3",
@@ -137,7 +127,8 @@ pub(crate) async fn revoke_all(
     .await
 }
 
-pub(crate) async fn list(conn: &mut Conn, user: UserId, now: DateTime<Utc>, paging: &Paging) -> Result<Page<SessionRow>> {
+pub(crate) async fn list(conn: &mut Conn, user: UserId, paging: &Paging) -> Result<Page<SessionRow>> {
+    let now = conn.now();
     let mut conditions = Filter::new(conn.engine());
     conditions.equal("sessions.user_id", Some(user.get()));
     conditions.when(true, "sessions.revoked_at IS NULL");

@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
+use database::{Conn, Filter, Page, Paging, Sql};
 use kernel::{
-    Page, Paging, Result,
-    db::{Conn, Filter, Sql},
+    Result,
     id::{ApiTokenId, UserId},
 };
 use serde::Serialize;
@@ -76,7 +76,8 @@ pub(crate) async fn insert(conn: &mut Conn, new: NewToken<'_>) -> Result<ApiToke
 }
 
 /// How many of a user's tokens are neither revoked nor expired.
-pub(crate) async fn count(conn: &mut Conn, user: UserId, now: DateTime<Utc>) -> Result<i64> {
+pub(crate) async fn count(conn: &mut Conn, user: UserId) -> Result<i64> {
+    let now = conn.now();
     Sql::new(
         "SELECT CAST(COUNT(*) AS BIGINT) FROM api_tokens WHERE user_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)",
     )
@@ -96,7 +97,8 @@ pub(crate) async fn list(conn: &mut Conn, user: UserId, paging: &Paging) -> Resu
 }
 
 /// Revokes a user's token; answers its name, if there was one to revoke.
-pub(crate) async fn revoke(conn: &mut Conn, id: ApiTokenId, user: UserId, now: DateTime<Utc>) -> Result<Option<String>> {
+pub(crate) async fn revoke(conn: &mut Conn, id: ApiTokenId, user: UserId) -> Result<Option<String>> {
+    let now = conn.now();
     let revoked: Option<(String,)> =
         Sql::new("UPDATE api_tokens SET revoked_at = $3 WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL RETURNING name")
             .bind(id)

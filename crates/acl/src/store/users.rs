@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
+use database::{Conn, Filter, Page, Paging, Sql};
 use kernel::{
-    Page, Paging, Result,
-    db::{Conn, Filter, Sql},
+    Result,
     id::{RoleId, UserId},
     text::search_text,
 };
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::{
     input::{UserFilter, UserInput},
-    model::Standing,
+    model::AccountState,
     permission::Permission,
 };
 
@@ -32,7 +32,7 @@ pub(crate) struct UserRow {
     pub(crate) role_title: String,
     #[serde(skip)]
     #[sqlx(flatten)]
-    pub(crate) standing: Standing,
+    pub(crate) standing: AccountState,
     pub(crate) block_reason: Option<String>,
     pub(crate) locked_until: Option<DateTime<Utc>>,
     pub(crate) last_login_at: Option<DateTime<Utc>>,
@@ -49,7 +49,7 @@ pub(crate) struct CredentialRow {
     pub(crate) password_hash: String,
     pub(crate) locked_until: Option<DateTime<Utc>>,
     #[sqlx(flatten)]
-    pub(crate) standing: Standing,
+    pub(crate) standing: AccountState,
 }
 
 /// The form in which user names are unique; they are ASCII.
@@ -79,7 +79,8 @@ pub(crate) async fn count(conn: &mut Conn) -> Result<i64> {
     Sql::new("SELECT CAST(COUNT(*) AS BIGINT) FROM users").scalar(conn).await
 }
 
-pub(crate) async fn insert(conn: &mut Conn, input: &UserInput, role: RoleId, password_hash: &str, now: DateTime<Utc>) -> Result<UserId> {
+pub(crate) async fn insert(conn: &mut Conn, input: &UserInput, role: RoleId, password_hash: &str) -> Result<UserId> {
+    let now = conn.now();
     Sql::new(
         "INSERT INTO users (username, username_key, full_name, email, phone, role_id, password_hash, is_active, valid_from, valid_until, \
          password_changed_at, search_text, created_at, updated_at) \
@@ -101,7 +102,8 @@ pub(crate) async fn insert(conn: &mut Conn, input: &UserInput, role: RoleId, pas
     .await
 }
 
-pub(crate) async fn update(conn: &mut Conn, before: &UserRow, input: &UserInput, role: RoleId, now: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn update(conn: &mut Conn, before: &UserRow, input: &UserInput, role: RoleId) -> Result<()> {
+    let now = conn.now();
     Sql::new(
         "UPDATE users SET username = $3, username_key = $4, full_name = $5, email = $6, phone = $7, role_id = $8, is_active = $9, \
          valid_from = $10, valid_until = $11, search_text = $12, updated_at = $13, version = version + 1 WHERE id = $1 AND version = $2",
@@ -124,7 +126,8 @@ pub(crate) async fn update(conn: &mut Conn, before: &UserRow, input: &UserInput,
 }
 
 /// Counts a change that is kept in another table.
-pub(crate) async fn touch(conn: &mut Conn, before: &UserRow, now: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn touch(conn: &mut Conn, before: &UserRow) -> Result<()> {
+    let now = conn.now();
     Sql::new("UPDATE users SET updated_at = $3, version = version + 1 WHERE id = $1 AND version = $2")
         .bind(before.id)
         .bind(before.version)
@@ -137,7 +140,8 @@ pub(crate) async fn delete(conn: &mut Conn, before: &UserRow) -> Result<()> {
     Sql::new("DELETE FROM users WHERE id = $1 AND version = $2").bind(before.id).bind(before.version).expect_one(conn).await
 }
 
-pub(crate) async fn block(conn: &mut Conn, before: &UserRow, until: Option<DateTime<Utc>>, reason: &str, now: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn block(conn: &mut Conn, before: &UserRow, until: Option<DateTime<Utc>>, reason: &str) -> Result<()> {
+    let now = conn.now();
     Sql::new(
         "UPDATE users SET blocked_at = $3, blocked_until = $4, block_reason = $5, updated_at = $3, version = version + 1 \
          WHERE id = $1 AND version = $2",
@@ -152,7 +156,8 @@ pub(crate) async fn block(conn: &mut Conn, before: &UserRow, until: Option<DateT
 }
 
 /// Lifts the block, and the lock that wrong passwords put on.
-pub(crate) async fn unblock(conn: &mut Conn, before: &UserRow, now: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn unblock(conn: &mut Conn, before: &UserRow) -> Result<()> {
+    let now = conn.now();
     Sql::new(
         "UPDATE users SET blocked_at = NULL, blocked_until = NULL, block_reason = NULL, failed_sign_ins = 0, locked_until = NULL, \
          updated_at = $3, version = version + 1 WHERE id = $1 AND version = $2",
@@ -165,7 +170,8 @@ pub(crate) async fn unblock(conn: &mut Conn, before: &UserRow, now: DateTime<Utc
 }
 
 /// Sets a new password, where the stored one is still the one that was looked at (if one was).
-pub(crate) async fn set_password(conn: &mut Conn, id: UserId, seen: Option<&str>, new: &str, now: DateTime<Utc>) -> Result<u64> {
+pub(crate) async fn set_password(conn: &mut Conn, id: UserId, seen: Option<&str>, new: &str) -> Result<u64> {
+    let now = conn.now();
     Sql::new(
         "UPDATE users SET password_hash = $2, password_changed_at = $3, failed_sign_ins = 0, locked_until = NULL, updated_at = $3, \
          version = version + 1 WHERE id = $1 AND password_hash = COALESCE($4, password_hash)",
@@ -189,7 +195,8 @@ pub(crate) async fn credentials(conn: &mut Conn, username_key: &str) -> Result<O
 }
 
 /// Counts a wrong password, unless sign-in is locked already; answers the user and the failures in a row.
-pub(crate) async fn count_failure(conn: &mut Conn, username_key: &str, now: DateTime<Utc>) -> Result<Option<(UserId, i64)>> {
+pub(crate) async fn count_failure(conn: &mut Conn, username_key: &str) -> Result<Option<(UserId, i64)>> {
+    let now = conn.now();
     Sql::new(
         "UPDATE users SET failed_sign_ins = failed_sign_ins + 1 WHERE username_key = $1 AND (locked_until IS NULL OR locked_until <= $2) \
          RETURNING id, failed_sign_ins",
@@ -206,7 +213,8 @@ pub(crate) async fn lock_until(conn: &mut Conn, id: UserId, until: DateTime<Utc>
 }
 
 /// Notes a sign-in, where the password is still the one that was checked and no lock came in between.
-pub(crate) async fn note_sign_in(conn: &mut Conn, id: UserId, seen: &str, renewed: &str, now: DateTime<Utc>) -> Result<u64> {
+pub(crate) async fn note_sign_in(conn: &mut Conn, id: UserId, seen: &str, renewed: &str) -> Result<u64> {
+    let now = conn.now();
     Sql::new(
         "UPDATE users SET failed_sign_ins = 0, locked_until = NULL, last_login_at = $4, password_hash = $3 \
          WHERE id = $1 AND password_hash = $2 AND (locked_until IS NULL OR locked_until <= $4)",
@@ -227,7 +235,8 @@ pub(crate) async fn lock_administrators(conn: &mut Conn) -> Result<()> {
 }
 
 /// How many administrators can sign in now and manage users and roles.
-pub(crate) async fn administrators(conn: &mut Conn, now: DateTime<Utc>) -> Result<i64> {
+pub(crate) async fn administrators(conn: &mut Conn) -> Result<i64> {
+    let now = conn.now();
     Sql::new(
         "SELECT CAST(COUNT(*) AS BIGINT) FROM users JOIN roles ON roles.id = users.role_id \
          WHERE roles.name = 'admin' AND users.is_active \
@@ -241,12 +250,13 @@ pub(crate) async fn administrators(conn: &mut Conn, now: DateTime<Utc>) -> Resul
     .await
 }
 
-/// As `Standing::obstacle` says it; `$1` is the present moment.
+/// As `AccountState::obstacle` says it; `$1` is the present moment.
 const USABLE: &str = "users.is_active AND (users.valid_from IS NULL OR users.valid_from <= $1) \
      AND (users.valid_until IS NULL OR users.valid_until > $1) \
      AND (users.blocked_at IS NULL OR users.blocked_until <= $1)";
 
-pub(crate) async fn holders(conn: &mut Conn, permission: Permission, now: DateTime<Utc>, limit: i64) -> Result<Vec<(UserId, String)>> {
+pub(crate) async fn holders(conn: &mut Conn, permission: Permission, limit: i64) -> Result<Vec<(UserId, String)>> {
+    let now = conn.now();
     let single = "SELECT 1 FROM user_permissions s WHERE s.user_id = users.id AND s.permission = $2 AND s.granted";
     // the administrator's role holds everything, also what is newer than its rows
     let text = format!(
@@ -259,7 +269,8 @@ pub(crate) async fn holders(conn: &mut Conn, permission: Permission, now: DateTi
     sql.all(conn).await
 }
 
-pub(crate) async fn usable(conn: &mut Conn, ids: &[UserId], now: DateTime<Utc>) -> Result<Vec<(UserId, String)>> {
+pub(crate) async fn usable(conn: &mut Conn, ids: &[UserId]) -> Result<Vec<(UserId, String)>> {
+    let now = conn.now();
     if ids.is_empty() {
         return Ok(Vec::new());
     }

@@ -1,4 +1,4 @@
-//! Files attached to tickets (SPEC 9.3).
+//! Files attached to tickets.
 
 use acl::perm;
 use actix_web::{
@@ -6,19 +6,20 @@ use actix_web::{
     http::header::{self, Charset, ContentDisposition, DispositionParam, DispositionType, ExtendedValue},
     post,
 };
+use database::page::ListSpec;
+use files::Files;
 use kernel::{
     Error,
     id::{TicketAttachmentId, TicketId},
-    page::ListSpec,
 };
 use serde::Deserialize;
 use tickets::{TicketAttachment, attachments};
 use utoipa::IntoParams;
 
 use crate::{
-    call::{Answer, Call, List, Reply},
-    extract::{ListQuery, Listing, PathPair, PathPart},
-    files::{self, Files},
+    answer::{Answer, List, Reply},
+    call::Call,
+    extract::{ListQuery, Listing, PathFields, PathPart},
     guard::Guard,
     problem::Refused,
     routes::mount::Mount,
@@ -27,6 +28,13 @@ use crate::{
 
 pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(list_ticket_attachments).service(attach_file).service(download_attachment).service(remove_attachment);
+}
+
+/// Where an attached file is.
+#[derive(Deserialize)]
+struct AttachmentPath {
+    id: TicketId,
+    attachment_id: TicketAttachmentId,
 }
 
 /// Which files to list: all of them.
@@ -78,13 +86,13 @@ async fn attach_file(call: Call, granted: Guard<perm::TicketsWrite>, id: PathPar
     call.check_idempotency_key()?;
     call.read(async |conn| attachments::may_add(conn, &granted, id.0).await).await?;
     let key = Files::new_key();
-    let (db, context) = (&call.state.db, &call.context);
-    db.transaction(context, async |tx| attachments::announce(tx, context, &granted, &key).await).await?;
+    let (db, context) = (&call.state.db, call.context());
+    db.transaction(context, async |tx| attachments::announce(tx, &granted, &key).await).await?;
     let outcome = match upload.receive(&call.state.files, &key).await {
         Err(error) => Err(error),
         Ok(file) => {
             call.write(async |tx| {
-                let attachment = attachments::add(tx, context, &granted, id.0, &file).await?;
+                let attachment = attachments::add(tx, &granted, id.0, &file).await?;
                 Answer::created_plain(format!("tickets/{}/attachments/{}", id.0, attachment.id), &attachment)
             })
             .await
@@ -98,8 +106,8 @@ async fn attach_file(call: Call, granted: Guard<perm::TicketsWrite>, id: PathPar
 
 /// Removes a file that is nobody's; what cannot be removed now is removed later.
 async fn tidy(call: &Call, key: &str) {
-    if let Err(error) = files::discard(&call.state, &call.context, key).await {
-        log::warn!(request_id = &*call.context.origin.request_id; "a file that is nobody's stays for now: {error}");
+    if let Err(error) = attachments::discard(&call.state.db, call.context(), &call.state.files, key).await {
+        log::warn!(request_id = &*call.context().origin.request_id; "a file that is nobody's stays for now: {error}");
     }
 }
 
@@ -117,9 +125,9 @@ async fn tidy(call: &Call, key: &str) {
 async fn download_attachment(
     call: Call,
     granted: Guard<perm::TicketsRead>,
-    at: PathPair<TicketId, TicketAttachmentId>,
+    at: PathFields<AttachmentPath>,
 ) -> Result<HttpResponse, Refused> {
-    let file = call.read(async |conn| attachments::get(conn, &granted, at.0, at.1).await).await?;
+    let file = call.read(async |conn| attachments::get(conn, &granted, at.id, at.attachment_id).await).await?;
     // it may show a passport as well as a spot without a network
     call.record_read("ticket_attachment", [file.id.get()]).await?;
     let tag = format!("\"{}-{}\"", attachments::VERSION, file.sha256.get(..16).unwrap_or_default());
@@ -163,15 +171,13 @@ fn saved_as(name: &str) -> ContentDisposition {
     security(("bearer" = ["tickets:write"]))
 )]
 #[delete("/tickets/{id}/attachments/{attachment_id}")]
-async fn remove_attachment(call: Call, granted: Guard<perm::TicketsWrite>, at: PathPair<TicketId, TicketAttachmentId>) -> Reply {
+async fn remove_attachment(call: Call, granted: Guard<perm::TicketsWrite>, at: PathFields<AttachmentPath>) -> Reply<String> {
     let expected = call.expected()?;
-    let key = std::cell::RefCell::new(String::new());
     let answer = call.write(async |tx| {
-        let removed = attachments::remove(tx, &call.context, &granted, at.0, at.1, &expected).await?;
-        key.replace(removed);
-        Ok(Answer::empty())
+        let file_key = attachments::remove(tx, &granted, at.id, at.attachment_id, &expected).await?;
+        Ok(Answer::empty().having_made(file_key))
     });
     let answer = answer.await?;
-    tidy(&call, &key.take()).await;
+    tidy(&call, &answer.made).await;
     Ok(answer)
 }

@@ -7,10 +7,11 @@ use acl::{
     perm,
 };
 use actix_web::get;
-use kernel::page::ListSpec;
+use database::page::ListSpec;
 
 use crate::{
-    call::{Answer, Call, List, Reply},
+    answer::{Answer, List, Reply},
+    call::Call,
     extract::{ListQuery, Listing},
     guard::Guard,
     routes::mount::Mount,
@@ -45,5 +46,5 @@ async fn list_audit(call: Call, granted: Guard<perm::AuditRead>, query: Listing<
 )]
 #[get("/audit/verify")]
 async fn verify_audit(call: Call, granted: Guard<perm::AuditRead>) -> Reply {
-    Ok(Answer::ok(&audit::verify(&call.state.db, &granted).await?)?)
+    Ok(Answer::ok(&audit::verify(&call.state.db, call.context(), &granted).await?)?)
 }

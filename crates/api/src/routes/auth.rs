@@ -7,12 +7,14 @@ use acl::{
     sessions, tokens,
 };
 use actix_web::{delete, get, http::header, post};
-use kernel::{id::ApiTokenId, input::NoInput, page::ListSpec};
+use database::page::ListSpec;
+use kernel::{id::ApiTokenId, input::NoInput};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    call::{Answer, Call, List, Reply},
+    answer::{Answer, List, Reply},
+    call::Call,
     extract::{Body, Form, ListQuery, Listing, PathPart},
     guard::AnyCaller,
     routes::mount::Mount,
@@ -82,12 +84,12 @@ struct PasswordForm {
 
 /// Checks the password outside any transaction, then opens a session; `shape` gives the answer its form.
 async fn sign_in(call: &Call, input: &LoginInput, shape: impl Fn(TokenPair) -> kernel::Result<Answer>) -> Reply {
-    call.state.count_sign_in(call.address())?;
+    call.state.sign_ins.count(call.address())?;
     let access = &call.state.access;
-    let verified = auth::verify_password(&call.state.db, access, &call.context, input).await?;
+    let verified = auth::verify_password(&call.state.db, access, call.context(), input).await?;
     let user_agent = call.header(header::USER_AGENT);
     let answer = call.write(async |tx| {
-        let pair = auth::open_session(tx, access, &call.context, &verified, user_agent).await?;
+        let pair = auth::open_session(tx, access, &verified, user_agent).await?;
         Ok(shape(pair)?.secret())
     });
     Ok(answer.await?)
@@ -127,7 +129,7 @@ async fn oauth_token(call: Call, form: Form<PasswordForm>) -> Reply {
         return Err(kernel::Error::of_field("grant_type", kernel::error::field::CHOICE).into());
     }
     let fields = [("username", form.username), ("password", form.password)].map(|(name, value)| (name.to_owned(), value.into()));
-    let input: LoginInput = kernel::input::from_fields(fields.into_iter().collect(), &call.context)?;
+    let input: LoginInput = kernel::input::from_fields(fields.into_iter().collect(), call.context())?;
     let shape = |pair: TokenPair| {
         let TokenPair { access: access_token, refresh: refresh_token, token_type, expires_in, .. } = pair;
         Answer::ok(&OauthTokens { access_token, token_type, expires_in, refresh_token })
@@ -146,10 +148,10 @@ async fn oauth_token(call: Call, form: Form<PasswordForm>) -> Reply {
 )]
 #[post("/auth/refresh")]
 async fn refresh(call: Call, input: Body<RefreshInput>) -> Reply {
-    let answer = call.write(async |tx| match auth::refresh(tx, &call.state.access, &call.context, &input).await? {
-        auth::Refreshed::Renewed(pair) => Ok(Answer::ok(&pair)?.secret()),
+    let answer = call.write_or_refuse(async |tx| match auth::refresh(tx, &call.state.access, &input).await? {
+        auth::Refreshed::Renewed(pair) => Ok(Ok(Answer::ok(&pair)?.secret())),
         // the end of the session is committed, though the caller is refused
-        auth::Refreshed::Reused => Ok(Answer::refusal(acl::refusal::REFRESH_REUSED)),
+        auth::Refreshed::Reused => Ok(Err(acl::refusal::REFRESH_REUSED)),
     });
     Ok(answer.await?)
 }
@@ -167,7 +169,7 @@ async fn refresh(call: Call, input: Body<RefreshInput>) -> Reply {
 #[post("/auth/logout")]
 async fn logout(call: Call, caller: AnyCaller, _input: Body<NoInput>) -> Reply {
     let answer = call.write(async |tx| {
-        auth::logout(tx, &call.context, &caller).await?;
+        auth::logout(tx, &caller).await?;
         Ok(Answer::empty())
     });
     Ok(answer.await?)
@@ -186,7 +188,7 @@ async fn logout(call: Call, caller: AnyCaller, _input: Body<NoInput>) -> Reply {
 #[post("/auth/logout-all")]
 async fn logout_all(call: Call, caller: AnyCaller, _input: Body<NoInput>) -> Reply {
     let answer = call.write(async |tx| {
-        auth::logout_all(tx, &call.context, &caller).await?;
+        auth::logout_all(tx, &caller).await?;
         Ok(Answer::empty())
     });
     Ok(answer.await?)
@@ -218,9 +220,9 @@ async fn change_password(call: Call, caller: AnyCaller, input: Body<ChangePasswo
         return Ok(answer);
     }
     let state = &call.state;
-    let new = auth::prepare_password_change(&state.db, &state.access, &call.context, &caller, &input).await?;
+    let new = auth::prepare_password_change(&state.db, &state.access, call.context(), &caller, &input).await?;
     let answer = call.write(async |tx| {
-        auth::change_password(tx, &call.context, &caller, &new).await?;
+        auth::change_password(tx, &caller, &new).await?;
         Ok(Answer::empty())
     });
     Ok(answer.await?)
@@ -235,7 +237,7 @@ async fn change_password(call: Call, caller: AnyCaller, input: Body<ChangePasswo
 )]
 #[get("/auth/sessions")]
 async fn list_sessions(call: Call, caller: AnyCaller, query: Listing<SessionFilter>) -> Reply {
-    let page = call.read(async |conn| sessions::list(conn, &call.context, &caller, &query.paging).await).await?;
+    let page = call.read(async |conn| sessions::list(conn, &caller, &query.paging).await).await?;
     Ok(call.page(page)?)
 }
 
@@ -252,7 +254,7 @@ async fn list_sessions(call: Call, caller: AnyCaller, query: Listing<SessionFilt
 #[delete("/auth/sessions/{id}")]
 async fn end_session(call: Call, caller: AnyCaller, id: PathPart<SessionId>) -> Reply {
     let answer = call.write(async |tx| {
-        sessions::end(tx, &call.context, &caller, id.0).await?;
+        sessions::end(tx, &caller, id.0).await?;
         Ok(Answer::empty())
     });
     Ok(answer.await?)
@@ -285,7 +287,7 @@ async fn list_api_tokens(call: Call, caller: AnyCaller, query: Listing<ApiTokenF
 #[post("/auth/api-tokens")]
 async fn create_api_token(call: Call, caller: AnyCaller, input: Body<ApiTokenInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let token = tokens::create(tx, &call.context, &caller, &input).await?;
+        let token = tokens::create(tx, &caller, &input).await?;
         Ok(Answer::created_plain("auth/api-tokens".to_owned(), &token)?.secret())
     });
     Ok(answer.await?)
@@ -304,7 +306,7 @@ async fn create_api_token(call: Call, caller: AnyCaller, input: Body<ApiTokenInp
 #[delete("/auth/api-tokens/{id}")]
 async fn revoke_api_token(call: Call, caller: AnyCaller, id: PathPart<ApiTokenId>) -> Reply {
     let answer = call.write(async |tx| {
-        tokens::revoke(tx, &call.context, &caller, id.0).await?;
+        tokens::revoke(tx, &caller, id.0).await?;
         Ok(Answer::empty())
     });
     Ok(answer.await?)

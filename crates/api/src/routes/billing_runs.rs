@@ -3,10 +3,12 @@
 use acl::perm;
 use actix_web::{get, post};
 use billing::{BillingRun, FailureFilter, RunFailure, RunFilter, RunInput, run};
-use kernel::{id::BillingRunId, page::ListSpec};
+use database::page::ListSpec;
+use kernel::id::BillingRunId;
 
 use crate::{
-    call::{Answer, Call, List, Reply},
+    answer::{Answer, List, Reply},
+    call::Call,
     extract::{Body, ListQuery, Listing, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -35,18 +37,14 @@ impl ListQuery for FailureFilter {
     security(("bearer" = ["billing:run"]))
 )]
 #[post("/billing/runs")]
-async fn create_billing_run(call: Call, granted: Guard<perm::BillingRun>, input: Body<RunInput>) -> Reply {
-    let begun = std::sync::Mutex::new(None);
+async fn create_billing_run(call: Call, granted: Guard<perm::BillingRun>, input: Body<RunInput>) -> Reply<BillingRunId> {
     let answer = call.write(async |tx| {
-        let run = run::start(tx, &call.context, &granted, &input).await?;
-        *begun.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(run.id);
-        Answer::accepted(format!("billing/runs/{}", run.id), &run)
+        let run = run::start(tx, &granted, &input).await?;
+        Ok(Answer::accepted(format!("billing/runs/{}", run.id), &run)?.having_made(run.id))
     });
     let answer = answer.await?;
-    // an answer that is given again has its run already
-    if let Some(id) = begun.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
-        call.state.runs.ask(id);
-    }
+    // a repeat asks for nothing new: a run that is over is left alone
+    call.state.runs.ask(answer.made);
     Ok(answer)
 }
 
@@ -91,5 +89,5 @@ async fn list_billing_run_failures(
     query: Listing<FailureFilter>,
 ) -> Reply {
     let page = call.read(async |conn| run::failures(conn, &granted, id.0, &query.paging).await).await?;
-    Ok(call.page(page.map(|failure| failure.worded(call.locale())))?)
+    Ok(call.page(page.map(|failure| failure.worded(|code, values| call.locale().text(code, values))))?)
 }

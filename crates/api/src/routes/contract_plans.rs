@@ -4,10 +4,12 @@ use acl::perm;
 use actix_web::{get, post};
 use billing::{Preview, PreviewQuery};
 use contracts::{ChangeTariffInput, Contract, ContractOption, ContractOptionFilter, ContractOptionsInput};
-use kernel::{id::ContractId, input::NoInput, page::ListSpec};
+use database::page::ListSpec;
+use kernel::{id::ContractId, input::NoInput};
 
 use crate::{
-    call::{Answer, Call, List, Reply},
+    answer::{Answer, List, Reply},
+    call::Call,
     extract::{Body, ListQuery, Listing, Parameters, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -45,7 +47,7 @@ async fn change_tariff(
     input: Body<ChangeTariffInput>,
 ) -> Reply {
     let answer = call.write(async |tx| {
-        let contract = billing::change_tariff(tx, &call.context, &granted, id.0, &input).await?;
+        let contract = billing::change_tariff(tx, &granted, id.0, &input).await?;
         Answer::resource(&contract, contract.version)
     });
     Ok(answer.await?)
@@ -91,7 +93,7 @@ async fn change_options(
     input: Body<ContractOptionsInput>,
 ) -> Reply {
     let answer = call.write(async |tx| {
-        let contract = billing::change_options(tx, &call.context, &granted, id.0, &input).await?;
+        let contract = billing::change_options(tx, &granted, id.0, &input).await?;
         Answer::resource(&contract, contract.version)
     });
     Ok(answer.await?)
@@ -111,7 +113,7 @@ async fn change_options(
 #[post("/contracts/{id}/cancel-change")]
 async fn cancel_change(call: Call, granted: Guard<perm::ContractsWrite>, id: PathPart<ContractId>, _input: Body<NoInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let contract = billing::cancel_planned(tx, &call.context, &granted, id.0).await?;
+        let contract = billing::cancel_planned(tx, &granted, id.0).await?;
         Answer::resource(&contract, contract.version)
     });
     Ok(answer.await?)
@@ -133,6 +135,6 @@ async fn preview_billing(
     id: PathPart<ContractId>,
     query: Parameters<PreviewQuery>,
 ) -> Reply {
-    let preview = call.read(async |conn| billing::preview(conn, &call.context, &granted, id.0, query.0).await).await?;
+    let preview = call.read(async |conn| billing::preview(conn, &granted, id.0, query.0).await).await?;
     Ok(Answer::ok(&preview)?)
 }

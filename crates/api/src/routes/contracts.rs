@@ -6,10 +6,12 @@ mod records;
 use acl::perm;
 use actix_web::{delete, get, patch, post, put};
 use contracts::{Contract, ContractDetails, ContractFilter, ContractInput};
-use kernel::{Result, db::Tx, id::ContractId, page::ListSpec};
+use database::{Tx, page::ListSpec};
+use kernel::{Result, id::ContractId};
 
 use crate::{
-    call::{Answer, Call, List, Reply},
+    answer::{Answer, List, Reply},
+    call::Call,
     extract::{Body, Change, ListQuery, Listing, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -27,8 +29,8 @@ impl ListQuery for ContractFilter {
 }
 
 /// The contract as it is after a change, with what it names.
-async fn shown(call: &Call, tx: &mut Tx, id: ContractId) -> Result<Answer> {
-    let details = contracts::details(tx, &call.context, id).await?;
+async fn shown(tx: &mut Tx, id: ContractId) -> Result<Answer> {
+    let details = contracts::details(tx, id).await?;
     Answer::resource(&details, details.contract.version)
 }
 
@@ -41,7 +43,7 @@ async fn shown(call: &Call, tx: &mut Tx, id: ContractId) -> Result<Answer> {
 )]
 #[get("/contracts/{id}")]
 async fn get_contract(call: Call, granted: Guard<perm::ContractsRead>, id: PathPart<ContractId>) -> Reply {
-    let details = call.read(async |conn| contracts::get(conn, &call.context, &granted, id.0).await).await?;
+    let details = call.read(async |conn| contracts::get(conn, &granted, id.0).await).await?;
     Ok(Answer::resource(&details, details.contract.version)?)
 }
 
@@ -71,8 +73,8 @@ async fn list_contracts(call: Call, granted: Guard<perm::ContractsRead>, query: 
 #[post("/contracts")]
 async fn create_contract(call: Call, granted: Guard<perm::ContractsWrite>, input: Body<ContractInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let contract = contracts::create(tx, &call.context, &granted, &input).await?;
-        let details = contracts::details(tx, &call.context, contract.id).await?;
+        let contract = contracts::create(tx, &granted, &input).await?;
+        let details = contracts::details(tx, contract.id).await?;
         Answer::created(format!("contracts/{}", contract.id), &details, contract.version)
     });
     Ok(answer.await?)
@@ -81,8 +83,8 @@ async fn create_contract(call: Call, granted: Guard<perm::ContractsWrite>, input
 async fn edit(call: &Call, granted: &Guard<perm::ContractsWrite>, id: ContractId, change: &Change<ContractInput>) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        billing::edit(tx, &call.context, granted, id, &change.0, &expected).await?;
-        shown(call, tx, id).await
+        billing::edit(tx, granted, id, &change.0, &expected).await?;
+        shown(tx, id).await
     });
     Ok(answer.await?)
 }

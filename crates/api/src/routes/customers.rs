@@ -4,17 +4,18 @@ mod theirs;
 
 use acl::{Permission, perm};
 use actix_web::{delete, get, patch, post, put};
-use billing::subscribers;
 use customers::{
     Customer, CustomerFilter, CustomerInput, CustomerStatistics, Duplicate, DuplicateCheckInput, MergeInput, RegisteredCustomer,
     StatusReasonInput,
 };
-use kernel::{id::CustomerId, input::NoInput, page::ListSpec};
+use database::page::ListSpec;
+use kernel::{id::CustomerId, input::NoInput};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    call::{Answer, Call, List, Reply},
+    answer::{Answer, List, Reply},
+    call::Call,
     extract::{Body, Change, ListQuery, Listing, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -82,7 +83,7 @@ async fn list_customers(call: Call, granted: Guard<perm::CustomersRead>, query: 
 #[post("/customers")]
 async fn create_customer(call: Call, granted: Guard<perm::CustomersWrite>, input: Body<CustomerInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let registered = customers::create(tx, &call.context, &granted, &input).await?;
+        let registered = customers::create(tx, &granted, &input).await?;
         let customer = &registered.customer;
         Answer::created(format!("customers/{}", customer.id), customer, customer.version)?.saying(&registered)
     });
@@ -115,7 +116,7 @@ async fn check_duplicates(call: Call, granted: Guard<perm::CustomersRead>, input
 async fn edit(call: &Call, granted: &Guard<perm::CustomersWrite>, id: CustomerId, change: &Change<CustomerInput>) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        let customer = subscribers::edit(tx, &call.context, granted, id, &change.0, &expected).await?;
+        let customer = subscribers::edit(tx, granted, id, &change.0, &expected).await?;
         Answer::resource(&customer, customer.version)
     });
     Ok(answer.await?)
@@ -180,7 +181,7 @@ async fn update_customer(
 async fn archive_customer(call: Call, granted: Guard<perm::CustomersDelete>, id: PathPart<CustomerId>) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        subscribers::archive(tx, &call.context, &granted, id.0, &expected).await?;
+        subscribers::archive(tx, &granted, id.0, &expected).await?;
         Ok(Answer::empty())
     });
     Ok(answer.await?)
@@ -203,7 +204,7 @@ async fn archive_customer(call: Call, granted: Guard<perm::CustomersDelete>, id:
 #[post("/customers/{id}/activate")]
 async fn activate_customer(call: Call, granted: Guard<perm::CustomersWrite>, id: PathPart<CustomerId>, _input: Body<NoInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let customer = subscribers::activate(tx, &call.context, &granted, id.0).await?;
+        let customer = subscribers::activate(tx, &granted, id.0).await?;
         Answer::resource(&customer, customer.version)
     });
     Ok(answer.await?)
@@ -228,7 +229,7 @@ async fn suspend_customer(
     input: Body<StatusReasonInput>,
 ) -> Reply {
     let answer = call.write(async |tx| {
-        let customer = subscribers::suspend(tx, &call.context, &granted, id.0, &input).await?;
+        let customer = subscribers::suspend(tx, &granted, id.0, &input).await?;
         Answer::resource(&customer, customer.version)
     });
     Ok(answer.await?)
@@ -253,7 +254,7 @@ async fn block_customer(
     input: Body<StatusReasonInput>,
 ) -> Reply {
     let answer = call.write(async |tx| {
-        let customer = subscribers::block(tx, &call.context, &granted, id.0, &input).await?;
+        let customer = subscribers::block(tx, &granted, id.0, &input).await?;
         Answer::resource(&customer, customer.version)
     });
     Ok(answer.await?)
@@ -273,7 +274,7 @@ async fn block_customer(
 #[post("/customers/{id}/restore")]
 async fn restore_customer(call: Call, granted: Guard<perm::CustomersWrite>, id: PathPart<CustomerId>, _input: Body<NoInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let customer = customers::restore(tx, &call.context, &granted, id.0).await?;
+        let customer = customers::restore(tx, &granted, id.0).await?;
         Answer::resource(&customer, customer.version)
     });
     Ok(answer.await?)
@@ -296,7 +297,7 @@ async fn restore_customer(call: Call, granted: Guard<perm::CustomersWrite>, id: 
 #[post("/customers/{id}/merge")]
 async fn merge_customers(call: Call, granted: Guard<perm::CustomersMerge>, id: PathPart<CustomerId>, input: Body<MergeInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let customer = subscribers::merge(tx, &call.context, &granted, id.0, &input).await?;
+        let customer = subscribers::merge(tx, &granted, id.0, &input).await?;
         Answer::resource(&customer, customer.version)
     });
     Ok(answer.await?)
@@ -310,6 +311,6 @@ async fn merge_customers(call: Call, granted: Guard<perm::CustomersMerge>, id: P
 )]
 #[get("/customers/statistics")]
 async fn get_customer_statistics(call: Call, granted: Guard<perm::ReportsRead>) -> Reply {
-    let statistics = call.read(async |conn| customers::statistics(conn, &call.context, &granted).await).await?;
+    let statistics = call.read(async |conn| customers::statistics(conn, &granted).await).await?;
     Ok(Answer::ok(&statistics)?)
 }

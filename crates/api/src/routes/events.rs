@@ -5,15 +5,16 @@ use actix_web::{
     HttpRequest, HttpResponse, Responder, get,
     http::header::{self, HeaderName},
 };
+use database::page::ListSpec;
 use kernel::{
     FieldErrors, Result,
     error::{common, field},
-    page::ListSpec,
 };
 use notifications::{EventFilter, RecordedEvent, events};
 
 use crate::{
-    call::{Call, List},
+    answer::List,
+    call::Call,
     extract::{ListQuery, Listing},
     guard::AnyCaller,
     problem::Refused,

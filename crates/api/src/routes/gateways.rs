@@ -1,26 +1,25 @@
-//! Payments by gateways (SPEC 8.5): links, what gateways said, refunds through them, decisions.
+//! Payments by gateways: links, what gateways said, refunds through them, decisions.
 
 use acl::perm;
 use actix_web::{get, post};
-use billing::gateways as cases;
+use database::page::ListSpec;
+use gateways::{
+    DecisionInput, EVENT_LIST, GatewayEvent, GatewayEventFilter, GatewayRefund, GatewayRefundFilter, LinkInput, QuarantinedFilter,
+    REFUND_LIST, RefundDecisionInput,
+};
 use kernel::{
     Error, FieldErrors,
     error::{common, field},
     id::{GatewayRefundId, PaymentId},
-    page::ListSpec,
 };
-use payments::{
-    DecisionInput, GatewayEvent, GatewayEventFilter, GatewayRefund, GatewayRefundFilter, LinkInput, Payment, QuarantinedFilter,
-    RefundDecisionInput,
-    gateways::{EVENT_LIST, QUARANTINED_LIST, REFUND_LIST},
-};
-use serde::{Deserialize, Serialize};
+use payments::{Payment, QUARANTINED_LIST};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    call::{Answer, Call, List, Reply},
+    answer::{Answer, List, Reply},
+    call::Call,
     extract::{Body, ListQuery, Listing, PathPart},
-    gateways,
     guard::Guard,
     routes::mount::Mount,
 };
@@ -53,13 +52,6 @@ struct GatewaysInUse {
     currency: &'static str,
 }
 
-/// The payment that an answer shows.
-#[derive(Deserialize)]
-struct Shown {
-    id: PaymentId,
-    link: Option<String>,
-}
-
 /// The names of the gateways in use.
 #[utoipa::path(
     tag = "payments",
@@ -68,7 +60,7 @@ struct Shown {
 )]
 #[get("/payments/gateways")]
 async fn get_gateways(call: Call, _granted: Guard<perm::PaymentsRead>) -> Reply {
-    let currency = call.context.policy.country.currency();
+    let currency = call.context().policy.country.currency();
     Ok(Answer::ok(&GatewaysInUse { gateways: call.state.gateways.names(), currency })?)
 }
 
@@ -88,23 +80,24 @@ async fn get_gateways(call: Call, _granted: Guard<perm::PaymentsRead>) -> Reply 
     security(("bearer" = ["payments:take"]))
 )]
 #[post("/payments/links")]
-async fn create_payment_link(call: Call, granted: Guard<perm::PaymentsTake>, input: Body<LinkInput>) -> Reply {
+async fn create_payment_link(call: Call, granted: Guard<perm::PaymentsTake>, input: Body<LinkInput>) -> Reply<Option<PaymentId>> {
     let names = call.state.gateways.names();
     if !names.contains(&input.gateway.as_str()) {
         let mut wrong = FieldErrors::default();
         wrong.add("gateway", field::CHOICE).with("choices", names.join(", "));
         return Err(Error::new(common::INVALID).fields(wrong).into());
     }
-    let (context, terms) = (&call.context, &call.state.settings.gateways.terms);
-    let created = |payment: &Payment| Answer::created(format!("payments/{}", payment.id), payment, payment.version);
-    let begun = call.write(async |tx| created(&cases::begin_link(tx, context, &granted, &input, terms).await?));
+    let (context, timing) = (call.context(), call.state.gateways.timing());
+    // names the payment until its link is made
+    let shown = |payment: &Payment| Answer::created(format!("payments/{}", payment.id), payment, payment.version);
+    let begun = call.write(async |tx| {
+        let payment = gateways::begin_link(tx, &granted, &input, timing).await?;
+        Ok(shown(&payment)?.having_made(Some(payment.id)))
+    });
     let begun = begun.await?;
-    let shown: Shown = serde_json::from_slice(&begun.body).map_err(Error::internal)?;
-    if shown.link.is_some() {
-        return Ok(begun);
-    }
-    let payment = gateways::make_link(&call.state, context, &granted, shown.id).await?;
-    Ok(call.conclude(created(&payment)?).await?)
+    let Some(id) = begun.made else { return Ok(begun) };
+    let payment = gateways::make_link(&call.state.gateways, &call.state.db, context, &granted, id).await?;
+    Ok(call.conclude(shown(&payment)?.having_made(None)).await?)
 }
 
 /// A page of what gateways said of payments, each event once.
@@ -116,7 +109,7 @@ async fn create_payment_link(call: Call, granted: Guard<perm::PaymentsTake>, inp
 )]
 #[get("/payments/gateway-events")]
 async fn list_gateway_events(call: Call, granted: Guard<perm::PaymentsRead>, query: Listing<GatewayEventFilter>) -> Reply {
-    let page = call.read(async |conn| payments::gateways::list_events(conn, &granted, &query.filter, &query.paging).await).await?;
+    let page = call.read(async |conn| gateways::list_events(conn, &granted, &query.filter, &query.paging).await).await?;
     Ok(call.page(page)?)
 }
 
@@ -129,7 +122,7 @@ async fn list_gateway_events(call: Call, granted: Guard<perm::PaymentsRead>, que
 )]
 #[get("/payments/quarantined")]
 async fn list_quarantined_payments(call: Call, granted: Guard<perm::PaymentsRead>, query: Listing<QuarantinedFilter>) -> Reply {
-    let page = call.read(async |conn| payments::gateways::list_quarantined(conn, &granted, &query.paging).await).await?;
+    let page = call.read(async |conn| payments::list_quarantined(conn, &granted, &query.paging).await).await?;
     Ok(call.page(page)?)
 }
 
@@ -142,7 +135,7 @@ async fn list_quarantined_payments(call: Call, granted: Guard<perm::PaymentsRead
 )]
 #[get("/payments/gateway-refunds")]
 async fn list_gateway_refunds(call: Call, granted: Guard<perm::PaymentsRead>, query: Listing<GatewayRefundFilter>) -> Reply {
-    let page = call.read(async |conn| payments::gateways::list_refunds(conn, &granted, &query.filter, &query.paging).await).await?;
+    let page = call.read(async |conn| gateways::list_refunds(conn, &granted, &query.filter, &query.paging).await).await?;
     Ok(call.page(page)?)
 }
 
@@ -155,7 +148,7 @@ async fn list_gateway_refunds(call: Call, granted: Guard<perm::PaymentsRead>, qu
 )]
 #[get("/payments/gateway-refunds/{id}")]
 async fn get_gateway_refund(call: Call, granted: Guard<perm::PaymentsRead>, id: PathPart<GatewayRefundId>) -> Reply {
-    let refund = call.read(async |conn| payments::gateways::get_refund(conn, &granted, id.0).await).await?;
+    let refund = call.read(async |conn| gateways::get_refund(conn, &granted, id.0).await).await?;
     Ok(Answer::resource(&refund, refund.version)?)
 }
 
@@ -180,9 +173,9 @@ async fn resolve_gateway_refund(
     id: PathPart<GatewayRefundId>,
     input: Body<RefundDecisionInput>,
 ) -> Reply {
-    let terms = &call.state.settings.gateways.terms;
+    let timing = call.state.gateways.timing();
     let answer = call.write(async |tx| {
-        let refund = cases::resolve_refund(tx, &call.context, &granted, id.0, &input, terms).await?;
+        let refund = gateways::resolve_refund(tx, &granted, id.0, &input, timing).await?;
         Answer::resource(&refund, refund.version)
     });
     Ok(answer.await?)
@@ -209,9 +202,9 @@ async fn resolve_payment(
     id: PathPart<PaymentId>,
     input: Body<DecisionInput>,
 ) -> Reply {
-    let terms = &call.state.settings.gateways.terms;
+    let timing = call.state.gateways.timing();
     let answer = call.write(async |tx| {
-        let payment = cases::resolve(tx, &call.context, &granted, id.0, &input, terms).await?;
+        let payment = gateways::resolve(tx, &granted, id.0, &input, timing).await?;
         Answer::resource(&payment, payment.version)
     });
     Ok(answer.await?)

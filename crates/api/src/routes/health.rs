@@ -6,7 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    call::{Answer, Call, Reply},
+    answer::{Answer, Reply},
+    call::Call,
     routes::mount::Mount,
 };
 
@@ -33,9 +34,9 @@ async fn live() -> Reply {
 #[utoipa::path(tag = "health", operation_id = "health_ready", responses((status = 200, description = "It can serve.", body = Health)))]
 #[get("/health/ready")]
 async fn ready(call: Call) -> Reply {
-    if !call.state.db.is_migrated().await? {
+    if !call.state.schema.is_current(&call.state.db).await? {
         return Err(Error::new(common::DATABASE_AWAY).retry_after(5).into());
     }
-    call.state.db.check_writable(&call.context).await?;
+    call.state.db.check_writable(call.context()).await?;
     Ok(Answer::ok(&Health { status: "ok" })?)
 }

@@ -1,21 +1,39 @@
-//! What notifications say (SPEC 10.2).
+//! What notifications say.
 
 use acl::perm;
 use actix_web::{delete, get, put};
-use kernel::{EventKind, Result, error::common};
+use database::EventKind;
+use kernel::{Result, error::common};
 use notifications::{
     Channel, Language, Template, TemplateInput,
     templates::{self, Key},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    call::{Answer, Call, Reply},
-    extract::{Body, PathTriple},
+    answer::{Answer, Reply},
+    call::Call,
+    extract::{Body, PathFields},
     guard::Guard,
     routes::mount::Mount,
 };
+
+/// Which template it is.
+#[derive(Deserialize)]
+struct TemplatePath {
+    kind: String,
+    channel: String,
+    language: String,
+}
+
+impl TemplatePath {
+    /// Errors: `no_such_path` for words that are none of ours.
+    fn key(&self) -> Result<Key> {
+        let words = self.kind.parse().ok().zip(self.channel.parse().ok()).zip(self.language.parse().ok());
+        words.map(|((kind, channel), language)| (kind, channel, language)).ok_or_else(|| common::NO_SUCH_PATH.into())
+    }
+}
 
 pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(list_templates).service(get_template).service(set_template).service(reset_template);
@@ -52,8 +70,8 @@ async fn list_templates(call: Call, granted: Guard<perm::NotificationsManage>) -
     security(("bearer" = ["notifications:manage"]))
 )]
 #[get("/notification-templates/{kind}/{channel}/{language}")]
-async fn get_template(call: Call, granted: Guard<perm::NotificationsManage>, at: PathTriple) -> Reply {
-    let template = call.read(async |conn| templates::get(conn, &granted, key(&at)?).await).await?;
+async fn get_template(call: Call, granted: Guard<perm::NotificationsManage>, at: PathFields<TemplatePath>) -> Reply {
+    let template = call.read(async |conn| templates::get(conn, &granted, at.key()?).await).await?;
     Ok(Answer::resource(&template, template.version)?)
 }
 
@@ -72,10 +90,15 @@ async fn get_template(call: Call, granted: Guard<perm::NotificationsManage>, at:
     security(("bearer" = ["notifications:manage"]))
 )]
 #[put("/notification-templates/{kind}/{channel}/{language}")]
-async fn set_template(call: Call, granted: Guard<perm::NotificationsManage>, at: PathTriple, input: Body<TemplateInput>) -> Reply {
+async fn set_template(
+    call: Call,
+    granted: Guard<perm::NotificationsManage>,
+    at: PathFields<TemplatePath>,
+    input: Body<TemplateInput>,
+) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        let template = templates::set(tx, &call.context, &granted, key(&at)?, &input, &expected).await?;
+        let template = templates::set(tx, &granted, at.key()?, &input, &expected).await?;
         Answer::resource(&template, template.version)
     });
     Ok(answer.await?)
@@ -93,17 +116,11 @@ async fn set_template(call: Call, granted: Guard<perm::NotificationsManage>, at:
     security(("bearer" = ["notifications:manage"]))
 )]
 #[delete("/notification-templates/{kind}/{channel}/{language}")]
-async fn reset_template(call: Call, granted: Guard<perm::NotificationsManage>, at: PathTriple) -> Reply {
+async fn reset_template(call: Call, granted: Guard<perm::NotificationsManage>, at: PathFields<TemplatePath>) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        templates::reset(tx, &call.context, &granted, key(&at)?, &expected).await?;
+        templates::reset(tx, &granted, at.key()?, &expected).await?;
         Ok(Answer::empty())
     });
     Ok(answer.await?)
-}
-
-/// Errors: `no_such_path` for words that are none of ours.
-fn key(PathTriple([kind, channel, language]): &PathTriple) -> Result<Key> {
-    let words = kind.parse().ok().zip(channel.parse().ok()).zip(language.parse().ok());
-    words.map(|((kind, channel), language)| (kind, channel, language)).ok_or_else(|| common::NO_SUCH_PATH.into())
 }

@@ -2,11 +2,13 @@
 
 use acl::{Permission, perm};
 use actix_web::{get, post};
-use kernel::{id::NotificationId, input::NoInput, page::ListSpec};
+use database::page::ListSpec;
+use kernel::{id::NotificationId, input::NoInput};
 use notifications::{InboxFilter, Notification, NotificationFilter, notifications as messages};
 
 use crate::{
-    call::{Answer, Call, List, Reply},
+    answer::{Answer, List, Reply},
+    call::Call,
     extract::{Body, ListQuery, Listing, PathPart},
     guard::{AnyCaller, Guard},
     routes::mount::Mount,
@@ -86,7 +88,7 @@ async fn list_inbox(call: Call, caller: AnyCaller, query: Listing<InboxFilter>) 
 #[post("/notifications/{id}/read")]
 async fn read_notification(call: Call, caller: AnyCaller, id: PathPart<NotificationId>, _input: Body<NoInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let notification = messages::read(tx, &call.context, &caller, id.0).await?;
+        let notification = messages::read(tx, &caller, id.0).await?;
         Answer::resource(&notification, notification.version)
     });
     Ok(answer.await?)
@@ -112,7 +114,7 @@ async fn retry_notification(
 ) -> Reply {
     let has = |channel| call.state.couriers.rules.has(channel);
     let answer = call.write(async |tx| {
-        let notification = messages::retry(tx, &call.context, &granted, id.0, has).await?;
+        let notification = messages::retry(tx, &granted, id.0, has).await?;
         Answer::resource(&notification, notification.version)
     });
     let answer = answer.await?;

@@ -2,11 +2,13 @@
 
 use acl::perm;
 use actix_web::{get, post};
-use kernel::{id::NumberId, input::NoInput, page::ListSpec};
+use database::page::ListSpec;
+use kernel::{id::NumberId, input::NoInput};
 use sims::{BindingFilter, Number, NumberFilter, NumberInput, NumberPortOutInput, NumberReserveInput, SimBinding, numbers};
 
 use crate::{
-    call::{Answer, Call, List, Reply},
+    answer::{Answer, List, Reply},
+    call::Call,
     extract::{Body, ListQuery, Listing, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -30,7 +32,7 @@ impl ListQuery for NumberFilter {
 )]
 #[get("/numbers/{id}")]
 async fn get_number(call: Call, granted: Guard<perm::SimsRead>, id: PathPart<NumberId>) -> Reply {
-    let number = call.read(async |conn| numbers::get(conn, &call.context, &granted, id.0).await).await?;
+    let number = call.read(async |conn| numbers::get(conn, &granted, id.0).await).await?;
     Ok(Answer::resource(&number, number.version)?)
 }
 
@@ -43,7 +45,7 @@ async fn get_number(call: Call, granted: Guard<perm::SimsRead>, id: PathPart<Num
 )]
 #[get("/numbers")]
 async fn list_numbers(call: Call, granted: Guard<perm::SimsRead>, query: Listing<NumberFilter>) -> Reply {
-    let page = call.read(async |conn| numbers::list(conn, &call.context, &granted, &query.filter, &query.paging).await).await?;
+    let page = call.read(async |conn| numbers::list(conn, &granted, &query.filter, &query.paging).await).await?;
     Ok(call.page(page)?)
 }
 
@@ -60,7 +62,7 @@ async fn list_numbers(call: Call, granted: Guard<perm::SimsRead>, query: Listing
 #[post("/numbers")]
 async fn create_numbers(call: Call, granted: Guard<perm::SimsWrite>, input: Body<NumberInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let numbers = numbers::create(tx, &call.context, &granted, &input).await?;
+        let numbers = numbers::create(tx, &granted, &input).await?;
         Answer::created_plain("numbers".to_owned(), &numbers)
     });
     Ok(answer.await?)
@@ -83,7 +85,7 @@ async fn create_numbers(call: Call, granted: Guard<perm::SimsWrite>, input: Body
 #[post("/numbers/{id}/reserve")]
 async fn reserve_number(call: Call, granted: Guard<perm::SimsWrite>, id: PathPart<NumberId>, input: Body<NumberReserveInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let number = numbers::reserve(tx, &call.context, &granted, id.0, &input).await?;
+        let number = numbers::reserve(tx, &granted, id.0, &input).await?;
         Answer::resource(&number, number.version)
     });
     Ok(answer.await?)
@@ -103,7 +105,7 @@ async fn reserve_number(call: Call, granted: Guard<perm::SimsWrite>, id: PathPar
 #[post("/numbers/{id}/release")]
 async fn release_number(call: Call, granted: Guard<perm::SimsWrite>, id: PathPart<NumberId>, _input: Body<NoInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let number = numbers::release(tx, &call.context, &granted, id.0).await?;
+        let number = numbers::release(tx, &granted, id.0).await?;
         Answer::resource(&number, number.version)
     });
     Ok(answer.await?)
@@ -125,7 +127,7 @@ async fn release_number(call: Call, granted: Guard<perm::SimsWrite>, id: PathPar
 #[post("/numbers/{id}/port-out")]
 async fn port_number_out(call: Call, granted: Guard<perm::SimsWrite>, id: PathPart<NumberId>, input: Body<NumberPortOutInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let number = numbers::port_out(tx, &call.context, &granted, id.0, &input).await?;
+        let number = numbers::port_out(tx, &granted, id.0, &input).await?;
         Answer::resource(&number, number.version)
     });
     Ok(answer.await?)

@@ -2,11 +2,13 @@
 
 use acl::perm;
 use actix_web::{delete, get, patch, post, put};
-use kernel::{id::OptionId, page::ListSpec};
+use database::page::ListSpec;
+use kernel::id::OptionId;
 use tariffs::{OptionFilter, OptionInput, TariffOption, options};
 
 use crate::{
-    call::{Answer, Call, List, Reply},
+    answer::{Answer, List, Reply},
+    call::Call,
     extract::{Body, Change, ListQuery, Listing, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -60,7 +62,7 @@ async fn list_options(call: Call, granted: Guard<perm::TariffsRead>, query: List
 #[post("/options")]
 async fn create_option(call: Call, granted: Guard<perm::TariffsWrite>, input: Body<OptionInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let option = options::create(tx, &call.context, &granted, &input).await?;
+        let option = options::create(tx, &granted, &input).await?;
         Answer::created(format!("options/{}", option.id), &option, option.version)
     });
     Ok(answer.await?)
@@ -69,7 +71,7 @@ async fn create_option(call: Call, granted: Guard<perm::TariffsWrite>, input: Bo
 async fn edit(call: &Call, granted: &Guard<perm::TariffsWrite>, id: OptionId, change: &Change<OptionInput>) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        let option = contracts::options::edit_option(tx, &call.context, granted, id, &change.0, &expected).await?;
+        let option = contracts::options::edit_option(tx, granted, id, &change.0, &expected).await?;
         Answer::resource(&option, option.version)
     });
     Ok(answer.await?)
@@ -127,7 +129,7 @@ async fn update_option(call: Call, granted: Guard<perm::TariffsWrite>, id: PathP
 async fn delete_option(call: Call, granted: Guard<perm::TariffsDelete>, id: PathPart<OptionId>) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        options::delete(tx, &call.context, &granted, id.0, &expected).await?;
+        options::delete(tx, &granted, id.0, &expected).await?;
         Ok(Answer::empty())
     });
     Ok(answer.await?)

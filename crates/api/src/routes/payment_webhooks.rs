@@ -1,17 +1,17 @@
-//! What payment gateways tell us of their own (SPEC 8.5). No user is signed in: the signature says who it is.
+//! What payment gateways tell us unrequested. No user is signed in: the signature says who it is.
 
 use acl::{Granted, perm};
 use actix_web::{http::header::HeaderName, post};
-use billing::gateways as cases;
+use gateways::{ACTOR, GatewayEventInput, protocol::SignedHeaders, refusal};
 use kernel::input;
-use payments::{EventOutcome, GatewayEventInput, gateway::SignedHeaders, refusal};
+use payments::EventOutcome;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    call::{Answer, Call, Reply},
+    answer::{Answer, Reply},
+    call::Call,
     extract::{PathPart, RawBody},
-    gateways::ACTOR,
     routes::mount::Mount,
 };
 
@@ -53,18 +53,19 @@ struct EventReceipt {
 )]
 #[post("/webhooks/payments/{gateway}")]
 async fn receive_gateway_event(call: Call, name: PathPart<String>, body: RawBody) -> Reply {
+    let call = call.acting_as(ACTOR);
     let gateway = call.state.gateways.get(&name.0)?;
     let header = |name: &'static str| call.header(HeaderName::from_static(name));
     let headers =
         SignedHeaders { id: header("webhook-id"), timestamp: header("webhook-timestamp"), signature: header("webhook-signature") };
-    let event_id = gateway.keys().verify(headers, &body.0, call.context.now).map_err(|why| {
+    let event_id = gateway.keys().verify(headers, &body.0, call.context().now).map_err(|why| {
         call.state.gateways.note_refused(gateway.name(), why, call.address());
         kernel::Error::new(refusal::EVENT_NOT_SIGNED).with("challenge", "Webhook-Signature")
     })?;
-    let event: GatewayEventInput = input::parse(&body.0, &call.context)?;
+    let event: GatewayEventInput = input::parse(&body.0, call.context())?;
     let granted = Granted::<perm::PaymentsTake>::system(ACTOR);
     let answer = call.write(async |tx| {
-        let (kept, is_repeat) = cases::hear(tx, &call.context, &granted, gateway.name(), (event_id, &event)).await?;
+        let (kept, is_repeat) = gateways::hear(tx, &granted, gateway.name(), (event_id, &event)).await?;
         Answer::ok(&EventReceipt { event_id: kept.event_id, outcome: kept.outcome, is_repeat })
     });
     Ok(answer.await?)

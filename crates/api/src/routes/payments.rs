@@ -1,23 +1,23 @@
-//! Payments and charges (SPEC 8).
+//! Payments and charges.
 
 use acl::perm;
 use actix_web::{delete, get, post};
-use billing::gateways::{self as cases, Begun};
+use database::page::ListSpec;
+use gateways::{Begun, GatewayRefundStatus};
 use kernel::{
     Error, Expected,
     id::{GatewayRefundId, PaymentId},
     input::NoInput,
-    page::ListSpec,
 };
 use payments::{
-    CorrectionInput, FailInput, GatewayRefundStatus, Payment, PaymentFilter, PaymentInput, PendingFilter, Receipt, RefundInput, refusal,
-    statement::Days, statistics::PaymentStatistics,
+    CorrectionInput, FailInput, Payment, PaymentFilter, PaymentInput, PendingFilter, Receipt, RefundInput, statement::Days,
+    statistics::PaymentStatistics,
 };
 
 use crate::{
-    call::{Answer, Call, List, Reply},
+    answer::{Answer, List, Reply},
+    call::Call,
     extract::{Body, ListQuery, Listing, Parameters, PathPart},
-    gateways,
     guard::Guard,
     routes::mount::Mount,
 };
@@ -86,7 +86,7 @@ async fn list_pending_payments(call: Call, granted: Guard<perm::PaymentsRead>, q
 )]
 #[get("/payments/statistics")]
 async fn get_payment_statistics(call: Call, granted: Guard<perm::ReportsRead>, days: Parameters<Days>) -> Reply {
-    let statistics = call.read(async |conn| payments::statistics::statistics(conn, &call.context, &granted, days.0).await).await?;
+    let statistics = call.read(async |conn| payments::statistics::statistics(conn, &granted, days.0).await).await?;
     Ok(Answer::ok(&statistics)?)
 }
 
@@ -102,7 +102,7 @@ async fn get_payment_statistics(call: Call, granted: Guard<perm::ReportsRead>, d
 )]
 #[get("/payments/{id}/receipt")]
 async fn get_payment_receipt(call: Call, granted: Guard<perm::PaymentsRead>, id: PathPart<PaymentId>) -> Reply {
-    let (receipt, version) = call.read(async |conn| payments::receipt(conn, &call.context, &granted, id.0).await).await?;
+    let (receipt, version) = call.read(async |conn| payments::receipt(conn, &granted, id.0).await).await?;
     Ok(Answer::resource(&receipt, version)?)
 }
 
@@ -122,7 +122,7 @@ async fn get_payment_receipt(call: Call, granted: Guard<perm::PaymentsRead>, id:
 #[post("/payments")]
 async fn create_payment(call: Call, granted: Guard<perm::PaymentsTake>, input: Body<PaymentInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let payment = billing::take_payment(tx, &call.context, &granted, &input).await?;
+        let payment = billing::take_payment(tx, &granted, &input).await?;
         Answer::created(format!("payments/{}", payment.id), &payment, payment.version)
     });
     Ok(answer.await?)
@@ -138,7 +138,7 @@ async fn create_payment(call: Call, granted: Guard<perm::PaymentsTake>, input: B
 #[post("/payments/corrections")]
 async fn create_correction(call: Call, granted: Guard<perm::PaymentsCorrect>, input: Body<CorrectionInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let payment = billing::correct(tx, &call.context, &granted, &input).await?;
+        let payment = billing::correct(tx, &granted, &input).await?;
         Answer::created(format!("payments/{}", payment.id), &payment, payment.version)
     });
     Ok(answer.await?)
@@ -158,7 +158,7 @@ async fn create_correction(call: Call, granted: Guard<perm::PaymentsCorrect>, in
 #[post("/payments/{id}/process")]
 async fn process_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: PathPart<PaymentId>, _input: Body<NoInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let payment = billing::process_payment(tx, &call.context, &granted, id.0).await?;
+        let payment = billing::process_payment(tx, &granted, id.0).await?;
         Answer::resource(&payment, payment.version)
     });
     Ok(answer.await?)
@@ -175,7 +175,7 @@ async fn process_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: Pat
 #[post("/payments/{id}/cancel")]
 async fn cancel_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: PathPart<PaymentId>, _input: Body<NoInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let payment = billing::cancel_payment(tx, &call.context, &granted, id.0, &Expected::Any).await?;
+        let payment = billing::cancel_payment(tx, &granted, id.0, &Expected::Any).await?;
         Answer::resource(&payment, payment.version)
     });
     Ok(answer.await?)
@@ -192,7 +192,7 @@ async fn cancel_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: Path
 #[post("/payments/{id}/fail")]
 async fn fail_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: PathPart<PaymentId>, input: Body<FailInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let payment = billing::fail_payment(tx, &call.context, &granted, id.0, &input).await?;
+        let payment = billing::fail_payment(tx, &granted, id.0, &input).await?;
         Answer::resource(&payment, payment.version)
     });
     Ok(answer.await?)
@@ -215,28 +215,33 @@ async fn fail_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: PathPa
     security(("bearer" = ["payments:refund"]))
 )]
 #[post("/payments/{id}/refund")]
-async fn refund_payment(call: Call, granted: Guard<perm::PaymentsRefund>, id: PathPart<PaymentId>, input: Body<RefundInput>) -> Reply {
-    let (context, state) = (&call.context, &call.state);
+async fn refund_payment(
+    call: Call,
+    granted: Guard<perm::PaymentsRefund>,
+    id: PathPart<PaymentId>,
+    input: Body<RefundInput>,
+) -> Reply<Option<GatewayRefundId>> {
+    let (context, state) = (call.context(), &call.state);
     let names = state.gateways.names();
-    let begun = call.write(async |tx| {
-        match cases::begin_refund(tx, context, &granted, id.0, &input, (&state.settings.gateways.terms, &names)).await? {
-            Begun::InLedger(payment) => Answer::resource(&payment, payment.version),
-            Begun::Requested(payment, refund) => Answer::accepted(format!("payments/gateway-refunds/{refund}"), &payment),
-        }
-    });
+    let begun =
+        call.write(async |tx| match gateways::begin_refund(tx, &granted, id.0, &input, (state.gateways.timing(), &names)).await? {
+            Begun::InLedger(payment) => Ok(Answer::resource(&payment, payment.version)?.having_made(None)),
+            Begun::Requested(payment, refund) => {
+                Ok(Answer::accepted(format!("payments/gateway-refunds/{refund}"), &payment)?.having_made(Some(refund)))
+            }
+        });
     let begun = begun.await?;
-    let refund_id: Option<GatewayRefundId> = begun.location.as_deref().and_then(|location| location.rsplit('/').next()?.parse().ok());
-    let Some(refund_id) = refund_id else { return Ok(begun) };
-    let refund = gateways::send_refund(state, context, &granted, refund_id).await?;
+    let Some(refund_id) = begun.made else { return Ok(begun) };
+    let refund = gateways::send_refund(&state.gateways, &state.office, context, &granted, refund_id).await?;
     let payment = call.read(async |conn| payments::read(conn, id.0).await).await?;
     match refund.status {
-        GatewayRefundStatus::Done => Ok(call.conclude(Answer::resource(&payment, payment.version)?).await?),
+        GatewayRefundStatus::Done => Ok(call.conclude(Answer::resource(&payment, payment.version)?.having_made(None)).await?),
         GatewayRefundStatus::Requested | GatewayRefundStatus::Unanswered => {
-            Ok(Answer::accepted(format!("payments/gateway-refunds/{refund_id}"), &payment)?)
+            Ok(Answer::accepted(format!("payments/gateway-refunds/{refund_id}"), &payment)?.having_made(Some(refund_id)))
         }
         GatewayRefundStatus::Failed => {
             let reason = refund.failure_reason.unwrap_or_default();
-            Err(Error::new(refusal::GATEWAY_REFUND_REFUSED).with("refund", refund_id).with("reason", reason).into())
+            Err(Error::new(gateways::refusal::GATEWAY_REFUND_REFUSED).with("refund", refund_id).with("reason", reason).into())
         }
     }
 }
@@ -252,7 +257,7 @@ async fn refund_payment(call: Call, granted: Guard<perm::PaymentsRefund>, id: Pa
 async fn delete_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: PathPart<PaymentId>) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        billing::cancel_payment(tx, &call.context, &granted, id.0, &expected).await?;
+        billing::cancel_payment(tx, &granted, id.0, &expected).await?;
         Ok(Answer::empty())
     });
     Ok(answer.await?)

@@ -1,16 +1,17 @@
-//! Settlement files of gateways, compared with the ledger (SPEC 8.5).
+//! Settlement files of gateways, compared with the ledger.
 
 use acl::perm;
 use actix_web::{get, post, web};
-use aws_lc_rs::digest;
-use kernel::{Error, id::ReconciliationId, page::ListSpec};
-use payments::{
+use database::page::ListSpec;
+use gateways::{
     Reconciliation, ReconciliationFilter, ReconciliationQuery, ReconciliationRow, ReconciliationRowFilter,
     reconciliation::{self, Span},
 };
+use kernel::{Error, digest::sha256, id::ReconciliationId};
 
 use crate::{
-    call::{Answer, Call, List, Reply},
+    answer::{Answer, List, Reply},
+    call::Call,
     extract::{CsvBody, ListQuery, Listing, Parameters, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -56,11 +57,11 @@ async fn create_reconciliation(
     file: CsvBody,
 ) -> Reply {
     let span = Span::of(&query.0, &call.state.gateways.names())?;
-    let sha256: String = digest::digest(&digest::SHA256, &file.0).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = sha256(&file.0);
     // reading takes a while, and others wait for this thread
     let rows = web::block(move || reconciliation::read(&file.0)).await.map_err(Error::internal)??;
     let answer = call.write(async |tx| {
-        let found = reconciliation::reconcile(tx, &call.context, &granted, &span, (&rows, &sha256)).await?;
+        let found = reconciliation::reconcile(tx, &granted, &span, (&rows, &sha256)).await?;
         Answer::created(format!("payments/reconciliations/{}", found.id), &found, VERSION)
     });
     Ok(answer.await?)

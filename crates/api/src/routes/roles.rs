@@ -7,12 +7,14 @@ use acl::{
     perm, roles,
 };
 use actix_web::{delete, get, patch, post, put};
-use kernel::{id::RoleId, page::ListSpec};
+use database::page::ListSpec;
+use kernel::id::RoleId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    call::{Answer, Call, List, Reply},
+    answer::{Answer, List, Reply},
+    call::Call,
     extract::{Body, Change, ListQuery, Listing, PathPart},
     guard::{AnyCaller, Guard},
     routes::mount::Mount,
@@ -92,7 +94,7 @@ async fn list_roles(call: Call, granted: Guard<perm::UsersRead>, query: Listing<
 #[post("/roles")]
 async fn create_role(call: Call, granted: Guard<perm::RolesManage>, input: Body<RoleInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let role = roles::create(tx, &call.context, &granted, &input).await?;
+        let role = roles::create(tx, &granted, &input).await?;
         Answer::created(format!("roles/{}", role.id), &role, role.version)
     });
     Ok(answer.await?)
@@ -101,7 +103,7 @@ async fn create_role(call: Call, granted: Guard<perm::RolesManage>, input: Body<
 async fn edit(call: &Call, granted: &Guard<perm::RolesManage>, id: RoleId, change: &Change<RoleInput>) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        let role = roles::edit(tx, &call.context, granted, id, &change.0, &expected).await?;
+        let role = roles::edit(tx, granted, id, &change.0, &expected).await?;
         Answer::resource(&role, role.version)
     });
     Ok(answer.await?)

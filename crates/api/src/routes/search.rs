@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use acl::{Caller, Granted};
 use actix_web::get;
+use database::{
+    Conn,
+    search::{self, Found, Sought},
+};
 use kernel::{
     Result,
-    db::Conn,
     error::{FieldErrors, common, field},
-    search::{self, Found, Sought},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    call::{Answer, Call, Reply},
+    answer::{Answer, Reply},
+    call::Call,
     extract::Parameters,
     guard::AnyCaller,
     routes::mount::Mount,
@@ -65,7 +68,7 @@ async fn search_everything(call: Call, caller: AnyCaller, query: Parameters<Sear
     if !(1..=MOST).contains(&limit) {
         wrong.add_at("limit".to_owned(), field::RANGE).with("min", 1).with("max", MOST);
     }
-    let sought = Sought::parse(query.0.q.as_deref().unwrap_or_default(), call.context.policy.country);
+    let sought = Sought::parse(query.0.q.as_deref().unwrap_or_default(), call.context().policy.country);
     if sought.is_none() {
         wrong.add_at("q".to_owned(), field::LENGTH).with("min", search::SHORTEST).with("max", 200);
     }

@@ -3,17 +3,18 @@
 use acl::perm;
 use actix_web::{delete, get, patch, post, put};
 use contracts::Contract;
+use database::page::{ListSpec, Page};
 use kernel::{
     id::{ContractId, SimId},
     input::NoInput,
-    page::{ListSpec, Page},
 };
 use sims::{
     BindingFilter, FreeSimFilter, ReplaceSimInput, Sim, SimBinding, SimBlockInput, SimDeactivateInput, SimFilter, SimInput, SimStatistics,
 };
 
 use crate::{
-    call::{Answer, Call, List, Reply},
+    answer::{Answer, List, Reply},
+    call::Call,
     extract::{Body, Change, ListQuery, Listing, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -98,7 +99,7 @@ async fn list_free_sims(call: Call, granted: Guard<perm::SimsRead>, query: Listi
 )]
 #[get("/sims/statistics")]
 async fn get_sim_statistics(call: Call, granted: Guard<perm::ReportsRead>) -> Reply {
-    let found = call.read(async |conn| sims::statistics(conn, &call.context, &granted).await).await?;
+    let found = call.read(async |conn| sims::statistics(conn, &granted).await).await?;
     Ok(Answer::ok(&found)?)
 }
 
@@ -115,7 +116,7 @@ async fn get_sim_statistics(call: Call, granted: Guard<perm::ReportsRead>) -> Re
 #[post("/sims")]
 async fn create_sim(call: Call, granted: Guard<perm::SimsWrite>, input: Body<SimInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let sim = sims::create(tx, &call.context, &granted, &input).await?;
+        let sim = sims::create(tx, &granted, &input).await?;
         Answer::created(format!("sims/{}", sim.id), &sim, sim.version)
     });
     Ok(answer.await?)
@@ -124,7 +125,7 @@ async fn create_sim(call: Call, granted: Guard<perm::SimsWrite>, input: Body<Sim
 async fn edit(call: &Call, granted: &Guard<perm::SimsWrite>, id: SimId, change: &Change<SimInput>) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        let sim = sims::edit(tx, &call.context, granted, id, &change.0, &expected).await?;
+        let sim = sims::edit(tx, granted, id, &change.0, &expected).await?;
         Answer::resource(&sim, sim.version)
     });
     Ok(answer.await?)
@@ -203,7 +204,7 @@ async fn delete_sim(call: Call, granted: Guard<perm::SimsDelete>, id: PathPart<S
 #[post("/sims/{id}/block")]
 async fn block_sim(call: Call, granted: Guard<perm::SimsStatus>, id: PathPart<SimId>, input: Body<SimBlockInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let sim = billing::block_sim(tx, &call.context, &granted, id.0, &input).await?;
+        let sim = billing::block_sim(tx, &granted, id.0, &input).await?;
         Answer::resource(&sim, sim.version)
     });
     Ok(answer.await?)
@@ -226,7 +227,7 @@ async fn block_sim(call: Call, granted: Guard<perm::SimsStatus>, id: PathPart<Si
 #[post("/sims/{id}/unblock")]
 async fn unblock_sim(call: Call, granted: Guard<perm::SimsStatus>, id: PathPart<SimId>, _input: Body<NoInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let sim = billing::unblock_sim(tx, &call.context, &granted, id.0).await?;
+        let sim = billing::unblock_sim(tx, &granted, id.0).await?;
         Answer::resource(&sim, sim.version)
     });
     Ok(answer.await?)
@@ -246,7 +247,7 @@ async fn unblock_sim(call: Call, granted: Guard<perm::SimsStatus>, id: PathPart<
 #[post("/sims/{id}/close")]
 async fn close_sim(call: Call, granted: Guard<perm::SimsStatus>, id: PathPart<SimId>, _input: Body<NoInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let sim = sims::close(tx, &call.context, &granted, id.0).await?;
+        let sim = sims::close(tx, &granted, id.0).await?;
         Answer::resource(&sim, sim.version)
     });
     Ok(answer.await?)
@@ -268,7 +269,7 @@ async fn close_sim(call: Call, granted: Guard<perm::SimsStatus>, id: PathPart<Si
 #[post("/sims/{id}/deactivate")]
 async fn deactivate_sim(call: Call, granted: Guard<perm::SimsStatus>, id: PathPart<SimId>, input: Body<SimDeactivateInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let sim = billing::deactivate_sim(tx, &call.context, &granted, id.0, &input).await?;
+        let sim = billing::deactivate_sim(tx, &granted, id.0, &input).await?;
         Answer::resource(&sim, sim.version)
     });
     Ok(answer.await?)
@@ -309,7 +310,7 @@ async fn replace_contract_sim(
     input: Body<ReplaceSimInput>,
 ) -> Reply {
     let answer = call.write(async |tx| {
-        let contract = billing::replace_sim(tx, &call.context, &granted, id.0, &input).await?;
+        let contract = billing::replace_sim(tx, &granted, id.0, &input).await?;
         Answer::resource(&contract, contract.version)
     });
     Ok(answer.await?)

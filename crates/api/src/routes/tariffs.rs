@@ -4,7 +4,8 @@ use acl::perm;
 use actix_web::{delete, get, patch, post, put};
 use billing::{Quote, QuoteQuery, TARIFF_STATISTICS, TariffStatistics, TariffStatisticsFilter};
 use contracts::{Contract, ContractFilter, ContractStatus, HoldReason};
-use kernel::{id::TariffId, input::NoInput, page::ListSpec};
+use database::page::ListSpec;
+use kernel::{id::TariffId, input::NoInput};
 use serde::Deserialize;
 use tariffs::{
     ActiveTariffFilter, PriceVersion, Tariff, TariffChange, TariffEdit, TariffFilter, TariffHistoryFilter, TariffInput, VersionFilter,
@@ -12,7 +13,8 @@ use tariffs::{
 use utoipa::IntoParams;
 
 use crate::{
-    call::{Answer, Call, List, Reply},
+    answer::{Answer, List, Reply},
+    call::Call,
     extract::{Body, Change, ListQuery, Listing, Parameters, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -72,7 +74,7 @@ impl ListQuery for TariffFilter {
 )]
 #[get("/tariffs/{id}")]
 async fn get_tariff(call: Call, granted: Guard<perm::TariffsRead>, id: PathPart<TariffId>) -> Reply {
-    let tariff = call.read(async |conn| tariffs::get(conn, &call.context, &granted, id.0).await).await?;
+    let tariff = call.read(async |conn| tariffs::get(conn, &granted, id.0).await).await?;
     Ok(Answer::resource(&tariff, tariff.version)?)
 }
 
@@ -85,7 +87,7 @@ async fn get_tariff(call: Call, granted: Guard<perm::TariffsRead>, id: PathPart<
 )]
 #[get("/tariffs")]
 async fn list_tariffs(call: Call, granted: Guard<perm::TariffsRead>, query: Listing<TariffFilter>) -> Reply {
-    let page = call.read(async |conn| tariffs::list(conn, &call.context, &granted, &query.filter, &query.paging).await).await?;
+    let page = call.read(async |conn| tariffs::list(conn, &granted, &query.filter, &query.paging).await).await?;
     Ok(call.page(page)?)
 }
 
@@ -102,7 +104,7 @@ async fn list_tariffs(call: Call, granted: Guard<perm::TariffsRead>, query: List
 #[post("/tariffs")]
 async fn create_tariff(call: Call, granted: Guard<perm::TariffsWrite>, input: Body<TariffInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let tariff = tariffs::create(tx, &call.context, &granted, &input).await?;
+        let tariff = tariffs::create(tx, &granted, &input).await?;
         Answer::created(format!("tariffs/{}", tariff.id), &tariff, tariff.version)
     });
     Ok(answer.await?)
@@ -118,7 +120,7 @@ async fn create_tariff(call: Call, granted: Guard<perm::TariffsWrite>, input: Bo
 #[get("/tariffs/active")]
 async fn list_active_tariffs(call: Call, granted: Guard<perm::TariffsRead>, query: Listing<ActiveTariffFilter>) -> Reply {
     let filter = TariffFilter::from(query.filter);
-    let page = call.read(async |conn| tariffs::list(conn, &call.context, &granted, &filter, &query.paging).await).await?;
+    let page = call.read(async |conn| tariffs::list(conn, &granted, &filter, &query.paging).await).await?;
     Ok(call.page(page)?)
 }
 
@@ -131,15 +133,14 @@ async fn list_active_tariffs(call: Call, granted: Guard<perm::TariffsRead>, quer
 )]
 #[get("/tariffs/statistics")]
 async fn list_tariff_statistics(call: Call, granted: Guard<perm::ReportsRead>, query: Listing<TariffStatisticsFilter>) -> Reply {
-    let page =
-        call.read(async |conn| billing::tariff_statistics(conn, &call.context, &granted, &query.filter, &query.paging).await).await?;
+    let page = call.read(async |conn| billing::tariff_statistics(conn, &granted, &query.filter, &query.paging).await).await?;
     Ok(call.page(page)?)
 }
 
 async fn edit(call: &Call, granted: &Guard<perm::TariffsWrite>, id: TariffId, change: &Change<TariffEdit>) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        let tariff = tariffs::edit(tx, &call.context, granted, id, &change.0, &expected).await?;
+        let tariff = tariffs::edit(tx, granted, id, &change.0, &expected).await?;
         Answer::resource(&tariff, tariff.version)
     });
     Ok(answer.await?)
@@ -197,7 +198,7 @@ async fn update_tariff(call: Call, granted: Guard<perm::TariffsWrite>, id: PathP
 async fn delete_tariff(call: Call, granted: Guard<perm::TariffsDelete>, id: PathPart<TariffId>) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        tariffs::delete(tx, &call.context, &granted, id.0, &expected).await?;
+        tariffs::delete(tx, &granted, id.0, &expected).await?;
         Ok(Answer::empty())
     });
     Ok(answer.await?)
@@ -217,7 +218,7 @@ async fn delete_tariff(call: Call, granted: Guard<perm::TariffsDelete>, id: Path
 #[post("/tariffs/{id}/activate")]
 async fn activate_tariff(call: Call, granted: Guard<perm::TariffsWrite>, id: PathPart<TariffId>, _input: Body<NoInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let tariff = tariffs::activate(tx, &call.context, &granted, id.0).await?;
+        let tariff = tariffs::activate(tx, &granted, id.0).await?;
         Answer::resource(&tariff, tariff.version)
     });
     Ok(answer.await?)
@@ -237,7 +238,7 @@ async fn activate_tariff(call: Call, granted: Guard<perm::TariffsWrite>, id: Pat
 #[post("/tariffs/{id}/deactivate")]
 async fn deactivate_tariff(call: Call, granted: Guard<perm::TariffsWrite>, id: PathPart<TariffId>, _input: Body<NoInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let tariff = tariffs::deactivate(tx, &call.context, &granted, id.0).await?;
+        let tariff = tariffs::deactivate(tx, &granted, id.0).await?;
         Answer::resource(&tariff, tariff.version)
     });
     Ok(answer.await?)
@@ -257,7 +258,7 @@ async fn list_tariff_versions(
     id: PathPart<TariffId>,
     query: Listing<VersionFilter>,
 ) -> Reply {
-    let page = call.read(async |conn| tariffs::versions(conn, &call.context, &granted, id.0, &query.paging).await).await?;
+    let page = call.read(async |conn| tariffs::versions(conn, &granted, id.0, &query.paging).await).await?;
     Ok(call.page(page)?)
 }
 
@@ -317,6 +318,6 @@ async fn list_tariff_contracts(
 )]
 #[get("/tariffs/{id}/quote")]
 async fn quote_tariff(call: Call, granted: Guard<perm::TariffsRead>, id: PathPart<TariffId>, query: Parameters<QuoteQuery>) -> Reply {
-    let quote = call.read(async |conn| billing::quote(conn, &call.context, &granted, id.0, &query.0).await).await?;
+    let quote = call.read(async |conn| billing::quote(conn, &granted, id.0, &query.0).await).await?;
     Ok(Answer::ok(&quote)?)
 }

@@ -1,4 +1,4 @@
-//! Self-service terminals (SPEC 8.6): their protocol over GET, with answers in XML.
+//! Self-service terminals: their protocol over GET, with answers in XML.
 
 use acl::{Granted, Secret, perm};
 use actix_web::{
@@ -7,12 +7,11 @@ use actix_web::{
 };
 use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use billing::terminal as cases;
-use kernel::{Error, Kind, Money, id::PaymentId};
-use payments::{
+use gateways::{
     refusal,
-    terminal::{Command, Refusal, Reply, Request, ResultCode, txn_id},
+    terminal::{Command, Request, ResultCode, TerminalRefusal, TerminalResponse, txn_id},
 };
+use kernel::{Error, Kind, Money, id::PaymentId};
 
 use crate::{call::Call, problem::Refused, routes::mount::Mount};
 
@@ -48,7 +47,8 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
 )]
 #[get("/terminal/v1")]
 async fn terminal_request(call: Call, request: HttpRequest) -> Result<HttpResponse, Refused> {
-    let key = call.state.settings.terminal.key.as_ref().ok_or(refusal::TERMINAL_OFF)?;
+    let call = call.acting_as(ACTOR);
+    let key = call.state.terminal.key.as_ref().ok_or(refusal::TERMINAL_OFF)?;
     if !given_key(&call).is_some_and(|given| is_same(&given, key)) {
         return Err(Error::new(refusal::TERMINAL_KEY_WRONG).with("challenge", "Basic realm=\"terminal\"").into());
     }
@@ -59,7 +59,7 @@ async fn terminal_request(call: Call, request: HttpRequest) -> Result<HttpRespon
         Ok((payment, sum)) => (payment, sum, ResultCode::Ok, "OK".to_owned()),
         Err(refusal) => (None, None, refusal.result, locale.text(refusal.code, &refusal.args)),
     };
-    let reply = Reply { txn_id: txn_id(&pairs), payment, sum, result, comment: &comment };
+    let reply = TerminalResponse { txn_id: txn_id(&pairs), payment, sum, result, comment: &comment };
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CONTENT_TYPE, "text/xml; charset=utf-8")).insert_header((header::CACHE_CONTROL, "no-store"));
     Ok(response.body(reply.xml()))
@@ -84,23 +84,23 @@ fn is_same(given: &str, key: &Secret) -> bool {
 /// The payment, and the sum as it was taken or would be.
 type Taken = (Option<PaymentId>, Option<Money>);
 
-async fn answer(call: &Call, pairs: &[(String, String)]) -> Result<Taken, Refusal> {
-    let bounds = call.state.settings.terminal.bounds;
-    let request = Request::read(pairs, call.context.policy.country, bounds)?;
+async fn answer(call: &Call, pairs: &[(String, String)]) -> Result<Taken, TerminalRefusal> {
+    let bounds = call.state.terminal.bounds;
+    let request = Request::read(pairs, call.context().policy.country, bounds)?;
     let told = |error: Error| {
         if matches!(error.kind(), Kind::Internal | Kind::Unavailable) {
-            log::error!(request_id = &*call.context.origin.request_id; "a terminal is told to try again: {error}");
+            log::error!(request_id = &*call.context().origin.request_id; "a terminal is told to try again: {error}");
         }
-        Refusal::of(&error)
+        TerminalRefusal::of(&error)
     };
     match (request.command, request.sum) {
-        (Command::Pay, Some(sum)) => pay(call, &request, sum).await.map_err(told)?.ok_or_else(Refusal::no_account),
+        (Command::Pay, Some(sum)) => pay(call, &request, sum).await.map_err(told)?.ok_or_else(TerminalRefusal::no_account),
         _ => {
             let checked = call.read(async |conn| {
-                let Some(id) = cases::contract_of(conn, &request.account).await? else { return Ok(false) };
-                cases::check(conn, id, request.sum.unwrap_or(bounds.least)).await.map(|()| true)
+                let Some(id) = gateways::contract_of(conn, &request.account).await? else { return Ok(false) };
+                gateways::check(conn, id, request.sum.unwrap_or(bounds.least)).await.map(|()| true)
             });
-            if checked.await.map_err(told)? { Ok((None, request.sum)) } else { Err(Refusal::no_account()) }
+            if checked.await.map_err(told)? { Ok((None, request.sum)) } else { Err(TerminalRefusal::no_account()) }
         }
     }
 }
@@ -108,17 +108,16 @@ async fn answer(call: &Call, pairs: &[(String, String)]) -> Result<Taken, Refusa
 /// Takes the money, once; nothing where there is no such account.
 async fn pay(call: &Call, request: &Request, sum: Money) -> kernel::Result<Option<Taken>> {
     let granted = Granted::<perm::PaymentsTake>::system(ACTOR);
-    let known = async || call.read(async |conn| cases::known(conn, &request.txn_id).await).await;
+    let known = async || call.read(async |conn| gateways::known(conn, &request.txn_id).await).await;
     // first of all, also where the account has gone since
     if let Some(payment) = known().await? {
         return Ok(Some((Some(payment.id), Some(payment.amount))));
     }
-    let Some(id) = call.read(async |conn| cases::contract_of(conn, &request.account).await).await? else { return Ok(None) };
-    let context = &call.context;
-    let paid = call.state.db.transaction(context, async |tx| cases::pay(tx, context, &granted, id, (request, sum)).await).await;
+    let Some(id) = call.read(async |conn| gateways::contract_of(conn, &request.account).await).await? else { return Ok(None) };
+    let paid = call.state.db.transaction(call.context(), async |tx| gateways::pay(tx, &granted, id, (request, sum)).await).await;
     let payment = match paid {
         // the same at the same moment: it was faster
-        Err(error) if error.code() == refusal::DUPLICATE => known().await?.ok_or(error)?,
+        Err(error) if error.code() == payments::refusal::DUPLICATE => known().await?.ok_or(error)?,
         paid => paid?,
     };
     Ok(Some((Some(payment.id), Some(payment.amount))))

@@ -6,7 +6,8 @@ use kernel::{id::TicketId, input::NoInput};
 use tickets::{AssignInput, CloseInput, PriorityInput, ReopenInput, ResolveInput, Ticket, WaitInput};
 
 use crate::{
-    call::{Answer, Call, Reply},
+    answer::{Answer, Reply},
+    call::Call,
     extract::{Body, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -31,7 +32,7 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
 #[post("/tickets/{id}/assign")]
 async fn assign_ticket(call: Call, granted: Guard<perm::TicketsAssign>, id: PathPart<TicketId>, input: Body<AssignInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let ticket = tickets::assign(tx, &call.context, &granted, id.0, &input).await?;
+        let ticket = tickets::assign(tx, &granted, id.0, &input).await?;
         Answer::resource(&ticket, ticket.version)
     });
     Ok(answer.await?)
@@ -51,7 +52,7 @@ async fn assign_ticket(call: Call, granted: Guard<perm::TicketsAssign>, id: Path
 #[post("/tickets/{id}/start_work")]
 async fn start_ticket(call: Call, granted: Guard<perm::TicketsWork>, id: PathPart<TicketId>, _input: Body<NoInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let ticket = tickets::start_work(tx, &call.context, &granted, id.0).await?;
+        let ticket = tickets::start_work(tx, &granted, id.0).await?;
         Answer::resource(&ticket, ticket.version)
     });
     Ok(answer.await?)
@@ -73,7 +74,7 @@ async fn start_ticket(call: Call, granted: Guard<perm::TicketsWork>, id: PathPar
 #[post("/tickets/{id}/wait")]
 async fn put_ticket_on_hold(call: Call, granted: Guard<perm::TicketsWork>, id: PathPart<TicketId>, input: Body<WaitInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let ticket = tickets::wait(tx, &call.context, &granted, id.0, &input).await?;
+        let ticket = tickets::wait(tx, &granted, id.0, &input).await?;
         Answer::resource(&ticket, ticket.version)
     });
     Ok(answer.await?)
@@ -93,7 +94,7 @@ async fn put_ticket_on_hold(call: Call, granted: Guard<perm::TicketsWork>, id: P
 #[post("/tickets/{id}/resume")]
 async fn resume_ticket(call: Call, granted: Guard<perm::TicketsWork>, id: PathPart<TicketId>, _input: Body<NoInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let ticket = tickets::resume(tx, &call.context, &granted, id.0).await?;
+        let ticket = tickets::resume(tx, &granted, id.0).await?;
         Answer::resource(&ticket, ticket.version)
     });
     Ok(answer.await?)
@@ -113,7 +114,7 @@ async fn resume_ticket(call: Call, granted: Guard<perm::TicketsWork>, id: PathPa
 #[post("/tickets/{id}/resolve")]
 async fn resolve_ticket(call: Call, granted: Guard<perm::TicketsWork>, id: PathPart<TicketId>, input: Body<ResolveInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let ticket = tickets::resolve(tx, &call.context, &granted, id.0, &input).await?;
+        let ticket = tickets::resolve(tx, &granted, id.0, &input).await?;
         Answer::resource(&ticket, ticket.version)
     });
     Ok(answer.await?)
@@ -133,7 +134,7 @@ async fn resolve_ticket(call: Call, granted: Guard<perm::TicketsWork>, id: PathP
 #[post("/tickets/{id}/close")]
 async fn close_ticket(call: Call, granted: Guard<perm::TicketsWork>, id: PathPart<TicketId>, input: Body<CloseInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let ticket = tickets::close(tx, &call.context, &granted, id.0, &input).await?;
+        let ticket = tickets::close(tx, &granted, id.0, &input).await?;
         Answer::resource(&ticket, ticket.version)
     });
     Ok(answer.await?)
@@ -155,7 +156,7 @@ async fn close_ticket(call: Call, granted: Guard<perm::TicketsWork>, id: PathPar
 #[post("/tickets/{id}/reopen")]
 async fn reopen_ticket(call: Call, granted: Guard<perm::TicketsWork>, id: PathPart<TicketId>, input: Body<ReopenInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let ticket = tickets::reopen(tx, &call.context, &granted, id.0, &input).await?;
+        let ticket = tickets::reopen(tx, &granted, id.0, &input).await?;
         Answer::resource(&ticket, ticket.version)
     });
     Ok(answer.await?)
@@ -180,7 +181,7 @@ async fn change_ticket_priority(
     input: Body<PriorityInput>,
 ) -> Reply {
     let answer = call.write(async |tx| {
-        let ticket = tickets::change_priority(tx, &call.context, &granted, id.0, &input).await?;
+        let ticket = tickets::change_priority(tx, &granted, id.0, &input).await?;
         Answer::resource(&ticket, ticket.version)
     });
     Ok(answer.await?)

@@ -2,11 +2,13 @@
 
 use acl::perm;
 use actix_web::{get, post};
-use kernel::{id::TicketId, page::ListSpec};
+use database::page::ListSpec;
+use kernel::id::TicketId;
 use tickets::{CommentFilter, CommentInput, HistoryFilter, TicketComment, TicketStep};
 
 use crate::{
-    call::{Answer, Call, List, Reply},
+    answer::{Answer, List, Reply},
+    call::Call,
     extract::{Body, ListQuery, Listing, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -55,7 +57,7 @@ async fn list_ticket_comments(
 #[post("/tickets/{id}/comments")]
 async fn add_ticket_comment(call: Call, granted: Guard<perm::TicketsWrite>, id: PathPart<TicketId>, input: Body<CommentInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let comment = tickets::comments::add(tx, &call.context, &granted, id.0, &input).await?;
+        let comment = tickets::comments::add(tx, &granted, id.0, &input).await?;
         Answer::created_plain(format!("tickets/{}/comments", id.0), &comment)
     });
     Ok(answer.await?)

@@ -2,15 +2,14 @@
 
 use acl::perm;
 use actix_web::{delete, get, patch, post, put};
-use kernel::{
-    id::{TicketId, UserId},
-    page::ListSpec,
-};
+use database::page::ListSpec;
+use kernel::id::{TicketId, UserId};
 use tickets::{NewTicket, Queue, QueueFilter, StatisticsFilter, Ticket, TicketFilter, TicketInput, TicketStatistics};
 
 use crate::{
-    call::{Answer, Call, List, Reply},
-    extract::{Body, Change, ListQuery, Listing, PathPart, Query},
+    answer::{Answer, List, Reply},
+    call::Call,
+    extract::{Body, Change, ListQuery, Listing, Parameters, PathPart},
     guard::Guard,
     routes::mount::Mount,
 };
@@ -39,7 +38,7 @@ impl ListQuery for QueueFilter {
 )]
 #[get("/tickets/{id}")]
 async fn get_ticket(call: Call, granted: Guard<perm::TicketsRead>, id: PathPart<TicketId>) -> Reply {
-    let ticket = call.read(async |conn| tickets::get(conn, &call.context, &granted, id.0).await).await?;
+    let ticket = call.read(async |conn| tickets::get(conn, &granted, id.0).await).await?;
     Ok(Answer::resource(&ticket, ticket.version)?)
 }
 
@@ -52,7 +51,7 @@ async fn get_ticket(call: Call, granted: Guard<perm::TicketsRead>, id: PathPart<
 )]
 #[get("/tickets")]
 async fn list_tickets(call: Call, granted: Guard<perm::TicketsRead>, query: Listing<TicketFilter>) -> Reply {
-    let page = call.read(async |conn| tickets::list(conn, &call.context, &granted, &query.filter, &query.paging).await).await?;
+    let page = call.read(async |conn| tickets::list(conn, &granted, &query.filter, &query.paging).await).await?;
     Ok(call.page(page)?)
 }
 
@@ -70,14 +69,14 @@ async fn list_tickets(call: Call, granted: Guard<perm::TicketsRead>, query: List
 #[post("/tickets")]
 async fn create_ticket(call: Call, granted: Guard<perm::TicketsWrite>, input: Body<NewTicket>) -> Reply {
     let answer = call.write(async |tx| {
-        let ticket = tickets::create(tx, &call.context, &granted, &input).await?;
+        let ticket = tickets::create(tx, &granted, &input).await?;
         Answer::created(format!("tickets/{}", ticket.id), &ticket, ticket.version)
     });
     Ok(answer.await?)
 }
 
 async fn read_queue(call: &Call, granted: &Guard<perm::TicketsRead>, queue: Queue, query: &Listing<QueueFilter>) -> Reply {
-    let read = call.read(async |conn| tickets::queue(conn, &call.context, granted, queue, &query.filter, &query.paging).await);
+    let read = call.read(async |conn| tickets::queue(conn, granted, queue, &query.filter, &query.paging).await);
     Ok(call.page(read.await?)?)
 }
 
@@ -91,7 +90,7 @@ async fn read_queue(call: &Call, granted: &Guard<perm::TicketsRead>, queue: Queu
 #[get("/tickets/my_tickets")]
 async fn list_my_tickets(call: Call, granted: Guard<perm::TicketsRead>, query: Listing<QueueFilter>) -> Reply {
     // no ticket is assigned to user 0, and nobody but a user comes here
-    let queue = Queue::Of(granted.actor().user_id.unwrap_or(UserId::new(0)));
+    let queue = Queue::Of(call.context().actor.user_id.unwrap_or(UserId::new(0)));
     read_queue(&call, &granted, queue, &query).await
 }
 
@@ -129,15 +128,15 @@ async fn list_overdue_tickets(call: Call, granted: Guard<perm::TicketsRead>, que
     security(("bearer" = ["reports:read"]))
 )]
 #[get("/tickets/statistics")]
-async fn get_ticket_statistics(call: Call, granted: Guard<perm::ReportsRead>, query: Query<StatisticsFilter>) -> Reply {
-    let figures = call.read(async |conn| tickets::statistics(conn, &call.context, &granted, &query).await).await?;
+async fn get_ticket_statistics(call: Call, granted: Guard<perm::ReportsRead>, query: Parameters<StatisticsFilter>) -> Reply {
+    let figures = call.read(async |conn| tickets::statistics(conn, &granted, &query).await).await?;
     Ok(Answer::ok(&figures)?)
 }
 
 async fn edit(call: &Call, granted: &Guard<perm::TicketsWrite>, id: TicketId, change: &Change<TicketInput>) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        let ticket = tickets::edit(tx, &call.context, granted, id, &change.0, &expected).await?;
+        let ticket = tickets::edit(tx, granted, id, &change.0, &expected).await?;
         Answer::resource(&ticket, ticket.version)
     });
     Ok(answer.await?)
@@ -189,7 +188,7 @@ async fn update_ticket(call: Call, granted: Guard<perm::TicketsWrite>, id: PathP
 async fn delete_ticket(call: Call, granted: Guard<perm::TicketsDelete>, id: PathPart<TicketId>) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        tickets::delete(tx, &call.context, &granted, id.0, &expected).await?;
+        tickets::delete(tx, &granted, id.0, &expected).await?;
         Ok(Answer::empty())
     });
     Ok(answer.await?)

@@ -6,10 +6,12 @@ use acl::{
     perm, users,
 };
 use actix_web::{delete, get, patch, post, put};
-use kernel::{id::UserId, input::NoInput, page::ListSpec};
+use database::page::ListSpec;
+use kernel::{id::UserId, input::NoInput};
 
 use crate::{
-    call::{Answer, Call, List, Reply},
+    answer::{Answer, List, Reply},
+    call::Call,
     extract::{Body, Change, ListQuery, Listing, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -33,7 +35,7 @@ impl ListQuery for UserFilter {
 )]
 #[get("/users/{id}")]
 async fn get_user(call: Call, granted: Guard<perm::UsersRead>, id: PathPart<UserId>) -> Reply {
-    let user = call.read(async |conn| users::get(conn, &call.context, &granted, id.0).await).await?;
+    let user = call.read(async |conn| users::get(conn, &granted, id.0).await).await?;
     Ok(Answer::resource(&user, user.version)?)
 }
 
@@ -46,7 +48,7 @@ async fn get_user(call: Call, granted: Guard<perm::UsersRead>, id: PathPart<User
 )]
 #[get("/users")]
 async fn list_users(call: Call, granted: Guard<perm::UsersRead>, query: Listing<UserFilter>) -> Reply {
-    let page = call.read(async |conn| users::list(conn, &call.context, &granted, &query.filter, &query.paging).await).await?;
+    let page = call.read(async |conn| users::list(conn, &granted, &query.filter, &query.paging).await).await?;
     Ok(call.page(page)?)
 }
 
@@ -66,7 +68,7 @@ async fn list_users(call: Call, granted: Guard<perm::UsersRead>, query: Listing<
 async fn create_user(call: Call, granted: Guard<perm::UsersManage>, input: Body<NewUser>) -> Reply {
     let password = call.state.access.passwords().hash(&input.password).await?;
     let answer = call.write(async |tx| {
-        let user = users::create(tx, &call.context, &granted, &input, &password).await?;
+        let user = users::create(tx, &granted, &input, &password).await?;
         Answer::created(format!("users/{}", user.id), &user, user.version)
     });
     Ok(answer.await?)
@@ -75,7 +77,7 @@ async fn create_user(call: Call, granted: Guard<perm::UsersManage>, input: Body<
 async fn edit(call: &Call, granted: &Guard<perm::UsersManage>, id: UserId, change: &Change<UserInput>) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        let user = users::edit(tx, &call.context, granted, id, &change.0, &expected).await?;
+        let user = users::edit(tx, granted, id, &change.0, &expected).await?;
         Answer::resource(&user, user.version)
     });
     Ok(answer.await?)
@@ -129,7 +131,7 @@ async fn update_user(call: Call, granted: Guard<perm::UsersManage>, id: PathPart
 async fn delete_user(call: Call, granted: Guard<perm::UsersManage>, id: PathPart<UserId>) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        users::delete(tx, &call.context, &granted, id.0, &expected).await?;
+        users::delete(tx, &granted, id.0, &expected).await?;
         Ok(Answer::empty())
     });
     Ok(answer.await?)
@@ -156,7 +158,7 @@ async fn set_user_permissions(
 ) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        let user = users::set_permissions(tx, &call.context, &granted, id.0, &input, &expected).await?;
+        let user = users::set_permissions(tx, &granted, id.0, &input, &expected).await?;
         Answer::resource(&user, user.version)
     });
     Ok(answer.await?)
@@ -177,7 +179,7 @@ async fn set_user_permissions(
 #[post("/users/{id}/block")]
 async fn block_user(call: Call, granted: Guard<perm::UsersManage>, id: PathPart<UserId>, input: Body<BlockInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let user = users::block(tx, &call.context, &granted, id.0, &input).await?;
+        let user = users::block(tx, &granted, id.0, &input).await?;
         Answer::resource(&user, user.version)
     });
     Ok(answer.await?)
@@ -198,7 +200,7 @@ async fn block_user(call: Call, granted: Guard<perm::UsersManage>, id: PathPart<
 #[post("/users/{id}/unblock")]
 async fn unblock_user(call: Call, granted: Guard<perm::UsersManage>, id: PathPart<UserId>, _input: Body<NoInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let user = users::unblock(tx, &call.context, &granted, id.0).await?;
+        let user = users::unblock(tx, &granted, id.0).await?;
         Answer::resource(&user, user.version)
     });
     Ok(answer.await?)
@@ -226,7 +228,7 @@ async fn reset_user_password(
 ) -> Reply {
     let password = call.state.access.passwords().hash(&input.password).await?;
     let answer = call.write(async |tx| {
-        let user = users::reset_password(tx, &call.context, &granted, id.0, &input, &password).await?;
+        let user = users::reset_password(tx, &granted, id.0, &input, &password).await?;
         Answer::resource(&user, user.version)
     });
     Ok(answer.await?)

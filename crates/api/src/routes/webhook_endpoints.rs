@@ -2,17 +2,18 @@
 
 use acl::perm;
 use actix_web::{delete, get, patch, post, put};
+use database::page::ListSpec;
 use kernel::{
     id::{WebhookDeliveryId, WebhookEndpointId},
     input::NoInput,
-    page::ListSpec,
 };
 use notifications::{DeliveryFilter, WebhookDelivery, WebhookEndpoint, WebhookEndpointInput, WebhookEndpointWithSecret, hooks};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::{
-    call::{Answer, Call, List, Reply},
+    answer::{Answer, List, Reply},
+    call::Call,
     extract::{Body, Change, ListQuery, Listing, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -82,7 +83,7 @@ async fn list_webhook_endpoints(call: Call, granted: Guard<perm::WebhooksManage>
 #[post("/webhook-endpoints")]
 async fn create_webhook_endpoint(call: Call, granted: Guard<perm::WebhooksManage>, input: Body<WebhookEndpointInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let created = hooks::create(tx, &call.context, &granted, &call.state.couriers.hooks, &input).await?;
+        let created = hooks::create(tx, &granted, &call.state.couriers.hooks, &input).await?;
         Ok(Answer::created(format!("webhook-endpoints/{}", created.endpoint.id), &created.endpoint, created.endpoint.version)?
             .saying(&created)?
             .secret())
@@ -93,7 +94,7 @@ async fn create_webhook_endpoint(call: Call, granted: Guard<perm::WebhooksManage
 async fn edit(call: &Call, granted: &Guard<perm::WebhooksManage>, id: WebhookEndpointId, change: &Change<WebhookEndpointInput>) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        let endpoint = hooks::edit(tx, &call.context, granted, &call.state.couriers.hooks, id, (&change.0, &expected)).await?;
+        let endpoint = hooks::edit(tx, granted, &call.state.couriers.hooks, id, (&change.0, &expected)).await?;
         Answer::resource(&endpoint, endpoint.version)
     });
     Ok(answer.await?)
@@ -152,7 +153,7 @@ async fn update_webhook_endpoint(
 async fn delete_webhook_endpoint(call: Call, granted: Guard<perm::WebhooksManage>, id: PathPart<WebhookEndpointId>) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        hooks::delete(tx, &call.context, &granted, id.0, &expected).await?;
+        hooks::delete(tx, &granted, id.0, &expected).await?;
         Ok(Answer::empty())
     });
     Ok(answer.await?)
@@ -174,7 +175,7 @@ async fn rotate_webhook_secret(
     _input: Body<NoInput>,
 ) -> Reply {
     let answer = call.write(async |tx| {
-        let rotated = hooks::rotate_secret(tx, &call.context, &granted, &call.state.couriers.hooks, id.0).await?;
+        let rotated = hooks::rotate_secret(tx, &granted, &call.state.couriers.hooks, id.0).await?;
         Ok(Answer::resource(&rotated.endpoint, rotated.endpoint.version)?.saying(&rotated)?.secret())
     });
     Ok(answer.await?)
@@ -198,7 +199,7 @@ async fn test_webhook_endpoint(
     id: PathPart<WebhookEndpointId>,
     _input: Body<NoInput>,
 ) -> Reply {
-    let answer = call.write(async |tx| Answer::ok(&hooks::test(tx, &call.context, &granted, id.0).await?));
+    let answer = call.write(async |tx| Answer::ok(&hooks::test(tx, &granted, id.0).await?));
     Ok(answer.await?)
 }
 
@@ -238,6 +239,6 @@ async fn retry_webhook_delivery(
     id: PathPart<WebhookDeliveryId>,
     _input: Body<NoInput>,
 ) -> Reply {
-    let answer = call.write(async |tx| Answer::ok(&hooks::retry(tx, &call.context, &granted, id.0).await?));
+    let answer = call.write(async |tx| Answer::ok(&hooks::retry(tx, &granted, id.0).await?));
     Ok(answer.await?)
 }

@@ -1,11 +1,13 @@
 //! SQL of billing runs.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use kernel::{
-    Error, Page, Paging, Result,
-    db::{Bulk, Conn, Engine, Filter, Sql, Tx},
-    id::{BillingRunId, ContractId},
+use database::{
+    Bulk, Conn, Engine, Filter, Page, Paging, Sql, Tx,
     page::{KeyKind, ListSpec, OrderField},
+};
+use kernel::{
+    Error, Result,
+    id::{BillingRunId, ContractId},
 };
 use serde_json::{Map, Value};
 
@@ -68,16 +70,17 @@ pub async fn failures(conn: &mut Conn, id: BillingRunId, paging: &Paging) -> Res
 }
 
 /// A run that is to begin.
-pub struct NewRun<'a> {
+pub struct NewRun {
     pub billing_date: NaiveDate,
     pub dry_run: bool,
     pub scheduled_for: Option<NaiveDate>,
-    pub started_by: &'a str,
+    pub started_by: String,
     pub lease_until: DateTime<Utc>,
 }
 
 /// Writes a new run; nothing where one for that day runs, or where one was scheduled for it.
-pub async fn insert(tx: &mut Tx, run: NewRun<'_>, now: DateTime<Utc>) -> Result<Option<BillingRun>> {
+pub async fn insert(tx: &mut Tx, run: NewRun) -> Result<Option<BillingRun>> {
+    let now = tx.now();
     Sql::new(concat!(
         "INSERT INTO billing_runs (billing_date, dry_run, state, scheduled_for, started_by, started_at, lease_until) ",
         "VALUES ($1, $2, 'running', $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING ",
@@ -86,7 +89,7 @@ pub async fn insert(tx: &mut Tx, run: NewRun<'_>, now: DateTime<Utc>) -> Result<
     .bind(run.billing_date)
     .bind(run.dry_run)
     .bind(run.scheduled_for)
-    .bind(run.started_by.to_owned())
+    .bind(run.started_by)
     .bind(now)
     .bind(run.lease_until)
     .optional(tx)
@@ -117,14 +120,16 @@ pub async fn set_scheduled(tx: &mut Tx, run: &BillingRun) -> Result<()> {
 }
 
 /// Whether there is a run that nobody is at work on.
-pub async fn is_left(conn: &mut Conn, now: DateTime<Utc>) -> Result<bool> {
+pub async fn is_left(conn: &mut Conn) -> Result<bool> {
+    let now = conn.now();
     let left: Option<(BillingRunId,)> =
         Sql::new("SELECT id FROM billing_runs WHERE state = 'running' AND lease_until < $1 LIMIT 1").bind(now).optional(conn).await?;
     Ok(left.is_some())
 }
 
 /// The oldest run that nobody is at work on, for the caller to work on; of several who ask at once each gets another.
-pub async fn take_up(tx: &mut Tx, now: DateTime<Utc>, lease_until: DateTime<Utc>) -> Result<Option<BillingRunId>> {
+pub async fn take_up(tx: &mut Tx, lease_until: DateTime<Utc>) -> Result<Option<BillingRunId>> {
+    let now = tx.now();
     let found: Option<(BillingRunId,)> = Sql::new(
         "UPDATE billing_runs SET lease_until = $1 WHERE lease_until < $2 AND id = \
          (SELECT id FROM billing_runs WHERE state = 'running' AND lease_until < $2 ORDER BY id LIMIT 1) RETURNING id",
@@ -137,7 +142,8 @@ pub async fn take_up(tx: &mut Tx, now: DateTime<Utc>, lease_until: DateTime<Utc>
 }
 
 /// Lets others take up a run at once.
-pub async fn let_go(tx: &mut Tx, id: BillingRunId, now: DateTime<Utc>) -> Result<()> {
+pub async fn let_go(tx: &mut Tx, id: BillingRunId) -> Result<()> {
+    let now = tx.now();
     Sql::new("UPDATE billing_runs SET lease_until = $1 WHERE id = $2 AND state = 'running'").bind(now).bind(id).execute(tx).await.map(drop)
 }
 
@@ -181,13 +187,8 @@ pub async fn add(tx: &mut Tx, id: BillingRunId, figures: Figures, place: Place, 
 }
 
 /// Ends a run that runs; nothing when somebody else was first.
-pub async fn end(
-    tx: &mut Tx,
-    id: BillingRunId,
-    state: RunState,
-    failure: Option<&'static str>,
-    now: DateTime<Utc>,
-) -> Result<Option<BillingRun>> {
+pub async fn end(tx: &mut Tx, id: BillingRunId, state: RunState, failure: Option<&'static str>) -> Result<Option<BillingRun>> {
+    let now = tx.now();
     Sql::new(concat!(
         "UPDATE billing_runs SET state = $1, failure = $2, finished_at = $3, version = version + 1 WHERE id = $4 AND state = 'running' RETURNING ",
         columns!()
@@ -201,7 +202,8 @@ pub async fn end(
 }
 
 /// Notes contracts that could not be charged.
-pub async fn insert_failures(tx: &mut Tx, id: BillingRunId, failures: &[(ContractId, Error)], now: DateTime<Utc>) -> Result<()> {
+pub async fn insert_failures(tx: &mut Tx, id: BillingRunId, failures: &[(ContractId, Error)]) -> Result<()> {
+    let now = tx.now();
     let mut rows = Bulk::into_table("billing_run_failures", &["run_id", "contract_id", "code", "arguments", "failed_at"]);
     for (contract_id, error) in failures {
         let arguments: Map<String, Value> = error.args().iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();

@@ -3,10 +3,9 @@
 //! The contracts are locked first ([`lock`]), then the subscriber, and only then is anything changed: with the subscriber
 //! locked, no contract of theirs begins to run.
 
+use database::{Conn, Tx, audit::Entry};
 use kernel::{
-    Context, Error, Result,
-    audit::{Actor, Entry},
-    db::{Conn, Tx},
+    Error, Result,
     error::common,
     id::{ContractId, CustomerId},
     text::searchable,
@@ -35,42 +34,36 @@ pub async fn not_over(conn: &mut Conn, customer_id: CustomerId) -> Result<i64> {
 }
 
 /// Places hold `customer` on every contract of a locked subscriber that runs without it. Answers them as they are now.
-pub async fn hold(tx: &mut Tx, context: &Context, actor: &Actor, customer_id: CustomerId, note: &str) -> Result<Vec<Contract>> {
+pub async fn hold(tx: &mut Tx, customer_id: CustomerId, note: &str) -> Result<Vec<Contract>> {
     let before: Vec<Contract> =
         store::running(tx, customer_id).await?.into_iter().filter(|contract| !contract.is_held(HoldReason::Customer)).collect();
     let ids: Vec<ContractId> = before.iter().map(|contract| contract.id).collect();
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    all_of_them(store::hold(tx, customer_id, &ids, note, actor, context.now).await?, &ids)?;
-    record(tx, context, actor, "contract.suspended", before, |contract| contract.held(HoldReason::Customer))
+    all_of_them(store::hold(tx, customer_id, &ids, note).await?, &ids)?;
+    record(tx, "contract.suspended", before, |contract| contract.held(HoldReason::Customer))
 }
 
 /// Lifts hold `customer` from every contract of a locked subscriber that has it. Answers them as they are now.
-pub async fn release(tx: &mut Tx, context: &Context, actor: &Actor, customer_id: CustomerId) -> Result<Vec<Contract>> {
+pub async fn release(tx: &mut Tx, customer_id: CustomerId) -> Result<Vec<Contract>> {
     let before: Vec<Contract> =
         store::running(tx, customer_id).await?.into_iter().filter(|contract| contract.is_held(HoldReason::Customer)).collect();
     let ids: Vec<ContractId> = before.iter().map(|contract| contract.id).collect();
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    all_of_them(store::release(tx, customer_id, actor, context.now).await?, &ids)?;
-    record(tx, context, actor, "contract.resumed", before, |contract| contract.released(HoldReason::Customer))
+    all_of_them(store::release(tx, customer_id).await?, &ids)?;
+    record(tx, "contract.resumed", before, |contract| contract.released(HoldReason::Customer))
 }
 
 /// Gives all contracts of one locked subscriber to another. Answers how many there were.
-pub async fn give(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    (from, former_name): (CustomerId, &str),
-    (to, name): (CustomerId, &str),
-) -> Result<usize> {
+pub async fn give(tx: &mut Tx, (from, former_name): (CustomerId, &str), (to, name): (CustomerId, &str)) -> Result<usize> {
     rename(tx, from, former_name, name).await?;
-    let moved = store::give(tx, from, to, context.now).await?;
+    let moved = store::give(tx, from, to).await?;
     for (id, version) in &moved {
         let (before, after) = (json!({"customer_id": from, "version": version - 1}), json!({"customer_id": to, "version": version}));
-        tx.record(Entry::new(actor, "contract.moved", "contract", id).change(&before, &after).note("reason", "customer_merged"));
+        tx.record(Entry::new("contract.moved", "contract", id).change(&before, &after).note("reason", "customer_merged"));
     }
     Ok(moved.len())
 }
@@ -87,18 +80,11 @@ fn all_of_them(changed: u64, ids: &[ContractId]) -> Result<()> {
 }
 
 /// Notes what a statement did to all of them, by the same rule that holds for one.
-fn record(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    action: &'static str,
-    before: Vec<Contract>,
-    turn: impl Fn(&Contract) -> Result<Contract>,
-) -> Result<Vec<Contract>> {
+fn record(tx: &mut Tx, action: &'static str, before: Vec<Contract>, turn: impl Fn(&Contract) -> Result<Contract>) -> Result<Vec<Contract>> {
     let mut all = Vec::with_capacity(before.len());
     for contract in before {
-        let after = Contract { version: contract.version + 1, updated_at: context.now, ..turn(&contract)? };
-        let entry = Entry::new(actor, action, "contract", after.id).change(&contract, &after);
+        let after = Contract { version: contract.version + 1, updated_at: tx.now(), ..turn(&contract)? };
+        let entry = Entry::new(action, "contract", after.id).change(&contract, &after);
         tx.record(entry.note("reason", HoldReason::Customer.as_str()));
         tell(tx, &contract, &after, Some(HoldReason::Customer));
         all.push(after);

@@ -1,13 +1,12 @@
 //! SQL of what befell a contract.
 
-use kernel::{
-    Page, Paging, Result,
-    db::{Conn, Filter},
-    id::ContractId,
+use database::{
+    Conn, Filter, Page, Paging,
     page::{KeyKind, ListSpec, OrderField},
 };
+use kernel::{Result, id::ContractId};
 
-use crate::{history::Event, input::HistoryFilter};
+use crate::{history::HistoryEntry, input::HistoryFilter};
 
 /// How the history is ordered.
 pub const LIST: ListSpec = ListSpec {
@@ -31,7 +30,7 @@ macro_rules! history {
     };
 }
 
-pub async fn list(conn: &mut Conn, id: ContractId, filter: &HistoryFilter, paging: &Paging) -> Result<Page<Event>> {
+pub async fn list(conn: &mut Conn, id: ContractId, filter: &HistoryFilter, paging: &Paging) -> Result<Page<HistoryEntry>> {
     let mut conditions = Filter::new(conn.engine());
     // always so; it brings the contract in as `$1`
     conditions.value("? > 0", Some(id));

@@ -1,10 +1,8 @@
 //! SQL of all contracts of a subscriber at once: however many there are, a few statements.
 
-use chrono::{DateTime, Utc};
+use database::{Bulk, Conn, Engine, Sql, Tx};
 use kernel::{
     Result,
-    audit::Actor,
-    db::{Bulk, Conn, Engine, Sql, Tx},
     id::{ContractId, CustomerId},
 };
 
@@ -37,14 +35,8 @@ pub async fn not_over(conn: &mut Conn, customer_id: CustomerId) -> Result<i64> {
 }
 
 /// Places hold `customer` on these contracts, which are all of the subscriber that run without it. Answers how many changed.
-pub async fn hold(
-    tx: &mut Tx,
-    customer_id: CustomerId,
-    contracts: &[ContractId],
-    note: &str,
-    actor: &Actor,
-    now: DateTime<Utc>,
-) -> Result<u64> {
+pub async fn hold(tx: &mut Tx, customer_id: CustomerId, contracts: &[ContractId], note: &str) -> Result<u64> {
+    let now = tx.now();
     let changed = Sql::new(
         "UPDATE contracts SET status = 'suspended', updated_at = $2, version = version + 1 \
          WHERE customer_id = $1 AND status IN ('active', 'suspended') AND NOT EXISTS \
@@ -56,14 +48,15 @@ pub async fn hold(
     .await?;
     let mut holds = Bulk::into_table("contract_holds", &["contract_id", "reason", "note", "placed_at", "placed_by"]);
     for contract in contracts {
-        holds.row(vec![(*contract).into(), HoldReason::Customer.into(), note.to_owned().into(), now.into(), (&actor.name).into()]);
+        holds.row(vec![(*contract).into(), HoldReason::Customer.into(), note.to_owned().into(), now.into(), (&tx.actor().name).into()]);
     }
     holds.execute(tx).await?;
     Ok(changed)
 }
 
 /// Lifts hold `customer` from all contracts of the subscriber that have it. Answers how many changed.
-pub async fn release(tx: &mut Tx, customer_id: CustomerId, actor: &Actor, now: DateTime<Utc>) -> Result<u64> {
+pub async fn release(tx: &mut Tx, customer_id: CustomerId) -> Result<u64> {
+    let now = tx.now();
     let changed = Sql::new(
         "UPDATE contracts SET updated_at = $2, version = version + 1, status = CASE WHEN EXISTS \
          (SELECT 1 FROM contract_holds WHERE contract_id = contracts.id AND reason <> 'customer' AND lifted_at IS NULL) \
@@ -81,14 +74,15 @@ pub async fn release(tx: &mut Tx, customer_id: CustomerId, actor: &Actor, now: D
     )
     .bind(customer_id)
     .bind(now)
-    .bind(&actor.name)
+    .bind(&tx.actor().name)
     .execute(tx)
     .await?;
     Ok(changed)
 }
 
 /// Gives all contracts of one subscriber to another; answers their ids and new versions.
-pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId, now: DateTime<Utc>) -> Result<Vec<(ContractId, i64)>> {
+pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<Vec<(ContractId, i64)>> {
+    let now = tx.now();
     Sql::new("UPDATE contracts SET customer_id = $2, updated_at = $3, version = version + 1 WHERE customer_id = $1 RETURNING id, version")
         .bind(from)
         .bind(to)

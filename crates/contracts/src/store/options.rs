@@ -1,12 +1,12 @@
 //! SQL of the tariffs and options of contracts.
 
-use chrono::{DateTime, Utc};
-use kernel::{
-    Page, Paging, Result,
-    audit::Actor,
-    db::{Arg, Bulk, Conn, Filter, Sql, Tx},
-    id::{ContractId, OptionId},
+use database::{
+    Arg, Bulk, Conn, Filter, Page, Paging, Sql, Tx,
     page::{KeyKind, ListSpec, OrderField},
+};
+use kernel::{
+    Result,
+    id::{ContractId, OptionId},
 };
 
 use crate::{
@@ -43,10 +43,11 @@ fn args(ids: &[OptionId]) -> impl Iterator<Item = Arg> {
 }
 
 /// Writes the options of a new contract.
-pub async fn insert(tx: &mut Tx, id: ContractId, options: &[OptionId], actor: &Actor, now: DateTime<Utc>) -> Result<()> {
+pub async fn insert(tx: &mut Tx, id: ContractId, options: &[OptionId]) -> Result<()> {
+    let now = tx.now();
     let mut rows = Bulk::into_table("contract_options", &["contract_id", "option_id", "is_in_force", "is_in_next", "added_at", "added_by"]);
     for option in options {
-        rows.row(vec![id.into(), (*option).into(), true.into(), true.into(), now.into(), (&actor.name).into()]);
+        rows.row(vec![id.into(), (*option).into(), true.into(), true.into(), now.into(), (&tx.actor().name).into()]);
     }
     rows.execute(tx).await
 }
@@ -62,7 +63,8 @@ pub async fn delete(tx: &mut Tx, id: ContractId, options: &[OptionId]) -> Result
 }
 
 /// Makes the rows of a contract those of these two plans, whatever they were.
-pub async fn set(tx: &mut Tx, contract: &Contract, plan: &Plan, next: &Plan, actor: &Actor, now: DateTime<Utc>) -> Result<()> {
+pub async fn set(tx: &mut Tx, contract: &Contract, plan: &Plan, next: &Plan) -> Result<()> {
+    let now = tx.now();
     let (before, before_next) = (&contract.options.0, &contract.next_options.0);
     let gone = |id: &&OptionId| !plan.options.contains(id) && !next.options.contains(id);
     // one that only waited, or stood in a draft, never was in force: it leaves no trace but the audit's
@@ -75,7 +77,7 @@ pub async fn set(tx: &mut Tx, contract: &Contract, plan: &Plan, next: &Plan, act
             "UPDATE contract_options SET removed_at = $1, removed_by = $2 WHERE contract_id = $3 AND removed_at IS NULL AND option_id IN ({})",
             ids_in(4, &removed)
         );
-        Sql::owned(text).bind(now).bind(&actor.name).bind(contract.id).bind_all(args(&removed)).execute(tx).await?;
+        Sql::owned(text).bind(now).bind(&tx.actor().name).bind(contract.id).bind_all(args(&removed)).execute(tx).await?;
     }
     let mut new = Bulk::into_table("contract_options", &["contract_id", "option_id", "is_in_force", "is_in_next", "added_at", "added_by"]);
     let mut wanted: Vec<OptionId> = plan.options.iter().chain(&next.options).copied().collect();
@@ -98,7 +100,14 @@ pub async fn set(tx: &mut Tx, contract: &Contract, plan: &Plan, next: &Plan, act
                 Sql::owned(text).bind(is_in_force).bind(is_in_next).bind(contract.id).bind_all(args(&changed)).execute(tx).await?;
             }
             for id in wanted.iter().filter(|id| stands(id) && stood(id) == (false, false)) {
-                new.row(vec![contract.id.into(), (*id).into(), is_in_force.into(), is_in_next.into(), now.into(), (&actor.name).into()]);
+                new.row(vec![
+                    contract.id.into(),
+                    (*id).into(),
+                    is_in_force.into(),
+                    is_in_next.into(),
+                    now.into(),
+                    (&tx.actor().name).into(),
+                ]);
             }
         }
     }
@@ -106,7 +115,8 @@ pub async fn set(tx: &mut Tx, contract: &Contract, plan: &Plan, next: &Plan, act
 }
 
 /// Saves the tariff of a contract and the one that follows, and moves its version on. Errors: `stale_version`.
-pub async fn save_tariff(tx: &mut Tx, contract: &mut Contract, now: DateTime<Utc>) -> Result<()> {
+pub async fn save_tariff(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
+    let now = tx.now();
     Sql::new(
         "UPDATE contracts SET tariff_id = $1, next_tariff_id = $2, updated_at = $3, version = version + 1 WHERE id = $4 AND version = $5",
     )

@@ -1,10 +1,8 @@
 //! SQL of what many contracts come to.
 
-use chrono::{Datelike, NaiveDate};
-use kernel::{
-    Result,
-    db::{Conn, Sql},
-};
+use chrono::Datelike;
+use database::{Conn, Sql};
+use kernel::Result;
 
 use crate::statistics::{ContractsOfHold, ContractsOfStatus, Totals};
 
@@ -19,7 +17,8 @@ pub async fn by_hold(conn: &mut Conn) -> Result<Vec<ContractsOfHold>> {
 }
 
 /// The balances, and what happened in the month of this day.
-pub async fn totals(conn: &mut Conn, today: NaiveDate) -> Result<Totals> {
+pub async fn totals(conn: &mut Conn) -> Result<Totals> {
+    let today = conn.today();
     Sql::new(
         "SELECT (SELECT CAST(COALESCE(SUM(balance), 0) AS BIGINT) FROM contracts WHERE balance > 0) AS prepaid_total, \
          (SELECT CAST(COALESCE(SUM(balance), 0) AS BIGINT) FROM contracts WHERE balance < 0) AS owed_total, \

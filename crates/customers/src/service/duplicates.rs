@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 
 use acl::{Granted, Permission, perm};
-use kernel::{Result, audit::Entry, db::Tx, id::CustomerId};
+use database::{Tx, audit::Entry};
+use kernel::{Result, id::CustomerId};
 use serde_json::Value;
 
 use crate::{
@@ -22,7 +23,7 @@ const MOST_TOLD: usize = 20;
 pub async fn check_duplicates(tx: &mut Tx, granted: &Granted<perm::CustomersRead>, check: &DuplicateCheckInput) -> Result<Vec<Duplicate>> {
     let found = find(tx, check, granted.may(Permission::CustomersPii)).await?;
     let ids: Vec<Value> = found.iter().map(|duplicate| duplicate.customer_id.get().into()).collect();
-    tx.record(Entry::new(granted.actor(), "customer.duplicates_checked", "customer", "*").note("ids", ids));
+    tx.record(Entry::new("customer.duplicates_checked", "customer", "*").note("ids", ids));
     Ok(found)
 }
 

@@ -1,13 +1,8 @@
 //! Where a subscriber stands: paused, barred, gone, back, or the same as another.
 
 use acl::{Granted, Permission, perm};
-use kernel::{
-    Context, Error, Expected, Result,
-    audit::{Actor, Entry},
-    db::Tx,
-    error::field,
-    id::CustomerId,
-};
+use database::{Tx, audit::Entry};
+use kernel::{Error, Expected, Result, error::field, id::CustomerId};
 
 use super::{refuse_clashes, taken_meanwhile};
 use crate::{
@@ -35,32 +30,20 @@ pub async fn load_both(tx: &mut Tx, id: CustomerId, duplicate_id: CustomerId) ->
 }
 
 /// Lets a locked subscriber be served again. Errors: `customer_wrong_state`.
-pub async fn activate(tx: &mut Tx, context: &Context, granted: &Granted<perm::CustomersWrite>, customer: &Customer) -> Result<Customer> {
-    let after = turn(tx, context, granted.actor(), customer, customer.activated()?, "customer.activated").await?;
+pub async fn activate(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, customer: &Customer) -> Result<Customer> {
+    let after = turn(tx, customer, customer.activated()?, "customer.activated").await?;
     Ok(after.shown(granted.may(Permission::CustomersPii)))
 }
 
 /// Pauses a locked subscriber. Errors: `customer_wrong_state`.
-pub async fn suspend(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::CustomersWrite>,
-    customer: &Customer,
-    reason: &str,
-) -> Result<Customer> {
-    let after = turn(tx, context, granted.actor(), customer, customer.suspended(reason)?, "customer.suspended").await?;
+pub async fn suspend(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, customer: &Customer, reason: &str) -> Result<Customer> {
+    let after = turn(tx, customer, customer.suspended(reason)?, "customer.suspended").await?;
     Ok(after.shown(granted.may(Permission::CustomersPii)))
 }
 
 /// Bars a locked subscriber. Errors: `customer_wrong_state`.
-pub async fn block(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::CustomersWrite>,
-    customer: &Customer,
-    reason: &str,
-) -> Result<Customer> {
-    let after = turn(tx, context, granted.actor(), customer, customer.blocked(reason)?, "customer.blocked").await?;
+pub async fn block(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, customer: &Customer, reason: &str) -> Result<Customer> {
+    let after = turn(tx, customer, customer.blocked(reason)?, "customer.blocked").await?;
     Ok(after.shown(granted.may(Permission::CustomersPii)))
 }
 
@@ -69,8 +52,7 @@ pub async fn block(
 /// Errors: `stale_version`, `customer_wrong_state`, `customer_has_contracts`.
 pub async fn archive(
     tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::CustomersDelete>,
+    _granted: &Granted<perm::CustomersDelete>,
     customer: &Customer,
     open_contracts: i64,
     expected: &Expected,
@@ -80,17 +62,17 @@ pub async fn archive(
     if open_contracts > 0 {
         return Err(Error::new(refusal::HAS_CONTRACTS).with("contracts", open_contracts));
     }
-    turn(tx, context, granted.actor(), customer, archived, "customer.archived").await.map(drop)
+    turn(tx, customer, archived, "customer.archived").await.map(drop)
 }
 
 /// Brings an archived subscriber back to where it stood, unless others have its unique values by now.
 ///
 /// Errors: `customer_not_found`, `customer_wrong_state`, `customer_merged`, `customer_duplicate`.
-pub async fn restore(tx: &mut Tx, context: &Context, granted: &Granted<perm::CustomersWrite>, id: CustomerId) -> Result<Customer> {
+pub async fn restore(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, id: CustomerId) -> Result<Customer> {
     let archived = load(tx, id).await?;
     let restored = archived.restored()?;
     refuse_clashes(tx, granted, &archived.editable(), Some(id)).await?;
-    let after = turn(tx, context, granted.actor(), &archived, restored, "customer.restored").await.map_err(taken_meanwhile)?;
+    let after = turn(tx, &archived, restored, "customer.restored").await.map_err(taken_meanwhile)?;
     Ok(after.shown(granted.may(Permission::CustomersPii)))
 }
 
@@ -100,32 +82,26 @@ pub async fn restore(tx: &mut Tx, context: &Context, granted: &Granted<perm::Cus
 /// Errors: `customer_merge_with_itself`, `customer_wrong_state`, `customer_merge_mismatch`.
 pub async fn merge(
     tx: &mut Tx,
-    context: &Context,
     granted: &Granted<perm::CustomersMerge>,
     survivor: &Customer,
     duplicate: &Customer,
     moved: &[(&'static str, usize)],
 ) -> Result<Customer> {
+    let now = tx.now();
     let merged = duplicate.merged(survivor)?;
-    turn(tx, context, granted.actor(), duplicate, merged, "customer.merged").await?;
+    turn(tx, duplicate, merged, "customer.merged").await?;
     let mut after = survivor.clone();
-    store::save_status(tx, &mut after, context.now).await?;
-    let entry = Entry::new(granted.actor(), "customer.duplicate_taken_in", "customer", survivor.id);
+    store::save_status(tx, &mut after, now).await?;
+    let entry = Entry::new("customer.duplicate_taken_in", "customer", survivor.id);
     let entry = entry.change(&survivor.clone().shown(false), &after.clone().shown(false)).note("duplicate_id", duplicate.id.get());
     tx.record(moved.iter().fold(entry, |entry, (what, count)| entry.note(what, *count)));
     Ok(after.shown(granted.may(Permission::CustomersPii)))
 }
 
 /// Writes where a subscriber stands now, and records it.
-async fn turn(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    before: &Customer,
-    mut after: Customer,
-    action: &'static str,
-) -> Result<Customer> {
-    store::save_status(tx, &mut after, context.now).await?;
-    tx.record(Entry::new(actor, action, "customer", after.id).change(&before.clone().shown(false), &after.clone().shown(false)));
+async fn turn(tx: &mut Tx, before: &Customer, mut after: Customer, action: &'static str) -> Result<Customer> {
+    let now = tx.now();
+    store::save_status(tx, &mut after, now).await?;
+    tx.record(Entry::new(action, "customer", after.id).change(&before.clone().shown(false), &after.clone().shown(false)));
     Ok(after)
 }

@@ -2,7 +2,8 @@
 
 use acl::{Granted, perm};
 use chrono::{Datelike, Days, NaiveDate};
-use kernel::{Context, Result, db::Conn};
+use database::Conn;
+use kernel::Result;
 
 use crate::{
     model::{CustomerStatistics, CustomerStatus, CustomerType, DayCount, StatusCounts},
@@ -13,14 +14,15 @@ use crate::{
 const DAYS: u64 = 30;
 
 /// How many subscribers there are, of which kind, and how many came of late.
-pub async fn statistics(conn: &mut Conn, context: &Context, _granted: &Granted<perm::ReportsRead>) -> Result<CustomerStatistics> {
+pub async fn statistics(conn: &mut Conn, _granted: &Granted<perm::ReportsRead>) -> Result<CustomerStatistics> {
+    let context = conn.context().clone();
     let counts = store::by_status_and_type(conn).await?;
     let count = |fits: &dyn Fn(CustomerStatus, CustomerType) -> bool| {
         counts.iter().filter(|(status, kind, _)| fits(*status, *kind)).map(|(_, _, count)| count).sum::<i64>()
     };
     let of = |wanted: CustomerStatus| count(&|status, _| status == wanted);
     let present = |wanted: CustomerType| count(&|status, kind| status != CustomerStatus::Archived && kind == wanted);
-    let today = context.today();
+    let today = conn.today();
     let before = |days: u64| today.checked_sub_days(Days::new(days)).unwrap_or(today);
     let days: Vec<NaiveDate> = (0..DAYS).rev().map(before).collect();
     let tomorrow = today.succ_opt().unwrap_or(today);

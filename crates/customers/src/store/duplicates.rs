@@ -1,10 +1,7 @@
 //! Finding records that may be the same subscriber: a bounded number of rows by each index, and never a scan.
 
-use kernel::{
-    Result,
-    db::{Arg, Conn, Sql},
-    id::CustomerId,
-};
+use database::{Arg, Conn, Sql};
+use kernel::{Result, id::CustomerId};
 
 use super::SELECT;
 use crate::model::{Customer, Likeness};

@@ -1,11 +1,10 @@
 //! What happened to a subscriber and to what is theirs, out of the audit trail.
 
-use kernel::{
-    Page, Paging, Result,
-    db::{Conn, Filter, Sql},
-    id::CustomerId,
+use database::{
+    Conn, Filter, Page, Paging, Sql,
     page::{KeyKind, ListSpec, OrderField},
 };
+use kernel::{Result, id::CustomerId};
 
 use crate::model::HistoryRow;
 

@@ -1,10 +1,8 @@
 //! Subscribers in numbers: counted over indexes alone.
 
 use chrono::{DateTime, Utc};
-use kernel::{
-    Result,
-    db::{Conn, Sql},
-};
+use database::{Conn, Sql};
+use kernel::Result;
 
 use crate::model::{CustomerStatus, CustomerType};
 

@@ -1,10 +1,8 @@
 //! Text messages through a gateway that takes them by HTTP.
 
 use acl::Secret;
-use kernel::{
-    Error, Result,
-    outgoing::{NoAnswer, Outgoing, Reach},
-};
+use kernel::{Error, Result};
+use outgoing::{NoAnswer, Outgoing, Reach};
 use serde_json::json;
 
 use super::{Letter, Outcome, brief};

@@ -1,8 +1,9 @@
 //! A message to one recipient by one channel.
 
 use chrono::{DateTime, Utc};
+use database::EventKind;
 use kernel::{
-    Error, EventKind, Result,
+    Error, Result,
     id::{ContractId, CustomerId, EventId, NotificationId, UserId},
     text::masked,
     text_enum,

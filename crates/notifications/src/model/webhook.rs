@@ -2,8 +2,9 @@
 
 use acl::Secret;
 use chrono::{DateTime, Utc};
+use database::EventKind;
 use kernel::{
-    Error, EventKind, Result,
+    Error, Result,
     id::{EventId, WebhookDeliveryId, WebhookEndpointId},
     text_enum,
 };

@@ -1,12 +1,10 @@
 //! Sending what is due: claimed for a while, sent outside of any transaction, noted.
 
-use std::{cell::Cell, collections::BTreeMap, time::Instant};
+use std::{cell::Cell, collections::BTreeMap, sync::Arc, time::Instant};
 
+use database::{Tx, jobs::Office};
 use futures_util::{StreamExt, stream};
-use kernel::{
-    Context, Result,
-    db::{Db, Tx},
-};
+use kernel::{Context, Result};
 
 use crate::{
     backoff::{SHIFT, next_attempt},
@@ -35,12 +33,12 @@ pub(crate) const MESSAGES: Queue = Queue {
     done_at: "sent_at",
 };
 
-/// Where a sender works.
-pub struct Office<'a> {
-    /// The database.
-    pub db: &'a Db,
-    /// The surroundings of each step, with the time at which it begins.
-    pub context: &'a dyn Fn() -> Context,
+/// The actor and the request id of what couriers do.
+const ACTOR: &str = "couriers";
+
+/// The surroundings of the next step of a courier.
+pub fn surroundings(office: &Office) -> Arc<Context> {
+    office.context(ACTOR, ACTOR)
 }
 
 /// Something that was claimed.
@@ -58,20 +56,19 @@ impl Claimed for Letter {
 /// Sends what is due by one channel, at most a batch; answers how many the other side took.
 ///
 /// When the other side is away, what was not tried yet is given back at once. Errors: `database_away` while claiming.
-pub async fn send_due(office: &Office<'_>, channel: Channel, sender: &Sender) -> Result<usize> {
-    let now = (office.context)().now;
-    if !office.db.read(async |conn| MESSAGES.is_due(conn, channel.into(), now).await).await? {
+pub async fn send_due(office: &Office, channel: Channel, sender: &Sender) -> Result<usize> {
+    let context = surroundings(office);
+    if !office.db.read(&context, async |conn| MESSAGES.is_due(conn, channel.into()).await).await? {
         return Ok(0);
     }
-    let context = (office.context)();
-    let letters: Vec<Letter> =
-        office.db.transaction(&context, async |tx| MESSAGES.claim(tx, channel.into(), BATCH, context.now).await).await?;
+    let context = surroundings(office);
+    let letters: Vec<Letter> = office.db.transaction(&context, async |tx| MESSAGES.claim(tx, channel.into(), BATCH).await).await?;
     Ok(work_off(office, &MESSAGES, letters, AT_ONCE, async |letter| sender.send(letter).await).await)
 }
 
 /// Sends what was claimed and notes what becomes of it; answers how many were taken.
 pub(crate) async fn work_off<T: Claimed>(
-    office: &Office<'_>,
+    office: &Office,
     queue: &Queue,
     claimed: Vec<T>,
     at_once: usize,
@@ -93,8 +90,8 @@ pub(crate) async fn work_off<T: Claimed>(
     let mut taken = 0;
     while let Some(chunk) = chunks.next().await {
         taken += chunk.iter().filter(|(_, outcome)| matches!(outcome, Some(Outcome::Taken { .. }))).count();
-        let context = (office.context)();
-        let noted = office.db.transaction(&context, async |tx| note(tx, &context, queue, &chunk).await).await;
+        let context = surroundings(office);
+        let noted = office.db.transaction(&context, async |tx| note(tx, queue, &chunk).await).await;
         if let Err(error) = noted {
             // they are sent again when the lease is over, under the same ids
             log::warn!("what became of {} messages could not be noted: {error}", chunk.len());
@@ -105,7 +102,7 @@ pub(crate) async fn work_off<T: Claimed>(
 
 type Tried = ((i64, i64), Option<Outcome>);
 
-async fn note(tx: &mut Tx, context: &Context, queue: &Queue, chunk: &[Tried]) -> Result<()> {
+async fn note(tx: &mut Tx, queue: &Queue, chunk: &[Tried]) -> Result<()> {
     let mut taken: BTreeMap<Option<i64>, Vec<i64>> = BTreeMap::new();
     let (mut untried, mut failed) = (Vec::new(), Vec::new());
     for ((id, attempts), outcome) in chunk {
@@ -113,18 +110,18 @@ async fn note(tx: &mut Tx, context: &Context, queue: &Queue, chunk: &[Tried]) ->
             None => untried.push(*id),
             Some(Outcome::Taken { status }) => taken.entry(*status).or_default().push(*id),
             Some(Outcome::Refused { status, error, for_good }) => {
-                let next = if *for_good { None } else { next_attempt(*attempts, context.now) };
+                let next = if *for_good { None } else { next_attempt(*attempts, tx.now()) };
                 failed.push(Note { id: *id, attempts: *attempts, failed: Some(next), status: *status, error: error.clone() });
             }
             Some(Outcome::Away { status, error }) => {
-                let next = next_attempt(*attempts, context.now);
+                let next = next_attempt(*attempts, tx.now());
                 failed.push(Note { id: *id, attempts: *attempts, failed: Some(next), status: *status, error: error.clone() });
             }
         }
     }
     let all: Vec<i64> = taken.values().flatten().copied().collect();
-    queue.note_done(tx, &all, context.now).await?;
-    queue.release(tx, &untried, context.now).await?;
+    queue.note_done(tx, &all).await?;
+    queue.release(tx, &untried).await?;
     for note in &failed {
         queue.note_failed(tx, note).await?;
     }

@@ -2,10 +2,8 @@
 
 use acl::SignedIn;
 use chrono::TimeDelta;
-use kernel::{
-    Context, Error, Page, Paging, Result,
-    db::{Conn, Tx},
-};
+use database::{Conn, Page, Paging, Tx};
+use kernel::{Error, Result};
 
 use crate::{
     audience,
@@ -45,6 +43,7 @@ pub async fn newest(conn: &mut Conn) -> Result<i64> {
 }
 
 /// Removes events that were told and are older than this; a bounded number at a time, and answers how many.
-pub async fn forget(tx: &mut Tx, context: &Context, days: i64, limit: i64) -> Result<usize> {
-    store::forget(tx, context.now - TimeDelta::days(days), limit).await
+pub async fn forget(tx: &mut Tx, days: i64, limit: i64) -> Result<usize> {
+    let now = tx.now();
+    store::forget(tx, now - TimeDelta::days(days), limit).await
 }

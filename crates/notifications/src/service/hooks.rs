@@ -2,18 +2,17 @@
 
 use acl::{Granted, Seals, Secret, perm};
 use chrono::{DateTime, TimeDelta, Utc};
+use database::{Conn, Page, Paging, Tx, audit::Entry, jobs::Office};
 use kernel::{
-    Context, Edit, Error, Expected, Page, Paging, Result,
-    audit::Entry,
-    db::{Conn, Tx},
+    Edit, Error, Expected, Result,
     error::field,
     id::{WebhookDeliveryId, WebhookEndpointId},
-    outgoing::{Outgoing, Reach, may_be_public},
 };
+use outgoing::{Outgoing, Reach, may_be_public};
 use reqwest::Url;
 use serde_json::json;
 
-use super::courier::{Claimed, Office, work_off};
+use super::courier::{Claimed, surroundings, work_off};
 use crate::{
     audience,
     channel::{Outcome, brief},
@@ -95,13 +94,7 @@ pub async fn list(conn: &mut Conn, _: &Managing, paging: &Paging) -> Result<Page
 /// Makes an endpoint, and shows its secret.
 ///
 /// Errors: `invalid_url`, `url_not_public`, `permission_missing` for kinds that the caller may not see, `webhook_endpoints_full`.
-pub async fn create(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Managing,
-    hooks: &Hooks,
-    input: &WebhookEndpointInput,
-) -> Result<WebhookEndpointWithSecret> {
+pub async fn create(tx: &mut Tx, granted: &Managing, hooks: &Hooks, input: &WebhookEndpointInput) -> Result<WebhookEndpointWithSecret> {
     hooks.check(input)?;
     may_see(granted, input)?;
     if store::count(tx).await? >= MOST_ENDPOINTS {
@@ -109,16 +102,15 @@ pub async fn create(
     }
     let secret = webhook::new_secret()?;
     let sealed = hooks.seals.seal(PURPOSE, secret.reveal().as_bytes())?;
-    let id = store::insert(tx, input, sealed, context.now).await?;
+    let id = store::insert(tx, input, sealed).await?;
     let endpoint = store::get(tx, id).await?.ok_or(refusal::ENDPOINT_NOT_FOUND)?;
-    tx.record(Entry::new(granted.actor(), "webhook_endpoint.created", "webhook_endpoint", id).created(&endpoint));
+    tx.record(Entry::new("webhook_endpoint.created", "webhook_endpoint", id).created(&endpoint));
     Ok(WebhookEndpointWithSecret { endpoint, secret })
 }
 
 /// Changes an endpoint. Errors: `webhook_endpoint_not_found`, `stale_version`, `invalid`, and what `create` refuses.
 pub async fn edit(
     tx: &mut Tx,
-    context: &Context,
     granted: &Managing,
     hooks: &Hooks,
     id: WebhookEndpointId,
@@ -132,47 +124,42 @@ pub async fn edit(
         description: before.description.clone(),
         is_active: before.is_active,
     };
-    let input = edit.apply(&before, &present, context)?;
+    let input = edit.apply(&before, &present, tx.context())?;
     if input == present {
         return Ok(before);
     }
     hooks.check(&input)?;
     may_see(granted, &input)?;
-    store::update(tx, &before, &input, context.now).await?;
+    store::update(tx, &before, &input).await?;
     let after = store::get(tx, id).await?.ok_or(refusal::ENDPOINT_NOT_FOUND)?;
-    tx.record(Entry::new(granted.actor(), "webhook_endpoint.updated", "webhook_endpoint", id).change(&before, &after));
+    tx.record(Entry::new("webhook_endpoint.updated", "webhook_endpoint", id).change(&before, &after));
     Ok(after)
 }
 
 /// Deletes an endpoint; what is on its way to it is not sent any more. Errors: `webhook_endpoint_not_found`, `stale_version`.
-pub async fn delete(tx: &mut Tx, context: &Context, granted: &Managing, id: WebhookEndpointId, expected: &Expected) -> Result<()> {
+pub async fn delete(tx: &mut Tx, _granted: &Managing, id: WebhookEndpointId, expected: &Expected) -> Result<()> {
     let before = lock(tx, id).await?;
     expected.check(before.version)?;
-    store::delete(tx, &before, context.now).await?;
-    tx.record(Entry::new(granted.actor(), "webhook_endpoint.deleted", "webhook_endpoint", id).deleted(&before));
+    store::delete(tx, &before).await?;
+    tx.record(Entry::new("webhook_endpoint.deleted", "webhook_endpoint", id).deleted(&before));
     Ok(())
 }
 
 /// Gives an endpoint a new secret; the present one signs too for a day. Errors: `webhook_endpoint_not_found`.
-pub async fn rotate_secret(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Managing,
-    hooks: &Hooks,
-    id: WebhookEndpointId,
-) -> Result<WebhookEndpointWithSecret> {
+pub async fn rotate_secret(tx: &mut Tx, _granted: &Managing, hooks: &Hooks, id: WebhookEndpointId) -> Result<WebhookEndpointWithSecret> {
+    let now = tx.now();
     let before = lock(tx, id).await?;
     let secret = webhook::new_secret()?;
     let sealed = hooks.seals.seal(PURPOSE, secret.reveal().as_bytes())?;
-    store::rotate(tx, &before, sealed, context.now + OVERLAP, context.now).await?;
+    store::rotate(tx, &before, sealed, now + OVERLAP).await?;
     let endpoint = store::get(tx, id).await?.ok_or(refusal::ENDPOINT_NOT_FOUND)?;
-    let entry = Entry::new(granted.actor(), "webhook_endpoint.secret_rotated", "webhook_endpoint", id);
+    let entry = Entry::new("webhook_endpoint.secret_rotated", "webhook_endpoint", id);
     tx.record(entry.change(&before, &endpoint));
     Ok(WebhookEndpointWithSecret { endpoint, secret })
 }
 
 /// Sends something harmless to try an endpoint out. Errors: `webhook_endpoint_not_found`, `webhook_endpoint_inactive`.
-pub async fn test(tx: &mut Tx, context: &Context, granted: &Managing, id: WebhookEndpointId) -> Result<WebhookDelivery> {
+pub async fn test(tx: &mut Tx, _granted: &Managing, id: WebhookEndpointId) -> Result<WebhookDelivery> {
     let endpoint = lock(tx, id).await?;
     if !endpoint.is_active {
         return Err(refusal::ENDPOINT_INACTIVE.into());
@@ -182,10 +169,10 @@ pub async fn test(tx: &mut Tx, context: &Context, granted: &Managing, id: Webhoo
         event_id: None,
         kind: webhook::TEST,
         message_id: webhook::new_id(),
-        body: webhook::test_body(context.now),
+        body: webhook::test_body(tx.now()),
     };
-    let delivery = store::insert_delivery(tx, delivery, context.now).await?;
-    let entry = Entry::new(granted.actor(), "webhook_endpoint.tested", "webhook_endpoint", id);
+    let delivery = store::insert_delivery(tx, delivery).await?;
+    let entry = Entry::new("webhook_endpoint.tested", "webhook_endpoint", id);
     tx.record(entry.note("delivery_id", delivery.get()));
     store::lock_delivery(tx, delivery).await?.ok_or_else(|| refusal::DELIVERY_NOT_FOUND.into())
 }
@@ -203,12 +190,12 @@ pub async fn deliveries(
 }
 
 /// Sends a delivery once more, the same under the same id. Errors: `webhook_delivery_not_found`, `webhook_delivery_wrong_state`.
-pub async fn retry(tx: &mut Tx, context: &Context, granted: &Managing, id: WebhookDeliveryId) -> Result<WebhookDelivery> {
+pub async fn retry(tx: &mut Tx, _granted: &Managing, id: WebhookDeliveryId) -> Result<WebhookDelivery> {
     let before = store::lock_delivery(tx, id).await?.ok_or(refusal::DELIVERY_NOT_FOUND)?;
-    let after = before.retried(context.now)?;
+    let after = before.retried(tx.now())?;
     store::set_pending(tx, &after).await?;
     let (was, is) = (json!({"status": before.status}), json!({"status": after.status}));
-    tx.record(Entry::new(granted.actor(), "webhook_delivery.retried", "webhook_delivery", id).change(&was, &is));
+    tx.record(Entry::new("webhook_delivery.retried", "webhook_delivery", id).change(&was, &is));
     Ok(after)
 }
 
@@ -217,8 +204,8 @@ async fn lock(tx: &mut Tx, id: WebhookEndpointId) -> Result<WebhookEndpoint> {
 }
 
 /// The endpoints to which something is due.
-pub async fn due(conn: &mut Conn, context: &Context) -> Result<Vec<WebhookEndpointId>> {
-    store::due(conn, context.now).await
+pub async fn due(conn: &mut Conn) -> Result<Vec<WebhookEndpointId>> {
+    store::due(conn).await
 }
 
 #[derive(sqlx::FromRow)]
@@ -238,13 +225,12 @@ impl Claimed for Parcel {
 /// Sends what is due to one endpoint, at most a batch; answers how many it took.
 ///
 /// When it does not take one, those that were not tried yet are given back. Errors: `database_away` while claiming.
-pub async fn send_due(office: &Office<'_>, hooks: &Hooks, id: WebhookEndpointId) -> Result<usize> {
-    let Some(target) = office.db.read(async |conn| store::target(conn, id).await).await? else { return Ok(0) };
-    let context = (office.context)();
-    let parcels: Vec<Parcel> =
-        office.db.transaction(&context, async |tx| DELIVERIES.claim(tx, id.into(), BATCH, context.now).await).await?;
+pub async fn send_due(office: &Office, hooks: &Hooks, id: WebhookEndpointId) -> Result<usize> {
+    let context = surroundings(office);
+    let Some(target) = office.db.read(&context, async |conn| store::target(conn, id).await).await? else { return Ok(0) };
+    let parcels: Vec<Parcel> = office.db.transaction(&context, async |tx| DELIVERIES.claim(tx, id.into(), BATCH).await).await?;
     let parcels_sent = work_off(office, &DELIVERIES, parcels, AT_ONCE, async |parcel| {
-        let now = (office.context)().now;
+        let now = surroundings(office).now;
         hooks.send(&target, parcel, now).await
     });
     Ok(parcels_sent.await)
@@ -314,10 +300,10 @@ pub async fn reseal(tx: &mut Tx, hooks: &Hooks) -> Result<usize> {
 
 /// Removes deliveries that are older than this and not on their way, and what is left of deleted endpoints; a bounded number of each
 /// endpoint at a time. Answers how many.
-pub async fn forget(tx: &mut Tx, context: &Context, days: i64, limit: i64) -> Result<usize> {
+pub async fn forget(tx: &mut Tx, days: i64, limit: i64) -> Result<usize> {
     let mut forgotten = 0;
     for (id, is_deleted) in store::all(tx).await? {
-        let before = (!is_deleted).then(|| context.now - TimeDelta::days(days));
+        let before = (!is_deleted).then(|| tx.now() - TimeDelta::days(days));
         let removed = store::forget(tx, id, before, limit).await?;
         if is_deleted && removed == 0 {
             store::remove(tx, id).await?;

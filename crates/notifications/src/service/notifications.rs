@@ -2,10 +2,9 @@
 
 use acl::{Granted, Permission, SignedIn, perm};
 use chrono::TimeDelta;
+use database::{Conn, Page, Paging, Tx, audit::Entry};
 use kernel::{
-    Context, Error, Page, Paging, Result,
-    audit::Entry,
-    db::{Conn, Tx},
+    Error, Result,
     id::{CustomerId, NotificationId},
 };
 use serde_json::json;
@@ -39,15 +38,15 @@ pub async fn inbox(conn: &mut Conn, caller: &SignedIn, filter: &InboxFilter, pag
 }
 
 /// Marks one of the caller's own as read; once is enough. Errors: `notification_not_found`.
-pub async fn read(tx: &mut Tx, context: &Context, caller: &SignedIn, id: NotificationId) -> Result<Notification> {
+pub async fn read(tx: &mut Tx, caller: &SignedIn, id: NotificationId) -> Result<Notification> {
     let before = store::lock(tx, id).await?.filter(|one| one.user_id == Some(caller.user_id)).ok_or(refusal::NOT_FOUND)?;
     if before.read_at.is_some() {
         return Ok(before);
     }
-    let mut after = Notification { read_at: Some(context.now), ..before.clone() };
+    let mut after = Notification { read_at: Some(tx.now()), ..before.clone() };
     store::update(tx, &mut after).await?;
     let (was, is) = (json!({"read_at": before.read_at}), json!({"read_at": after.read_at}));
-    tx.record(Entry::new(&caller.actor(), "notification.read", "notification", id).change(&was, &is));
+    tx.record(Entry::new("notification.read", "notification", id).change(&was, &is));
     Ok(after)
 }
 
@@ -62,23 +61,23 @@ pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<u64> 
 /// `channel_not_configured`.
 pub async fn retry(
     tx: &mut Tx,
-    context: &Context,
     granted: &Granted<perm::NotificationsManage>,
     id: NotificationId,
     configured: impl Fn(Channel) -> bool,
 ) -> Result<Notification> {
     let before = store::lock(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
-    let mut after = before.retried(context.now)?;
+    let mut after = before.retried(tx.now())?;
     if !configured(after.channel) {
         return Err(Error::new(refusal::CHANNEL_NOT_CONFIGURED).with("channel", after.channel));
     }
     store::update(tx, &mut after).await?;
     let (was, is) = (json!({"status": before.status}), json!({"status": after.status}));
-    tx.record(Entry::new(granted.actor(), "notification.retried", "notification", id).change(&was, &is));
+    tx.record(Entry::new("notification.retried", "notification", id).change(&was, &is));
     Ok(after.shown(granted.may(Permission::CustomersPii)))
 }
 
 /// Removes notifications that are older than this and not on their way; a bounded number at a time, and answers how many.
-pub async fn forget(tx: &mut Tx, context: &Context, days: i64, limit: i64) -> Result<usize> {
-    store::forget(tx, context.now - TimeDelta::days(days), limit).await
+pub async fn forget(tx: &mut Tx, days: i64, limit: i64) -> Result<usize> {
+    let now = tx.now();
+    store::forget(tx, now - TimeDelta::days(days), limit).await
 }

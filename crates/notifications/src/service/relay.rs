@@ -1,12 +1,15 @@
 //! From events to what becomes of them: messages to subscribers and staff, deliveries to integrators.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use acl::{Permission, users};
 use customers::Contact;
+use database::{Conn, EventKind, Tx};
 use kernel::{
-    Context, EventKind, Result,
-    db::{Conn, Tx},
+    Context, Result,
     id::{CustomerId, UserId},
 };
 use uuid::Uuid;
@@ -81,11 +84,11 @@ pub async fn is_behind(conn: &mut Conn) -> Result<bool> {
 ///
 /// All of it is one transaction with the note of how far it came: an event is told of once, whoever is killed when. Another
 /// instance that does it meanwhile is left alone. Nothing goes on the audit trail: the change that made the event is there.
-pub async fn tell(tx: &mut Tx, context: &Context, rules: &Rules) -> Result<usize> {
+pub async fn tell(tx: &mut Tx, rules: &Rules) -> Result<usize> {
     let Some(told) = store::lock_relay(tx).await? else { return Ok(0) };
     let events = store::after(tx, told, i64::try_from(BATCH).unwrap_or(i64::MAX)).await?;
     let Some(last) = events.last() else { return Ok(0) };
-    let desk = Desk::set_up(tx, context, rules, &events).await?;
+    let desk = Desk::set_up(tx, rules, &events).await?;
     let mut messages = Vec::new();
     for event in &events {
         desk.tell_subscriber(event, &mut messages);
@@ -95,7 +98,7 @@ pub async fn tell(tx: &mut Tx, context: &Context, rules: &Rules) -> Result<usize
     if kept > 0 {
         log::info!("{kept} messages are kept and not sent: their channels have no settings");
     }
-    notifications::insert_all(tx, messages, context.now).await?;
+    notifications::insert_all(tx, messages).await?;
     let endpoints = webhooks::active(tx).await?;
     let mut deliveries = Vec::new();
     for event in &events {
@@ -110,14 +113,14 @@ pub async fn tell(tx: &mut Tx, context: &Context, rules: &Rules) -> Result<usize
             });
         }
     }
-    webhooks::insert_deliveries(tx, deliveries, context.now).await?;
+    webhooks::insert_deliveries(tx, deliveries).await?;
     store::set_told(tx, last.id.get()).await?;
     Ok(events.len())
 }
 
 /// All that a batch of events needs to be told of, read once.
 struct Desk<'a> {
-    context: &'a Context,
+    context: Arc<Context>,
     rules: &'a Rules,
     texts: HashMap<(EventKind, Channel), Prepared>,
     contacts: HashMap<i64, Contact>,
@@ -127,7 +130,7 @@ struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    async fn set_up(tx: &mut Tx, context: &'a Context, rules: &'a Rules, events: &[RecordedEvent]) -> Result<Self> {
+    async fn set_up(tx: &mut Tx, rules: &'a Rules, events: &[RecordedEvent]) -> Result<Self> {
         let texts = templates::prepared(tx, rules.language).await?.into_iter().collect();
         let subscribers: BTreeSet<CustomerId> = events.iter().filter_map(|event| event.customer_id).collect();
         let subscribers: Vec<CustomerId> = subscribers.into_iter().collect();
@@ -135,12 +138,12 @@ impl<'a> Desk<'a> {
         let permissions: BTreeSet<Permission> = events.iter().filter_map(told_by_permission).collect();
         let mut holders = HashMap::new();
         for permission in permissions {
-            holders.insert(permission, users::holders(tx, context, permission, MOST_STAFF).await?);
+            holders.insert(permission, users::holders(tx, permission, MOST_STAFF).await?);
         }
         let named: BTreeSet<UserId> = events.iter().filter_map(assignee).collect();
         let named: Vec<UserId> = named.into_iter().collect();
-        let named = users::usable(tx, context, &named).await?.into_iter().map(|(id, name)| (id.get(), name)).collect();
-        Ok(Self { context, rules, texts, contacts, holders, named })
+        let named = users::usable(tx, &named).await?.into_iter().map(|(id, name)| (id.get(), name)).collect();
+        Ok(Self { context: tx.context().clone(), rules, texts, contacts, holders, named })
     }
 
     fn tell_subscriber(&self, event: &RecordedEvent, messages: &mut Vec<NewNotification>) {
@@ -171,7 +174,7 @@ impl<'a> Desk<'a> {
         recipient: String,
         user_id: Option<UserId>,
     ) -> Option<NewNotification> {
-        let values = facts::of(self.context, self.rules.language, event, contact.map(|contact| &contact.names));
+        let values = facts::of(&self.context, self.rules.language, event, contact.map(|contact| &contact.names));
         let (subject, text) = self.texts.get(&(event.kind, channel))?.fill(&values);
         Some(NewNotification {
             kind: event.kind,

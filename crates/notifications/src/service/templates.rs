@@ -1,12 +1,8 @@
 //! What messages say: built-in texts, and those that an administrator changed.
 
 use acl::{Granted, perm};
-use kernel::{
-    Context, Error, EventKind, Expected, Result,
-    audit::Entry,
-    db::{Conn, Tx},
-    error::field,
-};
+use database::{Conn, EventKind, Tx, audit::Entry};
+use kernel::{Error, Expected, Result, error::field};
 use serde_json::json;
 
 use crate::{
@@ -49,8 +45,7 @@ fn shown((kind, channel, language): Key, changed: &[Changed]) -> Result<Template
 /// subject line where there is one, `mismatch` where there is none.
 pub async fn set(
     tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::NotificationsManage>,
+    _granted: &Granted<perm::NotificationsManage>,
     key: Key,
     input: &TemplateInput,
     expected: &Expected,
@@ -64,35 +59,29 @@ pub async fn set(
         _ => {}
     }
     Prepared::new(key.0, key.1, &input.subject, &input.text)?;
-    let version = store::save(tx, key, Some((&input.subject, &input.text)), context.now).await?;
+    let version = store::save(tx, key, Some((&input.subject, &input.text))).await?;
     let after = Template { subject: input.subject.clone(), text: input.text.clone(), is_customized: true, version, ..before.clone() };
-    record(tx, granted, "notification_template.updated", (&before, &after));
+    record(tx, "notification_template.updated", (&before, &after));
     Ok(after)
 }
 
 /// Goes back to the built-in text. Errors: `template_not_found`, `stale_version`.
-pub async fn reset(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::NotificationsManage>,
-    key: Key,
-    expected: &Expected,
-) -> Result<()> {
+pub async fn reset(tx: &mut Tx, _granted: &Granted<perm::NotificationsManage>, key: Key, expected: &Expected) -> Result<()> {
     store::lock(tx).await?;
     let before = shown(key, &store::all(tx).await?)?;
     expected.check(before.version)?;
     if before.is_customized {
-        store::save(tx, key, None, context.now).await?;
+        store::save(tx, key, None).await?;
         let after = shown(key, &store::all(tx).await?)?;
-        record(tx, granted, "notification_template.reset", (&before, &after));
+        record(tx, "notification_template.reset", (&before, &after));
     }
     Ok(())
 }
 
-fn record(tx: &mut Tx, granted: &Granted<perm::NotificationsManage>, action: &'static str, (before, after): (&Template, &Template)) {
+fn record(tx: &mut Tx, action: &'static str, (before, after): (&Template, &Template)) {
     let id = format!("{}/{}/{}", after.kind, after.channel, after.language);
     let said = |template: &Template| json!({"subject": template.subject, "text": template.text, "version": template.version});
-    tx.record(Entry::new(granted.actor(), action, "notification_template", id).change(&said(before), &said(after)));
+    tx.record(Entry::new(action, "notification_template", id).change(&said(before), &said(after)));
 }
 
 /// The texts of one language, ready for use.

@@ -1,11 +1,11 @@
 //! SQL of events, and of how far they were told.
 
 use chrono::{DateTime, Utc};
-use kernel::{
-    EventKind, Page, Paging, Result,
-    db::{Arg, Conn, Engine, Filter, Sql, Tx},
+use database::{
+    Arg, Conn, Engine, EventKind, Filter, Page, Paging, Sql, Tx,
     page::{KeyKind, ListSpec, OrderField},
 };
+use kernel::Result;
 
 use super::places;
 use crate::{input::EventFilter, model::RecordedEvent};

@@ -1,11 +1,13 @@
 //! SQL of notifications.
 
 use chrono::{DateTime, Utc};
-use kernel::{
-    EventKind, Page, Paging, Result,
-    db::{Arg, Bulk, Conn, Filter, Sql, Tx},
-    id::{ContractId, CustomerId, EventId, NotificationId, UserId},
+use database::{
+    Arg, Bulk, Conn, EventKind, Filter, Page, Paging, Sql, Tx,
     page::{KeyKind, ListSpec, OrderField},
+};
+use kernel::{
+    Result,
+    id::{ContractId, CustomerId, EventId, NotificationId, UserId},
 };
 
 use super::places;
@@ -102,7 +104,8 @@ const COLUMNS: [&str; 15] = [
 ];
 
 /// Writes many at once.
-pub async fn insert_all(tx: &mut Tx, all: Vec<NewNotification>, now: DateTime<Utc>) -> Result<()> {
+pub async fn insert_all(tx: &mut Tx, all: Vec<NewNotification>) -> Result<()> {
+    let now = tx.now();
     let mut rows = Bulk::into_table("notifications", &COLUMNS);
     for one in all {
         let when = |status: NotificationStatus| Arg::from((one.status == status).then_some(now));

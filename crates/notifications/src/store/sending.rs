@@ -1,10 +1,8 @@
 //! SQL of what is due: claiming it for a while, and noting what became of it. The same for both tables that hold such rows.
 
 use chrono::{DateTime, Utc};
-use kernel::{
-    Result,
-    db::{Arg, Conn, Engine, Row, Sql, Tx},
-};
+use database::{Arg, Conn, Engine, Row, Sql, Tx};
+use kernel::Result;
 
 use super::places;
 use crate::backoff::{LEASE, MOST_ATTEMPTS};
@@ -37,7 +35,8 @@ pub struct Note {
 
 impl Queue {
     /// Whether anything is due in this part.
-    pub async fn is_due(&self, conn: &mut Conn, part: Arg, now: DateTime<Utc>) -> Result<bool> {
+    pub async fn is_due(&self, conn: &mut Conn, part: Arg) -> Result<bool> {
+        let now = conn.now();
         let text = format!(
             "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM {} WHERE {} = $1 AND status = 'pending' AND next_attempt_at <= $2 LIMIT 1) AS due",
             self.table, self.part
@@ -48,7 +47,8 @@ impl Queue {
 
     /// Takes what is due, oldest first, for as long as the lease lasts: until then nobody else takes it, and what comes of it is to
     /// be noted. A row that was claimed for the last time and of which nobody noted anything has failed.
-    pub async fn claim<T: Row>(&self, tx: &mut Tx, part: Arg, limit: i64, now: DateTime<Utc>) -> Result<Vec<T>> {
+    pub async fn claim<T: Row>(&self, tx: &mut Tx, part: Arg, limit: i64) -> Result<Vec<T>> {
+        let now = tx.now();
         let Self { table, part: column, columns, touch, .. } = self;
         let skip = match tx.engine() {
             Engine::Sqlite => "",
@@ -69,7 +69,8 @@ impl Queue {
     }
 
     /// Gives back what was claimed and not tried.
-    pub async fn release(&self, tx: &mut Tx, ids: &[i64], now: DateTime<Utc>) -> Result<()> {
+    pub async fn release(&self, tx: &mut Tx, ids: &[i64]) -> Result<()> {
+        let now = tx.now();
         if ids.is_empty() {
             return Ok(());
         }
@@ -83,7 +84,8 @@ impl Queue {
     }
 
     /// Notes what was taken: in one statement, whoever else has claimed it meanwhile.
-    pub async fn note_done(&self, tx: &mut Tx, ids: &[i64], now: DateTime<Utc>) -> Result<()> {
+    pub async fn note_done(&self, tx: &mut Tx, ids: &[i64]) -> Result<()> {
+        let now = tx.now();
         if ids.is_empty() {
             return Ok(());
         }

@@ -1,10 +1,7 @@
 //! SQL of changed templates.
 
-use chrono::{DateTime, Utc};
-use kernel::{
-    EventKind, Result,
-    db::{Conn, Sql, Tx},
-};
+use database::{Conn, EventKind, Sql, Tx};
+use kernel::Result;
 
 use crate::model::{Channel, Language};
 
@@ -31,12 +28,8 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<Changed>> {
 }
 
 /// Writes what a template says from now on; nothing for the built-in text. Answers its version.
-pub async fn save(
-    tx: &mut Tx,
-    (kind, channel, language): (EventKind, Channel, Language),
-    text: Option<(&String, &String)>,
-    now: DateTime<Utc>,
-) -> Result<i64> {
+pub async fn save(tx: &mut Tx, (kind, channel, language): (EventKind, Channel, Language), text: Option<(&String, &String)>) -> Result<i64> {
+    let now = tx.now();
     Sql::new(
         "INSERT INTO notification_templates (kind, channel, language, subject, text, updated_at, version) VALUES ($1, $2, $3, $4, $5, $6, 1) \
          ON CONFLICT (kind, channel, language) DO UPDATE SET subject = excluded.subject, text = excluded.text, updated_at = excluded.updated_at, \

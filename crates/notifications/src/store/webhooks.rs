@@ -1,11 +1,13 @@
 //! SQL of webhook endpoints and of deliveries to them.
 
 use chrono::{DateTime, Utc};
-use kernel::{
-    Page, Paging, Result,
-    db::{Arg, Bulk, Conn, Filter, Sql, Tx},
-    id::{EventId, WebhookDeliveryId, WebhookEndpointId},
+use database::{
+    Arg, Bulk, Conn, Filter, Page, Paging, Sql, Tx,
     page::{KeyKind, ListSpec, OrderField},
+};
+use kernel::{
+    Result,
+    id::{EventId, WebhookDeliveryId, WebhookEndpointId},
 };
 
 use super::places;
@@ -70,7 +72,8 @@ pub async fn active(conn: &mut Conn) -> Result<Vec<(WebhookEndpointId, Kinds)>> 
     Sql::new("SELECT id, kinds FROM webhook_endpoints WHERE is_active AND NOT is_deleted ORDER BY id").all(conn).await
 }
 
-pub async fn insert(tx: &mut Tx, input: &WebhookEndpointInput, secret: Vec<u8>, now: DateTime<Utc>) -> Result<WebhookEndpointId> {
+pub async fn insert(tx: &mut Tx, input: &WebhookEndpointInput, secret: Vec<u8>) -> Result<WebhookEndpointId> {
+    let now = tx.now();
     let mut rows = Bulk::into_table(
         "webhook_endpoints",
         &["url", "kinds", "description", "is_active", "is_deleted", "secret", "created_at", "updated_at", "version"],
@@ -89,7 +92,8 @@ pub async fn insert(tx: &mut Tx, input: &WebhookEndpointInput, secret: Vec<u8>, 
     rows.insert_one(tx).await
 }
 
-pub async fn update(tx: &mut Tx, before: &WebhookEndpoint, input: &WebhookEndpointInput, now: DateTime<Utc>) -> Result<()> {
+pub async fn update(tx: &mut Tx, before: &WebhookEndpoint, input: &WebhookEndpointInput) -> Result<()> {
+    let now = tx.now();
     Sql::new(
         "UPDATE webhook_endpoints SET url = $1, kinds = $2, description = $3, is_active = $4, updated_at = $5, version = version + 1 \
          WHERE id = $6 AND version = $7",
@@ -106,7 +110,8 @@ pub async fn update(tx: &mut Tx, before: &WebhookEndpoint, input: &WebhookEndpoi
 }
 
 /// The present secret becomes the previous one, which signs until a moment.
-pub async fn rotate(tx: &mut Tx, before: &WebhookEndpoint, secret: Vec<u8>, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<()> {
+pub async fn rotate(tx: &mut Tx, before: &WebhookEndpoint, secret: Vec<u8>, until: DateTime<Utc>) -> Result<()> {
+    let now = tx.now();
     Sql::new(
         "UPDATE webhook_endpoints SET previous_secret = secret, secret = $1, previous_until = $2, updated_at = $3, version = version + 1 \
          WHERE id = $4 AND version = $5",
@@ -121,7 +126,8 @@ pub async fn rotate(tx: &mut Tx, before: &WebhookEndpoint, secret: Vec<u8>, unti
 }
 
 /// Hides an endpoint, and forgets its secrets.
-pub async fn delete(tx: &mut Tx, before: &WebhookEndpoint, now: DateTime<Utc>) -> Result<()> {
+pub async fn delete(tx: &mut Tx, before: &WebhookEndpoint) -> Result<()> {
+    let now = tx.now();
     Sql::new(
         "UPDATE webhook_endpoints SET is_deleted = $1, is_active = $2, secret = $3, previous_secret = NULL, previous_until = NULL, \
          updated_at = $4, version = version + 1 WHERE id = $5 AND version = $6",
@@ -177,7 +183,8 @@ pub async fn set_secrets(tx: &mut Tx, secrets: &SealedSecrets) -> Result<()> {
 }
 
 /// The active endpoints to which something is due.
-pub async fn due(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<WebhookEndpointId>> {
+pub async fn due(conn: &mut Conn) -> Result<Vec<WebhookEndpointId>> {
+    let now = conn.now();
     let rows: Vec<(WebhookEndpointId,)> = Sql::new(
         "SELECT id FROM webhook_endpoints WHERE is_active AND NOT is_deleted AND EXISTS (SELECT 1 FROM webhook_deliveries d \
          WHERE d.endpoint_id = webhook_endpoints.id AND d.status = 'pending' AND d.next_attempt_at <= $1) ORDER BY id",
@@ -212,13 +219,15 @@ fn values(delivery: NewDelivery, now: DateTime<Utc>) -> Vec<Arg> {
     ]
 }
 
-pub async fn insert_deliveries(tx: &mut Tx, deliveries: Vec<NewDelivery>, now: DateTime<Utc>) -> Result<()> {
+pub async fn insert_deliveries(tx: &mut Tx, deliveries: Vec<NewDelivery>) -> Result<()> {
+    let now = tx.now();
     let mut rows = Bulk::into_table("webhook_deliveries", &DELIVERY_COLUMNS);
     deliveries.into_iter().for_each(|delivery| rows.row(values(delivery, now)));
     rows.execute(tx).await
 }
 
-pub async fn insert_delivery(tx: &mut Tx, delivery: NewDelivery, now: DateTime<Utc>) -> Result<WebhookDeliveryId> {
+pub async fn insert_delivery(tx: &mut Tx, delivery: NewDelivery) -> Result<WebhookDeliveryId> {
+    let now = tx.now();
     let mut rows = Bulk::into_table("webhook_deliveries", &DELIVERY_COLUMNS);
     rows.row(values(delivery, now));
     rows.insert_one(tx).await

@@ -1,12 +1,11 @@
 //! SQL of account statements.
 
 use chrono::{DateTime, Utc};
-use kernel::{
-    Money, Page, Paging, Result,
-    db::{Conn, Filter, Sql},
-    id::ContractId,
+use database::{
+    Conn, Filter, Page, Paging, Sql,
     page::{KeyKind, ListSpec, OrderField},
 };
+use kernel::{Money, Result, id::ContractId};
 
 use super::select;
 use crate::model::Payment;

@@ -1,10 +1,8 @@
 //! SQL of what many payments come to.
 
 use chrono::{DateTime, Utc};
-use kernel::{
-    Result,
-    db::{Conn, Sql},
-};
+use database::{Conn, Sql};
+use kernel::Result;
 
 use crate::statistics::{OfMethod, OfStatus, OfType};
 

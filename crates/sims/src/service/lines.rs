@@ -4,10 +4,9 @@
 //! contract, and then acts on the card, which must still be that contract's.
 
 use acl::{Granted, perm};
+use database::{Conn, Tx, audit::Entry};
 use kernel::{
-    Context, Error, Result,
-    audit::{Actor, Entry},
-    db::{Conn, Tx},
+    Error, Result,
     error::{Transient, common, field},
     id::{ContractId, CustomerId, SimId},
 };
@@ -48,75 +47,70 @@ pub async fn contract_of_msisdn(conn: &mut Conn, msisdn: &str) -> Result<Option<
 /// Puts a free SIM card and the number it carries to the service of a contract; of two who try at once, one succeeds.
 ///
 /// Errors: `not_found` in the field `sim_id`, `sim_not_free`, `sim_without_number`, `number_not_available`.
-pub async fn bind(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    id: SimId,
-    contract_id: ContractId,
-    customer_id: CustomerId,
-) -> Result<Sim> {
+pub async fn bind(tx: &mut Tx, id: SimId, contract_id: ContractId, customer_id: CustomerId) -> Result<Sim> {
     let free = find(tx, id).await?;
-    let bound = free.clone().bind(contract_id, context.now)?;
+    let bound = free.clone().bind(contract_id, tx.now())?;
     let number_id = bound.number_id.ok_or_else(|| Error::new(refusal::WITHOUT_NUMBER).with("iccid", &free.iccid))?;
     let number = store::numbers::lock(tx, number_id).await?.ok_or(refusal::NUMBER_NOT_FOUND)?;
-    let assigned = number.clone().assign(contract_id, context.now, context.today())?;
-    change_number(tx, context, actor, "number.assigned", &number, assigned).await?;
-    let bound = change_sim(tx, context, &free, bound, Entry::new(actor, "sim.bound", "sim", id)).await?;
-    begin_binding(tx, context, &bound, (contract_id, customer_id), "activation".to_owned()).await?;
+    let assigned = number.clone().assign(contract_id, tx.now(), tx.today())?;
+    change_number(tx, "number.assigned", &number, assigned).await?;
+    let bound = change_sim(tx, &free, bound, Entry::new("sim.bound", "sim", id)).await?;
+    begin_binding(tx, &bound, (contract_id, customer_id), "activation".to_owned()).await?;
     Ok(bound)
 }
 
 /// Suspends the SIM card of a contract that is being suspended; `None` when the contract has none, as after a loss.
 ///
 /// Errors: `sim_not_active`.
-pub async fn suspend(tx: &mut Tx, context: &Context, actor: &Actor, contract_id: ContractId) -> Result<Option<Sim>> {
-    follow(tx, context, actor, contract_id, "sim.suspended", Sim::suspend_with_contract).await
+pub async fn suspend(tx: &mut Tx, contract_id: ContractId) -> Result<Option<Sim>> {
+    follow(tx, contract_id, "sim.suspended", Sim::suspend_with_contract).await
 }
 
 /// Lets the SIM card of a contract that is being resumed serve again; `None` when the contract has none.
 ///
 /// Errors: `sim_not_suspended`.
-pub async fn resume(tx: &mut Tx, context: &Context, actor: &Actor, contract_id: ContractId) -> Result<Option<Sim>> {
-    follow(tx, context, actor, contract_id, "sim.resumed", Sim::resume_with_contract).await
+pub async fn resume(tx: &mut Tx, contract_id: ContractId) -> Result<Option<Sim>> {
+    follow(tx, contract_id, "sim.resumed", Sim::resume_with_contract).await
 }
 
 /// Closes the SIM card of a contract that is over, ends the binding and lets the number rest; `None` when the contract had
 /// no card, whose number rests all the same.
-pub async fn release(tx: &mut Tx, context: &Context, actor: &Actor, contract_id: ContractId, why: &str) -> Result<Option<Sim>> {
+pub async fn release(tx: &mut Tx, contract_id: ContractId, why: &str) -> Result<Option<Sim>> {
     let closed = match store::sims::lock_of_contract(tx, contract_id).await? {
-        Some(sim) => Some(unbind(tx, context, actor, "sim.released", sim, why).await?.shown(false)),
+        Some(sim) => Some(unbind(tx, "sim.released", sim, why).await?.shown(false)),
         None => None,
     };
     if let Some(number) = store::numbers::lock_of_contract(tx, contract_id).await? {
-        let resting = number.clone().quarantine(rest_until(context)?);
-        change_number(tx, context, actor, "number.quarantined", &number, resting).await?;
+        let resting = number.clone().quarantine(rest_until(tx.context())?);
+        change_number(tx, "number.quarantined", &number, resting).await?;
     }
     Ok(closed)
 }
 
 /// Lets the SIM cards of all contracts of a subscriber follow their contracts, which were all held or released at once.
-pub async fn follow_contracts_of(tx: &mut Tx, context: &Context, actor: &Actor, customer_id: CustomerId) -> Result<()> {
-    let followed = store::sims::follow_contracts_of(tx, customer_id, context.now).await?;
-    record_followed(tx, actor, followed);
+pub async fn follow_contracts_of(tx: &mut Tx, customer_id: CustomerId) -> Result<()> {
+    let now = tx.now();
+    let followed = store::sims::follow_contracts_of(tx, customer_id, now).await?;
+    record_followed(tx, followed);
     Ok(())
 }
 
 /// Suspends the cards of contracts that are all being suspended at once; one that an operator blocked stays so.
-pub async fn suspend_all(tx: &mut Tx, context: &Context, actor: &Actor, contracts: &[ContractId]) -> Result<()> {
-    let followed = store::sims::suspend_all(tx, contracts, context.now).await?;
-    record_followed(tx, actor, followed);
+pub async fn suspend_all(tx: &mut Tx, contracts: &[ContractId]) -> Result<()> {
+    let now = tx.now();
+    let followed = store::sims::suspend_all(tx, contracts, now).await?;
+    record_followed(tx, followed);
     Ok(())
 }
 
-fn record_followed(tx: &mut Tx, actor: &Actor, followed: Vec<store::sims::Followed>) {
+fn record_followed(tx: &mut Tx, followed: Vec<store::sims::Followed>) {
     for (id, contract_id, status, version) in followed {
         let (action, former) = match status {
             SimStatus::Suspended => ("sim.suspended", SimStatus::Active),
             _ => ("sim.resumed", SimStatus::Suspended),
         };
         let (before, after) = (json!({"status": former, "version": version - 1}), json!({"status": status, "version": version}));
-        tx.record(Entry::new(actor, action, "sim", id).change(&before, &after));
+        tx.record(Entry::new(action, "sim", id).change(&before, &after));
         tell(tx, id, contract_id, (former, status));
     }
 }
@@ -131,15 +125,14 @@ pub async fn give_bindings(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Res
 /// Errors: `sim_not_found`, `sim_wrong_state`.
 pub async fn block(
     tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::SimsStatus>,
+    _granted: &Granted<perm::SimsStatus>,
     id: SimId,
     contract_id: Option<ContractId>,
     reason: &str,
 ) -> Result<()> {
     let sim = of_contract(tx, id, contract_id).await?;
     let blocked = sim.clone().block(reason)?;
-    change_sim(tx, context, &sim, blocked, Entry::new(granted.actor(), "sim.blocked", "sim", id)).await.map(drop)
+    change_sim(tx, &sim, blocked, Entry::new("sim.blocked", "sim", id)).await.map(drop)
 }
 
 /// Lets a barred card be what it was; `is_served` says whether its contract is active.
@@ -147,15 +140,14 @@ pub async fn block(
 /// Errors: `sim_not_found`, `sim_wrong_state`.
 pub async fn unblock(
     tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::SimsStatus>,
+    _granted: &Granted<perm::SimsStatus>,
     id: SimId,
     contract_id: Option<ContractId>,
     is_served: bool,
 ) -> Result<()> {
     let sim = of_contract(tx, id, contract_id).await?;
     let unblocked = sim.clone().unblock(is_served)?;
-    change_sim(tx, context, &sim, unblocked, Entry::new(granted.actor(), "sim.unblocked", "sim", id)).await.map(drop)
+    change_sim(tx, &sim, unblocked, Entry::new("sim.unblocked", "sim", id)).await.map(drop)
 }
 
 /// Closes the card of a contract that goes on without it; the number stays the contract's. Answers the card as it was.
@@ -163,15 +155,14 @@ pub async fn unblock(
 /// Errors: `sim_not_found`, `sim_not_bound`.
 pub async fn deactivate(
     tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::SimsStatus>,
+    _granted: &Granted<perm::SimsStatus>,
     id: SimId,
     contract_id: Option<ContractId>,
     why: &str,
 ) -> Result<Sim> {
     let sim = of_contract(tx, id, contract_id).await?;
     let before = sim.clone().shown(false);
-    unbind(tx, context, granted.actor(), "sim.deactivated", sim, why).await?;
+    unbind(tx, "sim.deactivated", sim, why).await?;
     Ok(before)
 }
 
@@ -181,8 +172,6 @@ pub async fn deactivate(
 /// Errors: `not_found` in the field `sim_id`, `sim_not_free`.
 pub async fn replace(
     tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
     id: SimId,
     (contract_id, customer_id): (ContractId, CustomerId),
     is_served: bool,
@@ -194,11 +183,11 @@ pub async fn replace(
     let number = number.ok_or_else(|| Error::internal(format!("contract {contract_id} has no number for its new SIM")))?;
     // first the old one: no two cards carry one number
     if let Some(old) = old {
-        unbind(tx, context, actor, "sim.replaced", old, why).await?;
+        unbind(tx, "sim.replaced", old, why).await?;
     }
-    let bound = free.clone().take_over(contract_id, (number.id, number.msisdn), is_served, context.now)?;
-    let bound = change_sim(tx, context, &free, bound, Entry::new(actor, "sim.bound", "sim", id).note("why", why)).await?;
-    begin_binding(tx, context, &bound, (contract_id, customer_id), format!("replacement: {why}")).await?;
+    let bound = free.clone().take_over(contract_id, (number.id, number.msisdn), is_served, tx.now())?;
+    let bound = change_sim(tx, &free, bound, Entry::new("sim.bound", "sim", id).note("why", why)).await?;
+    begin_binding(tx, &bound, (contract_id, customer_id), format!("replacement: {why}")).await?;
     Ok(bound)
 }
 
@@ -212,40 +201,27 @@ async fn of_contract(tx: &mut Tx, id: SimId, contract_id: Option<ContractId>) ->
 }
 
 /// Takes a card from its contract, closes it and ends the binding.
-async fn unbind(tx: &mut Tx, context: &Context, actor: &Actor, action: &'static str, sim: Sim, why: &str) -> Result<Sim> {
-    let closed = sim.clone().unbind_and_close(context.now)?;
-    let entry = Entry::new(actor, action, "sim", sim.id);
-    let closed = store::sims::update(tx, closed, context.now).await?;
+async fn unbind(tx: &mut Tx, action: &'static str, sim: Sim, why: &str) -> Result<Sim> {
+    let closed = sim.clone().unbind_and_close(tx.now())?;
+    let entry = Entry::new(action, "sim", sim.id);
+    let closed = store::sims::update(tx, closed).await?;
     tell(tx, sim.id, sim.contract_id, (sim.status, closed.status));
     tx.record(entry.change(&sim.shown(false), &closed.clone().shown(false)).note("why", why));
-    store::bindings::end(tx, closed.id, context.now, why).await?;
+    store::bindings::end(tx, closed.id, why).await?;
     Ok(closed)
 }
 
 /// Notes that a card and its number serve a contract from now on.
-async fn begin_binding(
-    tx: &mut Tx,
-    context: &Context,
-    sim: &Sim,
-    (contract_id, customer_id): (ContractId, CustomerId),
-    why: String,
-) -> Result<()> {
+async fn begin_binding(tx: &mut Tx, sim: &Sim, (contract_id, customer_id): (ContractId, CustomerId), why: String) -> Result<()> {
     let number_id = sim.number_id.ok_or_else(|| Error::new(refusal::WITHOUT_NUMBER).with("iccid", &sim.iccid))?;
-    let (sim_id, bound_at, bound_why, unbound) = (sim.id, context.now, why, None);
+    let (sim_id, bound_at, bound_why, unbound) = (sim.id, tx.now(), why, None);
     store::bindings::insert_all(tx, &[NewBinding { sim_id, number_id, contract_id, customer_id, bound_at, bound_why, unbound }]).await
 }
 
 /// Changes the SIM card of a contract as the contract changes; one that an operator blocked may stay as it is.
-async fn follow(
-    tx: &mut Tx,
-    context: &Context,
-    actor: &Actor,
-    contract_id: ContractId,
-    action: &'static str,
-    turn: fn(Sim) -> Result<Sim>,
-) -> Result<Option<Sim>> {
+async fn follow(tx: &mut Tx, contract_id: ContractId, action: &'static str, turn: fn(Sim) -> Result<Sim>) -> Result<Option<Sim>> {
     let Some(sim) = store::sims::lock_of_contract(tx, contract_id).await? else { return Ok(None) };
     let turned = turn(sim.clone())?;
-    let entry = Entry::new(actor, action, "sim", sim.id);
-    Ok(Some(change_sim(tx, context, &sim, turned, entry).await?.shown(false)))
+    let entry = Entry::new(action, "sim", sim.id);
+    Ok(Some(change_sim(tx, &sim, turned, entry).await?.shown(false)))
 }

@@ -2,10 +2,9 @@
 
 use acl::{Granted, Permission, perm};
 use chrono::SubsecRound;
+use database::{Conn, Page, Paging, Tx, audit::Entry};
 use kernel::{
-    Context, Error, FieldErrors, Page, Paging, Result,
-    audit::Entry,
-    db::{Conn, Tx},
+    Error, FieldErrors, Result,
     error::{Transient, common, field},
     id::NumberId,
 };
@@ -21,21 +20,15 @@ use crate::{
 const MOST_NAMED: i64 = 10;
 
 /// One phone number, as it stands now. Errors: `number_not_found`.
-pub async fn get(conn: &mut Conn, context: &Context, _: &Granted<perm::SimsRead>, id: NumberId) -> Result<Number> {
+pub async fn get(conn: &mut Conn, _: &Granted<perm::SimsRead>, id: NumberId) -> Result<Number> {
     let number = store::numbers::get(conn, id).await?.ok_or(refusal::NUMBER_NOT_FOUND)?;
-    Ok(number.shown(context.now, context.today()))
+    Ok(number.shown(conn.now(), conn.today()))
 }
 
 /// A page of phone numbers, as they stand now.
-pub async fn list(
-    conn: &mut Conn,
-    context: &Context,
-    _: &Granted<perm::SimsRead>,
-    filter: &NumberFilter,
-    paging: &Paging,
-) -> Result<Page<Number>> {
-    let (now, today) = (context.now, context.today());
-    Ok(store::numbers::list(conn, filter, now, today, paging).await?.map(|number| number.shown(now, today)))
+pub async fn list(conn: &mut Conn, _: &Granted<perm::SimsRead>, filter: &NumberFilter, paging: &Paging) -> Result<Page<Number>> {
+    let (now, today) = (conn.now(), conn.today());
+    Ok(store::numbers::list(conn, filter, paging).await?.map(|number| number.shown(now, today)))
 }
 
 /// A page of what a number served, the latest first. Errors: `number_not_found`.
@@ -47,8 +40,8 @@ pub async fn history(conn: &mut Conn, _: &Granted<perm::SimsRead>, id: NumberId,
 }
 
 /// Adds a range of phone numbers, all or none. Errors: `number_duplicate`, naming the first ten that are there already.
-pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::SimsWrite>, input: &NumberInput) -> Result<Vec<Number>> {
-    let new: Vec<NewNumber> = input.msisdns(context.policy.country).map(|msisdn| NewNumber::available(msisdn, context.now)).collect();
+pub async fn create(tx: &mut Tx, _granted: &Granted<perm::SimsWrite>, input: &NumberInput) -> Result<Vec<Number>> {
+    let new: Vec<NewNumber> = input.msisdns(tx.policy().country).map(|msisdn| NewNumber::available(msisdn, tx.now())).collect();
     let last = new.last().map_or(input.first.as_str(), |last| last.msisdn.as_str());
     let present = store::numbers::between(tx, &input.first, last, MOST_NAMED).await?;
     if !present.is_empty() {
@@ -58,46 +51,34 @@ pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::Sims
     store::numbers::insert_all(tx, &new).await.map_err(|error| added_meanwhile(error, &input.first))?;
     let numbers = store::numbers::between(tx, &input.first, last, input.count).await?;
     for number in &numbers {
-        tx.record(Entry::new(granted.actor(), "number.created", "number", number.id).created(number));
+        tx.record(Entry::new("number.created", "number", number.id).created(number));
     }
     Ok(numbers)
 }
 
 /// Puts a number aside until a time. Errors: `number_not_found`, `number_wrong_state`.
-pub async fn reserve(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::SimsWrite>,
-    id: NumberId,
-    input: &NumberReserveInput,
-) -> Result<Number> {
+pub async fn reserve(tx: &mut Tx, _granted: &Granted<perm::SimsWrite>, id: NumberId, input: &NumberReserveInput) -> Result<Number> {
     let before = store::numbers::lock(tx, id).await?.ok_or(refusal::NUMBER_NOT_FOUND)?;
-    let reserved = before.clone().reserve(input.until.trunc_subsecs(6), context.now, context.today())?;
-    change_number(tx, context, granted.actor(), "number.reserved", &before, reserved).await
+    let reserved = before.clone().reserve(input.until.trunc_subsecs(6), tx.now(), tx.today())?;
+    change_number(tx, "number.reserved", &before, reserved).await
 }
 
 /// Ends a reservation, or takes back a number that another operator returned.
 ///
 /// Errors: `number_not_found`, `number_wrong_state`.
-pub async fn release(tx: &mut Tx, context: &Context, granted: &Granted<perm::SimsWrite>, id: NumberId) -> Result<Number> {
+pub async fn release(tx: &mut Tx, _granted: &Granted<perm::SimsWrite>, id: NumberId) -> Result<Number> {
     let before = store::numbers::lock(tx, id).await?.ok_or(refusal::NUMBER_NOT_FOUND)?;
-    let released = before.clone().release(rest_until(context)?, context.now, context.today())?;
-    let released = change_number(tx, context, granted.actor(), "number.released", &before, released).await?;
-    Ok(released.shown(context.now, context.today()))
+    let released = before.clone().release(rest_until(tx.context())?, tx.now(), tx.today())?;
+    let released = change_number(tx, "number.released", &before, released).await?;
+    Ok(released.shown(tx.now(), tx.today()))
 }
 
 /// Notes that a number went to another operator. Errors: `number_not_found`, `number_wrong_state`, `number_on_sim`.
-pub async fn port_out(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::SimsWrite>,
-    id: NumberId,
-    input: &NumberPortOutInput,
-) -> Result<Number> {
+pub async fn port_out(tx: &mut Tx, _granted: &Granted<perm::SimsWrite>, id: NumberId, input: &NumberPortOutInput) -> Result<Number> {
     let before = store::numbers::lock(tx, id).await?.ok_or(refusal::NUMBER_NOT_FOUND)?;
-    let gone = before.clone().port_out(context.now, context.today())?;
-    let gone = store::numbers::update(tx, gone, context.now).await?;
-    let mut entry = Entry::new(granted.actor(), "number.ported_out", "number", id).change(&before, &gone);
+    let gone = before.clone().port_out(tx.now(), tx.today())?;
+    let gone = store::numbers::update(tx, gone).await?;
+    let mut entry = Entry::new("number.ported_out", "number", id).change(&before, &gone);
     if let Some(note) = &input.note {
         entry = entry.note("note", note.as_str());
     }
@@ -108,9 +89,9 @@ pub async fn port_out(
 /// Makes some of the numbers available whose reservation or quarantine has run out; answers how many, at most `limit`.
 ///
 /// Until then they count as available all the same: this keeps the rows in step with the time.
-pub async fn free_lapsed(tx: &mut Tx, context: &Context, granted: &Granted<perm::SimsWrite>, limit: i64) -> Result<usize> {
-    let (now, today) = (context.now, context.today());
-    let lapsed = store::numbers::lock_lapsed(tx, now, today, limit).await?;
+pub async fn free_lapsed(tx: &mut Tx, _granted: &Granted<perm::SimsWrite>, limit: i64) -> Result<usize> {
+    let (now, today) = (tx.now(), tx.today());
+    let lapsed = store::numbers::lock_lapsed(tx, limit).await?;
     if lapsed.is_empty() {
         return Ok(0);
     }
@@ -118,7 +99,7 @@ pub async fn free_lapsed(tx: &mut Tx, context: &Context, granted: &Granted<perm:
     store::numbers::free_all(tx, &ids, now).await?;
     for before in &lapsed {
         let after = Number { updated_at: now, version: before.version + 1, ..before.clone().shown(now, today) };
-        tx.record(Entry::new(granted.actor(), "number.freed", "number", before.id).change(before, &after));
+        tx.record(Entry::new("number.freed", "number", before.id).change(before, &after));
     }
     Ok(lapsed.len())
 }
@@ -126,21 +107,21 @@ pub async fn free_lapsed(tx: &mut Tx, context: &Context, granted: &Granted<perm:
 /// The number for a card: added if it is not there, else taken if it is available and no other card carries it.
 ///
 /// Errors: `number_not_available`, `number_taken`, `number_duplicate` when somebody added it at the same time.
-pub(super) async fn number_to_carry(tx: &mut Tx, context: &Context, granted: &Granted<perm::SimsWrite>, msisdn: &str) -> Result<Number> {
+pub(super) async fn number_to_carry(tx: &mut Tx, granted: &Granted<perm::SimsWrite>, msisdn: &str) -> Result<Number> {
     let Some(number) = store::numbers::lock_msisdn(tx, msisdn).await? else {
-        let new = [NewNumber::available(msisdn.to_owned(), context.now)];
+        let new = [NewNumber::available(msisdn.to_owned(), tx.now())];
         store::numbers::insert_all(tx, &new).await.map_err(|error| added_meanwhile(error, msisdn))?;
         let number = store::numbers::lock_msisdn(tx, msisdn).await?.ok_or(refusal::NUMBER_NOT_FOUND)?;
-        tx.record(Entry::new(granted.actor(), "number.created", "number", number.id).created(&number));
+        tx.record(Entry::new("number.created", "number", number.id).created(&number));
         return Ok(number);
     };
-    let available = number.clone().put_on_sim(context.now, context.today())?;
+    let available = number.clone().put_on_sim(tx.now(), tx.today())?;
     if let Some(carrier) = number.sim_id {
         let mut taken = FieldErrors::default();
         taken.add("msisdn", field::DUPLICATE).existing_id = granted.may(Permission::SimsRead).then_some(carrier.get());
         return Err(Error::new(refusal::NUMBER_TAKEN).with("msisdn", number.msisdn).fields(taken));
     }
-    change_number(tx, context, granted.actor(), "number.freed", &number, available).await
+    change_number(tx, "number.freed", &number, available).await
 }
 
 /// Another request added the number between the look and the write: the next try sees it.

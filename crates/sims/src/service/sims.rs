@@ -1,13 +1,15 @@
 //! SIM cards as they are registered, read, edited and removed.
 
 use acl::{Granted, Permission, perm};
-use kernel::{
-    Context, Edit, Error, Expected, FieldErrors, Page, Paging, Result,
+use database::{
+    Conn, Page, Paging, Tx,
     audit::Entry,
-    db::{Conn, Tx},
+    search::{Found, Sought},
+};
+use kernel::{
+    Edit, Error, Expected, FieldErrors, Result,
     error::{Transient, common, field},
     id::SimId,
-    search::{Found, Sought},
 };
 
 use super::{change_sim, numbers::number_to_carry, present};
@@ -43,9 +45,9 @@ pub async fn history(conn: &mut Conn, _: &Granted<perm::SimsRead>, id: SimId, pa
 }
 
 /// How many SIM cards and numbers there are of each sort, as they stand now.
-pub async fn statistics(conn: &mut Conn, context: &Context, _: &Granted<perm::ReportsRead>) -> Result<SimStatistics> {
+pub async fn statistics(conn: &mut Conn, _: &Granted<perm::ReportsRead>) -> Result<SimStatistics> {
     let mut found = SimStatistics::default();
-    for (about, word, count) in store::sims::counts(conn, context.now, context.today()).await? {
+    for (about, word, count) in store::sims::counts(conn).await? {
         match (about.as_str(), word.parse(), word.parse(), word.parse()) {
             ("sim_status", Ok(status), ..) => {
                 found.total += count;
@@ -80,10 +82,10 @@ pub async fn statistics(conn: &mut Conn, context: &Context, _: &Granted<perm::Re
 ///
 /// Errors: `sim_duplicate` with every unique field that is taken, and, for those who may see it, by which card;
 /// `number_not_available`, `number_taken`.
-pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::SimsWrite>, input: &SimInput) -> Result<Sim> {
+pub async fn create(tx: &mut Tx, granted: &Granted<perm::SimsWrite>, input: &SimInput) -> Result<Sim> {
     refuse_clashes(tx, granted, input, None).await?;
     let number = match &input.msisdn {
-        Some(msisdn) => Some(number_to_carry(tx, context, granted, msisdn).await?),
+        Some(msisdn) => Some(number_to_carry(tx, granted, msisdn).await?),
         None => None,
     };
     let new = NewSim {
@@ -96,11 +98,11 @@ pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::Sims
         contract_id: None,
         activated_at: None,
         deactivated_at: None,
-        created_at: context.now,
+        created_at: tx.now(),
     };
     let id = store::sims::insert(tx, &new).await.map_err(duplicate)?;
     let sim = store::sims::get(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
-    tx.record(Entry::new(granted.actor(), "sim.created", "sim", id).created(&sim.clone().shown(false)));
+    tx.record(Entry::new("sim.created", "sim", id).created(&sim.clone().shown(false)));
     Ok(sim.shown(granted.may(Permission::SimsPuk)))
 }
 
@@ -108,19 +110,13 @@ pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::Sims
 ///
 /// Errors: `sim_not_found`, `stale_version`, `invalid`, also for what may not change in its state, `sim_wrong_state` for a
 /// closed card, and those of [`create`].
-pub async fn edit(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::SimsWrite>,
-    id: SimId,
-    change: &Edit<SimInput>,
-    expected: &Expected,
-) -> Result<Sim> {
+pub async fn edit(tx: &mut Tx, granted: &Granted<perm::SimsWrite>, id: SimId, change: &Edit<SimInput>, expected: &Expected) -> Result<Sim> {
+    let now = tx.now();
     let before = store::sims::lock(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
     expected.check(before.version)?;
     let present_input = SimInput::of(&before);
     let sees_puk = granted.may(Permission::SimsPuk);
-    let mut input = change.apply(&before.clone().shown(sees_puk), &present_input, context)?;
+    let mut input = change.apply(&before.clone().shown(sees_puk), &present_input, tx.context())?;
     if !sees_puk && input.puk_code.is_none() {
         // who cannot see it did not mean to clear it by leaving it out
         input.puk_code.clone_from(&present_input.puk_code);
@@ -131,7 +127,7 @@ pub async fn edit(
         refuse_clashes(tx, granted, &input, Some(id)).await?;
         let number = match &input.msisdn {
             Some(msisdn) if before.msisdn.as_ref() != Some(msisdn) => {
-                let number = number_to_carry(tx, context, granted, msisdn).await?;
+                let number = number_to_carry(tx, granted, msisdn).await?;
                 Some((number.id, number.msisdn))
             }
             Some(_) => before.number_id.zip(before.msisdn.clone()),
@@ -140,8 +136,8 @@ pub async fn edit(
         let (number_id, msisdn) = number.unzip();
         let SimInput { iccid, imsi, puk_code, kind, .. } = input;
         let after = Sim { iccid, imsi, puk_code, kind, number_id, msisdn, ..before.clone() };
-        let after = store::sims::edit(tx, after, context.now).await.map_err(duplicate)?;
-        let mut entry = Entry::new(granted.actor(), "sim.updated", "sim", id).change(&before.clone().shown(false), &after.shown(false));
+        let after = store::sims::edit(tx, after, now).await.map_err(duplicate)?;
+        let mut entry = Entry::new("sim.updated", "sim", id).change(&before.clone().shown(false), &after.shown(false));
         if changed.contains(&"puk_code") {
             entry = entry.note("puk_code", "changed");
         }
@@ -152,7 +148,7 @@ pub async fn edit(
 
 /// Removes a SIM card that never served a contract; its number stays. Errors: `sim_not_found`, `stale_version`,
 /// `sim_was_bound`, `sim_in_use` while a draft names it.
-pub async fn delete(tx: &mut Tx, granted: &Granted<perm::SimsDelete>, id: SimId, expected: &Expected) -> Result<()> {
+pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::SimsDelete>, id: SimId, expected: &Expected) -> Result<()> {
     let before = store::sims::lock(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
     expected.check(before.version)?;
     if store::bindings::was_bound(tx, id).await? {
@@ -160,15 +156,15 @@ pub async fn delete(tx: &mut Tx, granted: &Granted<perm::SimsDelete>, id: SimId,
     }
     let in_use = |error: Error| if error.code() == common::IN_USE { Error::new(refusal::IN_USE).cause(error) } else { error };
     store::sims::delete(tx, &before).await.map_err(in_use)?;
-    tx.record(Entry::new(granted.actor(), "sim.deleted", "sim", id).deleted(&before.shown(false)));
+    tx.record(Entry::new("sim.deleted", "sim", id).deleted(&before.shown(false)));
     Ok(())
 }
 
 /// Closes a SIM card that never served a contract; its number is let go. Errors: `sim_not_found`, `sim_wrong_state`.
-pub async fn close(tx: &mut Tx, context: &Context, granted: &Granted<perm::SimsStatus>, id: SimId) -> Result<Sim> {
+pub async fn close(tx: &mut Tx, granted: &Granted<perm::SimsStatus>, id: SimId) -> Result<Sim> {
     let before = store::sims::lock(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
-    let closed = before.clone().close(context.now)?;
-    change_sim(tx, context, &before, closed, Entry::new(granted.actor(), "sim.closed", "sim", id)).await?;
+    let closed = before.clone().close(tx.now())?;
+    change_sim(tx, &before, closed, Entry::new("sim.closed", "sim", id)).await?;
     present(tx, granted, id).await
 }
 

@@ -1,11 +1,12 @@
 //! SQL of bindings: what was ever bound to whom.
 
-use chrono::{DateTime, Utc};
-use kernel::{
-    Error, Page, Paging, Result,
-    db::{Bulk, Conn, Filter, Sql, Tx},
-    id::{CustomerId, NumberId, SimId},
+use database::{
+    Bulk, Conn, Filter, Page, Paging, Sql, Tx,
     page::{KeyKind, ListSpec, OrderField},
+};
+use kernel::{
+    Error, Result,
+    id::{CustomerId, NumberId, SimId},
 };
 
 use crate::model::{NewBinding, SimBinding};
@@ -64,7 +65,8 @@ pub async fn insert_all(tx: &mut Tx, bindings: &[NewBinding]) -> Result<()> {
 }
 
 /// Ends the one binding of a card that is still open.
-pub async fn end(tx: &mut Tx, id: SimId, at: DateTime<Utc>, why: &str) -> Result<()> {
+pub async fn end(tx: &mut Tx, id: SimId, why: &str) -> Result<()> {
+    let at = tx.now();
     let ended = Sql::new("UPDATE sim_bindings SET unbound_at = $2, unbound_why = $3 WHERE sim_id = $1 AND unbound_at IS NULL")
         .bind(id)
         .bind(at)

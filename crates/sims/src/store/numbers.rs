@@ -1,11 +1,13 @@
 //! SQL of phone numbers.
 
-use chrono::{DateTime, NaiveDate, Utc};
-use kernel::{
-    Page, Paging, Result,
-    db::{Arg, Bulk, Conn, Engine, Filter, Sql, Tx},
-    id::{ContractId, NumberId},
+use chrono::{DateTime, Utc};
+use database::{
+    Arg, Bulk, Conn, Engine, Filter, Page, Paging, Sql, Tx,
     page::{KeyKind, ListSpec, OrderField},
+};
+use kernel::{
+    Result,
+    id::{ContractId, NumberId},
     text::search_text,
 };
 
@@ -75,7 +77,9 @@ pub async fn lock_of_contract(tx: &mut Tx, id: ContractId) -> Result<Option<Numb
 const LAPSED: &str = "(numbers.status = 'reserved' AND numbers.reserved_until <= ?) \
      OR (numbers.status = 'quarantined' AND numbers.quarantined_until <= ?)";
 
-pub async fn list(conn: &mut Conn, filter: &NumberFilter, now: DateTime<Utc>, today: NaiveDate, paging: &Paging) -> Result<Page<Number>> {
+pub async fn list(conn: &mut Conn, filter: &NumberFilter, paging: &Paging) -> Result<Page<Number>> {
+    let today = conn.today();
+    let now = conn.now();
     let mut conditions = Filter::new(conn.engine());
     // as they stand now: the sweep may not have come by yet
     match filter.status {
@@ -104,7 +108,9 @@ pub async fn contract_of(conn: &mut Conn, msisdn: &str) -> Result<Option<Contrac
 }
 
 /// Some numbers whose reservation or quarantine has run out, locked; those that somebody else is at are left to them.
-pub async fn lock_lapsed(tx: &mut Tx, now: DateTime<Utc>, today: NaiveDate, limit: i64) -> Result<Vec<Number>> {
+pub async fn lock_lapsed(tx: &mut Tx, limit: i64) -> Result<Vec<Number>> {
+    let today = tx.today();
+    let now = tx.now();
     let lock = match tx.engine() {
         Engine::Sqlite => "",
         // several instances sweep at once, and none waits for another
@@ -174,7 +180,8 @@ pub async fn insert_all_from(tx: &mut Tx, first_id: i64, numbers: &[NewNumber]) 
 }
 
 /// Writes the number's new state over the version it was made from, and answers it as it then stands.
-pub async fn update(tx: &mut Tx, number: Number, at: DateTime<Utc>) -> Result<Number> {
+pub async fn update(tx: &mut Tx, number: Number) -> Result<Number> {
+    let at = tx.now();
     Sql::new(
         "UPDATE numbers SET status = $3, contract_id = $4, reserved_until = $5, quarantined_until = $6, updated_at = $7, \
          version = version + 1 WHERE id = $1 AND version = $2",

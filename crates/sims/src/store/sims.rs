@@ -1,12 +1,14 @@
 //! SQL of SIM cards.
 
-use chrono::{DateTime, NaiveDate, Utc};
-use kernel::{
-    Page, Paging, Result,
-    db::{Arg, Bulk, Conn, Engine, Filter, Given, Sql, Tx},
-    id::{ContractId, CustomerId, SimId},
+use chrono::{DateTime, Utc};
+use database::{
+    Arg, Bulk, Conn, Engine, Filter, Given, Page, Paging, Sql, Tx,
     page::{KeyKind, ListSpec, OrderField},
     search::{FoundType, Source},
+};
+use kernel::{
+    Result,
+    id::{ContractId, CustomerId, SimId},
     text::search_text,
 };
 
@@ -80,7 +82,9 @@ pub async fn list(conn: &mut Conn, filter: &SimFilter, paging: &Paging) -> Resul
 }
 
 /// How many cards and numbers there are of each sort: about what, which word of it, how many.
-pub async fn counts(conn: &mut Conn, now: DateTime<Utc>, today: NaiveDate) -> Result<Vec<(String, String, i64)>> {
+pub async fn counts(conn: &mut Conn) -> Result<Vec<(String, String, i64)>> {
+    let today = conn.today();
+    let now = conn.now();
     // each line is answered from an index alone
     Sql::new(
         "SELECT 'sim_status' AS about, status AS word, CAST(COUNT(*) AS BIGINT) AS count FROM sims GROUP BY status \
@@ -221,7 +225,8 @@ pub async fn delete(tx: &mut Tx, sim: &Sim) -> Result<()> {
 }
 
 /// Writes the card's new state over the version it was made from, and answers it as it then stands.
-pub async fn update(tx: &mut Tx, sim: Sim, at: DateTime<Utc>) -> Result<Sim> {
+pub async fn update(tx: &mut Tx, sim: Sim) -> Result<Sim> {
+    let at = tx.now();
     Sql::new(
         "UPDATE sims SET status = $3, number_id = $4, contract_id = $5, activated_at = $6, deactivated_at = $7, block_reason = $8, \
          search_text = $9, updated_at = $10, version = version + 1 WHERE id = $1 AND version = $2",

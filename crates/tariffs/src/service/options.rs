@@ -4,10 +4,9 @@
 //! still holds when it is written.
 
 use acl::{Granted, Permission, perm};
+use database::{Conn, Page, Paging, Tx, audit::Entry, page::ListSpec};
 use kernel::{
-    Context, Edit, Error, Expected, FieldErrors, Page, Paging, Result,
-    audit::Entry,
-    db::{Conn, Tx},
+    Edit, Error, Expected, FieldErrors, Result,
     error::{common, field},
     id::{OptionId, TariffId},
 };
@@ -18,7 +17,8 @@ use crate::{
     store::options as store,
 };
 
-pub use crate::store::options::LIST;
+/// How lists of options are ordered.
+pub const LIST: ListSpec = store::LIST;
 
 /// One option. Errors: `option_not_found`.
 pub async fn get(conn: &mut Conn, _granted: &Granted<perm::TariffsRead>, id: OptionId) -> Result<TariffOption> {
@@ -38,14 +38,14 @@ pub async fn list(
 /// Makes an option.
 ///
 /// Errors: `option_code_taken`, and, for those who may see it, by which option; `not_found` for unknown tariffs and options.
-pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::TariffsWrite>, input: &OptionInput) -> Result<TariffOption> {
+pub async fn create(tx: &mut Tx, granted: &Granted<perm::TariffsWrite>, input: &OptionInput) -> Result<TariffOption> {
     code_is_free(tx, granted, &input.code, None).await?;
     all_known(tx, input).await?;
-    let id = store::insert(tx, input, context.now).await?;
+    let id = store::insert(tx, input).await?;
     store::set_tariffs(tx, id, &input.tariff_ids).await?;
-    set_exclusions(tx, context, granted, id, &[], &input.excluded_option_ids).await?;
+    set_exclusions(tx, id, &[], &input.excluded_option_ids).await?;
     let option = store::get(tx, id).await?.ok_or(refusal::OPTION_NOT_FOUND)?;
-    tx.record(Entry::new(granted.actor(), "option.created", "option", id).created(&option));
+    tx.record(Entry::new("option.created", "option", id).created(&option));
     Ok(option)
 }
 
@@ -55,7 +55,6 @@ pub async fn create(tx: &mut Tx, context: &Context, granted: &Granted<perm::Tari
 /// retired or no longer goes with their tariff. Errors: `option_not_found`, `stale_version`, `invalid`, `option_code_taken`.
 pub async fn edit(
     tx: &mut Tx,
-    context: &Context,
     granted: &Granted<perm::TariffsWrite>,
     id: OptionId,
     edit: &Edit<OptionInput>,
@@ -65,7 +64,7 @@ pub async fn edit(
     let before = store::get(tx, id).await?.ok_or(refusal::OPTION_NOT_FOUND)?;
     expected.check(before.version)?;
     let present = editable(&before);
-    let mut input = edit.apply(&before, &present, context)?;
+    let mut input = edit.apply(&before, &present, tx.context())?;
     input.tariff_ids.sort_unstable();
     input.excluded_option_ids.sort_unstable();
     if input == present {
@@ -76,37 +75,31 @@ pub async fn edit(
         return Err(Error::of_field("excluded_option_ids", field::MISMATCH));
     }
     all_known(tx, &input).await?;
-    store::update(tx, &before, &input, context.now).await?;
+    store::update(tx, &before, &input).await?;
     if input.tariff_ids != present.tariff_ids {
         store::set_tariffs(tx, id, &input.tariff_ids).await?;
     }
-    set_exclusions(tx, context, granted, id, &present.excluded_option_ids, &input.excluded_option_ids).await?;
+    set_exclusions(tx, id, &present.excluded_option_ids, &input.excluded_option_ids).await?;
     let after = store::get(tx, id).await?.ok_or(refusal::OPTION_NOT_FOUND)?;
-    tx.record(Entry::new(granted.actor(), "option.updated", "option", id).change(&before, &after));
+    tx.record(Entry::new("option.updated", "option", id).change(&before, &after));
     Ok((before, after))
 }
 
 /// Deletes an option that no contract has or had. Errors: `option_not_found`, `stale_version`, `option_in_use`.
-pub async fn delete(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::TariffsDelete>,
-    id: OptionId,
-    expected: &Expected,
-) -> Result<()> {
+pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::TariffsDelete>, id: OptionId, expected: &Expected) -> Result<()> {
     store::lock(tx, &[id], true).await?;
     let before = store::get(tx, id).await?.ok_or(refusal::OPTION_NOT_FOUND)?;
     expected.check(before.version)?;
-    store::touch(tx, &before.excluded_option_ids.0, context.now).await?;
+    store::touch(tx, &before.excluded_option_ids.0).await?;
     for other in &before.excluded_option_ids.0 {
-        tx.record(Entry::new(granted.actor(), "option.updated", "option", other).note("no_longer_excludes", id.get()));
+        tx.record(Entry::new("option.updated", "option", other).note("no_longer_excludes", id.get()));
     }
     let in_use = |error: Error| match error.code() {
         common::IN_USE => Error::new(refusal::OPTION_IN_USE).with("code", &before.code),
         _ => error,
     };
     store::delete(tx, id).await.map_err(in_use)?;
-    tx.record(Entry::new(granted.actor(), "option.deleted", "option", id).deleted(&before));
+    tx.record(Entry::new("option.deleted", "option", id).deleted(&before));
     Ok(())
 }
 
@@ -147,14 +140,7 @@ async fn all_known(tx: &mut Tx, input: &OptionInput) -> Result<()> {
     wrong.into_result()
 }
 
-async fn set_exclusions(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::TariffsWrite>,
-    id: OptionId,
-    before: &[OptionId],
-    after: &[OptionId],
-) -> Result<()> {
+async fn set_exclusions(tx: &mut Tx, id: OptionId, before: &[OptionId], after: &[OptionId]) -> Result<()> {
     let new: Vec<OptionId> = after.iter().copied().filter(|other| !before.contains(other)).collect();
     let gone: Vec<OptionId> = before.iter().copied().filter(|other| !after.contains(other)).collect();
     let touched: Vec<OptionId> = new.iter().chain(&gone).copied().collect();
@@ -162,8 +148,8 @@ async fn set_exclusions(
         return Ok(());
     }
     store::set_exclusions(tx, id, after).await?;
-    store::touch(tx, &touched, context.now).await?;
-    let entry = |other: &OptionId| Entry::new(granted.actor(), "option.updated", "option", other);
+    store::touch(tx, &touched).await?;
+    let entry = |other: &OptionId| Entry::new("option.updated", "option", other);
     new.iter().for_each(|other| tx.record(entry(other).note("excludes", id.get())));
     gone.iter().for_each(|other| tx.record(entry(other).note("no_longer_excludes", id.get())));
     Ok(())

@@ -1,11 +1,12 @@
 //! SQL of options, the tariffs they go with and what they exclude.
 
-use chrono::{DateTime, Utc};
-use kernel::{
-    Page, Paging, Result,
-    db::{Arg, Bulk, Conn, Engine, Filter, Sql, Tx},
-    id::{OptionId, TariffId},
+use database::{
+    Arg, Bulk, Conn, Engine, Filter, Page, Paging, Sql, Tx,
     page::{KeyKind, ListSpec, OrderField},
+};
+use kernel::{
+    Result,
+    id::{OptionId, TariffId},
     text::search_text,
 };
 
@@ -138,7 +139,8 @@ fn search(input: &OptionInput) -> String {
 }
 
 /// Writes the option without its tariffs and exclusions.
-pub async fn insert(tx: &mut Tx, input: &OptionInput, now: DateTime<Utc>) -> Result<OptionId> {
+pub async fn insert(tx: &mut Tx, input: &OptionInput) -> Result<OptionId> {
+    let now = tx.now();
     let mut rows = Bulk::into_table("options", &COLUMNS);
     rows.row(vec![
         (&input.code).into(),
@@ -157,7 +159,8 @@ pub async fn insert(tx: &mut Tx, input: &OptionInput, now: DateTime<Utc>) -> Res
 }
 
 /// Saves the option without its tariffs and exclusions. Errors: `stale_version` when somebody else was first.
-pub async fn update(tx: &mut Tx, before: &TariffOption, input: &OptionInput, now: DateTime<Utc>) -> Result<()> {
+pub async fn update(tx: &mut Tx, before: &TariffOption, input: &OptionInput) -> Result<()> {
+    let now = tx.now();
     Sql::new(
         "UPDATE options SET code = $1, code_key = $2, name = $3, kind = $4, amount = $5, monthly_fee = $6, is_active = $7, \
          search_text = $8, updated_at = $9, version = version + 1 WHERE id = $10 AND version = $11",
@@ -178,7 +181,8 @@ pub async fn update(tx: &mut Tx, before: &TariffOption, input: &OptionInput, now
 }
 
 /// Moves on the version of options whose exclusions changed with another's.
-pub async fn touch(tx: &mut Tx, ids: &[OptionId], now: DateTime<Utc>) -> Result<()> {
+pub async fn touch(tx: &mut Tx, ids: &[OptionId]) -> Result<()> {
+    let now = tx.now();
     if ids.is_empty() {
         return Ok(());
     }

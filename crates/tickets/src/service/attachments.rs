@@ -4,12 +4,14 @@
 //! lost sight of when the program stops in between, its key is written down first ([`announce`]) and crossed out by the
 //! transaction that attaches it. Whatever still stands there after a while is nobody's, and is removed ([`left_over`]).
 
+use std::sync::Arc;
+
 use acl::{Granted, Permission, perm};
 use chrono::{DateTime, TimeDelta};
+use database::{Conn, Db, Page, Paging, Tx, audit::Entry};
+use files::Files;
 use kernel::{
-    Context, Error, Expected, Page, Paging, Result,
-    audit::Entry,
-    db::{Conn, Tx},
+    Context, Error, Expected, Result,
     error::common,
     id::{TicketAttachmentId, TicketId},
 };
@@ -17,7 +19,7 @@ use kernel::{
 use super::{load, must_exist};
 use crate::{
     model::{MOST_FILES, NewFile, Step, TicketAction, TicketAttachment, refusal},
-    store::{self, attachments as files},
+    store::{self, attachments as rows},
 };
 
 /// How long a file may wait to be attached once its key was written down.
@@ -35,7 +37,7 @@ pub async fn list(
     paging: &Paging,
 ) -> Result<Page<TicketAttachment>> {
     must_exist(conn, ticket).await?;
-    files::list(conn, ticket, paging).await
+    rows::list(conn, ticket, paging).await
 }
 
 /// One of a ticket's files. Errors: `ticket_attachment_not_found`.
@@ -45,7 +47,7 @@ pub async fn get(
     ticket: TicketId,
     id: TicketAttachmentId,
 ) -> Result<TicketAttachment> {
-    Ok(files::get(conn, ticket, id).await?.ok_or(refusal::ATTACHMENT_NOT_FOUND)?)
+    Ok(rows::get(conn, ticket, id).await?.ok_or(refusal::ATTACHMENT_NOT_FOUND)?)
 }
 
 /// Whether a file could be attached now, before it is sent. Errors: `ticket_not_found`, `ticket_attachments_full`.
@@ -55,31 +57,27 @@ pub async fn may_add(conn: &mut Conn, _granted: &Granted<perm::TicketsWrite>, ti
 }
 
 async fn not_full(conn: &mut Conn, ticket: TicketId) -> Result<()> {
-    let full = files::count(conn, ticket).await? >= MOST_FILES;
+    let full = rows::count(conn, ticket).await? >= MOST_FILES;
     if full { Err(Error::new(refusal::ATTACHMENTS_FULL).with("most", MOST_FILES)) } else { Ok(()) }
 }
 
 /// Writes down a file's key before the file is written.
-pub async fn announce(tx: &mut Tx, context: &Context, _granted: &Granted<perm::TicketsWrite>, key: &str) -> Result<()> {
-    files::leave(tx, key, context.now).await
+pub async fn announce(tx: &mut Tx, _granted: &Granted<perm::TicketsWrite>, key: &str) -> Result<()> {
+    let now = tx.now();
+    rows::leave(tx, key, now).await
 }
 
 /// Attaches a file that was announced and lies in the store.
 ///
 /// Errors: `ticket_not_found`, `ticket_attachments_full`, `files_away` when the file took too long and was given up.
-pub async fn add(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::TicketsWrite>,
-    ticket: TicketId,
-    file: &NewFile,
-) -> Result<TicketAttachment> {
+pub async fn add(tx: &mut Tx, _granted: &Granted<perm::TicketsWrite>, ticket: TicketId, file: &NewFile) -> Result<TicketAttachment> {
+    let now = tx.now();
     let ticket = load(tx, ticket).await?;
     not_full(tx, ticket.id).await?;
-    if !files::take(tx, &file.file_key, context.now - LONGEST_UPLOAD).await? {
+    if !rows::take(tx, &file.file_key, now - LONGEST_UPLOAD).await? {
         return Err(Error::new(common::FILES_AWAY).retry_after(1));
     }
-    let actor = granted.actor();
+    let actor = tx.actor();
     let mut attachment = TicketAttachment {
         id: TicketAttachmentId::new(0),
         ticket_id: ticket.id,
@@ -89,13 +87,13 @@ pub async fn add(
         sha256: file.sha256.clone(),
         uploaded_by: actor.user_id,
         uploader: actor.name.clone(),
-        created_at: context.now,
+        created_at: now,
         file_key: file.file_key.clone(),
     };
-    attachment.id = files::insert(tx, &attachment).await?;
-    let step = Step::beside(&ticket, context.now, TicketAction::Attached, Some(&attachment.name));
-    store::journal::insert(tx, actor, &[step]).await?;
-    tx.record(Entry::new(actor, TicketAction::Attached.audit_name(), "ticket", ticket.id).created(&attachment));
+    attachment.id = rows::insert(tx, &attachment).await?;
+    let step = Step::beside(&ticket, now, TicketAction::Attached, Some(&attachment.name));
+    store::journal::insert(tx, &[step]).await?;
+    tx.record(Entry::new(TicketAction::Attached.audit_name(), "ticket", ticket.id).created(&attachment));
     Ok(attachment)
 }
 
@@ -104,38 +102,49 @@ pub async fn add(
 /// Errors: `ticket_not_found`, `ticket_attachment_not_found`, `stale_version`, `permission_missing`.
 pub async fn remove(
     tx: &mut Tx,
-    context: &Context,
     granted: &Granted<perm::TicketsWrite>,
     ticket: TicketId,
     id: TicketAttachmentId,
     expected: &Expected,
 ) -> Result<String> {
     let ticket = load(tx, ticket).await?;
-    let attachment = files::get(tx, ticket.id, id).await?.ok_or(refusal::ATTACHMENT_NOT_FOUND)?;
-    let actor = granted.actor();
+    let attachment = rows::get(tx, ticket.id, id).await?.ok_or(refusal::ATTACHMENT_NOT_FOUND)?;
+    let actor = tx.actor();
     if attachment.uploaded_by != actor.user_id && !granted.may(Permission::TicketsDelete) {
         return Err(Error::new(acl::refusal::PERMISSION_MISSING).with("permission", Permission::TicketsDelete));
     }
     expected.check(VERSION)?;
-    files::delete(tx, id).await?;
-    files::leave(tx, &attachment.file_key, DateTime::UNIX_EPOCH).await?;
-    let step = Step::beside(&ticket, context.now, TicketAction::Detached, Some(&attachment.name));
-    store::journal::insert(tx, actor, &[step]).await?;
-    tx.record(Entry::new(actor, TicketAction::Detached.audit_name(), "ticket", ticket.id).deleted(&attachment));
+    rows::delete(tx, id).await?;
+    rows::leave(tx, &attachment.file_key, DateTime::UNIX_EPOCH).await?;
+    let step = Step::beside(&ticket, tx.now(), TicketAction::Detached, Some(&attachment.name));
+    store::journal::insert(tx, &[step]).await?;
+    tx.record(Entry::new(TicketAction::Detached.audit_name(), "ticket", ticket.id).deleted(&attachment));
     Ok(attachment.file_key)
 }
 
 /// Lets go of an announced file; answers whether it is nobody's indeed, and may be removed.
 pub async fn give_up(tx: &mut Tx, key: &str) -> Result<bool> {
-    files::give_up(tx, key, DateTime::UNIX_EPOCH).await
+    rows::give_up(tx, key, DateTime::UNIX_EPOCH).await
 }
 
 /// Crosses out the key of a file that is no more.
 pub async fn forget(tx: &mut Tx, key: &str) -> Result<()> {
-    files::forget(tx, key).await
+    rows::forget(tx, key).await
 }
 
 /// Keys of files that are nobody's, a bounded number.
-pub async fn left_over(conn: &mut Conn, context: &Context, most: i64) -> Result<Vec<String>> {
-    files::left_before(conn, context.now - SURELY_OVER, most).await
+pub async fn left_over(conn: &mut Conn, most: i64) -> Result<Vec<String>> {
+    let now = conn.now();
+    rows::left_before(conn, now - SURELY_OVER, most).await
+}
+
+/// Removes a file that no attachment names, and its record; a file that belongs to an attachment by now stays.
+///
+/// Not to be run in a transaction: it asks the store. Errors: `files_away`, and those of the database.
+pub async fn discard(db: &Db, context: &Arc<Context>, files: &Files, key: &str) -> Result<()> {
+    if db.transaction(context, async |tx| give_up(tx, key).await).await? {
+        files.remove(key).await?;
+        db.transaction(context, async |tx| forget(tx, key).await).await?;
+    }
+    Ok(())
 }

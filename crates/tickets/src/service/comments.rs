@@ -1,14 +1,13 @@
 //! What is said about tickets.
 
 use acl::{Granted, perm};
+use database::{Conn, Page, Paging, Tx, audit::Entry};
 use kernel::{
-    Context, Page, Paging, Result,
-    audit::Entry,
-    db::{Conn, Tx},
+    Result,
     id::{TicketCommentId, TicketId},
 };
 
-use super::{load, must_exist, now};
+use super::{load, moment, must_exist};
 use crate::{
     input::{CommentFilter, CommentInput},
     model::{Step, TicketAction, TicketComment},
@@ -28,15 +27,10 @@ pub async fn list(
 }
 
 /// Comments on a ticket, in any state. The first one for the subscriber is an answer. Errors: `ticket_not_found`.
-pub async fn add(
-    tx: &mut Tx,
-    context: &Context,
-    granted: &Granted<perm::TicketsWrite>,
-    id: TicketId,
-    input: &CommentInput,
-) -> Result<TicketComment> {
+pub async fn add(tx: &mut Tx, _granted: &Granted<perm::TicketsWrite>, id: TicketId, input: &CommentInput) -> Result<TicketComment> {
+    let now = tx.now();
     let ticket = load(tx, id).await?;
-    let actor = granted.actor();
+    let actor = tx.actor();
     let mut comment = TicketComment {
         id: TicketCommentId::new(0),
         ticket_id: id,
@@ -44,16 +38,16 @@ pub async fn add(
         author: actor.name.clone(),
         is_internal: input.is_internal,
         text: input.text.clone(),
-        created_at: context.now,
+        created_at: now,
     };
     comment.id = store::comments::insert(tx, &comment).await?;
     if !comment.is_internal
-        && let Some(answered) = ticket.answered(now(context))
+        && let Some(answered) = ticket.answered(moment(tx.context()))
     {
         store::update(tx, &ticket, &answered).await?;
-        tx.record(Entry::new(actor, "ticket.answered", "ticket", id).change(&ticket, &answered));
+        tx.record(Entry::new("ticket.answered", "ticket", id).change(&ticket, &answered));
     }
-    store::journal::insert(tx, actor, &[Step::beside(&ticket, context.now, TicketAction::Commented, None)]).await?;
-    tx.record(Entry::new(actor, TicketAction::Commented.audit_name(), "ticket", id).created(&comment));
+    store::journal::insert(tx, &[Step::beside(&ticket, now, TicketAction::Commented, None)]).await?;
+    tx.record(Entry::new(TicketAction::Commented.audit_name(), "ticket", id).created(&comment));
     Ok(comment)
 }

@@ -2,9 +2,9 @@
 
 use acl::{Granted, perm};
 use chrono::{Days, NaiveDate};
+use database::Conn;
 use kernel::{
     Context, Error, FieldErrors, Result,
-    db::Conn,
     error::{common, field},
 };
 
@@ -24,18 +24,13 @@ const MOST_DAYS: i64 = 366;
 const MOST_ASSIGNEES: i64 = 100;
 
 /// Figures about the tickets filed in a span of days. Errors: `invalid_parameter` for one that is none, or too long.
-pub async fn statistics(
-    conn: &mut Conn,
-    context: &Context,
-    _granted: &Granted<perm::ReportsRead>,
-    filter: &StatisticsFilter,
-) -> Result<TicketStatistics> {
-    let (from, to) = days(context, filter)?;
-    let calendar = &context.policy.ticket_calendar;
+pub async fn statistics(conn: &mut Conn, _granted: &Granted<perm::ReportsRead>, filter: &StatisticsFilter) -> Result<TicketStatistics> {
+    let (from, to) = days(conn.context(), filter)?;
+    let calendar = &conn.policy().ticket_calendar;
     let begins = |day: NaiveDate| calendar.day_begins(day).ok_or_else(|| Error::internal("a day without a beginning"));
     let span = (begins(from)?, begins(to + Days::new(1))?);
-    let groups = figures::groups(conn, span, context.now).await?;
-    let by_assignee = figures::assignees(conn, span, context.now, MOST_ASSIGNEES).await?;
+    let groups = figures::groups(conn, span).await?;
+    let by_assignee = figures::assignees(conn, span, MOST_ASSIGNEES).await?;
     let first_response = figures::first_response(conn, span).await?;
     let resolution = figures::resolution(conn, span).await?;
     let within_deadline = figures::within_deadline(conn, span).await?;

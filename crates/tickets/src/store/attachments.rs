@@ -1,11 +1,13 @@
 //! SQL of attachments, and of files that are left over.
 
 use chrono::{DateTime, Utc};
-use kernel::{
-    Page, Paging, Result,
-    db::{Bulk, Conn, Filter, Sql, Tx},
-    id::{TicketAttachmentId, TicketId},
+use database::{
+    Bulk, Conn, Filter, Page, Paging, Sql, Tx,
     page::{KeyKind, ListSpec, OrderField},
+};
+use kernel::{
+    Result,
+    id::{TicketAttachmentId, TicketId},
 };
 
 use crate::model::TicketAttachment;

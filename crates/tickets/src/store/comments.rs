@@ -1,10 +1,12 @@
 //! SQL of comments.
 
-use kernel::{
-    Page, Paging, Result,
-    db::{Bulk, Conn, Filter, Tx},
-    id::{TicketCommentId, TicketId},
+use database::{
+    Bulk, Conn, Filter, Page, Paging, Tx,
     page::{KeyKind, ListSpec, OrderField},
+};
+use kernel::{
+    Result,
+    id::{TicketCommentId, TicketId},
 };
 
 use crate::{input::CommentFilter, model::TicketComment};

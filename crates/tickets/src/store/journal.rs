@@ -1,12 +1,10 @@
 //! SQL of the journal.
 
-use kernel::{
-    Page, Paging, Result,
-    audit::Actor,
-    db::{Bulk, Conn, Filter, Tx},
-    id::TicketId,
+use database::{
+    Bulk, Conn, Filter, Page, Paging, Tx,
     page::{KeyKind, ListSpec, OrderField},
 };
+use kernel::{Result, id::TicketId};
 
 use crate::model::{Step, TicketStep};
 
@@ -26,15 +24,15 @@ pub async fn list(conn: &mut Conn, ticket: TicketId, paging: &Paging) -> Result<
 }
 
 /// Writes steps into the tickets' journals.
-pub async fn insert(tx: &mut Tx, actor: &Actor, steps: &[Step]) -> Result<()> {
+pub async fn insert(tx: &mut Tx, steps: &[Step]) -> Result<()> {
     let columns = ["ticket_id", "at", "actor_id", "actor", "action", "from_status", "to_status", "note"];
     let mut rows = Bulk::into_table("ticket_journal", &columns);
     for step in steps {
         rows.row(vec![
             step.ticket_id.into(),
             step.at.into(),
-            actor.user_id.into(),
-            (&actor.name).into(),
+            tx.actor().user_id.into(),
+            (&tx.actor().name).into(),
             step.action.into(),
             step.from_status.into(),
             step.to_status.into(),

@@ -1,10 +1,8 @@
 //! SQL of the figures. Percentiles are reckoned in the database: no row comes to us.
 
 use chrono::{DateTime, Utc};
-use kernel::{
-    Result,
-    db::{Conn, Sql},
-};
+use database::{Conn, Sql};
+use kernel::Result;
 
 use crate::model::{TicketCategory, TicketPriority, TicketStatus, TicketTimes, TicketsOfAssignee};
 
@@ -21,7 +19,8 @@ pub struct Group {
     pub overdue: i64,
 }
 
-pub async fn groups(conn: &mut Conn, span: Span, now: DateTime<Utc>) -> Result<Vec<Group>> {
+pub async fn groups(conn: &mut Conn, span: Span) -> Result<Vec<Group>> {
+    let now = conn.now();
     Sql::new(
         "SELECT status, category, priority, CAST(COUNT(*) AS BIGINT) AS tickets, \
          CAST(COUNT(*) FILTER (WHERE status NOT IN ('resolved', 'closed') AND due_at < COALESCE(stopped_at, $3)) AS BIGINT) AS overdue \
@@ -34,7 +33,8 @@ pub async fn groups(conn: &mut Conn, span: Span, now: DateTime<Utc>) -> Result<V
     .await
 }
 
-pub async fn assignees(conn: &mut Conn, span: Span, now: DateTime<Utc>, most: i64) -> Result<Vec<TicketsOfAssignee>> {
+pub async fn assignees(conn: &mut Conn, span: Span, most: i64) -> Result<Vec<TicketsOfAssignee>> {
+    let now = conn.now();
     Sql::new(
         "SELECT tickets.assigned_to AS user_id, users.username, CAST(COUNT(*) AS BIGINT) AS tickets, \
          CAST(COUNT(*) FILTER (WHERE status NOT IN ('resolved', 'closed')) AS BIGINT) AS open, \

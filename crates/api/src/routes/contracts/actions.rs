@@ -8,7 +8,8 @@ use payments::{AddBalanceInput, DeductBalanceInput};
 
 use super::shown;
 use crate::{
-    call::{Call, Reply},
+    answer::Reply,
+    call::Call,
     extract::{Body, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -41,8 +42,8 @@ async fn activate_contract(
     input: Body<ActivateInput>,
 ) -> Reply {
     let answer = call.write(async |tx| {
-        billing::activate(tx, &call.context, &granted, id.0, &input).await?;
-        shown(&call, tx, id.0).await
+        billing::activate(tx, &granted, id.0, &input).await?;
+        shown(tx, id.0).await
     });
     Ok(answer.await?)
 }
@@ -61,8 +62,8 @@ async fn activate_contract(
 #[post("/contracts/{id}/suspend")]
 async fn suspend_contract(call: Call, granted: Guard<perm::ContractsHold>, id: PathPart<ContractId>, input: Body<SuspendInput>) -> Reply {
     let answer = call.write(async |tx| {
-        billing::suspend(tx, &call.context, &granted, id.0, &input).await?;
-        shown(&call, tx, id.0).await
+        billing::suspend(tx, &granted, id.0, &input).await?;
+        shown(tx, id.0).await
     });
     Ok(answer.await?)
 }
@@ -81,8 +82,8 @@ async fn suspend_contract(call: Call, granted: Guard<perm::ContractsHold>, id: P
 #[post("/contracts/{id}/resume")]
 async fn resume_contract(call: Call, granted: Guard<perm::ContractsHold>, id: PathPart<ContractId>, input: Body<ResumeInput>) -> Reply {
     let answer = call.write(async |tx| {
-        billing::resume(tx, &call.context, &granted, id.0, &input).await?;
-        shown(&call, tx, id.0).await
+        billing::resume(tx, &granted, id.0, &input).await?;
+        shown(tx, id.0).await
     });
     Ok(answer.await?)
 }
@@ -109,8 +110,8 @@ async fn terminate_contract(
     input: Body<TerminateInput>,
 ) -> Reply {
     let answer = call.write(async |tx| {
-        billing::terminate(tx, &call.context, &granted, id.0, &input).await?;
-        shown(&call, tx, id.0).await
+        billing::terminate(tx, &granted, id.0, &input).await?;
+        shown(tx, id.0).await
     });
     Ok(answer.await?)
 }
@@ -129,8 +130,8 @@ async fn terminate_contract(
 #[post("/contracts/{id}/add_balance")]
 async fn add_balance(call: Call, granted: Guard<perm::PaymentsTake>, id: PathPart<ContractId>, input: Body<AddBalanceInput>) -> Reply {
     let answer = call.write(async |tx| {
-        billing::add_balance(tx, &call.context, &granted, id.0, &input).await?;
-        shown(&call, tx, id.0).await
+        billing::add_balance(tx, &granted, id.0, &input).await?;
+        shown(tx, id.0).await
     });
     Ok(answer.await?)
 }
@@ -151,8 +152,8 @@ async fn deduct_balance(
     input: Body<DeductBalanceInput>,
 ) -> Reply {
     let answer = call.write(async |tx| {
-        billing::deduct_balance(tx, &call.context, &granted, id.0, &input).await?;
-        shown(&call, tx, id.0).await
+        billing::deduct_balance(tx, &granted, id.0, &input).await?;
+        shown(tx, id.0).await
     });
     Ok(answer.await?)
 }

@@ -2,15 +2,18 @@
 
 use acl::perm;
 use actix_web::get;
-use contracts::{Checklist, ContractStatistics, Event, HistoryFilter, Standing};
-use kernel::{id::ContractId, locale::Locale, page::ListSpec};
+use contracts::{Checklist, ContractStatistics, HistoryEntry, HistoryFilter, RequirementState};
+use database::page::ListSpec;
+use kernel::id::ContractId;
+use messages::Locale;
 use payments::{OnContractFilter, Payment, statement::Statement};
 use serde::{Deserialize, Serialize};
 use tickets::{Ticket, TicketCategory, TicketFilter, TicketPriority, TicketStatus};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    call::{Answer, Call, List, Reply},
+    answer::{Answer, List, Reply},
+    call::Call,
     extract::{ListQuery, Listing, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -31,7 +34,7 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
 )]
 #[get("/contracts/statistics")]
 async fn get_contract_statistics(call: Call, granted: Guard<perm::ReportsRead>) -> Reply {
-    let statistics = call.read(async |conn| contracts::statistics(conn, &call.context, &granted).await).await?;
+    let statistics = call.read(async |conn| contracts::statistics(conn, &granted).await).await?;
     Ok(Answer::ok(&statistics)?)
 }
 
@@ -71,11 +74,11 @@ impl ChecklistAnswer {
     fn new(checklist: &Checklist, locale: &Locale) -> Self {
         let items = checklist.items.iter().map(|(requirement, standing)| ChecklistItem {
             code: requirement.name.to_owned(),
-            ok: matches!(standing, Standing::Met),
+            ok: matches!(standing, RequirementState::Met),
             requirement: locale.text(&contracts::sentence_name(*requirement), &[]),
             message: match standing {
-                Standing::Refused(error) => Some(locale.text(error.code().name, error.args())),
-                Standing::Met | Standing::Open => None,
+                RequirementState::Refused(error) => Some(locale.text(error.code().name, error.args())),
+                RequirementState::Met | RequirementState::Open => None,
             },
         });
         Self { contract_id: checklist.contract_id, ready: checklist.is_ready(), items: items.collect() }
@@ -91,7 +94,7 @@ impl ChecklistAnswer {
 )]
 #[get("/contracts/{id}/checklist")]
 async fn get_contract_checklist(call: Call, granted: Guard<perm::ContractsRead>, id: PathPart<ContractId>) -> Reply {
-    let checklist = call.read(async |conn| contracts::checklist(conn, &call.context, &granted, id.0).await).await?;
+    let checklist = call.read(async |conn| contracts::checklist(conn, &granted, id.0).await).await?;
     Ok(Answer::resource(&ChecklistAnswer::new(&checklist, call.locale()), checklist.version)?)
 }
 
@@ -152,7 +155,7 @@ async fn list_contract_tickets(
     let filter = TicketFilter { contract: Some(id.0), status, category, priority, ..TicketFilter::default() };
     let page = call.read(async |conn| {
         contracts::exists(conn, id.0).await?;
-        tickets::list(conn, &call.context, &granted, &filter, &query.paging).await
+        tickets::list(conn, &granted, &filter, &query.paging).await
     });
     Ok(call.page(page.await?)?)
 }
@@ -165,7 +168,7 @@ impl ListQuery for HistoryFilter {
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id."), Listing<HistoryFilter>),
-    responses((status = 200, description = "A page of events.", body = List<Event>)),
+    responses((status = 200, description = "A page of events.", body = List<HistoryEntry>)),
     security(("bearer" = ["contracts:read"]))
 )]
 #[get("/contracts/{id}/history")]
@@ -210,8 +213,7 @@ async fn get_contract_statement(
     id: PathPart<ContractId>,
     query: Listing<payments::statement::Days>,
 ) -> Reply {
-    let read =
-        call.read(async |conn| payments::statement::statement(conn, &call.context, &granted, id.0, query.filter, &query.paging).await);
+    let read = call.read(async |conn| payments::statement::statement(conn, &granted, id.0, query.filter, &query.paging).await);
     let (statement, rows, newest) = read.await?;
     Ok(Answer::resource(&StatementPage { statement, page: call.list(rows) }, newest)?)
 }

@@ -4,14 +4,16 @@ use acl::perm;
 use actix_web::get;
 use contracts::{Contract, ContractFilter};
 use customers::HistoryRow;
-use kernel::{id::CustomerId, page::ListSpec};
+use database::page::ListSpec;
+use kernel::id::CustomerId;
 use payments::Payment;
 use serde::Deserialize;
 use tickets::{Ticket, TicketFilter};
 use utoipa::IntoParams;
 
 use crate::{
-    call::{Call, List, Reply},
+    answer::{List, Reply},
+    call::Call,
     extract::{ListQuery, Listing, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -106,7 +108,7 @@ async fn list_customer_tickets(
     let filter = TicketFilter { customer: Some(id.0), ..TicketFilter::default() };
     let page = call.read(async |conn| {
         customers::must_exist(conn, id.0).await?;
-        tickets::list(conn, &call.context, &granted, &filter, &query.paging).await
+        tickets::list(conn, &granted, &filter, &query.paging).await
     });
     Ok(call.page(page.await?)?)
 }

@@ -1,0 +1,209 @@
+//! The job of billing runs: those that were asked for here, those that nobody works on any more, and the daily one.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use chrono::{Days, NaiveDate, NaiveTime};
+use database::{
+    Engine,
+    jobs::{Driver, Job, Office, Turn, Turning},
+};
+use futures_util::future::join_all;
+use kernel::{Context, Error, Kind, Result, id::BillingRunId, settings::Reader};
+use tokio::{sync::Notify, time::sleep};
+
+use crate::{
+    model::{BillingRun, RunState},
+    run::{self, Worker},
+};
+
+/// How often the job queries whether a run is to be begun or taken up.
+const QUERY_EVERY: Duration = Duration::from_secs(5);
+/// How long is waited before a batch that failed is tried again; each time longer.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Failures in a row after which a run is given up.
+const MOST_FAILURES: u32 = 6;
+/// Runs that wait here; more than these are taken up later.
+const MOST_WAITING: usize = 100;
+/// Batches at work at once on PostgreSQL: while the database writes one, the next is worked out.
+const WORKERS: u32 = 2;
+
+/// Runs that this instance is to work on.
+#[derive(Default)]
+pub struct Runs {
+    asked: Mutex<VecDeque<BillingRunId>>,
+    news: Notify,
+}
+
+impl Runs {
+    /// Asks for a run to be worked on here, once its record is committed.
+    pub fn ask(&self, id: BillingRunId) {
+        let mut asked = self.asked();
+        if asked.len() < MOST_WAITING && !asked.contains(&id) {
+            asked.push_back(id);
+        }
+        drop(asked);
+        self.news.notify_one();
+    }
+
+    fn asked(&self) -> MutexGuard<'_, VecDeque<BillingRunId>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// When the run of each day begins, where the operator is; `None` never begins one.
+pub fn read_billing_time(from: &mut Reader<'_>) -> Option<NaiveTime> {
+    let parse = |text: &str| match text {
+        "off" => Some(None),
+        text => NaiveTime::parse_from_str(text, "%H:%M").ok().filter(|time| time.format("%H:%M").to_string() == text).map(Some),
+    };
+    from.parsed("BILLING_TIME", "a time of day, such as 02:00, or off", parse, NaiveTime::from_hms_opt(2, 0, 0))
+}
+
+/// Registers the job of billing runs.
+pub fn register(driver: &mut Driver, runs: &Arc<Runs>, billing_time: Option<NaiveTime>) {
+    driver.add(Billing { runs: runs.clone(), billing_time });
+}
+
+/// Begins the daily run and works on what there is. Runs have a lease of their own, and instances share their batches.
+struct Billing {
+    runs: Arc<Runs>,
+    billing_time: Option<NaiveTime>,
+}
+
+impl Job for Billing {
+    fn name(&self) -> &'static str {
+        "billing runs"
+    }
+
+    fn every(&self) -> Duration {
+        QUERY_EVERY
+    }
+
+    fn bell(&self) -> Option<&Notify> {
+        Some(&self.runs.news)
+    }
+
+    fn turn<'a>(&'a self, office: &'a Office) -> Turning<'a> {
+        Box::pin(async move {
+            let scheduled = schedule(office, &self.runs, self.billing_time).await;
+            work_off(office, &self.runs).await?;
+            scheduled.map(|()| Turn::Idle)
+        })
+    }
+}
+
+/// The surroundings of the work on a run.
+fn context(office: &Office, id: BillingRunId) -> Arc<Context> {
+    office.context(format!("billing run {id}"), run::ACTOR)
+}
+
+/// Works on the runs that were asked for and on those that nobody is at work on, until there are none.
+pub async fn work_off(office: &Office, runs: &Runs) -> Result<()> {
+    while !office.stop.is_stopping() {
+        let asked = runs.asked().pop_front();
+        let id = match asked {
+            Some(id) => Some(id),
+            None => {
+                let context = office.context("billing runs", run::ACTOR);
+                // a read first: a transaction keeps SQLite's one writer from others
+                if !office.db.read(&context, async |conn| run::is_left(conn).await).await? {
+                    return Ok(());
+                }
+                office.db.transaction(&context, async |tx| run::take_up(tx).await).await?
+            }
+        };
+        let Some(id) = id else { return Ok(()) };
+        match to_its_end(office, id, &mut |_| {}).await {
+            Ok(run) => log::info!(
+                "billing run {id} of {}: {}, {} of {}",
+                run.billing_date,
+                run.state,
+                run.done_count,
+                run.due_count.unwrap_or_default()
+            ),
+            Err(error) => log::error!("billing run {id} rests for now: {error}"),
+        }
+    }
+    Ok(())
+}
+
+/// Begins the run of the last day whose time has come, unless that was done, here or elsewhere.
+pub async fn schedule(office: &Office, runs: &Runs, billing_time: Option<NaiveTime>) -> Result<()> {
+    let context = office.context("billing schedule", run::SCHEDULE_ACTOR);
+    let Some(day) = scheduled_day(billing_time, &context) else { return Ok(()) };
+    // a look without a lock first: it is so on all but one of many
+    if office.db.read(&context, async |conn| run::is_scheduled(conn, day).await).await? {
+        return Ok(());
+    }
+    if let Some(run) = office.db.transaction(&context, async |tx| run::start_scheduled(tx, day).await).await? {
+        runs.ask(run.id);
+    }
+    Ok(())
+}
+
+/// The last day on which the time of the daily run has come.
+fn scheduled_day(billing_time: Option<NaiveTime>, context: &Context) -> Option<NaiveDate> {
+    let time = billing_time?;
+    let local = context.now.with_timezone(&context.policy.time_zone).naive_local();
+    if local.time() >= time { Some(local.date()) } else { local.date().checked_sub_days(Days::new(1)) }
+}
+
+/// Works on a run until it is over or the work is to stop; says after each batch how it stands.
+///
+/// Errors: what went wrong so often in a row that the run rests, or was given up.
+pub async fn to_its_end(office: &Office, id: BillingRunId, said: &mut dyn FnMut(&BillingRun)) -> Result<BillingRun> {
+    let workers = match office.db.engine() {
+        Engine::Sqlite => 1,
+        Engine::Postgres => WORKERS,
+    };
+    let said = Mutex::new(said);
+    // other instances begin elsewhere, so that they wait for each other as little as can be
+    let first: u32 = rand::random_range(0..1000);
+    let outcomes = join_all((first..first + workers).map(|number| alone(office, Worker::new(id, number), &said))).await;
+    let run = outcomes.into_iter().collect::<Result<Vec<_>>>()?.into_iter().max_by_key(|run| run.version);
+    let run = run.ok_or_else(|| Error::internal("nobody worked on the run"))?;
+    if run.state == RunState::Running {
+        let context = context(office, id);
+        office.db.transaction(&context, async |tx| run::let_go(tx, id).await).await?;
+    }
+    Ok(run)
+}
+
+async fn alone(office: &Office, mut worker: Worker, said: &Mutex<&mut dyn FnMut(&BillingRun)>) -> Result<BillingRun> {
+    let id = worker.run();
+    let db = office.db.patient();
+    let mut failures = 0;
+    loop {
+        let context = context(office, id);
+        match worker.batch(&db, &context).await {
+            Ok(run) => {
+                failures = 0;
+                said.lock().unwrap_or_else(PoisonError::into_inner)(&run);
+                if run.state != RunState::Running || office.stop.is_stopping() {
+                    return Ok(run);
+                }
+            }
+            Err(error) => {
+                failures += 1;
+                if failures == MOST_FAILURES || office.stop.is_stopping() {
+                    return give_up(office, id, error).await;
+                }
+                log::warn!("a batch of billing run {id} is tried again: {error}");
+                sleep(PAUSE * 2_u32.pow(failures - 1)).await;
+            }
+        }
+    }
+}
+
+/// After an error that stays: a database that is away may come back, and the run with it; anything else ends the run.
+async fn give_up(office: &Office, id: BillingRunId, error: Error) -> Result<BillingRun> {
+    if error.kind() != Kind::Unavailable && error.kind() != Kind::NotFound {
+        let context = context(office, id);
+        office.db.transaction(&context, async |tx| run::give_up(tx, id, &error).await).await?;
+    }
+    Err(error)
+}

@@ -1,0 +1,62 @@
+//! What an engine's error means to the caller.
+
+use sqlx::error::{DatabaseError, ErrorKind};
+
+use kernel::error::{Error, Transient, common};
+
+/// The refusal or the failure that an engine's error is.
+pub(crate) fn failure(error: sqlx::Error) -> Error {
+    use sqlx::Error as E;
+    match &error {
+        E::PoolTimedOut => Error::new(common::DATABASE_AWAY).retry_after(1).cause(error),
+        E::PoolClosed | E::WorkerCrashed => Error::new(common::DATABASE_AWAY).retry_after(5).cause(error),
+        E::Io(_) | E::Protocol(_) | E::Tls(_) => {
+            Error::new(common::DATABASE_AWAY).retry_after(1).transient(Transient::Connection).cause(error)
+        }
+        E::Database(database) => match meaning(database.as_ref()) {
+            Meaning::Collision => Error::new(common::DATABASE_AWAY).retry_after(1).transient(Transient::Collision).cause(error),
+            Meaning::Gone => Error::new(common::DATABASE_AWAY).retry_after(1).transient(Transient::Connection).cause(error),
+            Meaning::Full => Error::new(common::DATABASE_FULL).retry_after(10).cause(error),
+            Meaning::Busy => Error::new(common::DATABASE_AWAY).retry_after(1).cause(error),
+            Meaning::Taken => Error::new(common::DUPLICATE).cause(error),
+            Meaning::Needed => Error::new(common::IN_USE).cause(error),
+            Meaning::Other => Error::internal(error),
+        },
+        _ => Error::internal(error),
+    }
+}
+
+enum Meaning {
+    Collision,
+    Gone,
+    Busy,
+    Full,
+    Taken,
+    Needed,
+    Other,
+}
+
+fn meaning(error: &dyn DatabaseError) -> Meaning {
+    match error.kind() {
+        ErrorKind::UniqueViolation => return Meaning::Taken,
+        ErrorKind::ForeignKeyViolation => return Meaning::Needed,
+        _ => {}
+    }
+    // SQLSTATE on PostgreSQL, the extended result code on SQLite
+    match error.code().as_deref() {
+        Some("40001" | "40P01") => Meaning::Collision,
+        // lock_not_available, query_canceled (statement time-out), too_many_connections; SQLITE_BUSY and its kin
+        Some("55P03" | "57014" | "53300" | "5" | "6" | "261" | "517" | "773") => Meaning::Busy,
+        // admin_shutdown, crash_shutdown, cannot_connect_now
+        Some("57P01" | "57P02" | "57P03") => Meaning::Gone,
+        // disk_full, out_of_memory, configuration_limit_exceeded, io_error; SQLITE_FULL
+        Some("53100" | "53200" | "53400" | "58030" | "13") => Meaning::Full,
+        Some(code) if is_sqlite_io_error(code) => Meaning::Full,
+        _ => Meaning::Other,
+    }
+}
+
+/// Whether it is SQLITE_IOERR, whatever it was that failed: the extended code tells in its upper bytes.
+fn is_sqlite_io_error(code: &str) -> bool {
+    code.len() < 5 && code.parse().is_ok_and(|code: u32| code & 0xff == 10)
+}

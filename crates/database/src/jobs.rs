@@ -1,0 +1,328 @@
+//! Jobs: work that goes on beside the requests.
+//!
+//! A [`Job`] says what it does, how often, and how instances share it; one [`Driver`] runs, spreads, stops and measures all of them.
+//! A turn is short: what takes long does a bounded part of it and asks for another turn.
+
+use std::{
+    collections::BTreeMap,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use kernel::{Actor, Clock, Context, Origin, Policy, Result};
+use serde::Serialize;
+use tokio::{
+    sync::{Notify, watch},
+    time::timeout,
+};
+use utoipa::ToSchema;
+
+use crate::{Db, Sql};
+
+/// How long a job rests after something went wrong.
+const REST_AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// How long the last turns may take when the program stops.
+const LAST_TURNS: Duration = Duration::from_secs(5);
+
+/// How long a last turn that failed rests before it is tried again.
+const PAUSE_AT_THE_END: Duration = Duration::from_millis(100);
+
+/// What a turn came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// There is more to do, at once.
+    More,
+    /// Nothing is left for now.
+    Idle,
+}
+
+impl Turn {
+    /// [`Turn::More`] where there is more to do.
+    pub const fn more_if(there_is: bool) -> Self {
+        if there_is { Self::More } else { Self::Idle }
+    }
+}
+
+/// A turn under way. It stays on the thread that began it.
+pub type Turning<'a> = Pin<Box<dyn Future<Output = Result<Turn>> + 'a>>;
+
+/// How the instances share a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// It is about what this instance has in memory: each instance does its own, also where `JOBS` is off.
+    Own,
+    /// Each instance takes turns at any time: rows are claimed, or a repeat changes nothing.
+    Claims,
+    /// One instance at a time, which keeps the job this long after each turn.
+    Lease(TimeDelta),
+}
+
+/// Work that goes on beside the requests.
+pub trait Job {
+    /// Its name: in the log, in figures, and as the request id in the audit trail.
+    fn name(&self) -> &'static str;
+
+    /// How long it rests when nothing is left to do.
+    fn every(&self) -> Duration;
+
+    /// How the instances share it.
+    fn sharing(&self) -> Sharing {
+        Sharing::Claims
+    }
+
+    /// Wakes it up before its time.
+    fn bell(&self) -> Option<&Notify> {
+        None
+    }
+
+    /// Does a bounded part of the work.
+    fn turn<'a>(&'a self, office: &'a Office) -> Turning<'a>;
+
+    /// Whether it takes one more turn when the program stops, to write down what is in memory.
+    fn has_last_turn(&self) -> bool {
+        false
+    }
+}
+
+/// Tells all that runs without an end to stop.
+#[derive(Clone)]
+pub struct Stop(Arc<watch::Sender<bool>>);
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self(Arc::new(watch::channel(false).0))
+    }
+}
+
+impl Stop {
+    /// Asks everything to stop.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Whether it was asked to.
+    pub fn is_stopping(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// A receiver that is notified of it.
+    pub fn subscribe(&self) -> watch::Receiver<bool> {
+        self.0.subscribe()
+    }
+
+    /// Waits until it is asked to.
+    pub async fn stopped(&self) {
+        // the sender lives as long as this value
+        let _ = self.subscribe().wait_for(|stop| *stop).await;
+    }
+}
+
+/// What jobs work with.
+#[derive(Clone)]
+pub struct Office {
+    /// The database.
+    pub db: Db,
+    /// The time.
+    pub clock: Clock,
+    /// The operator's settings that rules depend on.
+    pub policy: Arc<Policy>,
+    /// Whether the program is to stop.
+    pub stop: Stop,
+}
+
+impl Office {
+    /// The surroundings of a use case that begins now, under this request id, by this part of the system.
+    pub fn context(&self, request_id: impl Into<String>, actor: &'static str) -> Arc<Context> {
+        let origin = Origin { request_id: request_id.into(), address: None };
+        Arc::new(Context { now: self.clock.now(), policy: self.policy.clone(), origin, actor: Actor::system(actor) })
+    }
+
+    /// The same surroundings at the present moment, for what follows after another server took its time.
+    pub fn later(&self, context: &Context) -> Arc<Context> {
+        Arc::new(Context { now: self.clock.now(), ..context.clone() })
+    }
+}
+
+/// What a job has done in this instance since its start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({"name": "billing", "turns": 1440, "failures": 0, "busy_milliseconds": 5200, "last_turn_at": "2026-01-15T09:45:00Z", "last_error": null}))]
+pub struct JobFigures {
+    /// The job.
+    pub name: String,
+    /// Turns that were taken.
+    pub turns: u64,
+    /// Turns that failed.
+    pub failures: u64,
+    /// How long all turns took, in milliseconds.
+    pub busy_milliseconds: u64,
+    /// When the last turn began.
+    pub last_turn_at: Option<DateTime<Utc>>,
+    /// What the last turn that failed met.
+    pub last_error: Option<String>,
+}
+
+/// The figures of all jobs of an instance.
+#[derive(Clone, Default)]
+pub struct Figures(Arc<Mutex<BTreeMap<&'static str, JobFigures>>>);
+
+impl Figures {
+    /// The figures by job, in the order of the names.
+    pub fn all(&self) -> Vec<JobFigures> {
+        self.lock().values().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, JobFigures>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, name: &'static str, at: DateTime<Utc>, took: Duration, outcome: &Result<Turn>) {
+        let mut all = self.lock();
+        let figures = all.entry(name).or_insert_with(|| JobFigures { name: name.to_owned(), ..JobFigures::default() });
+        figures.turns += 1;
+        figures.busy_milliseconds += u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        figures.last_turn_at = Some(at);
+        if let Err(error) = outcome {
+            figures.failures += 1;
+            figures.last_error = Some(error.code().name.to_owned());
+        }
+    }
+}
+
+/// Runs jobs until the program stops.
+pub struct Driver {
+    office: Office,
+    figures: Figures,
+    holder: String,
+    jobs: Vec<Box<dyn Job>>,
+}
+
+impl Driver {
+    /// A driver without jobs; `holder` names this instance where one instance at a time has a job.
+    pub fn new(office: Office, figures: Figures, holder: String) -> Self {
+        Self { office, figures, holder, jobs: Vec::new() }
+    }
+
+    /// Registers a job.
+    pub fn add(&mut self, job: impl Job + 'static) {
+        self.jobs.push(Box::new(job));
+    }
+
+    /// Keeps only the jobs that belong to serving requests.
+    pub fn serve_only(&mut self) {
+        self.jobs.retain(|job| job.sharing() == Sharing::Own);
+    }
+
+    /// Runs every job beside the others until the program is asked to stop; then lets running turns end, and takes the last ones.
+    pub async fn run(self) {
+        let loops = self.jobs.iter().enumerate().map(|(number, job)| self.work(&**job, number));
+        futures_util::future::join_all(loops).await;
+        for job in self.jobs.iter().filter(|job| job.has_last_turn()) {
+            // a connection that the request threads have opened ends with them, so the first try may fail
+            let taken = async {
+                while self.take_turn(&**job).await.is_err() {
+                    tokio::time::sleep(PAUSE_AT_THE_END).await;
+                }
+            };
+            if timeout(LAST_TURNS, taken).await.is_err() {
+                log::error!("job {} did not finish its last turn", job.name());
+            }
+        }
+    }
+
+    async fn work(&self, job: &dyn Job, number: usize) {
+        // jobs of one pace do not all begin in the same moment
+        self.rest(job, job.every().min(Duration::from_millis(37 * number as u64))).await;
+        while !self.office.stop.is_stopping() {
+            match self.take_turn(job).await {
+                // others have their turn
+                Ok(Turn::More) => tokio::task::yield_now().await,
+                Ok(Turn::Idle) => self.rest(job, job.every()).await,
+                Err(_) => self.rest(job, job.every().max(REST_AFTER_FAILURE)).await,
+            }
+        }
+    }
+
+    async fn take_turn(&self, job: &dyn Job) -> Result<Turn> {
+        let (at, began) = (self.office.clock.now(), Instant::now());
+        let outcome = match job.sharing() {
+            Sharing::Lease(time) if !self.has_lease(job, time).await? => return Ok(Turn::Idle),
+            _ => job.turn(&self.office).await,
+        };
+        self.figures.add(job.name(), at, began.elapsed(), &outcome);
+        if let Err(error) = &outcome {
+            log::warn!("job {} is tried again later: {error}", job.name());
+        }
+        outcome
+    }
+
+    async fn rest(&self, job: &dyn Job, pause: Duration) {
+        let bell = async {
+            match job.bell() {
+                Some(bell) => bell.notified().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = self.office.stop.stopped() => {}
+            () = bell => {}
+        }
+    }
+
+    /// Whether this instance has the job: it had it before, or nobody has.
+    async fn has_lease(&self, job: &dyn Job, time: TimeDelta) -> Result<bool> {
+        let context = self.office.context(job.name(), "jobs");
+        let (name, until) = (job.name(), context.now + time);
+        let taken = self.office.db.transaction(&context, async |tx| {
+            Sql::new(
+                "INSERT INTO job_leases (name, holder, until) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE \
+                 SET holder = excluded.holder, until = excluded.until WHERE job_leases.until <= $4 OR job_leases.holder = excluded.holder",
+            )
+            .bind(name)
+            .bind(&self.holder)
+            .bind(until)
+            .bind(tx.now())
+            .execute(tx)
+            .await
+        });
+        let taken = taken.await.inspect_err(|error| log::warn!("job {name} is tried again later: {error}"))?;
+        Ok(taken == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_count_turns_and_failures_by_job() {
+        let figures = Figures::default();
+        let at: DateTime<Utc> = "2026-01-15T09:45:00Z".parse().unwrap();
+        figures.add("sweep", at, Duration::from_millis(3), &Ok(Turn::Idle));
+        figures.add("sweep", at, Duration::from_millis(4), &Err(kernel::error::common::DATABASE_AWAY.into()));
+        figures.add("relay", at, Duration::ZERO, &Ok(Turn::More));
+        let all = figures.all();
+        assert_eq!(all.iter().map(|job| job.name.as_str()).collect::<Vec<_>>(), ["relay", "sweep"]);
+        let expected = JobFigures {
+            name: "sweep".to_owned(),
+            turns: 2,
+            failures: 1,
+            busy_milliseconds: 7,
+            last_turn_at: Some(at),
+            last_error: Some("database_away".to_owned()),
+        };
+        assert_eq!(all[1], expected);
+    }
+
+    #[tokio::test]
+    async fn stopping_is_heard_before_and_after() {
+        let stop = Stop::default();
+        assert!(!stop.is_stopping());
+        let waiting = stop.clone();
+        let (_, ()) = tokio::join!(waiting.stopped(), async { stop.stop() });
+        stop.stopped().await;
+        assert!(stop.is_stopping());
+    }
+}

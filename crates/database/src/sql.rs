@@ -1,0 +1,163 @@
+//! A statement with its values: written once, run on either engine.
+
+use std::borrow::Cow;
+
+use sqlx::{AssertSqlSafe, FromRow, SqlSafeStr, SqlStr, postgres::PgRow, sqlite::SqliteRow};
+
+use kernel::{
+    Error, Result,
+    column::{Arg, Column},
+    error::common,
+};
+
+use crate::{Conn, EngineConn, error::failure};
+
+/// A row that both engines can give. Derive `sqlx::FromRow` to have it.
+pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+/// One statement: its text and the values for `$1`, `$2`, ….
+#[derive(Clone, Debug)]
+pub struct Sql {
+    text: Cow<'static, str>,
+    args: Vec<Arg>,
+}
+
+macro_rules! run {
+    ($sql:ident, $conn:ident, $make:expr, |$query:ident, $c:ident| $fetch:expr) => {{
+        $conn.trace.note(&$sql);
+        let text: SqlStr = match $sql.text {
+            Cow::Borrowed(text) => text.into_sql_str(),
+            // built from our own words and `$n` only: values never enter the text
+            Cow::Owned(text) => AssertSqlSafe(text).into_sql_str(),
+        };
+        macro_rules! bound {
+            (|$bound:ident, $column:ident| $bind_column:expr) => {{
+                let mut query = $make(text);
+                for arg in $sql.args {
+                    query = match arg {
+                        Arg::Int(value) => query.bind(value),
+                        Arg::Text(value) => query.bind(value.map(Cow::into_owned)),
+                        Arg::Bool(value) => query.bind(value),
+                        Arg::Time(value) => query.bind(value),
+                        Arg::Date(value) => query.bind(value),
+                        Arg::Bytes(value) => query.bind(value),
+                        Arg::Column($column) => {
+                            let $bound = query;
+                            $bind_column
+                        }
+                    };
+                }
+                query
+            }};
+        }
+        match $conn.by_engine() {
+            EngineConn::Sqlite($c) => {
+                // a column is made for PostgreSQL alone
+                let $query = bound!(|query, _column| query.bind(None::<i64>));
+                $fetch
+            }
+            EngineConn::Postgres($c) => {
+                let $query = bound!(|query, column| match column {
+                    Column::Int(values) => query.bind(values),
+                    Column::Text(values) => query.bind(values),
+                    Column::Bool(values) => query.bind(values),
+                    Column::Time(values) => query.bind(values),
+                    Column::Date(values) => query.bind(values),
+                    Column::Bytes(values) => query.bind(values),
+                });
+                $fetch
+            }
+        }
+    }};
+}
+
+impl Sql {
+    /// A statement whose values follow by [`Sql::bind`].
+    pub const fn new(text: &'static str) -> Self {
+        Self { text: Cow::Borrowed(text), args: Vec::new() }
+    }
+
+    /// A statement put together from our own words; values never go into the text.
+    pub fn owned(text: String) -> Self {
+        Self { text: Cow::Owned(text), args: Vec::new() }
+    }
+
+    /// The value of the next `$n`.
+    #[must_use]
+    pub fn bind(mut self, value: impl Into<Arg>) -> Self {
+        self.args.push(value.into());
+        self
+    }
+
+    /// The values of the next `$n`s.
+    #[must_use]
+    pub fn bind_all(mut self, values: impl IntoIterator<Item = Arg>) -> Self {
+        self.args.extend(values);
+        self
+    }
+
+    /// The statement's text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The same values to another text, which may say more of the statement.
+    #[must_use]
+    pub fn with_text(&self, text: String) -> Self {
+        Self { text: Cow::Owned(text), args: self.args.clone() }
+    }
+
+    /// Every row.
+    pub async fn all<T: Row>(self, conn: &mut Conn) -> Result<Vec<T>> {
+        run!(self, conn, sqlx::query_as::<_, T>, |query, c| query.fetch_all(c).await.map_err(failure))
+    }
+
+    /// The row, if there is one.
+    pub async fn optional<T: Row>(self, conn: &mut Conn) -> Result<Option<T>> {
+        run!(self, conn, sqlx::query_as::<_, T>, |query, c| query.fetch_optional(c).await.map_err(failure))
+    }
+
+    /// The one row.
+    pub async fn one<T: Row>(self, conn: &mut Conn) -> Result<T> {
+        run!(self, conn, sqlx::query_as::<_, T>, |query, c| query.fetch_one(c).await.map_err(failure))
+    }
+
+    /// The one value of the one row.
+    pub async fn scalar<T>(self, conn: &mut Conn) -> Result<T>
+    where
+        (T,): Row,
+    {
+        self.one::<(T,)>(conn).await.map(|(value,)| value)
+    }
+
+    /// The one value of the row, if there is one.
+    pub async fn optional_scalar<T>(self, conn: &mut Conn) -> Result<Option<T>>
+    where
+        (T,): Row,
+    {
+        Ok(self.optional::<(T,)>(conn).await?.map(|(value,)| value))
+    }
+
+    /// The one value of every row.
+    pub async fn scalars<T>(self, conn: &mut Conn) -> Result<Vec<T>>
+    where
+        (T,): Row,
+    {
+        Ok(self.all::<(T,)>(conn).await?.into_iter().map(|(value,)| value).collect())
+    }
+
+    /// Runs it and returns how many rows it touched.
+    pub async fn execute(self, conn: &mut Conn) -> Result<u64> {
+        run!(self, conn, sqlx::query, |query, c| query.execute(c).await.map(|done| done.rows_affected()).map_err(failure))
+    }
+
+    /// Runs an update of one row that names the version it expects. Errors: `stale_version` when there is no such row.
+    pub async fn expect_one(self, conn: &mut Conn) -> Result<()> {
+        match self.execute(conn).await? {
+            1 => Ok(()),
+            _ => Err(Error::new(common::STALE)),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The store of files: a folder beside the database, or a bucket of S3 or a compatible store.
+//!
+//! A file is written a piece at a time and appears whole or not at all; it is read a piece at a time too. Which files still belong
+//! to something is known to the database alone: see `tickets::attachments`.
+
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt};
+use kernel::{
+    Error, Result, Secret,
+    error::common,
+    settings::{Reader, web_origin},
+};
+use object_store::{
+    ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig, WriteMultipart, aws::AmazonS3Builder, local::LocalFileSystem, path::Path,
+};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use uuid::Uuid;
+
+/// Files that are sent to one instance at a time; each may have a part of the store's size in memory.
+const AT_ONCE: usize = 16;
+/// What is written to a folder at a time.
+const FOLDER_PART: usize = 256 * 1024;
+/// The smallest part that S3 takes.
+const S3_PART: usize = 5 * 1024 * 1024;
+
+/// Where the files are.
+#[derive(Clone, Debug)]
+pub enum FilesAt {
+    /// In a folder of this machine, or one that all instances share.
+    Folder(PathBuf),
+    /// In a bucket.
+    S3(S3),
+}
+
+/// A bucket, and how to get at it.
+#[derive(Clone, Debug)]
+pub struct S3 {
+    /// The bucket.
+    pub bucket: String,
+    /// What every key in it begins with.
+    pub prefix: String,
+    /// The server, where it is not Amazon's.
+    pub endpoint: Option<String>,
+    /// The region.
+    pub region: String,
+    /// The access key.
+    pub key_id: Option<Secret>,
+    /// Its secret.
+    pub secret_key: Option<Secret>,
+}
+
+/// The store, opened.
+pub struct Files {
+    store: Arc<dyn ObjectStore>,
+    folder: Option<Arc<LocalFileSystem>>,
+    prefix: String,
+    part: usize,
+    places: Semaphore,
+}
+
+/// A file on its way into the store; dropped before it is finished, it never was.
+pub struct Writing<'a> {
+    upload: WriteMultipart,
+    _place: SemaphorePermit<'a>,
+}
+
+impl Files {
+    /// Opens the store; makes the folder when there is none.
+    pub fn open(at: &FilesAt) -> Result<Self> {
+        let places = Semaphore::new(AT_ONCE);
+        match at {
+            FilesAt::Folder(folder) => {
+                fs::create_dir_all(folder).map_err(Error::internal)?;
+                // what is said to be attached has to be there after a power cut, too
+                let folder = Arc::new(LocalFileSystem::new_with_prefix(folder).map_err(Error::internal)?.with_fsync(true));
+                Ok(Self { store: folder.clone(), folder: Some(folder), prefix: String::new(), part: FOLDER_PART, places })
+            }
+            FilesAt::S3(s3) => {
+                let waits = ClientOptions::new().with_connect_timeout(Duration::from_secs(3)).with_timeout(Duration::from_secs(30));
+                let retries = RetryConfig { max_retries: 2, retry_timeout: Duration::from_secs(10), ..RetryConfig::default() };
+                let mut builder = AmazonS3Builder::new()
+                    .with_bucket_name(&s3.bucket)
+                    .with_region(&s3.region)
+                    .with_retry(retries)
+                    // not everything that is like S3 knows how to delete many at once
+                    .with_disable_bulk_delete(true)
+                    .with_client_options(waits);
+                if let Some(endpoint) = &s3.endpoint {
+                    builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
+                }
+                if let (Some(id), Some(secret)) = (&s3.key_id, &s3.secret_key) {
+                    builder = builder.with_access_key_id(id.reveal()).with_secret_access_key(secret.reveal());
+                }
+                let store = Arc::new(builder.build().map_err(Error::internal)?);
+                Ok(Self { store, folder: None, prefix: s3.prefix.clone(), part: S3_PART, places })
+            }
+        }
+    }
+
+    /// A key that no file has; two letters of it are a folder, so that none holds too many.
+    pub fn new_key() -> String {
+        let id = Uuid::new_v4().simple().to_string();
+        let (folder, rest) = id.split_at(2);
+        format!("{folder}/{rest}")
+    }
+
+    fn path(&self, key: &str) -> Path {
+        Path::from(format!("{}/{key}", self.prefix))
+    }
+
+    /// Begins to write a file. Errors: `too_many_requests` when many are on their way, `files_away`.
+    pub async fn begin(&self, key: &str) -> Result<Writing<'_>> {
+        let place = self.places.try_acquire().map_err(|_| Error::new(common::TOO_MANY_REQUESTS).retry_after(1))?;
+        let upload = self.store.put_multipart(&self.path(key)).await.map_err(away)?;
+        Ok(Writing { upload: WriteMultipart::new_with_chunk_size(upload, self.part), _place: place })
+    }
+
+    /// A file's content, a piece at a time. Errors: `files_away`, and `internal` when it is not there.
+    pub async fn read(&self, key: &str) -> Result<impl Stream<Item = Result<Bytes>> + 'static> {
+        let found = self.store.get(&self.path(key)).await;
+        let found = found.map_err(|error| match error {
+            object_store::Error::NotFound { .. } => Error::internal(error),
+            error => away(error),
+        })?;
+        Ok(found.into_stream().map_err(away))
+    }
+
+    /// Removes a file, also one that was never finished; one that is not there is gone already. Errors: `files_away`.
+    pub async fn remove(&self, key: &str) -> Result<()> {
+        let path = self.path(key);
+        if let Some(folder) = &self.folder {
+            // a file on its way has a name of its own until it is whole; a crash leaves it so
+            let mut unfinished = folder.path_to_filesystem(&path).map_err(Error::internal)?.into_os_string();
+            unfinished.push("#1");
+            match tokio::fs::remove_file(unfinished).await {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(away(error)),
+                _ => {}
+            }
+        }
+        match self.store.delete(&path).await {
+            Err(object_store::Error::NotFound { .. }) => Ok(()),
+            outcome => outcome.map_err(away),
+        }
+    }
+}
+
+impl Writing<'_> {
+    /// Writes the next piece; waits while the one before is on its way. Errors: `files_away`.
+    pub async fn write(&mut self, piece: &[u8]) -> Result<()> {
+        self.upload.wait_for_capacity(1).await.map_err(away)?;
+        self.upload.write(piece);
+        Ok(())
+    }
+
+    /// The file is whole from now on. Errors: `files_away`.
+    pub async fn finish(self) -> Result<()> {
+        self.upload.finish().await.map(drop).map_err(away)
+    }
+
+    /// The file never was. Errors: `files_away`.
+    pub async fn abort(self) -> Result<()> {
+        self.upload.abort().await.map_err(away)
+    }
+}
+
+fn away(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(common::FILES_AWAY).retry_after(5).cause(cause)
+}
+
+/// Reads where files are: a folder, in `beside` unless set otherwise, or a bucket with what it takes to get at it.
+pub fn read_settings(from: &mut Reader<'_>, beside: PathBuf) -> FilesAt {
+    let endpoint = from.parsed("ATTACHMENTS_S3_ENDPOINT", "a URL, such as https://s3.example.com", |text| web_origin(text).map(Some), None);
+    let region = from.parsed("ATTACHMENTS_S3_REGION", "a region, such as us-east-1", region, "us-east-1".to_owned());
+    let key_id = from.secret("ATTACHMENTS_S3_KEY_ID", "at least 3 characters", 3);
+    let secret_key = from.secret("ATTACHMENTS_S3_SECRET_KEY", "at least 8 characters", 8);
+    let parse = |text: &str| match text.split_once("://") {
+        Some(("file", path)) if !path.is_empty() => Some(FilesAt::Folder(path.into())),
+        Some(("s3", place)) => {
+            let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+            let plain = bucket.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte));
+            let (bucket, prefix) = (bucket.to_owned(), prefix.trim_matches('/').to_owned());
+            let (endpoint, region) = (endpoint.clone(), region.clone());
+            let s3 = S3 { bucket, prefix, endpoint, region, key_id: key_id.clone(), secret_key: secret_key.clone() };
+            (plain && (3..=63).contains(&s3.bucket.len())).then_some(FilesAt::S3(s3))
+        }
+        _ => None,
+    };
+    let files_at =
+        from.parsed("ATTACHMENTS_URL", "file://path/to/folder or s3://bucket/prefix", parse, FilesAt::Folder(beside.join("attachments")));
+    if matches!(files_at, FilesAt::S3(_)) {
+        for (name, is_missing) in [("ATTACHMENTS_S3_KEY_ID", key_id.is_none()), ("ATTACHMENTS_S3_SECRET_KEY", secret_key.is_none())] {
+            if is_missing {
+                from.refuse(name, "the key to the bucket, because ATTACHMENTS_URL is one of s3://");
+            }
+        }
+    }
+    files_at
+}
+
+fn region(text: &str) -> Option<String> {
+    text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-').then(|| text.to_owned())
+}

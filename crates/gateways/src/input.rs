@@ -1,0 +1,251 @@
+//! What clients and gateways may say of payments by gateways.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use kernel::{
+    Context, FieldErrors, Input, Money,
+    error::field,
+    id::{ContractId, GatewayRefundId, PaymentId},
+    money::AmountInput,
+};
+use outgoing::is_web_url;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::Validate;
+
+use payments::{EventOutcome, GatewayEventType, PaymentMethod, above_zero};
+
+use crate::model::{Decision, GatewayRefundStatus, RefundDecision, RowKind};
+
+kernel::text_enum! {
+    /// Ways to pay through a gateway.
+    pub enum GatewayMethod {
+        /// Bank card.
+        Card = "card",
+        /// Mobile wallet.
+        MobilePayment = "mobile_payment",
+        /// Recurring payment.
+        AutoPayment = "auto_payment",
+    }
+}
+
+impl From<GatewayMethod> for PaymentMethod {
+    fn from(method: GatewayMethod) -> Self {
+        match method {
+            GatewayMethod::Card => Self::Card,
+            GatewayMethod::MobilePayment => Self::MobilePayment,
+            GatewayMethod::AutoPayment => Self::AutoPayment,
+        }
+    }
+}
+
+/// A payment to be made through a gateway.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"contract_id": 12, "amount": "1000.00", "gateway": "sandbox", "return_url": "https://shop.example.com/paid"}))]
+pub struct LinkInput {
+    /// The contract; a terminated one takes no more than it owes.
+    pub contract_id: ContractId,
+    /// How much, above zero.
+    #[schema(value_type = AmountInput)]
+    pub amount: Money,
+    /// The gateway; `GET /payments/gateways` names those in use.
+    #[validate(length(min = 1, max = 32))]
+    #[schema(min_length = 1, max_length = 32)]
+    pub gateway: String,
+    /// Where the payer goes afterwards: an address with `http://` or `https://`.
+    #[validate(length(min = 1, max = 500))]
+    #[schema(min_length = 1, max_length = 500, pattern = r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?#][!-~]*)?$")]
+    pub return_url: String,
+    /// How the payer pays; by card unless told otherwise.
+    pub payment_method: Option<GatewayMethod>,
+    /// What it is for; the payer may see it.
+    #[validate(length(max = 200))]
+    #[schema(max_length = 200)]
+    pub description: Option<String>,
+}
+
+impl Input for LinkInput {
+    fn check(&self, _: &Context, wrong: &mut FieldErrors) {
+        above_zero(Some(self.amount), wrong);
+        if !is_web_url(&self.return_url) && !wrong.names("return_url") {
+            wrong.add("return_url", field::FORMAT);
+        }
+    }
+}
+
+/// What a gateway says of a payment. Fields beyond these are passed over, so that gateways may say more.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[schema(example = json!({
+    "type": "payment.succeeded", "reference": "101", "amount": "1000.00", "currency": "RUB", "reason": null, "refund_id": null, "refund_reference": null
+}))]
+pub struct GatewayEventInput {
+    /// What happened.
+    #[serde(rename = "type")]
+    pub event_type: GatewayEventType,
+    /// The payment: the reference that the gateway was given.
+    #[validate(length(min = 1, max = 64))]
+    #[schema(min_length = 1, max_length = 64)]
+    pub reference: String,
+    /// How much was paid or given back; needed with both.
+    #[schema(value_type = Option<AmountInput>)]
+    pub amount: Option<Money>,
+    /// ISO 4217 code of the currency; needed with the amount.
+    #[validate(length(min = 3, max = 3))]
+    #[schema(min_length = 3, max_length = 3)]
+    pub currency: Option<String>,
+    /// Why a payment or a refund failed.
+    #[validate(length(max = 300))]
+    #[schema(max_length = 300)]
+    pub reason: Option<String>,
+    /// The gateway's own id of a refund; needed with `payment.refunded`.
+    #[validate(length(min = 1, max = 64))]
+    #[schema(min_length = 1, max_length = 64)]
+    pub refund_id: Option<String>,
+    /// The refund that was asked for: the reference that the gateway was given. Without it, the gateway gave money back of its own.
+    pub refund_reference: Option<String>,
+}
+
+impl GatewayEventInput {
+    /// The payment it is about, if the reference can be one of ours.
+    pub fn payment_id(&self) -> Option<PaymentId> {
+        positive(&self.reference).map(PaymentId::new)
+    }
+
+    /// The refund it is about: one of ours, or none of ours that can be.
+    pub fn refund(&self) -> Option<Option<GatewayRefundId>> {
+        self.refund_reference.as_deref().map(|text| positive(text).map(GatewayRefundId::new))
+    }
+}
+
+/// A number above zero as we write it ourselves, and in no other way.
+fn positive(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|number: &i64| *number > 0 && number.to_string() == text)
+}
+
+impl Input for GatewayEventInput {
+    fn check(&self, _: &Context, wrong: &mut FieldErrors) {
+        let tells_of_money = matches!(self.event_type, GatewayEventType::PaymentSucceeded | GatewayEventType::PaymentRefunded);
+        let mut needed = |name: &str, is_there: bool| {
+            if !is_there && !wrong.names(name) {
+                wrong.add(name, field::REQUIRED);
+            }
+        };
+        needed("amount", self.amount.is_some() || !tells_of_money);
+        needed("currency", self.currency.is_some() || !tells_of_money);
+        needed("refund_id", self.refund_id.is_some() || self.event_type != GatewayEventType::PaymentRefunded);
+        needed("refund_reference", self.refund_reference.is_some() || self.event_type != GatewayEventType::RefundFailed);
+        if self.event_type == GatewayEventType::PaymentRefunded {
+            above_zero(self.amount, wrong);
+        }
+        if self.refund_reference.as_ref().is_some_and(|text| !(1..=64).contains(&text.chars().count())) {
+            wrong.add("refund_reference", field::LENGTH).with("min", 1).with("max", 64);
+        }
+    }
+}
+
+/// What to do with a payment that waits for a decision.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"decision": "accept", "reason": "банк подтвердил полную сумму"}))]
+pub struct DecisionInput {
+    /// What to do.
+    pub decision: Decision,
+    /// Why.
+    #[validate(length(min = 1, max = 500))]
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+}
+
+impl Input for DecisionInput {}
+
+/// What somebody found out of a refund that a gateway never answered.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"decision": "accept", "reason": "банк подтвердил возврат"}))]
+pub struct RefundDecisionInput {
+    /// What to do.
+    pub decision: RefundDecision,
+    /// Why; with `fail`, what the refund says as `failure_reason`.
+    #[validate(length(min = 1, max = 300))]
+    #[schema(min_length = 1, max_length = 300)]
+    pub reason: String,
+    /// With `accept`, the gateway's own id of the refund, where it is known.
+    #[validate(length(min = 1, max = 64))]
+    #[schema(min_length = 1, max_length = 64)]
+    pub gateway_refund_id: Option<String>,
+}
+
+impl Input for RefundDecisionInput {}
+
+/// Which of the payments that wait for a decision to list: all of them.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct QuarantinedFilter {}
+
+/// Which events of gateways to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct GatewayEventFilter {
+    /// Only of this payment.
+    pub payment: Option<PaymentId>,
+    /// Only of this gateway.
+    #[param(max_length = 32)]
+    pub gateway: Option<String>,
+    /// Only those of which this came.
+    pub outcome: Option<EventOutcome>,
+    /// Received at this moment or later.
+    pub received_at_after: Option<DateTime<Utc>>,
+    /// Received at this moment or earlier.
+    pub received_at_before: Option<DateTime<Utc>>,
+}
+
+/// Which refunds through gateways to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct GatewayRefundFilter {
+    /// Only of this payment.
+    pub payment: Option<PaymentId>,
+    /// Only of this gateway.
+    #[param(max_length = 32)]
+    pub gateway: Option<String>,
+    /// Only with this status.
+    pub status: Option<GatewayRefundStatus>,
+}
+
+/// Which reconciliations to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ReconciliationFilter {
+    /// Only of this gateway.
+    #[param(max_length = 32)]
+    pub gateway: Option<String>,
+}
+
+/// Which rows of a reconciliation to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ReconciliationRowFilter {
+    /// Only of this kind.
+    pub kind: Option<RowKind>,
+}
+
+/// What a settlement file is of.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ReconciliationQuery {
+    /// The gateway that it came from.
+    #[param(required = true, min_length = 1, max_length = 32)]
+    pub gateway: Option<String>,
+    /// The first day, in the operator's time zone.
+    #[param(required = true)]
+    pub from: Option<NaiveDate>,
+    /// The last day; at most 31 days together.
+    #[param(required = true)]
+    pub to: Option<NaiveDate>,
+}

@@ -1,0 +1,155 @@
+//! Settings of payment gateways and terminals.
+
+use chrono::TimeDelta;
+use kernel::{
+    Money, Secret,
+    settings::{Reader, parse_text},
+};
+use outgoing::is_web_url;
+
+use crate::{
+    model::Timing,
+    protocol::{Keys, http, sandbox, signature::key_bytes},
+    terminal::Bounds,
+};
+
+/// The gateways in use, and how long they are waited for.
+#[derive(Clone, Debug)]
+pub struct GatewaySettings {
+    /// The keys of the sandbox, where it is in use.
+    pub sandbox: Option<Keys>,
+    /// The gateway that is spoken to over HTTP, where it is in use.
+    pub http: Option<HttpGateway>,
+    /// How long gateways are waited for.
+    pub timing: Timing,
+}
+
+/// A gateway that is spoken to over HTTP.
+#[derive(Clone, Debug)]
+pub struct HttpGateway {
+    /// Where it is.
+    pub url: String,
+    /// The key that it knows us by.
+    pub api_key: Secret,
+    /// The keys that its events are signed with.
+    pub keys: Keys,
+}
+
+/// Self-service terminals.
+#[derive(Clone, Debug)]
+pub struct TerminalSettings {
+    /// The key that they come with; none switches them off.
+    pub key: Option<Secret>,
+    /// The least and the most that they take.
+    pub bounds: Bounds,
+}
+
+const KEY: &str = "whsec_ and base64 of 24 bytes or more, or a text of 24 bytes or more";
+
+/// Reads the section of gateways.
+pub fn gateways(from: &mut Reader<'_>) -> GatewaySettings {
+    let known = |name: &str| [sandbox::NAME, http::NAME].into_iter().find(|known| *known == name);
+    let names = from.listed("GATEWAYS", "sandbox, http, or both, separated by commas", known);
+    let sandbox_keys = keys(from, "GATEWAY_SANDBOX_SECRET", "GATEWAY_SANDBOX_SECRET_PREVIOUS");
+    let url =
+        from.parsed("GATEWAY_HTTP_URL", "an address with https://, such as https://pay.example.com/v1", |text| base(text).map(Some), None);
+    let api_key = from.secret("GATEWAY_HTTP_KEY", "at least 8 characters", 8);
+    let http_keys = keys(from, "GATEWAY_HTTP_SECRET", "GATEWAY_HTTP_SECRET_PREVIOUS");
+    let timing = Timing {
+        poll_every: TimeDelta::minutes(from.number("GATEWAY_POLL_MINUTES", "a number of minutes from 1 to 1440", 1..=1440, 15)),
+        life: TimeDelta::hours(from.number("GATEWAY_EXPIRY_HOURS", "a number of hours from 1 to 720", 1..=720, 24)),
+    };
+    let (uses_sandbox, uses_http) = (names.contains(&sandbox::NAME), names.contains(&http::NAME));
+    for (is_missing, name, expected) in [
+        (uses_sandbox && sandbox_keys.is_none(), "GATEWAY_SANDBOX_SECRET", "the key of its events, because GATEWAYS has sandbox"),
+        (uses_http && url.is_none(), "GATEWAY_HTTP_URL", "where the gateway is, because GATEWAYS has http"),
+        (uses_http && api_key.is_none(), "GATEWAY_HTTP_KEY", "the key that the gateway knows us by, because GATEWAYS has http"),
+        (uses_http && http_keys.is_none(), "GATEWAY_HTTP_SECRET", "the key of its events, because GATEWAYS has http"),
+    ] {
+        if is_missing {
+            from.refuse(name, expected);
+        }
+    }
+    let http = url.zip(api_key).zip(http_keys).map(|((url, api_key), keys)| HttpGateway { url, api_key, keys });
+    GatewaySettings { sandbox: sandbox_keys.filter(|_| uses_sandbox), http: http.filter(|_| uses_http), timing }
+}
+
+/// The present key, and the one before; none where there is no present one.
+fn keys(from: &mut Reader<'_>, name: &'static str, previous: &'static str) -> Option<Keys> {
+    let mut key = |name| from.parsed(name, KEY, |text| key_bytes(text).map(Some), None);
+    let (present, previous) = (key(name), key(previous));
+    present.map(|present| Keys::new(&[present].into_iter().chain(previous).collect::<Vec<_>>()))
+}
+
+/// Without TLS only on this machine: the key goes with every request.
+fn base(text: &str) -> Option<String> {
+    let own = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+    let is_own = own.iter().any(|start| text.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/'])));
+    let fits = is_web_url(text) && (text.starts_with("https://") || is_own) && !text.contains(['?', '#']);
+    fits.then(|| text.to_owned())
+}
+
+/// Reads the section of terminals.
+pub fn terminal(from: &mut Reader<'_>) -> TerminalSettings {
+    let amount = "an amount above zero with two decimals at most, such as 100.00";
+    let mut bound = |name, default: i64| {
+        let above_zero = |text: &str| parse_text::<Money>(text).filter(|amount| *amount > Money::ZERO);
+        from.parsed(name, amount, above_zero, Money::from_minor(default).unwrap_or(Money::MAX))
+    };
+    let bounds = Bounds { least: bound("TERMINAL_MIN", 100), most: bound("TERMINAL_MAX", 10_000_000) };
+    let key = from.secret("TERMINAL_KEY", "at least 24 characters", 24);
+    if bounds.least > bounds.most {
+        from.refuse("TERMINAL_MAX", "no less than TERMINAL_MIN");
+    }
+    TerminalSettings { key, bounds }
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::settings::WrongSetting;
+
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<(GatewaySettings, TerminalSettings), Vec<WrongSetting>> {
+        let variables = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut from = Reader::new(&variables);
+        let settings = (gateways(&mut from), terminal(&mut from));
+        if from.wrong().is_empty() { Ok(settings) } else { Err(from.wrong().to_vec()) }
+    }
+
+    #[test]
+    fn a_gateway_in_use_needs_its_keys() {
+        assert!(read(&[]).unwrap().0.sandbox.is_none());
+        let names = |pairs: &[(&str, &str)]| read(pairs).unwrap_err().iter().map(|wrong| wrong.name).collect::<Vec<_>>();
+        assert_eq!(
+            names(&[("GATEWAYS", "sandbox,http")]),
+            ["GATEWAY_SANDBOX_SECRET", "GATEWAY_HTTP_URL", "GATEWAY_HTTP_KEY", "GATEWAY_HTTP_SECRET"]
+        );
+        let secret = "a key of twenty-four bytes or more";
+        assert!(read(&[("GATEWAYS", "sandbox"), ("GATEWAY_SANDBOX_SECRET", secret)]).unwrap().0.sandbox.is_some());
+        // what is not in use may be there already
+        assert!(read(&[("GATEWAY_SANDBOX_SECRET", secret)]).unwrap().0.sandbox.is_none());
+        assert_eq!(names(&[("GATEWAYS", "paypal")]), ["GATEWAYS"]);
+        assert_eq!(names(&[("TERMINAL_MIN", "5"), ("TERMINAL_MAX", "4.99")]), ["TERMINAL_MAX"]);
+    }
+
+    #[test]
+    fn the_key_of_a_gateway_goes_over_tls_or_stays_on_this_machine() {
+        let url = |text: &str| read(&[("GATEWAY_HTTP_URL", text)]).is_ok();
+        for right in
+            ["https://pay.example.com", "https://pay.example.com/v1", "http://127.0.0.1:9000/pay", "http://localhost", "http://[::1]:9000"]
+        {
+            assert!(url(right), "{right}");
+        }
+        for wrong in [
+            "http://pay.example.com",
+            "http://127.0.0.1.example.com",
+            "http://localhost@example.com",
+            "https://pay.example.com?a=1",
+            "ftp://127.0.0.1",
+            "pay",
+        ] {
+            assert!(!url(wrong), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! SQL of gateways.
+
+pub mod events;
+pub mod payments;
+pub mod reconciliations;
+pub mod refunds;

@@ -1,0 +1,67 @@
+//! SQL of what gateways said.
+
+use database::{
+    Conn, Filter, Page, Paging, Sql, Tx,
+    page::{KeyKind, ListSpec, OrderField},
+};
+use kernel::{Result, id::GatewayEventId};
+use payments::EventOutcome;
+
+use crate::{input::GatewayEventFilter, model::GatewayEvent};
+
+/// How lists of events are ordered.
+pub const LIST: ListSpec = ListSpec {
+    order_fields: &[OrderField { name: "received_at", column: "gateway_events.received_at", kind: KeyKind::Time }],
+    default_order: "-received_at",
+    id: "gateway_events.id",
+    id_name: "id",
+};
+
+/// Writes an event down, unless it is there already; answers its id.
+pub async fn insert(tx: &mut Tx, event: &GatewayEvent) -> Result<Option<GatewayEventId>> {
+    // on PostgreSQL this waits for another that brings the same event
+    let inserted: Option<(GatewayEventId,)> = Sql::new(
+        "INSERT INTO gateway_events (gateway, event_id, event_type, reference, payment_id, amount, currency, reason, gateway_refund_id, outcome, \
+         received_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (gateway, event_id) DO NOTHING RETURNING id",
+    )
+    .bind(&event.gateway)
+    .bind(&event.event_id)
+    .bind(event.event_type)
+    .bind(&event.reference)
+    .bind(event.payment_id)
+    .bind(event.amount)
+    .bind(&event.currency)
+    .bind(&event.reason)
+    .bind(&event.gateway_refund_id)
+    .bind(event.outcome)
+    .bind(event.received_at)
+    .optional(tx)
+    .await?;
+    Ok(inserted.map(|(id,)| id))
+}
+
+const SELECT_EVENT: &str = "SELECT gateway_events.id, gateway_events.gateway, gateway_events.event_id, gateway_events.event_type, \
+    gateway_events.reference, gateway_events.payment_id, gateway_events.amount, gateway_events.currency, gateway_events.reason, \
+    gateway_events.gateway_refund_id, gateway_events.outcome, gateway_events.received_at FROM gateway_events";
+
+/// An event by the gateway's own id of it.
+pub async fn get(conn: &mut Conn, gateway: &str, event_id: &str) -> Result<Option<GatewayEvent>> {
+    let text = format!("{SELECT_EVENT} WHERE gateway = $1 AND event_id = $2");
+    Sql::owned(text).bind(gateway.to_owned()).bind(event_id.to_owned()).optional(conn).await
+}
+
+/// Notes what came of an event.
+pub async fn set_outcome(tx: &mut Tx, id: GatewayEventId, outcome: EventOutcome) -> Result<()> {
+    Sql::new("UPDATE gateway_events SET outcome = $1 WHERE id = $2").bind(outcome).bind(id).execute(tx).await.map(drop)
+}
+
+/// A page of events.
+pub async fn list(conn: &mut Conn, filter: &GatewayEventFilter, paging: &Paging) -> Result<Page<GatewayEvent>> {
+    let mut conditions = Filter::new(conn.engine());
+    conditions.equal("gateway_events.payment_id", filter.payment);
+    conditions.equal("gateway_events.gateway", filter.gateway.clone());
+    conditions.equal("gateway_events.outcome", filter.outcome);
+    conditions.at_least("gateway_events.received_at", filter.received_at_after);
+    conditions.at_most("gateway_events.received_at", filter.received_at_before);
+    paging.fetch(conn, SELECT_EVENT, "gateway_events", conditions).await
+}

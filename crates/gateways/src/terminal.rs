@@ -1,0 +1,378 @@
+//! The protocol of self-service terminals common in the region (OSMP, QIWI): `check` and `pay` by GET, answers in XML.
+//!
+//! Whatever is wrong with a request is told within the protocol, by a number and a comment, because that is what terminals
+//! understand; a number other than 0 and 1 makes them give up and give the money back.
+
+use chrono::{NaiveDateTime, NaiveTime};
+use kernel::{
+    Error, Kind, Money,
+    country::Country,
+    error::{common, field},
+    id::PaymentId,
+};
+use payments::RESERVED_PREFIXES;
+
+/// Digits that a terminal's id of a payment may have.
+const LONGEST_TXN_ID: usize = 20;
+/// Letters that an account may have.
+const LONGEST_ACCOUNT: usize = 32;
+
+/// What a terminal makes of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultCode {
+    /// Done.
+    Ok = 0,
+    /// Not now; the terminal asks again.
+    TryAgain = 1,
+    /// The account is not of the form of one.
+    AccountFormat = 4,
+    /// There is no such account.
+    AccountUnknown = 5,
+    /// The account takes no payment.
+    Forbidden = 7,
+    /// Less than is taken.
+    SumTooSmall = 241,
+    /// More than is taken.
+    SumTooLarge = 242,
+    /// Anything else that is wrong with the request.
+    Other = 300,
+}
+
+/// A request that is refused: a number for the terminal, and words for people by their code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TerminalRefusal {
+    /// What the terminal makes of it.
+    pub result: ResultCode,
+    /// The name of the message.
+    pub code: &'static str,
+    /// Values for the message.
+    pub args: Vec<(&'static str, String)>,
+}
+
+impl TerminalRefusal {
+    fn new(result: ResultCode, code: &'static str) -> Self {
+        Self { result, code, args: Vec::new() }
+    }
+
+    /// What a terminal is told of an error of ours.
+    pub fn of(error: &Error) -> Self {
+        let result = match error.kind() {
+            Kind::NotFound => ResultCode::AccountUnknown,
+            _ if error.code() == common::AMOUNT_OUT_OF_RANGE => ResultCode::SumTooLarge,
+            Kind::Conflict => ResultCode::Forbidden,
+            // also a fault of ours: the money is in the terminal, and must not get lost
+            _ => ResultCode::TryAgain,
+        };
+        Self { result, code: error.code().name, args: error.args().to_vec() }
+    }
+
+    /// There is no such account.
+    pub fn no_account() -> Self {
+        Self::new(ResultCode::AccountUnknown, field::NOT_FOUND)
+    }
+}
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Whether the account takes the sum.
+    Check,
+    /// To take it.
+    Pay,
+}
+
+/// Whose account it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Account {
+    /// The number of a contract.
+    Contract(String),
+    /// A phone number, whole.
+    Msisdn(String),
+}
+
+/// A request that can be answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// What is asked.
+    pub command: Command,
+    /// The terminal's own id of the payment.
+    pub txn_id: String,
+    /// When the money was put in, by the terminal's clock.
+    pub txn_date: Option<NaiveDateTime>,
+    /// Whose account it is.
+    pub account: Account,
+    /// How much; with `check` it may be left out.
+    pub sum: Option<Money>,
+}
+
+/// The least and the most that terminals take.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// The least.
+    pub least: Money,
+    /// The most.
+    pub most: Money,
+}
+
+/// The transaction id of a terminal's payment, which no other payment can have.
+pub fn transaction_id(txn_id: &str) -> String {
+    format!("{}{txn_id}", RESERVED_PREFIXES[1])
+}
+
+/// The terminal's id in a request, if it is one: to be said again in the answer, whatever else is wrong.
+pub fn txn_id(pairs: &[(String, String)]) -> Option<&str> {
+    let text = value(pairs, "txn_id")?;
+    let fits = (1..=LONGEST_TXN_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    fits.then_some(text)
+}
+
+fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+}
+
+impl Request {
+    /// Reads a request. Parameters beyond those of the protocol are passed over: networks add their own.
+    pub fn read(pairs: &[(String, String)], country: Country, bounds: Bounds) -> Result<Self, TerminalRefusal> {
+        let other = |code| TerminalRefusal::new(ResultCode::Other, code);
+        let known = ["command", "txn_id", "txn_date", "account", "sum"];
+        if known.iter().any(|name| pairs.iter().filter(|(other, _)| other == name).count() > 1) {
+            return Err(other(field::DUPLICATE));
+        }
+        let command = match value(pairs, "command") {
+            Some("check") => Command::Check,
+            Some("pay") => Command::Pay,
+            _ => return Err(TerminalRefusal { args: vec![("choices", "check, pay".to_owned())], ..other(field::CHOICE) }),
+        };
+        let txn_id = txn_id(pairs).ok_or_else(|| other(field::FORMAT))?.to_owned();
+        let txn_date = match value(pairs, "txn_date") {
+            None if command == Command::Check => None,
+            text => Some(text.and_then(moment).ok_or_else(|| other(field::FORMAT))?),
+        };
+        let account = value(pairs, "account").and_then(|text| account(text, country));
+        let account = account.ok_or_else(|| TerminalRefusal::new(ResultCode::AccountFormat, field::FORMAT))?;
+        let sum = match value(pairs, "sum") {
+            None if command == Command::Check => None,
+            text => Some(sum(text.unwrap_or_default(), bounds)?),
+        };
+        Ok(Self { command, txn_id, txn_date, account, sum })
+    }
+}
+
+/// `YYYYMMDDHHMMSS`.
+fn moment(text: &str) -> Option<NaiveDateTime> {
+    let digits = text.len() == 14 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (date, time) = text.split_at_checked(8).filter(|_| digits)?;
+    let date = format!("{}-{}-{}", &date[..4], &date[4..6], &date[6..]).parse().ok()?;
+    Some(NaiveDateTime::new(date, NaiveTime::parse_from_str(time, "%H%M%S").ok()?))
+}
+
+/// A contract's number, or a phone number with or without what stands before it.
+fn account(text: &str, country: Country) -> Option<Account> {
+    if text.len() > LONGEST_ACCOUNT || text.is_empty() {
+        return None;
+    }
+    if let Some((month, rest)) = text.split_once('-') {
+        let fits = month.len() == 6 && month.bytes().all(|byte| byte.is_ascii_digit());
+        let fits = fits && rest.len() == 8 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        return fits.then(|| Account::Contract(text.to_ascii_uppercase()));
+    }
+    let (prefix, trunk) = (country.phone_prefix(), country.trunk_prefix());
+    let bare = |digits: &str| digits.len() == country.phone_digits() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let digits = [prefix, &prefix[1..], trunk, ""].into_iter().filter_map(|start| text.strip_prefix(start)).find(|digits| bare(digits))?;
+    Some(Account::Msisdn(format!("{prefix}{digits}")))
+}
+
+/// An amount as strict as any, within the bounds of terminals.
+fn sum(text: &str, bounds: Bounds) -> Result<Money, TerminalRefusal> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    // beyond the limit of money, and an amount all the same
+    let is_huge = digits(whole) && digits(fraction) && fraction.len() <= 2;
+    let range = |result| {
+        let args = vec![("min", bounds.least.to_string()), ("max", bounds.most.to_string())];
+        TerminalRefusal { result, code: field::RANGE, args }
+    };
+    match text.parse::<Money>() {
+        Ok(sum) if sum < bounds.least => Err(range(ResultCode::SumTooSmall)),
+        Ok(sum) if sum > bounds.most => Err(range(ResultCode::SumTooLarge)),
+        Ok(sum) => Ok(sum),
+        Err(_) if is_huge => Err(range(ResultCode::SumTooLarge)),
+        Err(code) => Err(TerminalRefusal::new(ResultCode::Other, code)),
+    }
+}
+
+/// An answer, before it is written.
+#[derive(Clone, Debug)]
+pub struct TerminalResponse<'a> {
+    /// The terminal's own id, as it came.
+    pub txn_id: Option<&'a str>,
+    /// Our id of the payment.
+    pub payment: Option<PaymentId>,
+    /// How much.
+    pub sum: Option<Money>,
+    /// What the terminal makes of it.
+    pub result: ResultCode,
+    /// Words for people.
+    pub comment: &'a str,
+}
+
+impl TerminalResponse<'_> {
+    /// The answer in XML.
+    pub fn xml(&self) -> String {
+        let element =
+            |name: &str, text: Option<String>| text.map(|text| format!("<{name}>{}</{name}>", escaped(&text))).unwrap_or_default();
+        [
+            r#"<?xml version="1.0" encoding="UTF-8"?>"#.to_owned(),
+            "<response>".to_owned(),
+            element("osmp_txn_id", Some(self.txn_id.unwrap_or_default().to_owned())),
+            element("prv_txn", self.payment.map(|id| id.to_string())),
+            element("sum", self.sum.map(|sum| sum.to_string())),
+            element("result", Some((self.result as i32).to_string())),
+            element("comment", Some(self.comment.to_owned())),
+            "</response>".to_owned(),
+        ]
+        .concat()
+    }
+}
+
+/// Text as it may stand between tags.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            // XML 1.0 has no way to write these
+            '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {}
+            letter => out.push(letter),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bounds() -> Bounds {
+        Bounds { least: "1.00".parse().unwrap(), most: "15000.00".parse().unwrap() }
+    }
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Request, TerminalRefusal> {
+        let pairs: Vec<(String, String)> = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Request::read(&pairs, Country::Ru, bounds())
+    }
+
+    #[test]
+    fn accounts_are_numbers_of_contracts_and_phones_in_every_form_in_which_people_write_them() {
+        let phone = Some(Account::Msisdn("+79161234567".to_owned()));
+        for text in ["+79161234567", "79161234567", "89161234567", "9161234567"] {
+            assert_eq!(account(text, Country::Ru), phone, "{text}");
+        }
+        for text in ["+996700123456", "996700123456", "0700123456", "700123456"] {
+            assert_eq!(account(text, Country::Kg), Some(Account::Msisdn("+996700123456".to_owned())), "{text}");
+        }
+        assert_eq!(account("202601-7k3m9qxa", Country::Ru), Some(Account::Contract("202601-7K3M9QXA".to_owned())));
+        for text in
+            ["", "916123456", "+7916123456٧", "202601-7K3M9QX", "20261-7K3M9QXA", "202601-7K3M9QX<", "' OR 1=1", "-", &"9".repeat(400)]
+        {
+            assert_eq!(account(text, Country::Ru), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn sums_are_read_exactly_or_refused_with_a_number() {
+        for (text, expected) in [
+            ("10.45", Ok("10.45")),
+            ("1", Ok("1.00")),
+            ("15000.00", Ok("15000.00")),
+            ("0.99", Err(ResultCode::SumTooSmall)),
+            ("0", Err(ResultCode::SumTooSmall)),
+            ("-0", Err(ResultCode::SumTooSmall)),
+            ("-5", Err(ResultCode::SumTooSmall)),
+            ("15000.01", Err(ResultCode::SumTooLarge)),
+            ("100000000000", Err(ResultCode::SumTooLarge)),
+            ("12345678901234567890123456789", Err(ResultCode::SumTooLarge)),
+            ("NaN", Err(ResultCode::Other)),
+            ("1e2", Err(ResultCode::Other)),
+            ("1e309", Err(ResultCode::Other)),
+            ("10.001", Err(ResultCode::Other)),
+            ("10,45", Err(ResultCode::Other)),
+            ("", Err(ResultCode::Other)),
+            (" 10", Err(ResultCode::Other)),
+        ] {
+            let found = sum(text, bounds()).map(|sum| sum.to_string()).map_err(|refusal| refusal.result);
+            assert_eq!(found, expected.map(str::to_owned), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_cannot_be_has_a_number() {
+        let whole =
+            [("command", "pay"), ("txn_id", "1234567"), ("txn_date", "20260131120000"), ("account", "9161234567"), ("sum", "10.45")];
+        assert!(read(&whole).is_ok());
+        let result = |name: &str, value: Option<&str>| {
+            let pairs: Vec<(&str, &str)> = whole
+                .iter()
+                .filter_map(|(other, text)| if *other == name { value.map(|value| (*other, value)) } else { Some((*other, *text)) })
+                .collect();
+            read(&pairs).map(|_| ()).map_err(|refusal| refusal.result)
+        };
+        for (name, expected) in [
+            ("command", ResultCode::Other),
+            ("txn_id", ResultCode::Other),
+            ("txn_date", ResultCode::Other),
+            ("account", ResultCode::AccountFormat),
+            ("sum", ResultCode::Other),
+        ] {
+            assert_eq!(result(name, None), Err(expected), "without {name}");
+            assert_eq!(result(name, Some("<x>")), Err(expected), "{name}");
+        }
+        for (name, value) in [
+            ("txn_date", "20260230120000"),
+            ("txn_date", "20260131250000"),
+            ("txn_date", "2026013112000"),
+            ("txn_id", "-1"),
+            ("txn_id", "123456789012345678901"),
+        ] {
+            assert_eq!(result(name, Some(value)), Err(ResultCode::Other), "{name} {value}");
+        }
+        assert_eq!(read(&[("command", "check"), ("txn_id", "1"), ("account", "9161234567")]).unwrap().sum, None);
+        let twice = [whole.as_slice(), &[("sum", "1")]].concat();
+        assert_eq!(read(&twice).unwrap_err().result, ResultCode::Other);
+        assert!(read(&[whole.as_slice(), &[("trm_id", "17"), ("trm_id", "18")]].concat()).is_ok());
+    }
+
+    #[test]
+    fn answers_are_xml_whatever_stands_in_them() {
+        let reply = TerminalResponse {
+            txn_id: Some("17"),
+            payment: Some(PaymentId::new(5)),
+            sum: Some("10.5".parse().unwrap()),
+            result: ResultCode::Ok,
+            comment: "a < b & c > d\u{0}\u{1f}",
+        };
+        let expected = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><response><osmp_txn_id>17</osmp_txn_id><prv_txn>5</prv_txn><sum>10.50</sum>\
+                        <result>0</result><comment>a &lt; b &amp; c &gt; d</comment></response>";
+        assert_eq!(reply.xml(), expected);
+        let refusal = TerminalResponse { txn_id: None, payment: None, sum: None, result: ResultCode::SumTooLarge, comment: "" };
+        assert!(refusal.xml().ends_with("<response><osmp_txn_id></osmp_txn_id><result>242</result><comment></comment></response>"));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_asked_makes_it_panic(values in proptest::collection::vec(".{0,24}", 5), command in "check|pay|.{0,8}") {
+            let names = ["txn_id", "txn_date", "account", "sum", "command"];
+            let mut pairs: Vec<(String, String)> = names.iter().zip(&values).map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+            pairs[4].1 = command;
+            for country in Country::ALL {
+                let _ = Request::read(&pairs, country, bounds());
+            }
+            let written = TerminalResponse { txn_id: txn_id(&pairs), payment: None, sum: None, result: ResultCode::Other, comment: &values[0] }.xml();
+            prop_assert_eq!(written.matches('<').count(), 9);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Reading settings: each has a name, a type, a default, and an error that names it.
+//!
+//! A feature reads its own section from a [`Reader`]; the program puts the sections together.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use crate::Secret;
+
+/// A setting that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrongSetting {
+    /// The variable.
+    pub name: &'static str,
+    /// What it should have been.
+    pub expected: &'static str,
+}
+
+impl fmt::Display for WrongSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // without the value: it may be a secret
+        write!(f, "{}: expected {}", self.name, self.expected)
+    }
+}
+
+/// Reads variables and collects what is wrong with them.
+pub struct Reader<'a> {
+    variables: &'a BTreeMap<String, String>,
+    wrong: Vec<WrongSetting>,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of these variables.
+    pub fn new(variables: &'a BTreeMap<String, String>) -> Self {
+        Self { variables, wrong: Vec::new() }
+    }
+
+    /// The value as it was written; `None` where it is absent or blank.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// The parsed value; `default` where it is absent, and where it is wrong, which is noted.
+    pub fn parsed<T>(&mut self, name: &'static str, expected: &'static str, parse: impl Fn(&str) -> Option<T>, default: T) -> T {
+        match self.text(name).map(|text| parse(text).filter(|_| !text.contains(char::REPLACEMENT_CHARACTER))) {
+            None => default,
+            Some(Some(value)) => value,
+            Some(None) => {
+                self.wrong.push(WrongSetting { name, expected });
+                default
+            }
+        }
+    }
+
+    /// A whole number within a range.
+    pub fn number(&mut self, name: &'static str, expected: &'static str, range: std::ops::RangeInclusive<i64>, default: i64) -> i64 {
+        self.parsed(name, expected, |text| text.parse().ok().filter(|value| range.contains(value)), default)
+    }
+
+    /// Items separated by commas; none where it is absent.
+    pub fn listed<T>(&mut self, name: &'static str, expected: &'static str, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
+        let items = |text: &str| text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(&parse).collect();
+        self.parsed(name, expected, items, Vec::new())
+    }
+
+    /// A secret of at least so many bytes.
+    pub fn secret(&mut self, name: &'static str, expected: &'static str, shortest: usize) -> Option<Secret> {
+        self.parsed(name, expected, |text| (text.len() >= shortest).then(|| Some(Secret::new(text.to_owned()))), None)
+    }
+
+    /// Whether something was found wrong with a setting.
+    pub fn is_wrong(&self, name: &str) -> bool {
+        self.wrong.iter().any(|wrong| wrong.name == name)
+    }
+
+    /// Notes that a setting cannot be used, unless something was found wrong with it before.
+    pub fn refuse(&mut self, name: &'static str, expected: &'static str) {
+        if !self.is_wrong(name) {
+            self.wrong.push(WrongSetting { name, expected });
+        }
+    }
+
+    /// Everything that was found wrong, in the order in which it was read.
+    pub fn wrong(&self) -> &[WrongSetting] {
+        &self.wrong
+    }
+}
+
+/// Parses a text by its type's own rules.
+pub fn parse_text<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
+/// A scheme and a host, without a path.
+pub fn web_origin(text: &str) -> Option<String> {
+    let text = text.trim_end_matches('/');
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | ':' | '[' | ']');
+    (!host.is_empty() && host.chars().all(plain)).then(|| text.to_owned())
+}

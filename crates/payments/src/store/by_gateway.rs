@@ -1,0 +1,61 @@
+//! SQL of payments that a gateway takes.
+
+use database::{
+    Conn, Filter, Page, Paging, Sql, Tx,
+    page::{KeyKind, ListSpec, OrderField},
+};
+use kernel::{Result, id::PaymentId, text::search_text};
+
+use super::select;
+use crate::model::Payment;
+
+/// How the list of payments that wait for a decision is ordered.
+pub const QUARANTINED_LIST: ListSpec = ListSpec {
+    order_fields: &[OrderField { name: "created_at", column: "gateway_payments.created_at", kind: KeyKind::Time }],
+    default_order: "-created_at",
+    id: "gateway_payments.payment_id",
+    id_name: "id",
+};
+
+/// Notes that the gateway has taken a pending payment on.
+pub async fn set_processing(tx: &mut Tx, payment: &Payment) -> Result<()> {
+    Sql::new("UPDATE payments SET status = 'processing', version = version + 1 WHERE id = $1 AND version = $2")
+        .bind(payment.id)
+        .bind(payment.version)
+        .expect_one(tx)
+        .await
+}
+
+/// Gives a payment its transaction id. Errors: `stale_version`.
+pub async fn set_transaction_id(tx: &mut Tx, payment: &Payment, transaction_id: &str) -> Result<()> {
+    Sql::new("UPDATE payments SET transaction_id = $1, search_text = $2, version = version + 1 WHERE id = $3 AND version = $4")
+        .bind(transaction_id.to_owned())
+        .bind(search_text([Some(transaction_id), payment.description.as_deref()]))
+        .bind(payment.id)
+        .bind(payment.version)
+        .expect_one(tx)
+        .await
+}
+
+/// Moves a payment's version on, but for a successful row, which never changes.
+pub async fn touch(tx: &mut Tx, id: PaymentId) -> Result<()> {
+    Sql::new("UPDATE payments SET version = version + 1 WHERE id = $1 AND status <> 'success'").bind(id).execute(tx).await.map(drop)
+}
+
+/// A page of the payments that wait for somebody's decision.
+pub async fn list_quarantined(conn: &mut Conn, paging: &Paging) -> Result<Page<Payment>> {
+    let mut conditions = Filter::new(conn.engine());
+    conditions.when(true, "gateway_payments.quarantine IS NOT NULL");
+    paging.fetch(conn, select!(""), "gateway_payments", conditions).await
+}
+
+/// Payments whose row and what their gateway has in hand do not say the same.
+pub async fn disagreeing(conn: &mut Conn) -> Result<Vec<(PaymentId,)>> {
+    Sql::new(
+        "SELECT p.id FROM payments p LEFT JOIN gateway_payments g ON g.payment_id = p.id WHERE p.gateway IS NOT NULL AND p.transaction_type = 'payment' \
+         AND (g.payment_id IS NULL OR g.gateway <> p.gateway) \
+         UNION ALL SELECT g.payment_id FROM gateway_payments g JOIN payments p ON p.id = g.payment_id WHERE p.gateway IS NULL OR p.gateway <> g.gateway",
+    )
+    .all(conn)
+    .await
+}

@@ -1,0 +1,213 @@
+//! `telecom-crm seed`: realistic subscribers with all that belongs to them, the same for the same seed and day.
+//!
+//! A batch of subscribers is put together in memory ([`plan`]) on a thread of its own while the one before is written, and
+//! is written whole in one transaction: whenever it is stopped, what is there satisfies every rule.
+
+mod complaints;
+pub(crate) mod dice;
+mod history;
+mod names;
+mod offers;
+mod people;
+mod plan;
+
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
+
+use acl::{Granted, perm};
+use clap::{Args, value_parser};
+use contracts::ContractStatus;
+use database::{Db, Engine, Sql, Tx, audit::Entry, jobs::Office};
+use kernel::{Context, Error, Result, error::common};
+use tickets::Assignee;
+
+use self::{
+    dice::Calendar,
+    people::People,
+    plan::{BATCH, Batch, FirstIds, Plan},
+};
+use crate::progress::Progress;
+
+/// The tables that must be empty, because what is written is unique only by itself.
+pub(crate) const ANYTHING_THERE: Sql = Sql::new(
+    "SELECT CAST((SELECT COUNT(*) FROM (SELECT id FROM customers LIMIT 1) AS customer) + (SELECT COUNT(*) FROM (SELECT id FROM tariffs LIMIT 1) AS tariff) \
+     + (SELECT COUNT(*) FROM (SELECT id FROM numbers LIMIT 1) AS number) + (SELECT COUNT(*) FROM (SELECT id FROM sims LIMIT 1) AS sim) AS BIGINT)",
+);
+/// Rows in a statement. SQLite looks up each `$n` among all the statement has, so that its time grows with the square of its
+/// length; to PostgreSQL a long message over TCP waits 40 ms for an acknowledgement, which a short one does not.
+const ROWS_AT_ONCE: usize = 25;
+/// Days since when the tariffs are in force.
+const TARIFF_DAYS: u64 = 730;
+
+/// Fills an empty database with realistic people, SIMs, contracts, payments and tickets.
+#[derive(Args)]
+pub struct Seed {
+    /// How many subscribers.
+    #[arg(long, default_value_t = 1000, value_parser = value_parser!(u32).range(1..=1_000_000))]
+    customers: u32,
+    /// The same seed makes the same data on the same day.
+    #[arg(long, default_value_t = 20_260_101)]
+    seed: u64,
+}
+
+/// How many rows were written.
+#[derive(Clone, Copy, Debug, Default)]
+struct Written {
+    customers: usize,
+    sims: usize,
+    contracts: usize,
+    payments: usize,
+    periods: usize,
+    tickets: usize,
+}
+
+impl Seed {
+    /// Writes them. Errors: when the database is not empty.
+    pub async fn run(self, office: &Office) -> Result<()> {
+        let began = Instant::now();
+        let db = office.db.patient();
+        let context = office.context("seed", "seed");
+        if db.read(&context, async |conn| ANYTHING_THERE.clone().scalar::<i64>(conn).await).await? > 0 {
+            return Err(common::DATABASE_NOT_EMPTY.into());
+        }
+        let plan = Arc::new(self.plan(&db, &context).await?);
+        let customers = u64::from(self.customers);
+        let mut progress = Progress::new(customers, "customers");
+        let mut written = Written::default();
+        let mut next = put_together(&plan, 0, customers);
+        for batch_number in 0..customers.div_ceil(BATCH) {
+            let batch = next.await.map_err(Error::internal)??;
+            next = put_together(&plan, batch_number + 1, customers);
+            db.transaction(&context, async |tx| write(tx, batch.clone()).await).await?;
+            written.count(&batch);
+            progress.reach(written.customers as u64);
+        }
+        progress.finish();
+        db.close().await;
+        let Written { customers, sims, contracts, payments, periods, tickets } = written;
+        let (seconds, tenths) = (began.elapsed().as_secs(), began.elapsed().subsec_millis() / 100);
+        println!(
+            "{customers} customers, {contracts} contracts, {sims} SIMs, {payments} payments, {periods} periods and {tickets} tickets \
+             in {seconds}.{tenths} s"
+        );
+        Ok(())
+    }
+
+    /// Writes what all batches refer to.
+    async fn plan(&self, db: &Db, context: &Arc<Context>) -> Result<Plan> {
+        let policy = &context.policy;
+        let calendar = Calendar { today: context.today(), time_zone: policy.time_zone };
+        let since = calendar.ago(TARIFF_DAYS);
+        let offers = db
+            .transaction(context, async |tx| {
+                prepare(tx).await?;
+                let offers = offers::write(tx, since, calendar.at(since, 10 * 60)).await?;
+                let first = offers.first().map(|offer| offer.tariff_id.get()).unwrap_or_default();
+                tx.record(Entry::new("seed.tariffs", "tariff", first).note("tariffs", offers.len()));
+                Ok(offers)
+            })
+            .await?;
+        let staff = Sql::new("SELECT id, username FROM users WHERE is_active AND blocked_at IS NULL ORDER BY id LIMIT 20");
+        Ok(Plan {
+            seed: self.seed,
+            people: People { country: policy.country, today: calendar.today, shift: self.seed % 100_000_000 },
+            calendar,
+            offers,
+            staff: db.read(context, async |conn| staff.clone().all::<Assignee>(conn).await).await?,
+            actor: context.actor.clone(),
+            quarantine_days: policy.number_quarantine_days,
+        })
+    }
+}
+
+impl Written {
+    fn count(&mut self, batch: &Batch) {
+        self.customers += batch.customers.len();
+        self.sims += batch.sims.len();
+        self.contracts += batch.contracts.len();
+        self.payments += batch.payments.len();
+        self.periods += batch.periods.len();
+        self.tickets += batch.tickets.len();
+    }
+}
+
+/// Begins to put a batch together on another thread; past the last one it is empty.
+fn put_together(plan: &Arc<Plan>, batch_number: u64, customers: u64) -> tokio::task::JoinHandle<Result<Batch>> {
+    let plan = plan.clone();
+    let count = customers.saturating_sub(batch_number * BATCH).min(BATCH);
+    tokio::task::spawn_blocking(move || if count == 0 { Ok(Batch::default()) } else { plan.batch(batch_number, count) })
+}
+
+/// Readies the writing connection for much at once.
+async fn prepare(tx: &mut Tx) -> Result<()> {
+    match tx.engine() {
+        // the indexes of 50 000 subscribers do not fit the 2 MiB that are usual; 256 MiB, for this connection alone
+        Engine::Sqlite => Sql::new("PRAGMA cache_size = -262144").execute(tx).await.map(drop),
+        Engine::Postgres => Ok(()),
+    }
+}
+
+/// Writes a batch, parents before children; contracts and SIMs name each other, which is checked at the end.
+async fn write(tx: &mut Tx, batch: Batch) -> Result<()> {
+    let first = FirstIds {
+        customer: reserve(tx, "customers", batch.customers.len()).await?,
+        number: reserve(tx, "numbers", batch.numbers.len()).await?,
+        sim: reserve(tx, "sims", batch.sims.len()).await?,
+        contract: reserve(tx, "contracts", batch.contracts.len()).await?,
+        payment: reserve(tx, "payments", batch.payments.len()).await?,
+    };
+    let first_ticket = reserve(tx, "tickets", batch.tickets.len()).await?;
+    let batch = batch.placed(first);
+    let granted = Granted::<perm::TicketsWrite>::system("seed");
+    for (id, rows) in numbered(first.customer, &batch.customers) {
+        customers::insert_all(tx, id, rows).await?;
+    }
+    for (id, rows) in numbered(first.number, &batch.numbers) {
+        sims::insert_numbers(tx, id, rows).await?;
+    }
+    for (id, rows) in numbered(first.sim, &batch.sims) {
+        sims::insert_all(tx, id, rows).await?;
+    }
+    for rows in parts(&batch.contracts) {
+        contracts::insert_all(tx, rows).await?;
+        contracts::insert_holds(tx, rows.iter().map(|(contract, _)| contract)).await?;
+    }
+    for rows in parts(&batch.bindings) {
+        sims::insert_bindings(tx, rows).await?;
+    }
+    for rows in parts(&batch.payments) {
+        payments::insert_all(tx, rows).await?;
+    }
+    for rows in parts(&batch.periods) {
+        billing::insert_periods(tx, rows).await?;
+    }
+    for (id, rows) in numbered(first_ticket, &batch.tickets) {
+        tickets::insert_all(tx, &granted, id, rows).await?;
+    }
+    let mut living = BTreeMap::new();
+    for (contract, _) in &batch.contracts {
+        if matches!(contract.status, ContractStatus::Active | ContractStatus::Suspended) {
+            *living.entry(contract.tariff_id).or_insert(0) += 1;
+        }
+    }
+    for (tariff_id, contracts) in living {
+        tariffs::count_contracts(tx, tariff_id, contracts).await?;
+    }
+    tx.record(Entry::new("seed.batch", "customer", first.customer).note("customers", batch.customers.len()));
+    Ok(())
+}
+
+/// The rows a few at a time.
+fn parts<R>(rows: &[R]) -> std::slice::Chunks<'_, R> {
+    rows.chunks(ROWS_AT_ONCE)
+}
+
+/// The same, each part with the id of its first row.
+fn numbered<R>(first_id: i64, rows: &[R]) -> impl Iterator<Item = (i64, &[R])> {
+    (first_id..).step_by(ROWS_AT_ONCE).zip(parts(rows))
+}
+
+/// Ids for rows of which a small batch may have none.
+async fn reserve(tx: &mut Tx, table: &'static str, rows: usize) -> Result<i64> {
+    // at least one: a sequence cannot be set back before its beginning
+    tx.reserve_ids(table, i64::try_from(rows.max(1)).map_err(Error::internal)?).await
+}

@@ -1,0 +1,290 @@
+//! The past of a contract: its periods, and the charges and payments that fit them.
+
+use billing::{
+    OptionFees, PeriodRow,
+    period::{days, end_of_period, last_day},
+};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
+use contracts::{Contract, ContractStatus, HoldReason, Holds};
+use kernel::{Actor, Money, Result, id::PaymentId};
+use payments::{
+    Payment, PaymentMethod, TransactionType,
+    ledger::{self, Posting},
+};
+use tariffs::TariffType;
+
+use super::{
+    dice::{Calendar, Dice},
+    offers::Offer,
+};
+
+/// When the billing run charges, in minutes of the day.
+const BILLING: i64 = 2 * 60;
+/// Periods a contract has begun before it can have run into debt or ended.
+const SEASONED: usize = 3;
+
+/// Where a contract that was activated ends up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is served.
+    Served,
+    /// Its balance did not cover what was due.
+    InDebt,
+    /// Somebody placed this hold.
+    Held(HoldReason),
+    /// It is over.
+    Ended,
+}
+
+/// What happened on a contract.
+pub struct History {
+    /// Its transactions in the order of time.
+    pub payments: Vec<Payment>,
+    /// Its periods in order.
+    pub periods: Vec<PeriodRow>,
+    /// When it was terminated.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// What a history is made with.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The days.
+    pub calendar: Calendar,
+    /// Who posts.
+    pub actor: &'a Actor,
+    /// What payments are rounded to, in minor units.
+    pub round_sum: i64,
+}
+
+struct Life<'a> {
+    dice: &'a mut Dice,
+    around: Surroundings<'a>,
+    offer: &'a Offer,
+    fee: Money,
+    contract: &'a mut Contract,
+    /// The id of the first transaction; the others follow.
+    first_payment: i64,
+    history: History,
+}
+
+/// Lives a contract that was activated at this moment up to yesterday; it comes out with its final state and balance.
+pub fn live(
+    dice: &mut Dice,
+    around: Surroundings<'_>,
+    offer: &Offer,
+    contract: &mut Contract,
+    (activated_on, activated_at): (NaiveDate, DateTime<Utc>),
+    fate: Fate,
+    first_payment: i64,
+) -> Result<History> {
+    let fee = offer.monthly_fee.less(contract.discount_percent)?;
+    let mut spans = spans(activated_on, around.calendar.today);
+    let fate = match fate {
+        // whoever owes nothing for a month cannot run into debt, and debt and endings take their time
+        Fate::InDebt if fee == Money::ZERO => Fate::Served,
+        Fate::InDebt | Fate::Ended if spans.len() < SEASONED => Fate::Served,
+        fate => fate,
+    };
+    if matches!(fate, Fate::InDebt | Fate::Ended) {
+        spans.pop();
+    }
+    contract.status = ContractStatus::Active;
+    contract.activation_date = Some(activated_on);
+    contract.billing_day = Some(i64::from(activated_on.day()));
+    contract.next_billing_date = spans.last().map(|(_, end)| *end);
+    contract.updated_at = activated_at;
+    if offer.tariff_type == TariffType::Postpaid {
+        // one unpaid month is within it, two are not
+        contract.credit_limit = Money::from_minor(round_up(fee.minor(), 10_000))?;
+    }
+    let history = History { payments: Vec::new(), periods: Vec::with_capacity(spans.len()), ended_at: None };
+    let mut life = Life { dice, around, offer, fee, contract, first_payment, history };
+    if fate == Fate::Ended {
+        life.history.ended_at = spans.last().map(|(_, end)| around.calendar.in_business_hours(life.dice, last_day(*end)));
+    }
+    match offer.tariff_type {
+        TariffType::Prepaid => life.prepaid(&spans, activated_at, fate)?,
+        TariffType::Postpaid => life.postpaid(&spans, fate)?,
+    }
+    life.come_to(fate, &spans);
+    let Life { contract, history, .. } = life;
+    // drawn up, activated, and changed by each transaction and by what befell it last
+    contract.version = 2 + i64::try_from(history.payments.len()).unwrap_or_default() + i64::from(fate != Fate::Served);
+    Ok(history)
+}
+
+/// The periods from activation on; the last one covers today.
+pub fn spans(activated_on: NaiveDate, today: NaiveDate) -> Vec<(NaiveDate, NaiveDate)> {
+    let next = |start: NaiveDate| (start, end_of_period(start, activated_on.day()));
+    std::iter::successors(Some(next(activated_on)), |(_, end)| Some(next(*end))).take_while(|(start, _)| *start <= today).collect()
+}
+
+const fn round_up(amount: i64, to: i64) -> i64 {
+    (amount + to - 1) / to * to
+}
+
+impl Life<'_> {
+    fn prepaid(&mut self, spans: &[(NaiveDate, NaiveDate)], activated_at: DateTime<Utc>, fate: Fate) -> Result<()> {
+        let calendar = self.around.calendar;
+        let to_the_last = fate == Fate::InDebt;
+        let mut before = None;
+        for span in spans {
+            let charged_at = if before.is_none() { activated_at } else { calendar.at(span.0, BILLING) };
+            let lacking = self.fee.subtract(self.contract.balance)?;
+            let topped_up = lacking > Money::ZERO || (!to_the_last && self.dice.percent(15));
+            if topped_up {
+                // whoever is to run into debt never has more than the next fee
+                let beyond = if to_the_last { 0 } else { self.dice.between(0, 3) * self.around.round_sum };
+                let amount = round_up(lacking.minor().max(1), self.around.round_sum) + beyond;
+                let window = before.map(|(start, _): (NaiveDate, _)| (start + TimeDelta::days(1), last_day(span.0)));
+                self.pay_in_parts(amount, window, activated_at)?;
+            }
+            let payment_id = self.charge(*span, charged_at)?;
+            self.period(*span, Some((self.fee, payment_id, charged_at)));
+            before = Some(*span);
+        }
+        if fate == Fate::Served
+            && let Some((start, _)) = before
+            && self.dice.percent(30)
+        {
+            let window = (start + TimeDelta::days(1), calendar.yesterday());
+            if window.0 <= window.1 {
+                let amount = self.dice.between(1, 5) * self.around.round_sum;
+                self.pay_in_parts(amount, Some(window), activated_at)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn postpaid(&mut self, spans: &[(NaiveDate, NaiveDate)], fate: Fate) -> Result<()> {
+        let calendar = self.around.calendar;
+        let last = spans.len().saturating_sub(1);
+        for (place, span) in spans.iter().enumerate() {
+            let over = place < last || matches!(fate, Fate::InDebt | Fate::Ended);
+            if !over {
+                self.period(*span, None);
+                continue;
+            }
+            let ended_at = self.history.ended_at.filter(|_| place == last);
+            let charged_at = ended_at.unwrap_or_else(|| calendar.at(span.1, BILLING));
+            let payment_id = self.charge(*span, charged_at)?;
+            self.period(*span, Some((self.fee, payment_id, charged_at)));
+            // what was left unpaid twice is more than the credit limit
+            let left_unpaid = ended_at.is_some() || (fate == Fate::InDebt && place + 2 >= spans.len());
+            let window = (span.1 + TimeDelta::days(1), (span.1 + TimeDelta::days(14)).min(calendar.yesterday()));
+            let owed = self.contract.balance.negated().minor();
+            if !left_unpaid && owed > 0 && window.0 <= window.1 {
+                self.pay_in_parts(owed, Some(window), charged_at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The last turn: what state the contract is in now, and since when.
+    fn come_to(&mut self, fate: Fate, spans: &[(NaiveDate, NaiveDate)]) {
+        let calendar = self.around.calendar;
+        let Some((start, end)) = spans.last().copied() else { return };
+        let (hold, at) = match fate {
+            Fate::Served => return,
+            Fate::Ended => {
+                self.contract.status = ContractStatus::Terminated;
+                self.contract.termination_date = Some(last_day(end));
+                self.contract.next_billing_date = None;
+                self.contract.sim_id = None;
+                self.contract.updated_at = self.history.ended_at.unwrap_or(self.contract.updated_at);
+                return;
+            }
+            Fate::InDebt => (HoldReason::Debt, calendar.at(end, BILLING)),
+            Fate::Held(reason) => {
+                // in the evening, after all that may have happened on that day
+                let since = self.contract.updated_at.with_timezone(&calendar.time_zone).date_naive().max(start);
+                let day = self.dice.day(since, calendar.yesterday());
+                (reason, calendar.at(day, self.dice.between(21 * 60, 23 * 60)))
+            }
+        };
+        self.contract.status = ContractStatus::Suspended;
+        self.contract.holds = Holds(vec![hold]);
+        self.contract.updated_at = at;
+    }
+
+    fn period(&mut self, (period_start, period_end): (NaiveDate, NaiveDate), charged: Option<(Money, Option<PaymentId>, DateTime<Utc>)>) {
+        self.history.periods.push(PeriodRow {
+            contract_id: self.contract.id,
+            period_start,
+            period_end,
+            tariff_version_id: self.offer.version_id,
+            option_fees: OptionFees::default(),
+            whole_fee: self.fee,
+            whole_days: days(period_start, period_end),
+            fee: charged.map(|(fee, ..)| fee),
+            credited: Money::ZERO,
+            payment_id: charged.and_then(|(_, payment_id, _)| payment_id),
+            charged_at: charged.map(|(.., at)| at),
+        });
+    }
+
+    fn charge(&mut self, (start, end): (NaiveDate, NaiveDate), at: DateTime<Utc>) -> Result<Option<PaymentId>> {
+        if self.fee == Money::ZERO {
+            return Ok(None);
+        }
+        self.contract.total_charged = self.contract.total_charged.add(self.fee)?;
+        let posting = Posting {
+            transaction_type: TransactionType::Charge,
+            amount: self.fee,
+            method: PaymentMethod::System,
+            transaction_id: None,
+            description: Some(format!("{start} – {}", last_day(end))),
+            period: Some((start, end)),
+        };
+        self.post(posting, at).map(Some)
+    }
+
+    /// One payment or two on days of the window; without one, in the half hour before the activation.
+    fn pay_in_parts(&mut self, amount: i64, window: Option<(NaiveDate, NaiveDate)>, activated_at: DateTime<Utc>) -> Result<()> {
+        let calendar = self.around.calendar;
+        let step = self.around.round_sum;
+        let first_part = amount / 2 / step * step;
+        let parts = if first_part > 0 && self.dice.percent(20) { vec![first_part, amount - first_part] } else { vec![amount] };
+        let mut moments: Vec<DateTime<Utc>> = Vec::with_capacity(parts.len());
+        for _ in &parts {
+            let moment = match window {
+                Some((first, last)) => {
+                    let day = self.dice.day(first, last);
+                    calendar.in_business_hours(self.dice, day)
+                }
+                None => activated_at - TimeDelta::seconds(self.dice.between(60, 1800)),
+            };
+            moments.push(moment);
+        }
+        moments.sort_unstable();
+        for (part, at) in parts.into_iter().zip(moments) {
+            let posting = Posting {
+                transaction_type: TransactionType::Payment,
+                amount: Money::from_minor(part)?,
+                method: *self.dice.pick(&[
+                    PaymentMethod::Cash,
+                    PaymentMethod::BankTransfer,
+                    PaymentMethod::Terminal,
+                    PaymentMethod::Terminal,
+                ]),
+                transaction_id: None,
+                description: None,
+                period: None,
+            };
+            self.post(posting, at)?;
+        }
+        Ok(())
+    }
+
+    fn post(&mut self, posting: Posting, at: DateTime<Utc>) -> Result<PaymentId> {
+        self.contract.balance = self.contract.balance.add(posting.transaction_type.effect(posting.amount))?;
+        self.contract.updated_at = at;
+        let mut payment = ledger::posted(self.contract.id, self.around.actor, posting, self.contract.balance, at);
+        let place = i64::try_from(self.history.payments.len()).unwrap_or_default();
+        let id = PaymentId::new(self.first_payment + place);
+        (payment.id, payment.ledger_number) = (id, Some(place + 1));
+        self.history.payments.push(payment);
+        Ok(id)
+    }
+}

@@ -1,0 +1,7 @@
+//! The migrations of both engines, compiled in.
+
+use database::Schema;
+
+/// The schema that this program needs.
+pub static SCHEMA: Schema =
+    Schema { sqlite: sqlx::migrate!("../../migrations/sqlite"), postgres: sqlx::migrate!("../../migrations/postgres") };

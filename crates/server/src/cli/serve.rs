@@ -1,0 +1,53 @@
+//! `telecom-crm serve`.
+
+use std::net::TcpListener;
+
+use acl::PasswordCost;
+use api::app;
+use database::jobs::Stop;
+use kernel::{Clock, Error, Result};
+
+use crate::{assembly, settings::Settings};
+
+/// Serves until SIGTERM or Ctrl-C; then finishes what runs and writes down what is in memory.
+pub async fn run(settings: Settings) -> Result<()> {
+    let bind = settings.bind;
+    // first of all, so that a port that is taken shows before anything is made
+    let listener = TcpListener::bind(bind).map_err(|error| Error::internal(format!("BIND {bind}: {error}")))?;
+    let opened = assembly::open(settings, Clock::System, PasswordCost::default()).await?;
+    announce(&opened);
+    let (state, stop) = (opened.state.clone(), opened.state.office.stop.clone());
+    let server = app::serve(state.clone(), listener).map_err(Error::internal)?;
+    log::info!("serving on http://{bind}, documentation at http://{bind}/swagger-ui/");
+    let jobs = actix_web::rt::spawn(assembly::driver(&state, &opened.settings).run());
+    let signals = actix_web::rt::spawn(stop_at_a_signal(stop.clone()));
+    server.await.map_err(Error::internal)?;
+    signals.abort();
+    stop.stop();
+    if let Err(error) = jobs.await {
+        log::warn!("jobs were left as they are: {error}");
+    }
+    state.db.close().await;
+    log::info!("stopped");
+    Ok(())
+}
+
+/// Streams never end by themselves, and the server waits for what runs: they are asked to stop as soon as the server is.
+async fn stop_at_a_signal(stop: Stop) {
+    super::stop_signal().await;
+    stop.stop();
+}
+
+/// Shows the password of an administrator that was made just now; it is shown this once.
+pub fn announce(opened: &assembly::Opened) {
+    if let Some(admin) = &opened.first_admin
+        && let Some(password) = &admin.generated_password
+    {
+        // to the terminal and never to the log
+        println!(
+            "The first administrator was made. Keep this, it is not shown again:\n  user name: {}\n  password:  {}",
+            admin.username,
+            password.reveal()
+        );
+    }
+}

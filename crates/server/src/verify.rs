@@ -1,0 +1,63 @@
+//! `telecom-crm verify`: every invariant, and a non-zero exit when one is broken.
+
+use std::{process::ExitCode, sync::Arc};
+
+use acl::{Granted, audit, perm};
+use database::{DatabaseUrl, Db};
+use kernel::{Actor, Clock, Context, Origin, Result};
+use rehearsal::Invariants;
+
+use crate::{assembly, settings::Settings};
+
+/// Violations shown of each invariant; a broken database has thousands of the same.
+const MOST_SHOWN: usize = 20;
+
+/// Checks a database without changing it; stops at the first invariant that is broken.
+pub async fn run(settings: &Settings) -> Result<ExitCode> {
+    if let DatabaseUrl::Sqlite(path) = &settings.database_url
+        && !path.exists()
+    {
+        eprintln!("DATABASE_URL: there is no database at {}", path.display());
+        return Ok(ExitCode::FAILURE);
+    }
+    let db = assembly::connect(settings).await?.patient();
+    let origin = Origin { request_id: "verify".into(), address: None };
+    let context = Context { now: Clock::System.now(), policy: settings.policy.clone(), origin, actor: Actor::system("verify") };
+    for (invariant, found) in violations(&db, &context.into()).await? {
+        println!("{} {invariant}", if found.is_empty() { "ok    " } else { "BROKEN" });
+        for violation in found.iter().take(MOST_SHOWN) {
+            println!("       {violation}");
+        }
+        if found.len() > MOST_SHOWN {
+            println!("       and {} more", found.len() - MOST_SHOWN);
+        }
+        if !found.is_empty() {
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Every invariant with what breaks it, each asked of the feature that owns it.
+pub async fn violations(db: &Db, context: &Arc<Context>) -> Result<Invariants> {
+    Ok(vec![
+        (
+            "balances are the sums of their transactions; no payment is refunded beyond its amount",
+            db.read(context, async |conn| Ok([payments::violations(conn).await?, gateways::violations(conn).await?].concat())).await?,
+        ),
+        ("each period is charged once; periods do not overlap", db.read(context, async |conn| billing::violations(conn).await).await?),
+        ("contracts, holds and SIMs agree", db.read(context, async |conn| contracts::violations(conn).await).await?),
+        ("a SIM and a number belong to one contract at most", db.read(context, async |conn| sims::violations(conn).await).await?),
+        ("every tariff has its prices", db.read(context, async |conn| tariffs::violations(conn).await).await?),
+        ("tickets are what their state and their journal say", db.read(context, async |conn| tickets::violations(conn).await).await?),
+        ("no two subscribers share a unique key", db.read(context, async |conn| customers::violations(conn).await).await?),
+        ("the audit trail is unbroken", broken_chain(db, context).await?),
+    ])
+}
+
+async fn broken_chain(db: &Db, context: &Arc<Context>) -> Result<Vec<String>> {
+    let found = audit::verify(db, context, &Granted::<perm::AuditRead>::system("verify")).await?;
+    let first = found.first_broken.map(|seq| format!("at row {seq}")).unwrap_or_default();
+    let reason = found.reason.map(|reason| reason.to_string()).unwrap_or_default();
+    Ok(if found.intact { Vec::new() } else { vec![format!("the chain is broken {first}: {reason}")] })
+}

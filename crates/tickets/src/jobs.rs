@@ -1,0 +1,50 @@
+//! The job of attachments: files that nothing names are removed from the store.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+use database::jobs::{Driver, Job, Office, Sharing, Turn, Turning};
+use files::Files;
+use kernel::Result;
+
+use crate::attachments;
+
+/// Files removed in one turn; what is left then waits for the next.
+const MOST_REMOVED: i64 = 100;
+/// The actor and the request id of this work.
+const ACTOR: &str = "chores";
+
+/// Removes files that were never attached, or that were detached and could not be removed then.
+pub async fn sweep(office: &Office, files: &Files) -> Result<()> {
+    let context = office.context(ACTOR, ACTOR);
+    let keys = office.db.read(&context, async |conn| attachments::left_over(conn, MOST_REMOVED).await).await?;
+    for key in keys {
+        attachments::discard(&office.db, &context, files, &key).await?;
+    }
+    Ok(())
+}
+
+/// Registers the job of attachments.
+pub fn register(driver: &mut Driver, files: &Arc<Files>) {
+    driver.add(Sweeping(files.clone()));
+}
+
+struct Sweeping(Arc<Files>);
+
+impl Job for Sweeping {
+    fn name(&self) -> &'static str {
+        "files without an owner"
+    }
+
+    fn every(&self) -> Duration {
+        Duration::from_secs(600)
+    }
+
+    fn sharing(&self) -> Sharing {
+        Sharing::Lease(TimeDelta::minutes(20))
+    }
+
+    fn turn<'a>(&'a self, office: &'a Office) -> Turning<'a> {
+        Box::pin(async move { sweep(office, &self.0).await.map(|()| Turn::Idle) })
+    }
+}

@@ -1,0 +1,75 @@
+//! The attributes that make tests of a scene, one on each engine.
+
+use proc_macro::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{
+    Error, Ident, ItemFn, MetaNameValue, Token, parse::Nothing, parse_macro_input, punctuated::Punctuated,
+};
+
+/// Makes of a scene the tests `sqlite` and `postgres` in a module of its name;
+/// each plays it on a fresh server.
+///
+/// In brackets stand the variables that the server is started with; a value is any expression.
+///
+/// ```ignore
+/// #[scenario(BILLING_TIME = "off")]
+/// async fn without_a_schedule_nothing_runs_by_itself(app: &App) {
+///     app.advance(TimeDelta::days(40));
+///     assert_eq!(app.count("billing_runs").await, 0);
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn scenario(variables: TokenStream, scene: TokenStream) -> TokenStream {
+    let variables =
+        parse_macro_input!(variables with Punctuated::<MetaNameValue, Token![,]>::parse_terminated);
+    let names = variables.iter().map(|variable| variable.path.require_ident().map(Ident::to_string));
+    let names = match names.collect::<Result<Vec<String>, Error>>() {
+        Ok(names) => names,
+        Err(error) => return error.into_compile_error().into(),
+    };
+    let values = variables.iter().map(|variable| &variable.value);
+    let scene = parse_macro_input!(scene as ItemFn);
+    on_each_engine(&scene, &quote!(crate::harness::run), &quote!(&[#((#names, #values)),*],))
+}
+
+/// Makes of a scene the tests `sqlite` and `postgres` in a module of its name;
+/// each gives it a place to run the program in.
+///
+/// ```ignore
+/// #[program]
+/// async fn a_migrated_database_stays_as_it_is(place: &Place) {
+///     place.run(&["migrate"], &[]).expect(0);
+///     assert_eq!(place.run(&["migrate"], &[]).expect(0).out, "");
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn program(nothing: TokenStream, scene: TokenStream) -> TokenStream {
+    let Nothing = parse_macro_input!(nothing);
+    let scene = parse_macro_input!(scene as ItemFn);
+    on_each_engine(&scene, &quote!(crate::program::run), &quote!())
+}
+
+fn on_each_engine(scene: &ItemFn, run: &impl ToTokens, variables: &impl ToTokens) -> TokenStream {
+    let name = &scene.sig.ident;
+    // the compiler complains of a scene with other arguments where the scene is, not where its attribute is
+    let played = quote_spanned!(name.span()=> super::#name);
+    quote! {
+        #scene
+
+        mod #name {
+            #[allow(unused_imports, reason = "values of variables may name what the file has")]
+            use super::*;
+
+            #[test]
+            fn sqlite() {
+                #run(crate::harness::Engine::Sqlite, #variables #played);
+            }
+
+            #[test]
+            fn postgres() {
+                #run(crate::harness::Engine::Postgres, #variables #played);
+            }
+        }
+    }
+    .into()
+}

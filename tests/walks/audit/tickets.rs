@@ -1,0 +1,100 @@
+//! Tickets.
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use super::Office;
+use crate::harness::{Reply, id};
+
+impl Office<'_> {
+    pub(super) async fn ticket(&self) -> i64 {
+        id(&self.admin.post("/tickets", self.new_ticket().await).await.expect(201))
+    }
+
+    pub(super) async fn new_ticket(&self) -> Value {
+        json!({
+            "customer_id": self.admin.customer().await, "category": "technical", "subject": "Нет связи",
+            "description": "С утра"
+        })
+    }
+
+    /// A request that makes this operation succeed; none where nobody has thought of one.
+    pub(super) async fn change_of_tickets(&self, method: &str, path: &str) -> Option<RequestBuilder> {
+        let admin = &self.admin;
+        let post = |path: &str, body: Value| admin.request(Method::POST, path).json(&body);
+        Some(match (method, path) {
+            ("POST", "/tickets") => post(path, self.new_ticket().await),
+            ("PUT", "/tickets/{id}") => {
+                self.changed(&format!("/tickets/{}", self.ticket().await), "subject", "Связь пропадает").await
+            }
+            ("PATCH", "/tickets/{id}") => admin
+                .request(Method::PATCH, &format!("/tickets/{}", self.ticket().await))
+                .json(&json!({"category": "sim"})),
+            ("DELETE", "/tickets/{id}") => {
+                admin.request(Method::DELETE, &format!("/tickets/{}", self.ticket().await))
+            }
+            ("POST", "/tickets/{id}/assign") => post(
+                &format!("/tickets/{}/assign", self.ticket().await),
+                json!({"user_id": self.user().await}),
+            ),
+            ("POST", "/tickets/{id}/start_work") => {
+                let mut given = self.new_ticket().await;
+                given["assigned_to"] = json!(self.user().await);
+                post(
+                    &format!("/tickets/{}/start_work", id(&admin.post("/tickets", given).await.expect(201))),
+                    json!({}),
+                )
+            }
+            ("POST", "/tickets/{id}/wait") => {
+                post(&format!("/tickets/{}/wait", self.ticket().await), json!({"reason": "ждём"}))
+            }
+            ("POST", "/tickets/{id}/resume") => {
+                let ticket = self.ticket().await;
+                admin.post(&format!("/tickets/{ticket}/wait"), json!({"reason": "ждём"})).await.expect(200);
+                post(&format!("/tickets/{ticket}/resume"), json!({}))
+            }
+            ("POST", "/tickets/{id}/resolve") => {
+                let ticket = self.ticket().await;
+                admin
+                    .post(&format!("/tickets/{ticket}/assign"), json!({"user_id": self.user().await}))
+                    .await
+                    .expect(200);
+                post(&format!("/tickets/{ticket}/resolve"), json!({"resolution": "перезапущено"}))
+            }
+            ("POST", "/tickets/{id}/close") => {
+                post(&format!("/tickets/{}/close", self.ticket().await), json!({"reason": "отозвано"}))
+            }
+            ("POST", "/tickets/{id}/reopen") => {
+                let ticket = self.ticket().await;
+                admin
+                    .post(&format!("/tickets/{ticket}/close"), json!({"reason": "отозвано"}))
+                    .await
+                    .expect(200);
+                post(&format!("/tickets/{ticket}/reopen"), json!({"reason": "снова"}))
+            }
+            ("POST", "/tickets/{id}/change_priority") => post(
+                &format!("/tickets/{}/change_priority", self.ticket().await),
+                json!({"priority": "critical"}),
+            ),
+            ("POST", "/tickets/{id}/comments") => post(
+                &format!("/tickets/{}/comments", self.ticket().await),
+                json!({"text": "проверяем", "is_internal": false}),
+            ),
+            ("POST", "/tickets/{id}/attachments") => admin.file(
+                &format!("/tickets/{}/attachments", self.ticket().await),
+                "заметка.txt",
+                "text/plain",
+                "Номер вышки 7".as_bytes(),
+            ),
+            ("DELETE", "/tickets/{id}/attachments/{attachment_id}") => {
+                let files = format!("/tickets/{}/attachments", self.ticket().await);
+                let sent = admin.file(&files, "a.txt", "text/plain", b"text").send().await.unwrap();
+                admin.request(
+                    Method::DELETE,
+                    &format!("{files}/{}", id(&Reply::read(files.clone(), sent).await.expect(201))),
+                )
+            }
+            _ => return None,
+        })
+    }
+}
