@@ -6,7 +6,7 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked --package api --bin telecom-crm \
+    cargo build --release --locked --package server --bin telecom-crm \
     && install -D target/release/telecom-crm /out/telecom-crm
 
 FROM debian:trixie-slim

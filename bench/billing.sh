@@ -13,7 +13,7 @@ server=${BENCH_POSTGRES_URL:-postgres://postgres@127.0.0.1:5432}
 customers=${CUSTOMERS:-30000} many=${MANY:-130000}
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
-[ -n "${SKIP_BUILD:-}" ] || cargo build --release --quiet --package api
+[ -n "${SKIP_BUILD:-}" ] || cargo build --release --quiet --package server
 export ADMIN_PASSWORD='tram 17 to the lighthouse' JWT_SECRET=a-secret-for-the-benchmark-and-nothing-else LOG_LEVEL=warn
 crm=$PWD/target/release/telecom-crm
 cd "$work"

@@ -18,7 +18,7 @@ trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 for tool in wrk pgbench psql curl; do
     command -v "$tool" >/dev/null || { echo "bench: $tool is missing" >&2; exit 2; }
 done
-[ -n "${SKIP_BUILD:-}" ] || cargo build --release --quiet --package api --package bench
+[ -n "${SKIP_BUILD:-}" ] || cargo build --release --quiet --package server --package bench
 
 export DATABASE_URL=$url ADMIN_PASSWORD=$password JWT_SECRET=a-secret-for-the-benchmark-and-nothing-else BIND=127.0.0.1:$real_port
 export SIGN_INS_PER_MINUTE=1000 ACCESS_TOKEN_MINUTES=1440

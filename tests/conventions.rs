@@ -7,6 +7,7 @@ mod filters;
 mod headers;
 mod idempotency;
 mod indexes;
+mod jobs;
 mod limits;
 mod lists;
 mod money;

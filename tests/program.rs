@@ -2,6 +2,7 @@
 
 mod billing;
 mod commands;
+mod jobs;
 mod quickstart;
 mod serving;
 mod settings;

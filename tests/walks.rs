@@ -5,6 +5,7 @@ mod audit;
 mod document;
 mod guide;
 mod image;
+mod layers;
 mod migrations;
 mod problems;
 mod rights;

@@ -48,7 +48,7 @@ if [[ ! -x $tools/bin/schemathesis ]]; then
     "$tools/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version"
 fi
 
-cargo build --quiet --package api
+cargo build --quiet --package server
 program=${CARGO_TARGET_DIR:-target}/debug/telecom-crm
 
 case $engine in

@@ -141,16 +141,16 @@ pub async fn insert_all(tx: &mut Tx, _granted: &Granted<perm::TicketsWrite>, fir
         // an odd factor leads no two ids to the same 30 bits, where chance would among many; and it hides that they follow each other
         let bits = (id as u32).wrapping_mul(0x9E37_79B1);
         let number = number_at(tx.context(), past.filed_at, bits);
-        let mut ticket = past.input.filed(number, tx.actor().user_id, Now { at: past.filed_at, policy: &tx.policy() });
+        let mut ticket = past.input.filed(number, tx.actor().user_id, Now { at: past.filed_at, policy: tx.policy() });
         ticket.id = TicketId::new(id);
         steps.push(Step::filing(&ticket));
         if let Some((user, at)) = &past.assigned {
-            let after = ticket.assign(user.id, Now { at: *at, policy: &tx.policy() })?;
+            let after = ticket.assign(user.id, Now { at: *at, policy: tx.policy() })?;
             steps.push(Step::between(&ticket, &after, TicketAction::Assigned, Some(&user.username)));
             ticket = after;
         }
         if let Some((resolution, at)) = &past.resolved {
-            let after = ticket.resolve(resolution, Now { at: *at, policy: &tx.policy() })?;
+            let after = ticket.resolve(resolution, Now { at: *at, policy: tx.policy() })?;
             steps.push(Step::between(&ticket, &after, TicketAction::Resolved, Some(resolution)));
             ticket = after;
         }

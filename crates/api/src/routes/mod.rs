@@ -12,6 +12,7 @@ mod customers;
 mod events;
 mod gateways;
 mod health;
+mod jobs;
 pub mod mount;
 mod notification_templates;
 mod notifications;
@@ -93,6 +94,7 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
             .configure(auth::configure)
             .configure(users::configure)
             .configure(roles::configure)
-            .configure(audit::configure);
+            .configure(audit::configure)
+            .configure(jobs::configure);
     });
 }
