@@ -22,7 +22,7 @@ mod store;
 pub mod steps {
     pub use crate::{
         options::set as set_options,
-        service::{activate, edit, hold_all, lift_hold, load, of_customer, place_hold, post, save_all, set_period, terminate},
+        service::{activate, edit, hold_all, lift_hold, load, of_customer, place_hold, post, save, save_all, set_period, terminate},
         sim_cards::{lose_sim, replace_sim},
     };
 }
@@ -33,7 +33,7 @@ pub use checklist::{Checklist, REQUIREMENTS, RequirementState, checklist, senten
 pub use details::{ContractCustomer, ContractDetails, ContractSim, ContractTariff, Hold};
 pub use history::{HistoryEntry, HistoryKind};
 pub use input::{ActivateInput, ContractFilter, ContractInput, HistoryFilter, ResumeInput, StaffHold, SuspendInput, TerminateInput};
-pub use model::{Contract, ContractStatus, HoldReason, Holds, refusal};
+pub use model::{Contract, ContractStatus, HoldReason, Holds, NewContract, refusal};
 pub use plan::{ChangeTariffInput, ContractOption, ContractOptionFilter, ContractOptionsInput, MOST_OPTIONS, Plan, When};
 pub use service::{
     by_number, create, delete, details, exists, find_by_words, get, insert_all, insert_holds, list, number, read, read_all, violations,

@@ -172,7 +172,54 @@ pub struct Contract {
     pub version: i64,
 }
 
+/// What names a new contract.
+#[derive(Clone, Debug)]
+pub struct NewContract {
+    /// The id; 0 until it is written.
+    pub id: ContractId,
+    /// The contract's number.
+    pub number: String,
+    /// The subscriber.
+    pub customer_id: CustomerId,
+    /// The tariff.
+    pub tariff_id: TariffId,
+    /// When it was signed.
+    pub signed_date: NaiveDate,
+    /// When it is drawn up.
+    pub created_at: DateTime<Utc>,
+}
+
 impl Contract {
+    /// A draft with nothing on it yet.
+    pub fn draft(new: NewContract) -> Self {
+        let NewContract { id, number, customer_id, tariff_id, signed_date, created_at } = new;
+        Self {
+            id,
+            number,
+            customer_id,
+            tariff_id,
+            sim_id: None,
+            status: ContractStatus::Draft,
+            signed_date,
+            activation_date: None,
+            termination_date: None,
+            balance: Money::ZERO,
+            credit_limit: Money::ZERO,
+            total_charged: Money::ZERO,
+            discount_percent: Percent::default(),
+            next_billing_date: None,
+            billing_day: None,
+            holds: Holds::default(),
+            options: OptionIds::default(),
+            next_tariff_id: None,
+            next_options: OptionIds::default(),
+            notes: None,
+            created_at,
+            updated_at: created_at,
+            version: 1,
+        }
+    }
+
     /// Whether this hold is on.
     pub fn is_held(&self, reason: HoldReason) -> bool {
         self.holds.0.contains(&reason)
@@ -318,31 +365,15 @@ mod tests {
     const TODAY: NaiveDate = NaiveDate::from_ymd_opt(2026, 1, 31).unwrap();
 
     fn contract(status: ContractStatus, holds: &[HoldReason]) -> Contract {
-        Contract {
+        let draft = Contract::draft(NewContract {
             id: ContractId::new(1),
             number: "202601-AAAAAAAA".into(),
             customer_id: CustomerId::new(1),
             tariff_id: TariffId::new(1),
-            sim_id: None,
-            status,
             signed_date: TODAY,
-            activation_date: None,
-            termination_date: None,
-            balance: Money::ZERO,
-            credit_limit: Money::ZERO,
-            total_charged: Money::ZERO,
-            discount_percent: Percent::default(),
-            next_billing_date: None,
-            billing_day: None,
-            holds: Holds(holds.to_vec()),
-            options: OptionIds::default(),
-            next_tariff_id: None,
-            next_options: OptionIds::default(),
-            notes: None,
             created_at: DateTime::UNIX_EPOCH,
-            updated_at: DateTime::UNIX_EPOCH,
-            version: 1,
-        }
+        });
+        Contract { status, holds: Holds(holds.to_vec()), ..draft }
     }
 
     #[test]

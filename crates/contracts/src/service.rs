@@ -22,7 +22,7 @@ use tariffs::OptionIds;
 use crate::{
     details::ContractDetails,
     input::{ContractFilter, ContractInput},
-    model::{Contract, ContractStatus, HoldReason, Holds, refusal},
+    model::{Contract, ContractStatus, HoldReason, NewContract, refusal},
     options, store,
 };
 
@@ -83,30 +83,22 @@ pub async fn create(tx: &mut Tx, _granted: &Granted<perm::ContractsWrite>, input
         Some(sim_id) => Some(sims::steps::find(tx, sim_id).await?.free()?),
         None => None,
     };
-    let mut contract = Contract {
+    let draft = Contract::draft(NewContract {
         id: ContractId::new(0),
         number: new_number(tx).await?,
         customer_id: customer.id,
         tariff_id: tariff.id,
-        sim_id: input.sim_id,
-        status: ContractStatus::Draft,
         signed_date: input.signed_date.unwrap_or_else(|| tx.today()),
-        activation_date: None,
-        termination_date: None,
-        balance: Money::ZERO,
+        created_at: tx.now(),
+    });
+    let mut contract = Contract {
+        sim_id: input.sim_id,
         credit_limit: input.credit_limit.unwrap_or_default(),
-        total_charged: Money::ZERO,
         discount_percent: input.discount_percent.unwrap_or_default(),
-        next_billing_date: None,
-        billing_day: None,
-        holds: Holds::default(),
         options: chosen.clone(),
-        next_tariff_id: None,
         next_options: chosen,
         notes: input.notes.clone(),
-        created_at: tx.now(),
-        updated_at: tx.now(),
-        version: 1,
+        ..draft
     };
     let search = search_text([
         Some(contract.number.as_str()),
@@ -356,4 +348,9 @@ pub async fn insert_all(tx: &mut Tx, contracts: &[(Contract, String)]) -> Result
 /// Writes the holds of new contracts.
 pub async fn insert_holds<'a>(tx: &mut Tx, contracts: impl IntoIterator<Item = &'a Contract>) -> Result<()> {
     store::insert_holds(tx, contracts).await
+}
+
+/// Saves what use cases of billing change of a locked contract. Errors: `stale_version`.
+pub async fn save(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
+    store::save(tx, contract).await
 }

@@ -5,7 +5,13 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use crate::{calendar::Calendar, country::Country, id::UserId, money::Money};
+use crate::{
+    calendar::{Calendar, WorkingDays, WorkingHours},
+    country::Country,
+    id::UserId,
+    money::Money,
+    settings::{Reader, parse_text},
+};
 
 /// The operator's settings that rules depend on.
 #[derive(Clone, Debug)]
@@ -38,6 +44,39 @@ impl Policy {
             ticket_calendar,
         }
     }
+
+    /// Reads the section of what rules depend on.
+    pub fn read(from: &mut Reader<'_>) -> Self {
+        let countries = "ru, kg or kz";
+        let country = from.parsed("COUNTRY", countries, parse_text, Country::Ru);
+        let time_zone = from.parsed("TIMEZONE", "an IANA time zone, such as Europe/Moscow", parse_text, country.time_zone());
+        let hours = "a number of hours from 1 to 10000";
+        let working_hours = "the beginning and the end of the working day, such as 09:00-18:00";
+        let standard = Policy::standard(country);
+        Self {
+            country,
+            time_zone,
+            number_quarantine_days: from.number("NUMBER_QUARANTINE_DAYS", "a number of days from 0 to 3650", 0..=3650, 90),
+            low_balance: from.parsed("LOW_BALANCE", "an amount with two decimals at most, such as 50.00", parse_text, standard.low_balance),
+            ticket_hours: [
+                from.number("TICKET_HOURS_CRITICAL", hours, 1..=10_000, 4),
+                from.number("TICKET_HOURS_HIGH", hours, 1..=10_000, 8),
+                from.number("TICKET_HOURS_MEDIUM", hours, 1..=10_000, 24),
+                from.number("TICKET_HOURS_LOW", hours, 1..=10_000, 72),
+            ],
+            ticket_calendar: Calendar::new(
+                time_zone,
+                from.parsed("TICKET_WORKING_DAYS", "days of the week, such as mon-fri or mon,wed,fri", parse_text, WorkingDays::default()),
+                from.parsed("TICKET_WORKING_HOURS", working_hours, parse_text, WorkingHours::default()),
+                from.listed("TICKET_HOLIDAYS", "dates, such as 2026-01-01, separated by commas", date).into_iter().collect(),
+            ),
+        }
+    }
+}
+
+/// A date as it is written here, and not as chrono would also read it.
+fn date(text: &str) -> Option<NaiveDate> {
+    text.parse().ok().filter(|date: &NaiveDate| date.to_string() == text)
 }
 
 /// Where a change came from.

@@ -25,26 +25,41 @@ pub struct Audience {
     pub subscriber: &'static [Channel],
     /// Who is told in the program.
     pub staff: Staff,
+    /// The placeholders that messages of this kind know.
+    pub placeholders: &'static [&'static str],
 }
 
 /// Who is told of events of this kind.
 pub const fn of(kind: EventKind) -> Audience {
     use EventKind as Kind;
-    const fn row(permission: Permission, subscriber: &'static [Channel], staff: Staff) -> Audience {
-        Audience { permission, subscriber, staff }
+    const MONEY: &[&str] = &["amount", "balance", "contract", "currency", "date", "name"];
+    const CONTRACT: &[&str] = &["balance", "contract", "currency", "date", "hold", "name"];
+    const TICKET: &[&str] = &["category", "date", "due", "name", "priority", "status", "ticket"];
+    const fn row(permission: Permission, subscriber: &'static [Channel], staff: Staff, placeholders: &'static [&'static str]) -> Audience {
+        Audience { permission, subscriber, staff, placeholders }
+    }
+    const fn subscriber(permission: Permission, placeholders: &'static [&'static str]) -> Audience {
+        row(permission, &[Email, Sms], Staff::Nobody, placeholders)
     }
     match kind {
-        Kind::PaymentReceived | Kind::PaymentFailed | Kind::PaymentRefunded | Kind::PeriodCharged => {
-            row(Permission::PaymentsRead, &[Email, Sms], Staff::Nobody)
+        Kind::PaymentReceived | Kind::PaymentRefunded => subscriber(Permission::PaymentsRead, MONEY),
+        Kind::PaymentFailed => subscriber(Permission::PaymentsRead, &["amount", "contract", "currency", "date", "name", "reason"]),
+        Kind::PeriodCharged => {
+            let placeholders = &["amount", "balance", "contract", "currency", "date", "name", "period_end", "period_start"];
+            subscriber(Permission::PaymentsRead, placeholders)
         }
-        Kind::BalanceLow | Kind::ContractActivated | Kind::ContractSuspended | Kind::ContractResumed | Kind::ContractTerminated => {
-            row(Permission::ContractsRead, &[Email, Sms], Staff::Nobody)
+        Kind::BalanceLow => subscriber(Permission::ContractsRead, &["balance", "contract", "currency", "date", "name", "threshold"]),
+        Kind::ContractActivated | Kind::ContractSuspended | Kind::ContractResumed | Kind::ContractTerminated => {
+            subscriber(Permission::ContractsRead, CONTRACT)
         }
-        Kind::SimStatusChanged => row(Permission::SimsRead, &[], Staff::Nobody),
-        Kind::TicketCreated => row(Permission::TicketsRead, &[Email], Staff::Assignee),
-        Kind::TicketAssigned => row(Permission::TicketsRead, &[], Staff::Assignee),
-        Kind::TicketStatusChanged => row(Permission::TicketsRead, &[Email], Staff::Nobody),
-        Kind::UserLocked => row(Permission::UsersRead, &[], Staff::Holders(Permission::UsersManage)),
+        Kind::SimStatusChanged => row(Permission::SimsRead, &[], Staff::Nobody, &["date", "status"]),
+        Kind::TicketCreated => row(Permission::TicketsRead, &[Email], Staff::Assignee, TICKET),
+        Kind::TicketAssigned => row(Permission::TicketsRead, &[], Staff::Assignee, TICKET),
+        Kind::TicketStatusChanged => row(Permission::TicketsRead, &[Email], Staff::Nobody, TICKET),
+        Kind::UserLocked => {
+            let staff = Staff::Holders(Permission::UsersManage);
+            row(Permission::UsersRead, &[], staff, &["date", "failures", "until", "username"])
+        }
     }
 }
 

@@ -4,33 +4,14 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use customers::CustomerNames;
-use database::EventKind;
 use kernel::Context;
 use serde_json::Value;
 
 use crate::{
+    audience,
     model::{Language, RecordedEvent},
     template::word,
 };
-
-/// The placeholders that messages of this kind know.
-pub const fn placeholders(kind: EventKind) -> &'static [&'static str] {
-    use EventKind as Kind;
-    match kind {
-        Kind::PaymentReceived | Kind::PaymentRefunded => &["amount", "balance", "contract", "currency", "date", "name"],
-        Kind::PaymentFailed => &["amount", "contract", "currency", "date", "name", "reason"],
-        Kind::PeriodCharged => &["amount", "balance", "contract", "currency", "date", "name", "period_end", "period_start"],
-        Kind::BalanceLow => &["balance", "contract", "currency", "date", "name", "threshold"],
-        Kind::ContractActivated | Kind::ContractSuspended | Kind::ContractResumed | Kind::ContractTerminated => {
-            &["balance", "contract", "currency", "date", "hold", "name"]
-        }
-        Kind::SimStatusChanged => &["date", "status"],
-        Kind::TicketCreated | Kind::TicketAssigned | Kind::TicketStatusChanged => {
-            &["category", "date", "due", "name", "priority", "status", "ticket"]
-        }
-        Kind::UserLocked => &["date", "failures", "until", "username"],
-    }
-}
 
 /// The values of an event's placeholders.
 pub fn of(context: &Context, language: Language, event: &RecordedEvent, customer: Option<&CustomerNames>) -> HashMap<&'static str, String> {
@@ -54,7 +35,7 @@ pub fn of(context: &Context, language: Language, event: &RecordedEvent, customer
         "until" => facts.moment_of("until"),
         name => facts.text(name),
     };
-    placeholders(event.kind).iter().map(|name| (*name, value(name))).collect()
+    audience::of(event.kind).placeholders.iter().map(|name| (*name, value(name))).collect()
 }
 
 struct Facts<'a> {

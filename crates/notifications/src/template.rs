@@ -10,7 +10,6 @@ use kernel::{Error, FieldErrors, Result, error::field};
 
 use crate::{
     audience,
-    facts::placeholders,
     model::{Channel, Language},
 };
 
@@ -79,7 +78,7 @@ pub struct Prepared {
 impl Prepared {
     /// Reads both. Errors: `invalid` with `unknown_placeholder`, which names the known ones, and `invalid_placeholder`.
     pub fn new(kind: EventKind, channel: Channel, subject: &str, text: &str) -> Result<Self> {
-        let known = placeholders(kind);
+        let known = audience::of(kind).placeholders;
         let mut wrong = FieldErrors::default();
         let mut read = |name: &'static str, text: &str| {
             Pattern::parse(text, known).unwrap_or_else(|fault| {

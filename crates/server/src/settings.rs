@@ -6,13 +6,11 @@ use ::gateways::settings::{self as gateways, GatewaySettings, TerminalSettings};
 use ::notifications::settings::{self as notifications, NotificationSettings};
 use acl::settings::{self as access, AccessSection};
 use api::settings::{self as http, HttpSettings};
-use chrono::{NaiveDate, NaiveTime};
+use chrono::NaiveTime;
 use database::DatabaseUrl;
 use files::FilesAt;
 use kernel::{
-    Calendar, Policy,
-    calendar::{WorkingDays, WorkingHours},
-    country::Country,
+    Policy,
     settings::{Reader, WrongSetting, parse_text},
 };
 
@@ -89,7 +87,7 @@ impl Settings {
         let settings = Self {
             bind,
             database_pool_size: u32::try_from(from.number("DATABASE_POOL_SIZE", "a number from 2 to 500", 2..=500, 16)).unwrap_or(16),
-            policy: read_policy(from).into(),
+            policy: Policy::read(from).into(),
             access: access::read(from),
             jobs: from.parsed("JOBS", "on or off", on_or_off, true),
             billing_time: billing::jobs::read_billing_time(from),
@@ -117,34 +115,6 @@ impl Settings {
     }
 }
 
-/// The operator's settings that rules depend on.
-fn read_policy(from: &mut Reader<'_>) -> Policy {
-    let countries = "ru, kg or kz";
-    let country = from.parsed("COUNTRY", countries, parse_text, Country::Ru);
-    let time_zone = from.parsed("TIMEZONE", "an IANA time zone, such as Europe/Moscow", parse_text, country.time_zone());
-    let hours = "a number of hours from 1 to 10000";
-    let working_hours = "the beginning and the end of the working day, such as 09:00-18:00";
-    let standard = Policy::standard(country);
-    Policy {
-        country,
-        time_zone,
-        number_quarantine_days: from.number("NUMBER_QUARANTINE_DAYS", "a number of days from 0 to 3650", 0..=3650, 90),
-        low_balance: from.parsed("LOW_BALANCE", "an amount with two decimals at most, such as 50.00", parse_text, standard.low_balance),
-        ticket_hours: [
-            from.number("TICKET_HOURS_CRITICAL", hours, 1..=10_000, 4),
-            from.number("TICKET_HOURS_HIGH", hours, 1..=10_000, 8),
-            from.number("TICKET_HOURS_MEDIUM", hours, 1..=10_000, 24),
-            from.number("TICKET_HOURS_LOW", hours, 1..=10_000, 72),
-        ],
-        ticket_calendar: Calendar::new(
-            time_zone,
-            from.parsed("TICKET_WORKING_DAYS", "days of the week, such as mon-fri or mon,wed,fri", parse_text, WorkingDays::default()),
-            from.parsed("TICKET_WORKING_HOURS", working_hours, parse_text, WorkingHours::default()),
-            from.listed("TICKET_HOLIDAYS", "dates, such as 2026-01-01, separated by commas", date).into_iter().collect(),
-        ),
-    }
-}
-
 fn on_or_off(text: &str) -> Option<bool> {
     match text {
         "on" => Some(true),
@@ -168,11 +138,6 @@ fn log_filter(text: &str) -> Option<String> {
     let level = |word: &str| word.parse::<log::LevelFilter>().is_ok();
     let right = |item: &str| item.split_once('=').map_or_else(|| level(item), |(part, word)| !part.is_empty() && level(word));
     text.split(',').all(|item| right(item.trim())).then(|| text.to_owned())
-}
-
-/// A date as it is written here, and not as chrono would also read it.
-fn date(text: &str) -> Option<NaiveDate> {
-    text.parse().ok().filter(|date: &NaiveDate| date.to_string() == text)
 }
 
 #[cfg(test)]

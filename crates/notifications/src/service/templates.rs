@@ -7,7 +7,6 @@ use serde_json::json;
 
 use crate::{
     audience,
-    facts::placeholders,
     input::TemplateInput,
     model::{Channel, Language, Template, refusal},
     store::templates::{self as store, Changed},
@@ -36,7 +35,7 @@ fn shown((kind, channel, language): Key, changed: &[Changed]) -> Result<Template
     let is_customized = own.is_some();
     let (subject, text) = own.unwrap_or_else(|| (builtin.subject.clone(), builtin.text.clone()));
     let version = row.map_or(0, |row| row.version);
-    Ok(Template { kind, channel, language, subject, text, is_customized, placeholders: placeholders(kind).to_vec(), version })
+    Ok(Template { kind, channel, language, subject, text, is_customized, placeholders: audience::of(kind).placeholders.to_vec(), version })
 }
 
 /// Changes what messages made from now on say.

@@ -5,17 +5,16 @@
 
 use billing::PeriodRow;
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
-use contracts::{Contract, ContractStatus, HoldReason, Holds};
+use contracts::{Contract, ContractStatus, HoldReason, NewContract};
 use customers::CustomerInput;
 use kernel::{
-    Actor, Id, Money, Result,
+    Actor, Id, Result,
     id::{ContractId, CustomerId, NumberId, SimId},
     money::Percent,
     text::search_text,
 };
 use payments::{Payment, PaymentMethod};
 use sims::{NewBinding, NewNumber, NewSim, NumberStatus, SimKind, SimStatus};
-use tariffs::OptionIds;
 use tickets::{Assignee, PastTicket};
 
 use super::{
@@ -221,31 +220,15 @@ impl Plan {
         let activated_at = self.calendar.at(signed_on, dice.between(11 * 60, 18 * 60));
         let drawn_up_at = activated_at - TimeDelta::minutes(dice.between(35, 55));
         let id: ContractId = next_id(&batch.contracts);
-        let mut contract = Contract {
+        let draft_contract = Contract::draft(NewContract {
             id,
             number: contract_number(signed_on, index * 2 + (id.get() as u64 & 1)),
             customer_id,
             tariff_id: offer.tariff_id,
-            sim_id: None,
-            status: ContractStatus::Draft,
             signed_date: signed_on,
-            activation_date: None,
-            termination_date: None,
-            balance: Money::ZERO,
-            credit_limit: Money::ZERO,
-            total_charged: Money::ZERO,
-            discount_percent: discount(dice),
-            next_billing_date: None,
-            billing_day: None,
-            holds: Holds::default(),
-            options: OptionIds::default(),
-            next_tariff_id: None,
-            next_options: OptionIds::default(),
-            notes: None,
             created_at: drawn_up_at,
-            updated_at: drawn_up_at,
-            version: 1,
-        };
+        });
+        let mut contract = Contract { discount_percent: discount(dice), ..draft_contract };
         let stocked_on = signed_on - TimeDelta::days(dice.between(3, 90));
         let with_sim = !draft || dice.percent(60);
         let sim_id: Option<SimId> = with_sim.then(|| self.free_sim(dice, batch, stocked_on));
