@@ -207,7 +207,7 @@ pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     Ok(sharing.chain(wrong.into_iter().map(|(id, what)| format!("customer {id} {what}"))).collect())
 }
 
-/// Finds subscribers for the global search.
+/// Finds subscribers for the search box.
 pub async fn find_by_words(conn: &mut Conn, _: &Granted<perm::CustomersRead>, sought: &Sought) -> Result<Vec<Found>> {
     store::SEARCHED.find(conn, sought).await
 }

@@ -275,7 +275,7 @@ pub async fn out_of_step(conn: &mut Conn) -> Result<Vec<(CustomerId, String)>> {
     .await
 }
 
-/// Subscribers in the global search.
+/// Subscribers in the search box.
 pub const SEARCHED: Source = Source {
     found_type: FoundType::Customer,
     table: "customers",

@@ -93,7 +93,7 @@ text_enum! {
         SamePhone = "same_phone",
         /// The e-mail address is equal.
         SameEmail = "same_email",
-        /// All names are equal; the birth date differs or is unknown, and so does the address.
+        /// All names are equal, but neither the birth date nor the address matches.
         SameName = "same_name",
     }
 }
