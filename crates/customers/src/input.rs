@@ -1,4 +1,4 @@
-//! What a client may say of a subscriber, and the country's rules for it.
+//! Request bodies and list filters of subscribers, with the country's validation rules.
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use kernel::{Context, FieldErrors, Input, country::letters_or_digits, error::field, id::CustomerId};
@@ -8,9 +8,9 @@ use validator::Validate;
 
 use crate::model::{CustomerStatus, CustomerType, DocumentType};
 
-/// A subscriber's own fields.
+/// The fields of a subscriber that a client sets.
 ///
-/// A person needs both names and an identity document; an organization its name and registration code.
+/// A person requires family name, given name and identity document; an organization requires its name and registration code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -21,11 +21,11 @@ use crate::model::{CustomerStatus, CustomerType, DocumentType};
 pub struct CustomerInput {
     /// Person or organization.
     pub customer_type: CustomerType,
-    /// Family name; a person needs one.
+    /// Family name; required for a person.
     #[validate(length(max = 100))]
     #[schema(max_length = 100)]
     pub last_name: Option<String>,
-    /// Given name; a person needs one.
+    /// Given name; required for a person.
     #[validate(length(max = 100))]
     #[schema(max_length = 100)]
     pub first_name: Option<String>,
@@ -33,26 +33,26 @@ pub struct CustomerInput {
     #[validate(length(max = 100))]
     #[schema(max_length = 100)]
     pub patronymic: Option<String>,
-    /// Birth date; the person is 14 to 120 years old.
+    /// Birth date; the age must be 14 to 120 years.
     pub birth_date: Option<NaiveDate>,
-    /// Kind of identity document; a person needs one.
+    /// Kind of identity document; required for a person.
     pub document_type: Option<DocumentType>,
-    /// Series of the document, in the country's form for passports.
+    /// Series of the document; for passports in the country's format.
     #[validate(length(max = 10))]
     #[schema(pattern = "^[A-Za-z0-9]{1,10}$")]
     pub passport_series: Option<String>,
-    /// Number of the document, in the country's form for passports.
+    /// Number of the document; for passports in the country's format.
     #[validate(length(max = 20))]
     #[schema(pattern = "^[A-Za-z0-9]{1,20}$")]
     pub passport_number: Option<String>,
-    /// Tax number, in the country's form.
+    /// Tax number, in the country's format.
     #[schema(pattern = r"^([0-9]{10}|[0-9]{12}|[0-9]{14})$")]
     pub inn: Option<String>,
-    /// Name of the organization.
+    /// Name of the organization; required for an organization.
     #[validate(length(max = 200))]
     #[schema(max_length = 200)]
     pub organization_name: Option<String>,
-    /// Registration code of the organization.
+    /// Registration code of the organization; required for an organization.
     #[validate(length(max = 20))]
     #[schema(max_length = 20)]
     pub organization_code: Option<String>,
@@ -60,7 +60,7 @@ pub struct CustomerInput {
     #[validate(length(max = 300))]
     #[schema(max_length = 300)]
     pub address: Option<String>,
-    /// Contact phone, in the country's form.
+    /// Contact phone, in the country's format.
     #[schema(pattern = r"^\+(7[0-9]{10}|996[0-9]{9})$")]
     pub phone: String,
     /// E-mail address.
@@ -85,7 +85,7 @@ impl Input for CustomerInput {
         if self.birth_date.is_some_and(|born| !(14..=120).contains(&age(born, context.today()))) {
             wrong.add("birth_date", field::AGE);
         }
-        // a masked address that was edited must not take the place of the whole one
+        // an edited masked address must not overwrite the full one
         if self.address.as_deref().is_some_and(|address| address.contains("**")) {
             wrong.add("address", field::FORMAT);
         }
@@ -142,7 +142,7 @@ impl CustomerInput {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "по письму абонента"}))]
 pub struct StatusReasonInput {
-    /// The reason, in words.
+    /// The reason, as free text.
     #[validate(length(min = 1, max = 500))]
     #[schema(min_length = 1, max_length = 500)]
     pub reason: String,
@@ -150,16 +150,16 @@ pub struct StatusReasonInput {
 
 impl Input for StatusReasonInput {}
 
-/// What to look for likely duplicates of: any of a subscriber's fields, also half filled in.
+/// The fields of a record to check for likely duplicates; any of them may be absent.
 ///
-/// Without `customers:pii` birth date, document, tax number and address are not compared.
+/// Without `customers:pii`, the birth date, document, tax number and address are not compared.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "last_name": "Иванов", "first_name": "Пётр", "patronymic": "Сергеевич", "birth_date": "1990-05-17", "phone": "+79161234567"
 }))]
 pub struct DuplicateCheckInput {
-    /// The record that is compared with others, where there is one already.
+    /// The existing record that is checked, if there is one; the result excludes it.
     pub customer_id: Option<CustomerId>,
     /// Family name.
     #[validate(length(max = 100))]
@@ -214,7 +214,7 @@ pub struct DuplicateCheckInput {
 impl Input for DuplicateCheckInput {}
 
 impl DuplicateCheckInput {
-    /// A check of what is being registered, which has the id `registered`.
+    /// Creates the check for a subscriber that is registered under the id `registered`.
     pub(crate) fn of(input: &CustomerInput, registered: CustomerId) -> Self {
         let CustomerInput { last_name, first_name, patronymic, birth_date, document_type, passport_series, .. } = input.clone();
         let CustomerInput { customer_type, passport_number, inn, organization_name, organization_code, address, phone, email, .. } =
@@ -238,12 +238,12 @@ impl DuplicateCheckInput {
     }
 }
 
-/// Whom to merge into the subscriber.
+/// The record to merge into the subscriber.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"duplicate_id": 8}))]
 pub struct MergeInput {
-    /// The same subscriber under another record, which is archived.
+    /// The duplicate record; the merge archives it.
     pub duplicate_id: CustomerId,
 }
 
@@ -269,18 +269,18 @@ pub struct CustomerFilter {
     pub created_at_after: Option<DateTime<Utc>>,
     /// Registered at this moment or earlier.
     pub created_at_before: Option<DateTime<Utc>>,
-    /// Only those with a contract that is active, or only those without.
+    /// Only subscribers with an active contract, or only those without one.
     pub has_active_contract: Option<bool>,
-    /// The city, or any other words of the address; needs `customers:pii`.
+    /// Words of the address, such as the city; requires `customers:pii`.
     #[param(max_length = 200)]
     pub city: Option<String>,
-    /// Part of a name, phone, e-mail or organization; for those who may see personal data also a whole document number.
+    /// Part of a name, phone, e-mail or organization name; with `customers:pii` also a complete document number.
     #[param(max_length = 200)]
     pub search: Option<String>,
 }
 
 impl CustomerFilter {
-    /// The search as a document number, if it could be one.
+    /// The search text, if it can be a document number.
     pub(crate) fn document_number(&self) -> Option<&str> {
         self.search.as_deref().map(str::trim).filter(|text| letters_or_digits(text, 4..=20))
     }

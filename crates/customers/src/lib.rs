@@ -1,18 +1,18 @@
-//! Subscribers: persons and organizations (SPEC 4).
+//! Subscribers: persons and organizations.
 //!
-//! [`Customer`] is the entity and what the API shows of it; [`Customer::shown`] masks personal data for those who may
-//! not see it. [`CustomerInput`] is what a client may send, with the country's rules. The use cases are [`create`],
-//! [`get`], [`list`], [`history`], [`restore`], [`check_duplicates`], [`statistics`], and [`find`] and [`find_active`] for
-//! the contracts above. [`edit`], [`suspend`], [`block`], [`activate`], [`archive`] and [`merge`] are halves: `billing` joins them with the
-//! subscriber's contracts.
+//! [`Customer`] is the entity and its form in the API; [`Customer::shown`] masks personal data for callers that may not see it.
+//! [`CustomerInput`] is what a client sends, with the country's validation rules. The use cases are [`create`], [`get`], [`list`],
+//! [`history`], [`restore`], [`check_duplicates`] and [`statistics`]; [`find`] and [`find_active`] serve the crates above this one.
+//! [`steps`] has the parts of use cases that also change the subscriber's contracts; the `subscribers` crate combines them.
 
 mod input;
 mod model;
 mod service;
 mod store;
 
-/// Steps of use cases that are whole only together with a subscriber's contracts. They are for `subscribers`, and never for a request by
-/// itself.
+/// Steps of use cases that also change a subscriber's contracts.
+///
+/// Only `subscribers` calls them; a request handler must not call them directly.
 pub mod steps {
     pub use crate::service::{Edited, activate, archive, block, edit, load, load_both, merge, suspend, would_rename};
 }
@@ -29,10 +29,10 @@ pub use service::{
     statistics, violations,
 };
 
-/// How lists of subscribers are ordered.
+/// Order fields of subscriber lists.
 pub const LIST: ListSpec = store::LIST;
 
-/// How the history of a subscriber is ordered.
+/// Order fields of a subscriber's history.
 pub const HISTORY_LIST: ListSpec = store::history::LIST;
-/// The statement that reads one subscriber, for measurements.
+/// The statement that reads one subscriber, for benchmarks.
 pub const SELECT_ONE: &str = store::SELECT_ONE;

@@ -1,4 +1,4 @@
-//! The subscriber, and what of it may be seen by whom.
+//! The subscriber entity, its status changes and the masking of personal data.
 
 mod duplicate;
 mod history;
@@ -28,23 +28,23 @@ pub mod refusal {
         NOT_FOUND = NotFound "customer_not_found";
         /// A unique value belongs to another subscriber.
         DUPLICATE = Conflict "customer_duplicate";
-        /// Only an active subscriber may do this.
+        /// The action requires an active subscriber.
         NOT_ACTIVE = Conflict "customer_not_active";
-        /// The action is not possible from the subscriber's present state.
+        /// The subscriber's current status does not allow the action.
         WRONG_STATE = Conflict "customer_wrong_state";
-        /// A subscriber with a contract that is not over cannot be archived.
+        /// A subscriber with a contract that is not terminated cannot be archived.
         HAS_CONTRACTS = Conflict "customer_has_contracts";
-        /// After a merge all belongs to the survivor, and nothing comes back.
+        /// A merged subscriber cannot be restored.
         MERGED = Conflict "customer_merged";
         /// A subscriber cannot be merged into itself.
         MERGE_WITH_ITSELF = Conflict "customer_merge_with_itself";
-        /// Only subscribers of one type and one status are merged.
+        /// Only subscribers of the same type and status can be merged.
         MERGE_MISMATCH = Conflict "customer_merge_mismatch";
     }
 }
 
 text_enum! {
-    /// What sort of subscriber it is.
+    /// The type of a subscriber.
     pub enum CustomerType {
         /// A person.
         Individual = "individual",
@@ -54,15 +54,15 @@ text_enum! {
 }
 
 text_enum! {
-    /// Where a subscriber stands.
+    /// The status of a subscriber.
     pub enum CustomerStatus {
-        /// Served.
+        /// Receives service.
         Active = "active",
-        /// Paused.
+        /// Service is paused.
         Suspended = "suspended",
-        /// Barred.
+        /// Service is barred.
         Blocked = "blocked",
-        /// Gone; the history stays.
+        /// Removed from use; the history remains.
         Archived = "archived",
     }
 }
@@ -81,12 +81,12 @@ text_enum! {
     }
 }
 
-/// A birth date, or stars for those who may not see it.
+/// A birth date, or asterisks for a caller that may not see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BirthDate {
     /// The date.
     Shown(NaiveDate),
-    /// Hidden.
+    /// Hidden from the caller.
     Masked,
 }
 
@@ -131,7 +131,7 @@ pub struct Customer {
     pub id: CustomerId,
     /// Person or organization.
     pub customer_type: CustomerType,
-    /// Changes only through its actions.
+    /// Status; changes only through actions.
     pub status: CustomerStatus,
     /// Family name; empty for an organization without a contact person.
     pub last_name: String,
@@ -156,18 +156,18 @@ pub struct Customer {
     pub organization_code: Option<String>,
     /// Address; masked without `customers:pii`.
     pub address: Option<String>,
-    /// Contact phone, in the country's form.
+    /// Contact phone, in the country's format.
     pub phone: String,
     /// E-mail address.
     pub email: Option<String>,
     /// Free notes.
     pub notes: Option<String>,
-    /// Why it is suspended or blocked.
+    /// Why the subscriber is suspended or blocked.
     pub status_reason: Option<String>,
-    /// Where an archived one stood before.
+    /// The status before archiving.
     #[serde(skip)]
     pub archived_from: Option<CustomerStatus>,
-    /// After a merge, the subscriber who has all that belonged to this one.
+    /// The subscriber into which this one was merged.
     pub merged_into: Option<CustomerId>,
     /// The organization's name, or family name, given name and patronymic.
     #[sqlx(skip)]
@@ -175,15 +175,15 @@ pub struct Customer {
     /// The organization's name, or family name and initials.
     #[sqlx(skip)]
     pub short_name: String,
-    /// When it was registered.
+    /// When the subscriber was registered.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// When the subscriber was last changed.
     pub updated_at: DateTime<Utc>,
-    /// Grows with every change.
+    /// Increases with every change.
     pub version: i64,
 }
 
-/// A nullable DATE on its way to a [`BirthDate`].
+/// Converts a nullable DATE to a [`BirthDate`].
 #[derive(sqlx::Type)]
 #[sqlx(transparent)]
 struct OptionalDate(Option<NaiveDate>);
@@ -194,7 +194,7 @@ impl From<OptionalDate> for Option<BirthDate> {
     }
 }
 
-/// What a subscriber is called by, for forms that show no more of them.
+/// The names of a subscriber.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct CustomerNames {
     /// Person or organization.
@@ -209,7 +209,7 @@ pub struct CustomerNames {
     pub organization_name: Option<String>,
 }
 
-/// How a subscriber can be told of something.
+/// The contact details of a subscriber.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Contact {
     /// The subscriber.
@@ -218,7 +218,7 @@ pub struct Contact {
     pub phone: String,
     /// E-mail address.
     pub email: Option<String>,
-    /// What the subscriber is called by.
+    /// The names.
     #[sqlx(flatten)]
     pub names: CustomerNames,
 }
@@ -234,7 +234,7 @@ impl CustomerNames {
         self.named(|name| name.chars().next().map(|initial| format!("{initial}.")).unwrap_or_default())
     }
 
-    /// The organization's name; or the family name, and what `further` makes of the other names.
+    /// The organization's name; or the family name, followed by the other names as `further` formats them.
     fn named(&self, further: impl Fn(&str) -> String) -> String {
         if let (CustomerType::Organization, Some(name)) = (self.customer_type, &self.organization_name) {
             return name.clone();
@@ -246,7 +246,7 @@ impl CustomerNames {
 }
 
 impl Customer {
-    /// The subscriber, if it may be served. Errors: `customer_not_active`.
+    /// Returns the subscriber if it is active. Errors: `customer_not_active`.
     pub fn active(self) -> Result<Self> {
         match self.status {
             CustomerStatus::Active => Ok(self),
@@ -254,31 +254,31 @@ impl Customer {
         }
     }
 
-    /// Served again. Errors: `customer_wrong_state` unless suspended or blocked.
+    /// Activates the subscriber. Errors: `customer_wrong_state` unless suspended or blocked.
     pub fn activated(&self) -> Result<Self> {
         self.must_be(&[CustomerStatus::Suspended, CustomerStatus::Blocked])?;
         Ok(Self { status: CustomerStatus::Active, status_reason: None, ..self.clone() })
     }
 
-    /// Paused. A blocked one is not let off to a pause. Errors: `customer_wrong_state` unless active.
+    /// Suspends the subscriber; a blocked one cannot be suspended. Errors: `customer_wrong_state` unless active.
     pub fn suspended(&self, reason: &str) -> Result<Self> {
         self.must_be(&[CustomerStatus::Active])?;
         Ok(Self { status: CustomerStatus::Suspended, status_reason: Some(reason.to_owned()), ..self.clone() })
     }
 
-    /// Barred. Errors: `customer_wrong_state` unless active or suspended.
+    /// Blocks the subscriber. Errors: `customer_wrong_state` unless active or suspended.
     pub fn blocked(&self, reason: &str) -> Result<Self> {
         self.must_be(&[CustomerStatus::Active, CustomerStatus::Suspended])?;
         Ok(Self { status: CustomerStatus::Blocked, status_reason: Some(reason.to_owned()), ..self.clone() })
     }
 
-    /// Gone, but for its history. Errors: `customer_wrong_state` when it is archived already.
+    /// Archives the subscriber. Errors: `customer_wrong_state` if it is already archived.
     pub fn archived(&self) -> Result<Self> {
         self.must_be(&[CustomerStatus::Active, CustomerStatus::Suspended, CustomerStatus::Blocked])?;
         Ok(Self { status: CustomerStatus::Archived, archived_from: Some(self.status), ..self.clone() })
     }
 
-    /// Back to where it stood before it was archived: who was blocked does not come back unblocked.
+    /// Restores the status that the subscriber had before archiving, so a blocked one stays blocked.
     ///
     /// Errors: `customer_wrong_state` unless archived, `customer_merged`.
     pub fn restored(&self) -> Result<Self> {
@@ -290,11 +290,10 @@ impl Customer {
         Ok(Self { status, archived_from: None, ..self.clone() })
     }
 
-    /// Archived for good, because it is the same subscriber as `survivor`, to whom all that it has goes.
+    /// Archives the subscriber permanently as a duplicate of `survivor`.
     ///
-    /// Both stand alike, so that the contracts that move are held exactly when the survivor's are, and nobody who is
-    /// blocked gets away by a merge. Errors: `customer_merge_with_itself`, `customer_wrong_state` when one of them is
-    /// archived, `customer_merge_mismatch`.
+    /// Both must have the same status: the contracts that move are then held exactly when the survivor's are, and a merge cannot lift a
+    /// block. Errors: `customer_merge_with_itself`, `customer_wrong_state` if one of them is archived, `customer_merge_mismatch`.
     pub fn merged(&self, survivor: &Self) -> Result<Self> {
         if self.id == survivor.id {
             return Err(refusal::MERGE_WITH_ITSELF.into());
@@ -316,7 +315,7 @@ impl Customer {
         Err(Error::new(refusal::WRONG_STATE).with("id", self.id).with("status", self.status).with("from", from.join(", ")))
     }
 
-    /// What a client may change of it.
+    /// The fields that a client may change.
     pub(crate) fn editable(&self) -> CustomerInput {
         let name = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
         CustomerInput {
@@ -351,14 +350,14 @@ impl Customer {
         }
     }
 
-    /// The form that is shown: computed names filled in, personal data masked unless `unmasked`.
+    /// The form that clients see: computed names are filled in, and personal data is masked unless `unmasked`.
     #[must_use]
     pub fn shown(mut self, unmasked: bool) -> Self {
         let names = self.names();
         (self.full_name, self.short_name) = (names.full_name(), names.short_name());
         if !unmasked {
             self.birth_date = self.birth_date.map(|_| BirthDate::Masked);
-            // together they read «45** ****56»
+            // the two fields together read «45** ****56»
             self.passport_series = self.passport_series.map(|series| starred(&series, |at, _| at >= 2));
             self.passport_number = self.passport_number.map(|number| starred(&number, |at, length| at + 2 < length));
             self.inn = self.inn.as_deref().map(masked);
@@ -368,7 +367,7 @@ impl Customer {
     }
 }
 
-/// Stars for the characters that `hidden` names by place and length.
+/// Replaces each character with an asterisk for which `hidden(position, length)` is true.
 fn starred(text: &str, hidden: impl Fn(usize, usize) -> bool) -> String {
     let length = text.chars().count();
     text.chars().enumerate().map(|(at, letter)| if hidden(at, length) { '*' } else { letter }).collect()

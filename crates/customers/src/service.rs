@@ -1,4 +1,4 @@
-//! The use cases of subscribers. Those that also concern contracts and money are in `billing`, which calls these.
+//! The use cases of subscribers. Those that also concern contracts are in `subscribers`, which calls these.
 
 mod duplicates;
 mod standing;
@@ -28,19 +28,21 @@ use crate::{
     store,
 };
 
-/// One subscriber, masked for those who may not see personal data. Errors: `customer_not_found`.
+/// Returns one subscriber; personal data is masked without `customers:pii`. Errors: `customer_not_found`.
 pub async fn get(conn: &mut Conn, granted: &Granted<perm::CustomersRead>, id: CustomerId) -> Result<Customer> {
     let customer = store::get(conn, id).await?.ok_or(refusal::NOT_FOUND)?;
     Ok(customer.shown(granted.may(Permission::CustomersPii)))
 }
 
-/// Whether there is this subscriber, for the lists of what is theirs. Errors: `customer_not_found`.
+/// Checks that a subscriber exists, for lists of what belongs to it. Errors: `customer_not_found`.
 pub async fn must_exist(conn: &mut Conn, id: CustomerId) -> Result<()> {
     if store::exists(conn, id).await? { Ok(()) } else { Err(refusal::NOT_FOUND.into()) }
 }
 
-/// A page of subscribers, masked for those who may not see personal data; a whole document number finds its holder only
-/// for those who may. Errors: `permission_missing` for others who filter by `city`.
+/// Returns a page of subscribers.
+///
+/// Without `customers:pii`, personal data is masked and a document number finds nobody. Errors: `permission_missing` for the filter
+/// `city` without `customers:pii`.
 pub async fn list(
     conn: &mut Conn,
     granted: &Granted<perm::CustomersRead>,
@@ -54,8 +56,9 @@ pub async fn list(
     Ok(store::list(conn, filter, paging, unmasked).await?.map(|customer| customer.shown(unmasked)))
 }
 
-/// What happened to a subscriber, to those merged into it, and, as far as the caller may see them, to their contracts,
-/// SIM cards, payments and tickets. Errors: `customer_not_found`.
+/// Returns a page of the history of a subscriber and of those merged into it.
+///
+/// It includes the contracts, SIM cards, payments and tickets that the caller may see. Errors: `customer_not_found`.
 pub async fn history(conn: &mut Conn, granted: &Granted<perm::CustomersRead>, id: CustomerId, paging: &Paging) -> Result<Page<HistoryRow>> {
     let all = store::history::with_merged(conn, id).await?;
     if all.is_empty() {
@@ -70,8 +73,9 @@ pub async fn history(conn: &mut Conn, granted: &Granted<perm::CustomersRead>, id
     store::history::list(conn, &all, shown, paging).await
 }
 
-/// Registers a subscriber, and warns of likely duplicates. Errors: `customer_duplicate` with every unique field that is
-/// taken, and, for those who may see it, by whom.
+/// Registers a subscriber and returns it with its likely duplicates.
+///
+/// Errors: `customer_duplicate` with every unique field that is taken, and with the id of the other subscriber if the caller may see it.
 pub async fn create(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, input: &CustomerInput) -> Result<RegisteredCustomer> {
     refuse_clashes(tx, granted, input, None).await?;
     let id = store::insert(tx, input).await.map_err(taken_meanwhile)?;
@@ -81,8 +85,9 @@ pub async fn create(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, input:
     Ok(RegisteredCustomer { customer: customer.shown(granted.may(Permission::CustomersPii)), warnings })
 }
 
-/// Errors: `customer_duplicate` with every unique field that another subscriber has, who is not archived; those who may
-/// see personal data are told who it is.
+/// Checks that no other subscriber that is not archived has a unique value of `input`.
+///
+/// Errors: `customer_duplicate` with every such field; it contains the other's id if the caller may see personal data.
 async fn refuse_clashes(
     tx: &mut Tx,
     granted: &Granted<perm::CustomersWrite>,
@@ -97,7 +102,7 @@ async fn refuse_clashes(
     taken.into_error(refusal::DUPLICATE)
 }
 
-/// Another request took a unique value between the look and the write: the next try sees who has it, and says so.
+/// Makes a unique violation retryable: another request took the value after the check, and the retry reports which one.
 fn taken_meanwhile(error: Error) -> Error {
     if error.code() == common::DUPLICATE { Error::new(refusal::DUPLICATE).transient(Transient::Collision) } else { error }
 }
@@ -105,13 +110,13 @@ fn taken_meanwhile(error: Error) -> Error {
 /// A subscriber before and after an edit.
 #[derive(Clone, Debug)]
 pub struct Edited {
-    /// The name as it was.
+    /// The name before the edit.
     pub former_name: String,
-    /// The subscriber as it is now, in the form for whoever asked.
+    /// The subscriber after the edit, in the form that the caller may see.
     pub customer: Customer,
 }
 
-/// Whether an edit would change the name, as far as can be seen without a lock.
+/// Whether an edit would change the name, according to an unlocked read.
 pub async fn would_rename(
     conn: &mut Conn,
     granted: &Granted<perm::CustomersWrite>,
@@ -125,11 +130,13 @@ pub async fn would_rename(
         (customer_type, last_name, first_name, patronymic, organization_name)
     };
     let shown = customer.shown(granted.may(Permission::CustomersPii));
-    // what is wrong with it is told when it is done
+    // the edit itself reports an invalid input
     Ok(edit.apply(&shown, &present, conn.context()).is_ok_and(|input| names(&input) != names(&present)))
 }
 
-/// Changes a subscriber's own fields; in an archived one too, so that what keeps it from coming back can be changed.
+/// Changes a subscriber's fields.
+///
+/// An archived subscriber can be edited too, to change a value that prevents restoring it.
 ///
 /// Errors: `customer_not_found`, `stale_version`, `invalid`, `customer_duplicate`.
 pub async fn edit(
@@ -154,7 +161,7 @@ pub async fn edit(
     store::update(tx, &before, &input).await.map_err(taken_meanwhile)?;
     let after = store::get(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
     let entry = Entry::new("customer.updated", "customer", id);
-    // by name too: masked before and masked after may look the same
+    // the names of changed fields too: two masked values may be equal
     let changed = entry.change(&before.shown(false), &after.clone().shown(false)).note("changed", changed_fields(&present, &input)?);
     tx.record(changed);
     Ok(Edited { former_name: shown.full_name, customer: after.shown(unmasked) })
@@ -167,31 +174,32 @@ fn changed_fields(before: &CustomerInput, after: &CustomerInput) -> Result<Vec<S
     Ok(after.filter(|(name, value)| before.get(*name).unwrap_or(&Value::Null) != *value).map(|(name, _)| name.clone()).collect())
 }
 
-/// The subscriber as it is, kept so until the transaction ends. Errors: `not_found` in the field `customer_id`.
+/// Returns the subscriber, which cannot change until the transaction ends. Errors: `not_found` in the field `customer_id`.
 pub async fn find(tx: &mut Tx, id: CustomerId) -> Result<Customer> {
     let customer = store::keep(tx, id).await?.ok_or_else(|| Error::of_field("customer_id", field::NOT_FOUND))?;
     Ok(customer.shown(false))
 }
 
-/// The subscriber, kept as it is until the transaction ends, if it is active.
+/// Returns the subscriber if it is active; it cannot change until the transaction ends.
 ///
 /// Errors: `not_found` in the field `customer_id`, `customer_not_active`.
 pub async fn find_active(tx: &mut Tx, id: CustomerId) -> Result<Customer> {
     find(tx, id).await?.active()
 }
 
-/// The subscriber as it is now, masked and without a lock, for rules that only look.
+/// Returns the subscriber, masked and without a lock, for read-only rules.
 pub async fn peek(conn: &mut Conn, id: CustomerId) -> Result<Option<Customer>> {
     Ok(store::get(conn, id).await?.map(|customer| customer.shown(false)))
 }
 
-/// Writes many subscribers at once under ids reserved for them, from `first_id` on; the caller has checked them and
-/// records the load in the audit trail.
+/// Inserts many subscribers under reserved ids, beginning with `first_id`.
+///
+/// The caller validates them and records the load in the audit trail.
 pub async fn insert_all(tx: &mut Tx, first_id: i64, inputs: &[(CustomerInput, DateTime<Utc>)]) -> Result<()> {
     store::insert_all(tx, first_id, inputs).await
 }
 
-/// What breaks the invariants of subscribers (SPEC 14.7), in words for the operator's engineers.
+/// Describes every violation of the invariants of subscribers, for the operator's engineers.
 pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     let sharing = store::sharing_a_key(conn).await?;
     let sharing = sharing.into_iter().map(|(id,)| format!("customer {id} shares a unique key with another that is not archived"));
@@ -199,12 +207,12 @@ pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     Ok(sharing.chain(wrong.into_iter().map(|(id, what)| format!("customer {id} {what}"))).collect())
 }
 
-/// What the search box finds among subscribers.
+/// Finds subscribers for the search box.
 pub async fn find_by_words(conn: &mut Conn, _: &Granted<perm::CustomersRead>, sought: &Sought) -> Result<Vec<Found>> {
     store::SEARCHED.find(conn, sought).await
 }
 
-/// How these subscribers can be told of something that happened; those who are archived are not told.
+/// Returns the contact details of these subscribers, without archived ones.
 pub async fn contacts(conn: &mut Conn, ids: &[CustomerId]) -> Result<Vec<Contact>> {
     store::contacts(conn, ids).await
 }

@@ -17,7 +17,7 @@ use crate::{
     model::{Contact, Customer, CustomerStatus, address_key, name_key},
 };
 
-/// How lists of subscribers are ordered.
+/// Order fields of subscriber lists.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "created_at", column: "customers.created_at", kind: KeyKind::Time },
@@ -40,7 +40,7 @@ macro_rules! select {
     };
 }
 
-/// The statement that reads one subscriber; the benchmark runs it bare, to compare.
+/// The statement that reads one subscriber; the benchmark runs it alone for comparison.
 pub const SELECT_ONE: &str = select!(" WHERE id = $1");
 
 const SELECT: &str = select!("");
@@ -54,16 +54,16 @@ pub async fn exists(conn: &mut Conn, id: CustomerId) -> Result<bool> {
     Ok(found.is_some())
 }
 
-/// The row, kept as it is until the transaction ends.
+/// Returns the row, which cannot change until the transaction ends.
 pub async fn keep(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>> {
     match tx.engine() {
         Engine::Sqlite => get(tx, id).await,
-        // SHARE: contracts of one subscriber may be drawn up at once, while the subscriber may not change
+        // SHARE: contracts of one subscriber may be drawn up concurrently, while the subscriber may not change
         Engine::Postgres => Sql::new(select!(" WHERE id = $1 FOR SHARE")).bind(id).optional(tx).await,
     }
 }
 
-/// The row, locked until the transaction ends: nobody else changes it, or lets it have another contract or ticket.
+/// Returns the row, locked until the transaction ends: no other transaction changes it or adds a contract or ticket to it.
 pub async fn lock(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>> {
     let text = format!("{SELECT_ONE}{}", tx.for_update());
     Sql::owned(text).bind(id).optional(tx).await
@@ -76,7 +76,7 @@ pub async fn list(conn: &mut Conn, filter: &CustomerFilter, paging: &Paging, by_
     conditions.equal("customers.document_type", filter.document_type);
     conditions.at_least("customers.created_at", filter.created_at_after);
     conditions.at_most("customers.created_at", filter.created_at_before);
-    // asked for either way in the form that an index answers best: by the contracts' own, or subscriber by subscriber
+    // each case in the form that uses an index best: one list of active contracts, or one lookup for each subscriber
     conditions.when(
         filter.has_active_contract == Some(true),
         "customers.id IN (SELECT contracts.customer_id FROM contracts WHERE contracts.status = 'active')",
@@ -95,14 +95,14 @@ pub async fn list(conn: &mut Conn, filter: &CustomerFilter, paging: &Paging, by_
     paging.fetch(conn, select!(""), "customers", conditions).await
 }
 
-/// A unique field and the subscriber, not archived, who has its value already.
+/// A unique field and the subscriber that already has its value and is not archived.
 #[derive(sqlx::FromRow)]
 pub struct Clash {
     pub field: String,
     pub customer_id: CustomerId,
 }
 
-/// Every unique field of `input` that another subscriber than `own`, not archived, has already.
+/// Returns every unique field of `input` whose value another subscriber than `own` has that is not archived.
 pub async fn clashes(tx: &mut Tx, input: &CustomerInput, own: Option<CustomerId>) -> Result<Vec<Clash>> {
     Sql::new(
         "SELECT 'phone' AS field, id AS customer_id FROM customers WHERE phone = $1 AND status <> 'archived' AND id <> $7 \
@@ -179,7 +179,7 @@ fn edited(input: &CustomerInput, at: DateTime<Utc>) -> [Arg; 20] {
     ]
 }
 
-/// The columns of a new row: its own, and those that an edit writes.
+/// The columns of a new row, including those that an edit writes.
 fn columns() -> Vec<&'static str> {
     ["status", "created_at", "version"].into_iter().chain(EDITED).collect()
 }
@@ -188,7 +188,7 @@ fn values(input: &CustomerInput, at: DateTime<Utc>) -> Vec<Arg> {
     [CustomerStatus::Active.into(), at.into(), 1_i64.into()].into_iter().chain(edited(input, at)).collect()
 }
 
-/// E-mail addresses are one whatever their case.
+/// The e-mail address in lower case: addresses are compared without regard to case.
 fn email_key(input: &CustomerInput) -> Option<String> {
     input.email.as_deref().map(str::to_lowercase)
 }
@@ -200,7 +200,7 @@ pub async fn insert(tx: &mut Tx, input: &CustomerInput) -> Result<CustomerId> {
     rows.insert_one(tx).await
 }
 
-/// Writes many under ids reserved for them, from `first_id` on.
+/// Inserts many rows under reserved ids, beginning with `first_id`.
 pub async fn insert_all(tx: &mut Tx, first_id: i64, inputs: &[(CustomerInput, DateTime<Utc>)]) -> Result<()> {
     let columns: Vec<&str> = ["id"].into_iter().chain(columns()).collect();
     let mut rows = Bulk::into_table("customers", &columns);
@@ -210,7 +210,7 @@ pub async fn insert_all(tx: &mut Tx, first_id: i64, inputs: &[(CustomerInput, Da
     rows.execute(tx).await
 }
 
-/// Writes an edit over the version that was read. Errors: `stale_version`.
+/// Writes an edit if the row still has the version that was read. Errors: `stale_version`.
 pub async fn update(tx: &mut Tx, before: &Customer, input: &CustomerInput) -> Result<()> {
     let at = tx.now();
     let set: Vec<String> = EDITED.iter().zip(3..).map(|(column, place)| format!("{column} = ${place}")).collect();
@@ -222,7 +222,7 @@ pub async fn update(tx: &mut Tx, before: &Customer, input: &CustomerInput) -> Re
         .await
 }
 
-/// Writes where it stands, and moves its version on. Errors: `stale_version`.
+/// Writes the status and increases the version. Errors: `stale_version`.
 pub async fn save_status(tx: &mut Tx, customer: &mut Customer, at: DateTime<Utc>) -> Result<()> {
     Sql::new(
         "UPDATE customers SET status = $3, status_reason = $4, archived_from = $5, merged_into = $6, updated_at = $7, version = version + 1 \
@@ -242,7 +242,7 @@ pub async fn save_status(tx: &mut Tx, customer: &mut Customer, at: DateTime<Utc>
     Ok(())
 }
 
-/// Subscribers that are not archived and share a unique key with another (SPEC 14.7).
+/// Returns subscribers that are not archived and share a unique key with another.
 pub async fn sharing_a_key(conn: &mut Conn) -> Result<Vec<(CustomerId,)>> {
     Sql::new(
         "SELECT MIN(id) FROM customers WHERE status <> 'archived' GROUP BY phone HAVING COUNT(*) > 1 \
@@ -255,7 +255,7 @@ pub async fn sharing_a_key(conn: &mut Conn) -> Result<Vec<(CustomerId,)>> {
     .await
 }
 
-/// Subscribers whose own fields contradict each other or what is theirs.
+/// Returns subscribers whose fields contradict each other or their contracts and tickets.
 pub async fn out_of_step(conn: &mut Conn) -> Result<Vec<(CustomerId, String)>> {
     Sql::new(
         "SELECT id, 'is archived and has a contract that is not over' FROM customers WHERE status = 'archived' \
@@ -275,7 +275,7 @@ pub async fn out_of_step(conn: &mut Conn) -> Result<Vec<(CustomerId, String)>> {
     .await
 }
 
-/// How the search box finds subscribers.
+/// Subscribers in the search box.
 pub const SEARCHED: Source = Source {
     found_type: FoundType::Customer,
     table: "customers",
@@ -284,7 +284,7 @@ pub const SEARCHED: Source = Source {
     detail: "phone",
 };
 
-/// How these subscribers can be told of something; those who are archived cannot.
+/// Returns the contact details of these subscribers, without archived ones.
 pub async fn contacts(conn: &mut Conn, ids: &[CustomerId]) -> Result<Vec<Contact>> {
     if ids.is_empty() {
         return Ok(Vec::new());

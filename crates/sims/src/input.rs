@@ -1,4 +1,4 @@
-//! What a client may say of SIM cards and numbers, and the country's rules for it.
+//! Request bodies and list filters of SIM cards and numbers, with the country's validation rules.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kernel::{
@@ -13,19 +13,19 @@ use validator::Validate;
 
 use crate::model::{NumberStatus, Sim, SimKind, SimLoss, SimStatus};
 
-/// How long a number can be reserved, in days.
+/// The longest reservation of a number, in days.
 const LONGEST_RESERVATION: i64 = 365;
 
-/// A SIM card as it is registered or edited.
+/// The fields of a SIM card that a client sets.
 ///
-/// With `msisdn` it carries that number, which is added unless it is there already.
+/// With `msisdn`, the card carries that number; the number is added if it does not exist yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "iccid": "8970199123456789012", "imsi": "250991234567890", "puk_code": "12345678", "kind": "physical", "msisdn": "+79161234567"
 }))]
 pub struct SimInput {
-    /// The card's own number, 19 or 20 digits.
+    /// The ICCID of the card, 19 or 20 digits.
     #[schema(min_length = 19, max_length = 20, pattern = r"^[0-9]{19,20}$")]
     pub iccid: String,
     /// The subscriber's identity in the network, 15 digits.
@@ -34,10 +34,10 @@ pub struct SimInput {
     /// The unblocking code, 8 digits.
     #[schema(min_length = 8, max_length = 8, pattern = r"^[0-9]{8}$")]
     pub puk_code: Option<String>,
-    /// Card or profile; a card unless given.
+    /// Card or profile; a card by default.
     #[serde(default = "physical")]
     pub kind: SimKind,
-    /// The phone number it is to carry, in the country's form.
+    /// The phone number that the card carries, in the country's format.
     #[schema(pattern = r"^\+(7[0-9]{10}|996[0-9]{9})$")]
     pub msisdn: Option<String>,
 }
@@ -91,12 +91,12 @@ fn check_msisdn(name: &str, msisdn: &str, country: Country, wrong: &mut FieldErr
     fits
 }
 
-/// Why to block a SIM card.
+/// The reason for blocking a SIM card.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "подозрение на клонирование"}))]
 pub struct SimBlockInput {
-    /// The reason, in words.
+    /// The reason, as free text.
     #[validate(length(min = 1, max = 500))]
     #[schema(min_length = 1, max_length = 500)]
     pub reason: String,
@@ -104,14 +104,14 @@ pub struct SimBlockInput {
 
 impl Input for SimBlockInput {}
 
-/// Why a bound SIM card can serve no longer.
+/// Why a bound SIM card can no longer be used.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "lost", "note": "сообщил по телефону"}))]
 pub struct SimDeactivateInput {
-    /// What happened to it.
+    /// What happened to the card.
     pub reason: SimLoss,
-    /// What to remember about it.
+    /// A note.
     #[validate(length(max = 500))]
     #[schema(max_length = 500)]
     pub note: Option<String>,
@@ -120,7 +120,7 @@ pub struct SimDeactivateInput {
 impl Input for SimDeactivateInput {}
 
 impl SimDeactivateInput {
-    /// What happened, in the words of the binding's record.
+    /// The text that the binding records as the reason for its end.
     pub fn why(&self) -> String {
         match &self.note {
             Some(note) => format!("{}: {note}", self.reason),
@@ -129,14 +129,14 @@ impl SimDeactivateInput {
     }
 }
 
-/// Which SIM card takes the place of a contract's present one.
+/// The SIM card that replaces a contract's current one.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"sim_id": 42, "reason": "замена на eSIM"}))]
 pub struct ReplaceSimInput {
-    /// A free SIM; if it carries a number, it lets go of it for the contract's.
+    /// A free SIM card; if it carries a number, the contract's number replaces it.
     pub sim_id: SimId,
-    /// The reason, in words.
+    /// The reason, as free text.
     #[validate(length(min = 1, max = 500))]
     #[schema(min_length = 1, max_length = 500)]
     pub reason: String,
@@ -144,12 +144,12 @@ pub struct ReplaceSimInput {
 
 impl Input for ReplaceSimInput {}
 
-/// Until when to put a number aside.
+/// Until when to reserve a number.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"until": "2026-06-30T18:00:00Z"}))]
 pub struct NumberReserveInput {
-    /// The moment from which the reservation no longer counts, at most a year ahead.
+    /// When the reservation ends, at most a year ahead.
     pub until: DateTime<Utc>,
 }
 
@@ -164,12 +164,12 @@ impl Input for NumberReserveInput {
     }
 }
 
-/// What to remember of a number that goes to another operator.
+/// A note on a number that goes to another operator.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"note": "заявление № 1204"}))]
 pub struct NumberPortOutInput {
-    /// What to remember about it.
+    /// A note.
     #[validate(length(max = 500))]
     #[schema(max_length = 500)]
     pub note: Option<String>,
@@ -177,15 +177,15 @@ pub struct NumberPortOutInput {
 
 impl Input for NumberPortOutInput {}
 
-/// A range of new phone numbers that follow one another.
+/// A range of consecutive new phone numbers.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"first": "+79161234500", "count": 100}))]
 pub struct NumberInput {
-    /// The first number, in the country's form.
+    /// The first number, in the country's format.
     #[schema(pattern = r"^\+(7[0-9]{10}|996[0-9]{9})$")]
     pub first: String,
-    /// How many there are; one unless given.
+    /// The size of the range; 1 by default.
     #[serde(default = "one")]
     #[validate(range(min = 1, max = 1000))]
     #[schema(minimum = 1, maximum = 1000, default = 1)]
@@ -209,7 +209,7 @@ impl Input for NumberInput {
 }
 
 impl NumberInput {
-    /// The numbers of the range, in order; none where `first` is not of the country's form.
+    /// The numbers of the range, in order; none if `first` does not have the country's format.
     pub(crate) fn msisdns(&self, country: Country) -> impl Iterator<Item = String> {
         let (prefix, width) = (country.phone_prefix(), country.phone_digits());
         let first: Option<i64> = self.first.strip_prefix(prefix).and_then(|digits| digits.parse().ok());
@@ -230,10 +230,10 @@ pub struct SimFilter {
     pub status: Option<SimStatus>,
     /// Only cards, or only profiles.
     pub kind: Option<SimKind>,
-    /// Only the one that serves this contract.
+    /// Only the SIM card that serves this contract.
     #[param(inline)]
     pub contract: Option<ContractId>,
-    /// Only those that carry a number, or only those that do not.
+    /// Only SIM cards that carry a number, or only those that do not.
     pub has_number: Option<bool>,
     /// Registered at this moment or later.
     pub created_at_after: Option<DateTime<Utc>>,
@@ -251,7 +251,7 @@ pub struct SimFilter {
 pub struct FreeSimFilter {
     /// Only cards, or only profiles.
     pub kind: Option<SimKind>,
-    /// Only those that carry a number and so can be activated, or only those that do not.
+    /// Only SIM cards that carry a number and so can be activated, or only those that do not.
     pub has_number: Option<bool>,
     /// Part of the ICCID, the IMSI or the phone number.
     #[param(max_length = 200)]
@@ -276,9 +276,9 @@ pub struct BindingFilter {}
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct NumberFilter {
-    /// Only with this status, as they stand now: a reservation or a quarantine that has run out does not count.
+    /// Only with this status; a number whose reservation or quarantine has expired counts as available.
     pub status: Option<NumberStatus>,
-    /// Only the one that is assigned to this contract.
+    /// Only the number that is assigned to this contract.
     #[param(inline)]
     pub contract: Option<ContractId>,
     /// Added at this moment or later.

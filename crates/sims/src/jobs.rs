@@ -1,4 +1,4 @@
-//! The job of numbers: those whose reservation or quarantine is over become available.
+//! The job that makes numbers available whose reservation or quarantine has expired.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use kernel::{Error, Result};
 
 use crate::numbers;
 
-/// Numbers that are made available in one transaction.
+/// The maximum number of phone numbers that one transaction makes available.
 pub const NUMBERS_AT_ONCE: usize = 500;
-/// Who makes them available, in the audit trail.
+/// The actor of the job in the audit trail.
 const ACTOR: &str = "numbers that have run out";
 
-/// Makes numbers available whose reservation or quarantine is over; returns how many, at most [`NUMBERS_AT_ONCE`].
+/// Makes numbers available whose reservation or quarantine has expired; returns how many, at most [`NUMBERS_AT_ONCE`].
 ///
-/// Rows that another instance has are left out. A failure does no harm: the numbers count as available anyway.
+/// Rows that another instance has locked are skipped. A failure does no harm: the numbers count as available anyway.
 pub async fn free_lapsed_numbers(office: &Office) -> Result<usize> {
     let limit = i64::try_from(NUMBERS_AT_ONCE).map_err(Error::internal)?;
     let granted = Granted::<perm::SimsWrite>::system(ACTOR);
@@ -23,7 +23,7 @@ pub async fn free_lapsed_numbers(office: &Office) -> Result<usize> {
     office.db.transaction(&context, async |tx| numbers::free_lapsed(tx, &granted, limit).await).await
 }
 
-/// Registers the job of numbers.
+/// Registers the job.
 pub fn register(driver: &mut Driver) {
     driver.add(LapsedNumbers);
 }

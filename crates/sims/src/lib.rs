@@ -1,11 +1,10 @@
-//! SIM cards, phone numbers, and what was ever bound to whom.
+//! SIM cards, phone numbers, and their past and present bindings to contracts.
 //!
-//! [`Sim`] and [`Number`] are the entities; their transitions are functions that give the new state or a refusal naming
-//! the present one, and [`Sim::shown`] hides the PUK from those who may not see it. [`SimInput`] and [`NumberInput`] are
-//! what a client may send. The use cases of cards are [`create`], [`edit`], [`close`] and their like, those of numbers are in
-//! [`numbers`]. What becomes of a card and its number with the contract they serve is for the contracts above: [`bind`],
-//! [`suspend`], [`resume`], [`release`], [`block`], [`unblock`], [`deactivate`], [`replace`]. [`SimBinding`] is a row of what
-//! was ever bound to whom.
+//! [`Sim`] and [`Number`] are the entities; their transitions are functions that return the new state, or a refusal with the current
+//! status. [`Sim::shown`] hides the PUK from callers that may not see it. [`SimInput`] and [`NumberInput`] are what a client sends.
+//! The use cases of cards include [`create`], [`edit`] and [`close`]; those of numbers are in [`numbers`]. [`steps`] has what happens
+//! to a card and its number when their contract changes, for the crates above. A [`SimBinding`] is a time during which a card and a
+//! number served a contract.
 
 mod input;
 pub mod jobs;
@@ -13,8 +12,9 @@ mod model;
 mod service;
 mod store;
 
-/// Steps of use cases that are whole only together with the contract that a card serves. They are for the crates that join them, and
-/// never for a request by itself.
+/// Steps of use cases that also change the contract that a card serves.
+///
+/// They are for the crates that combine them; a request handler must not call them directly.
 pub mod steps {
     pub use crate::service::lines::{
         bind, block, contract_of, deactivate, find, follow_contracts_of, give_bindings, release, replace, resume, suspend, suspend_all,
@@ -40,11 +40,11 @@ pub use service::{
     violations,
 };
 
-/// How histories of bindings are ordered.
+/// Order fields of binding histories.
 pub const BINDING_LIST: ListSpec = store::bindings::LIST;
 
-/// How lists of phone numbers are ordered.
+/// Order fields of phone number lists.
 pub const NUMBER_LIST: ListSpec = store::numbers::LIST;
 
-/// How lists of SIM cards are ordered.
+/// Order fields of SIM card lists.
 pub const LIST: ListSpec = store::sims::LIST;

@@ -1,4 +1,4 @@
-//! SIM cards, phone numbers and their bindings, and how they pass from state to state.
+//! SIM cards, phone numbers and their bindings, with the transitions between their states.
 
 mod binding;
 mod number;
@@ -27,9 +27,9 @@ pub mod refusal {
         NOT_BOUND = Conflict "sim_not_bound";
         /// The SIM card's state does not allow the action.
         WRONG_STATE = Conflict "sim_wrong_state";
-        /// A SIM card that served a contract stays on record.
+        /// A SIM card that served a contract cannot be deleted.
         WAS_BOUND = Conflict "sim_was_bound";
-        /// A draft names the SIM card.
+        /// A draft contract refers to the SIM card.
         IN_USE = Conflict "sim_in_use";
         /// A SIM card without a number cannot be bound.
         WITHOUT_NUMBER = Conflict "sim_without_number";
@@ -41,9 +41,9 @@ pub mod refusal {
         NUMBER_WRONG_STATE = Conflict "number_wrong_state";
         /// Another SIM card carries the number.
         NUMBER_TAKEN = Conflict "number_taken";
-        /// A SIM card carries the number, so it cannot leave.
+        /// A number that a SIM card carries cannot go to another operator.
         NUMBER_ON_SIM = Conflict "number_on_sim";
-        /// Some numbers of the range are there already.
+        /// Some numbers of the range already exist.
         NUMBER_DUPLICATE = Conflict "number_duplicate";
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     store,
 };
 
-/// The card as it stands in this transaction, for the answer of a change; a PUK that is shown is on record as read.
+/// Returns the card after a change, for the response; if it contains the PUK, the audit trail records the reading.
 ///
 /// Errors: `sim_not_found`.
 pub async fn present<P: PermissionType>(tx: &mut Tx, granted: &Granted<P>, id: SimId) -> Result<Sim> {
@@ -28,7 +28,7 @@ pub async fn present<P: PermissionType>(tx: &mut Tx, granted: &Granted<P>, id: S
     Ok(sim)
 }
 
-/// Writes a card's new state and records it, unless it is the state before.
+/// Writes a card's new state and records it, unless nothing changed.
 async fn change_sim(tx: &mut Tx, before: &Sim, after: Sim, entry: Entry) -> Result<Sim> {
     if after == *before {
         return Ok(after);
@@ -39,7 +39,7 @@ async fn change_sim(tx: &mut Tx, before: &Sim, after: Sim, entry: Entry) -> Resu
     Ok(after)
 }
 
-/// Tells others when a card has changed its state.
+/// Publishes an event if the card's status changed.
 fn tell(tx: &mut Tx, id: SimId, contract_id: Option<ContractId>, (before, after): (SimStatus, SimStatus)) {
     if before != after {
         let data = json!({"status": after, "status_before": before});
@@ -47,7 +47,7 @@ fn tell(tx: &mut Tx, id: SimId, contract_id: Option<ContractId>, (before, after)
     }
 }
 
-/// Writes a number's new state and records it, unless it is the state before.
+/// Writes a number's new state and records it, unless nothing changed.
 async fn change_number(tx: &mut Tx, action: &'static str, before: &Number, after: Number) -> Result<Number> {
     if after == *before {
         return Ok(after);
@@ -57,30 +57,33 @@ async fn change_number(tx: &mut Tx, action: &'static str, before: &Number, after
     Ok(after)
 }
 
-/// The day from which a number that begins to rest today may be given out again.
+/// The first day on which a number that is quarantined today may be given out again.
 fn rest_until(context: &Context) -> Result<chrono::NaiveDate> {
     let rest = chrono::TimeDelta::try_days(context.policy.number_quarantine_days);
     let until = rest.and_then(|rest| context.today().checked_add_signed(rest));
     until.ok_or_else(|| Error::internal("the quarantine of numbers ends beyond the calendar"))
 }
 
-/// Writes many SIM cards at once under ids reserved for them, from `first_id` on; the caller has checked them and records
-/// the load in the audit trail.
+/// Inserts many SIM cards under reserved ids, beginning with `first_id`.
+///
+/// The caller validates them and records the load in the audit trail.
 pub async fn insert_all(tx: &mut Tx, first_id: i64, sims: &[NewSim]) -> Result<()> {
     store::sims::insert_all(tx, first_id, sims).await
 }
 
-/// The same for phone numbers.
+/// Inserts many phone numbers under reserved ids, beginning with `first_id`.
+///
+/// The caller validates them and records the load in the audit trail.
 pub async fn insert_numbers(tx: &mut Tx, first_id: i64, numbers: &[NewNumber]) -> Result<()> {
     store::numbers::insert_all_from(tx, first_id, numbers).await
 }
 
-/// The same for bindings, whose ids nothing names and the database chooses.
+/// Inserts many bindings; the database assigns their ids, because nothing refers to them.
 pub async fn insert_bindings(tx: &mut Tx, bindings: &[NewBinding]) -> Result<()> {
     store::bindings::insert_all(tx, bindings).await
 }
 
-/// What breaks the invariants of SIM cards, numbers and bindings (SPEC 14.4), in words for the operator's engineers.
+/// Describes every violation of the invariants of SIM cards, numbers and bindings, for the operator's engineers.
 pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     let breaches = store::breaches(conn).await?;
     Ok(breaches.into_iter().map(|(sentence, id)| sentence.replace('#', &id.to_string())).collect())

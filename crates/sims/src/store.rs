@@ -7,7 +7,7 @@ pub mod sims;
 use database::{Conn, Sql};
 use kernel::Result;
 
-/// Every breach of the invariants of SIM cards, numbers and bindings (SPEC 14.4): the sentence, `#` standing for the id.
+/// Returns every violation of the invariants of SIM cards, numbers and bindings: a sentence with `#` in place of the id, and the id.
 pub async fn breaches(conn: &mut Conn) -> Result<Vec<(String, i64)>> {
     Sql::new(
         "SELECT 'number # is carried by more than one SIM' AS breach, number_id FROM sims WHERE number_id IS NOT NULL \

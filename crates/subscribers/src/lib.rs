@@ -1,6 +1,6 @@
-//! What happens to a subscriber across domains: with contracts, SIM cards, tickets and notifications. Each use case is one transaction.
+//! Use cases of a subscriber that also change contracts, SIM cards, tickets and notifications. Each is one transaction.
 //!
-//! Everywhere the contracts are locked before the subscriber, and a few statements change all of them at once.
+//! Contracts are always locked before the subscriber, and a few statements change all of them at once.
 use acl::{Granted, perm};
 use billing::{
     Service,
@@ -11,18 +11,18 @@ use customers::{Customer, CustomerInput, MergeInput, StatusReasonInput, refusal 
 use database::Tx;
 use kernel::{Edit, Error, Expected, Result, id::CustomerId};
 
-/// Refusals of what befalls a subscriber with all contracts.
+/// Refusals of use cases that concern a subscriber and all its contracts.
 pub mod refusal {
     kernel::codes! {
-        /// More contracts would begin a period at once than one transaction can bear.
+        /// More contracts would begin a period than one transaction can handle.
         TOO_MANY_PERIODS = Conflict "customer_too_many_periods";
     }
 }
 
-/// How many contracts may begin a period in one transaction: each is charged by itself.
+/// The maximum number of contracts that begin a period in one transaction; each is charged separately.
 const MOST_PERIODS: i64 = 100;
 
-/// Changes a subscriber's own fields; under a new name the contracts are found by it.
+/// Changes a subscriber's fields; after a change of name, the search finds the contracts by the new name.
 ///
 /// Errors: `customer_not_found`, `stale_version`, `invalid`, `customer_duplicate`.
 pub async fn edit(
@@ -40,7 +40,7 @@ pub async fn edit(
     Ok(edited.customer)
 }
 
-/// Pauses a subscriber: every contract that runs gets hold `customer`. Errors: `customer_not_found`, `customer_wrong_state`.
+/// Suspends a subscriber: every running contract gets hold `customer`. Errors: `customer_not_found`, `customer_wrong_state`.
 pub async fn suspend(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, id: CustomerId, input: &StatusReasonInput) -> Result<Customer> {
     of_customer::lock(tx, id).await?;
     let customer = customers::steps::load(tx, id).await?;
@@ -49,7 +49,7 @@ pub async fn suspend(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, id: C
     hold(tx, &customer, &input.reason).await
 }
 
-/// Bars a subscriber: every contract that runs without hold `customer` gets it.
+/// Blocks a subscriber: every running contract without hold `customer` gets it.
 ///
 /// Errors: `customer_not_found`, `customer_wrong_state`.
 pub async fn block(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, id: CustomerId, input: &StatusReasonInput) -> Result<Customer> {
@@ -60,8 +60,7 @@ pub async fn block(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, id: Cus
     hold(tx, &customer, &input.reason).await
 }
 
-/// Settles lines on which a period has begun that was not charged yet, as many as one transaction bears; on those beyond, the
-/// period begins when they come back.
+/// Charges the due periods of up to [`MOST_PERIODS`] contracts. On further contracts, the period begins when they are active again.
 async fn catch_up(tx: &mut Tx, id: CustomerId) -> Result<()> {
     for due in without_period(tx, id, MOST_PERIODS).await? {
         let mut contract = contracts::steps::load(tx, due).await?;
@@ -76,8 +75,9 @@ async fn hold(tx: &mut Tx, customer: &Customer, reason: &str) -> Result<Customer
     Ok(customer.clone())
 }
 
-/// Lets a subscriber be served again: hold `customer` is lifted from every contract, and no other hold. A contract that is
-/// active by that begins the period that is due, or is held for debt.
+/// Activates a subscriber: lifts hold `customer`, and no other hold, from every contract.
+///
+/// A contract that becomes active begins the period that is due, or is held for debt.
 ///
 /// Errors: `customer_not_found`, `customer_wrong_state`, `customer_too_many_periods`.
 pub async fn activate(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, id: CustomerId) -> Result<Customer> {
@@ -86,7 +86,7 @@ pub async fn activate(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, id: 
     let customer = customers::steps::activate(tx, granted, &customer).await?;
     let released = of_customer::release(tx, id).await?;
     sims::steps::follow_contracts_of(tx, id).await?;
-    // where a period runs, it was charged or will be when it ends: there is nothing to settle
+    // a contract with a running period has nothing to settle: the period was charged, or is charged when it ends
     let due = without_period(tx, id, MOST_PERIODS + 1).await?;
     let many = Error::new(refusal::TOO_MANY_PERIODS).with("most", MOST_PERIODS);
     if i64::try_from(due.len()).map_err(Error::internal)? > MOST_PERIODS {
@@ -98,21 +98,22 @@ pub async fn activate(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, id: 
     Ok(customer)
 }
 
-/// Archives a subscriber whose contracts are all over.
+/// Archives a subscriber whose contracts are all terminated.
 ///
 /// Errors: `customer_not_found`, `stale_version`, `customer_wrong_state`, `customer_has_contracts`.
 pub async fn archive(tx: &mut Tx, granted: &Granted<perm::CustomersDelete>, id: CustomerId, expected: &Expected) -> Result<()> {
     let customer = customers::steps::load(tx, id).await?;
-    // with the subscriber locked no contract is drawn up
+    // while the subscriber is locked, no contract is drawn up
     let open = of_customer::not_over(tx, id).await?;
     customers::steps::archive(tx, granted, &customer, open, expected).await
 }
 
-/// Makes one subscriber of two: contracts, tickets, notifications and the history of SIM cards go to the survivor, the duplicate
-/// is archived for good.
+/// Merges two subscribers: contracts, tickets, notifications and the history of SIM cards go to the survivor.
+///
+/// The duplicate is archived permanently.
 ///
 /// Errors: `customer_not_found`, `not_found` in the field `duplicate_id`, `customer_merge_with_itself`,
-/// `customer_wrong_state` when one of them is archived, `customer_merge_mismatch`.
+/// `customer_wrong_state` if one of them is archived, `customer_merge_mismatch`.
 pub async fn merge(tx: &mut Tx, granted: &Granted<perm::CustomersMerge>, id: CustomerId, input: &MergeInput) -> Result<Customer> {
     if id == input.duplicate_id {
         return Err(customer_refusal::MERGE_WITH_ITSELF.into());

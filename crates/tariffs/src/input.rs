@@ -1,4 +1,4 @@
-//! What a client may say of a tariff, and of an option.
+//! Request bodies and list filters of tariffs and options.
 
 mod option;
 
@@ -13,12 +13,12 @@ use crate::model::{Prices, TariffType};
 
 pub use option::{OptionFilter, OptionInput, repeated};
 
-/// Bytes that the extra options may take up as JSON.
+/// The maximum size of the extra options as JSON, in bytes.
 const MOST_EXTRA_OPTIONS: usize = 4096;
 
-/// A new tariff.
+/// The fields of a new tariff.
 ///
-/// An allowance that is `null` or absent is unlimited; 0 is none.
+/// An allowance that is `null` or absent is unlimited; 0 means none.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -27,11 +27,11 @@ const MOST_EXTRA_OPTIONS: usize = 4096;
     "sms_overage_cost": "2.00", "data_gb_overage_cost": "50.00", "extra_options": {"roaming": "home"}, "priority": 10
 }))]
 pub struct TariffInput {
-    /// The name, unique whatever its case.
+    /// The name; unique, ignoring case.
     #[validate(length(min = 1, max = 100))]
     #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
     pub name: String,
-    /// What it is for.
+    /// The description.
     #[serde(default)]
     #[validate(length(max = 1000))]
     #[schema(max_length = 1000)]
@@ -41,45 +41,45 @@ pub struct TariffInput {
     /// The price of a period.
     #[schema(value_type = kernel::money::FeeInput)]
     pub monthly_fee: Money,
-    /// Minutes in a period.
+    /// Minutes included in a period.
     #[validate(range(min = 0, max = 1_000_000))]
     #[schema(minimum = 0, maximum = 1_000_000)]
     pub minutes_included: Option<i64>,
-    /// Messages in a period.
+    /// Messages included in a period.
     #[validate(range(min = 0, max = 1_000_000))]
     #[schema(minimum = 0, maximum = 1_000_000)]
     pub sms_included: Option<i64>,
-    /// Gigabytes in a period.
+    /// Gigabytes included in a period.
     #[schema(value_type = Option<kernel::money::QuantityInput>)]
     pub data_gb_included: Option<Quantity>,
-    /// The price of a minute beyond those; nothing unless given.
+    /// The price of each further minute; zero by default.
     #[serde(default)]
     #[schema(value_type = kernel::money::FeeInput)]
     pub minute_overage_cost: Money,
-    /// The price of a message beyond those; nothing unless given.
+    /// The price of each further message; zero by default.
     #[serde(default)]
     #[schema(value_type = kernel::money::FeeInput)]
     pub sms_overage_cost: Money,
-    /// The price of a gigabyte beyond those; nothing unless given.
+    /// The price of each further gigabyte; zero by default.
     #[serde(default)]
     #[schema(value_type = kernel::money::FeeInput)]
     pub data_gb_overage_cost: Money,
-    /// Anything else that goes with it: an object of at most 4096 bytes as JSON.
+    /// Further properties: an object of at most 4096 bytes as JSON.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub extra_options: Map<String, Value>,
-    /// Higher comes first in lists.
+    /// The rank in lists; higher comes first.
     #[serde(default)]
     #[validate(range(min = 0, max = 1000))]
     #[schema(minimum = 0, maximum = 1000, default = 0)]
     pub priority: i64,
-    /// Whether new contracts may have it.
+    /// Whether new contracts may use the tariff.
     #[serde(default = "active")]
     #[schema(default = true)]
     pub is_active: bool,
 }
 
-/// A new tariff is for sale unless it is said not to be.
+/// A new tariff is for sale by default.
 fn active() -> bool {
     true
 }
@@ -123,10 +123,9 @@ fn check(name: &str, prices: &Prices, extra_options: &Map<String, Value>, wrong:
     }
 }
 
-/// A change of a tariff.
+/// The fields of a tariff that an edit changes.
 ///
-/// New prices or allowances make a version of their own, which holds all of them as the change leaves them. What is not a price
-/// counts at once.
+/// New prices or allowances create a new version with all prices and allowances after the change. Other fields change immediately.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -135,11 +134,11 @@ fn check(name: &str, prices: &Prices, extra_options: &Map<String, Value>, wrong:
     "extra_options": {"roaming": "home"}, "priority": 10
 }))]
 pub struct TariffEdit {
-    /// The name, unique whatever its case.
+    /// The name; unique, ignoring case.
     #[validate(length(min = 1, max = 100))]
     #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
     pub name: String,
-    /// What it is for.
+    /// The description.
     #[serde(default)]
     #[validate(length(max = 1000))]
     #[schema(max_length = 1000)]
@@ -147,44 +146,43 @@ pub struct TariffEdit {
     /// The price of a period.
     #[schema(value_type = kernel::money::FeeInput)]
     pub monthly_fee: Money,
-    /// Minutes in a period.
+    /// Minutes included in a period.
     #[validate(range(min = 0, max = 1_000_000))]
     #[schema(minimum = 0, maximum = 1_000_000)]
     pub minutes_included: Option<i64>,
-    /// Messages in a period.
+    /// Messages included in a period.
     #[validate(range(min = 0, max = 1_000_000))]
     #[schema(minimum = 0, maximum = 1_000_000)]
     pub sms_included: Option<i64>,
-    /// Gigabytes in a period.
+    /// Gigabytes included in a period.
     #[schema(value_type = Option<kernel::money::QuantityInput>)]
     pub data_gb_included: Option<Quantity>,
-    /// The price of a minute beyond those; nothing unless given.
+    /// The price of each further minute; zero by default.
     #[serde(default)]
     #[schema(value_type = kernel::money::FeeInput)]
     pub minute_overage_cost: Money,
-    /// The price of a message beyond those; nothing unless given.
+    /// The price of each further message; zero by default.
     #[serde(default)]
     #[schema(value_type = kernel::money::FeeInput)]
     pub sms_overage_cost: Money,
-    /// The price of a gigabyte beyond those; nothing unless given.
+    /// The price of each further gigabyte; zero by default.
     #[serde(default)]
     #[schema(value_type = kernel::money::FeeInput)]
     pub data_gb_overage_cost: Money,
-    /// Anything else that goes with it: an object of at most 4096 bytes as JSON.
+    /// Further properties: an object of at most 4096 bytes as JSON.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub extra_options: Map<String, Value>,
-    /// Higher comes first in lists.
+    /// The rank in lists; higher comes first.
     #[serde(default)]
     #[validate(range(min = 0, max = 1000))]
     #[schema(minimum = 0, maximum = 1000, default = 0)]
     pub priority: i64,
-    /// The first day of new prices or allowances: today or later, within five years. Today unless told otherwise, or when it is the
-    /// one that was read.
+    /// The first day of new prices or allowances: today or later, within five years. Today if absent or unchanged.
     pub effective_from: Option<NaiveDate>,
 }
 
-/// How far ahead prices can be set.
+/// How many months ahead prices can be set.
 const MOST_MONTHS_AHEAD: Months = Months::new(60);
 
 impl TariffEdit {
@@ -201,7 +199,9 @@ impl TariffEdit {
         }
     }
 
-    /// The day that new prices begin on; `read` is the day that the caller read. Errors: `out_of_range` for another day that has passed.
+    /// The first day of the new prices: the given one, or today if it is absent or equals `read`, the day that the caller read.
+    ///
+    /// Errors: `out_of_range` for a given day that is past or too far ahead.
     pub fn first_day(&self, read: NaiveDate, today: NaiveDate) -> Result<NaiveDate, FieldErrors> {
         let latest = today.checked_add_months(MOST_MONTHS_AHEAD).unwrap_or(today);
         match self.effective_from.filter(|day| *day != read) {
@@ -227,7 +227,7 @@ impl Input for TariffEdit {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct TariffFilter {
-    /// Only those for sale, or only retired ones.
+    /// Only tariffs for sale, or only retired ones.
     pub is_active: Option<bool>,
     /// Only prepaid, or only postpaid.
     pub tariff_type: Option<TariffType>,
@@ -278,7 +278,7 @@ impl From<ActiveTariffFilter> for TariffFilter {
 #[into_params(parameter_in = Query)]
 pub struct VersionFilter {}
 
-/// The changes of a tariff are not filtered.
+/// A history without filters.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

@@ -1,9 +1,9 @@
-//! Tariffs, their dated prices, and options (SPEC 6).
+//! Tariffs, their dated prices, and options.
 //!
-//! [`Tariff`] is the entity with the prices in force on a day; [`TariffInput`] and [`TariffEdit`] are what a client may send. A
-//! period names the [`TariffVersion`] it was charged by, so old prices never change. The use cases are [`create`], [`edit`],
-//! [`activate`], [`deactivate`], [`delete`], [`get`], [`list`], [`versions`] and [`history`], those of [`options`], and
-//! [`find_active`], [`version_on`] and [`count_contracts`] for the contracts and the billing above.
+//! [`Tariff`] is the entity with the prices in force on a day; [`TariffInput`] and [`TariffEdit`] are what a client sends. A period
+//! refers to the [`TariffVersion`] with its terms, so later price changes do not affect it. The use cases are [`create`], [`edit`],
+//! [`activate`], [`deactivate`], [`delete`], [`get`], [`list`], [`versions`] and [`history`], and those of [`options`];
+//! [`find_active`], [`version_on`] and [`count_contracts`] serve the contracts and billing crates.
 
 mod input;
 mod model;
@@ -24,11 +24,11 @@ pub use service::{
     keep_version_on, list, options, peek, version_by_id, version_on, versions, versions_between, versions_up_to, violations,
 };
 
-/// How changes of a tariff are ordered.
+/// Order fields of a tariff's history.
 pub const HISTORY: ListSpec = store::HISTORY;
 
-/// How lists of tariffs are ordered.
+/// Order fields of tariff lists.
 pub const LIST: ListSpec = store::LIST;
 
-/// How versions of a tariff are ordered.
+/// Order fields of a tariff's versions.
 pub const VERSIONS: ListSpec = store::VERSIONS;

@@ -1,4 +1,4 @@
-//! The tariff, the dated version of its prices, and options.
+//! Tariffs, their dated price versions, and options.
 
 mod option;
 
@@ -22,15 +22,15 @@ pub mod refusal {
         NOT_FOUND = NotFound "tariff_not_found";
         /// Another tariff has this name.
         NAME_TAKEN = Conflict "tariff_name_taken";
-        /// A retired tariff is closed to new contracts.
+        /// A retired tariff cannot be used by new contracts.
         RETIRED = Conflict "tariff_retired";
-        /// The tariff is retired already.
+        /// The tariff is already retired.
         ALREADY_RETIRED = Conflict "tariff_already_retired";
-        /// The tariff is for sale already.
+        /// The tariff is already for sale.
         ALREADY_ACTIVE = Conflict "tariff_already_active";
         /// A tariff that a contract uses or used cannot be deleted.
         IN_USE = Conflict "tariff_in_use";
-        /// Periods were charged by the prices of that day.
+        /// A version cannot be replaced once periods have begun under it.
         VERSION_IN_USE = Conflict "tariff_version_in_use";
         /// No such option.
         OPTION_NOT_FOUND = NotFound "option_not_found";
@@ -38,9 +38,9 @@ pub mod refusal {
         OPTION_CODE_TAKEN = Conflict "option_code_taken";
         /// An option that a contract has or had cannot be deleted.
         OPTION_IN_USE = Conflict "option_in_use";
-        /// A retired option cannot be taken anew.
+        /// A retired option cannot be newly taken.
         OPTION_RETIRED = Conflict "option_retired";
-        /// The options do not go with the tariff.
+        /// The options are not compatible with the tariff.
         OPTION_INCOMPATIBLE = Conflict "option_incompatible";
         /// The options exclude each other.
         OPTIONS_EXCLUSIVE = Conflict "options_exclusive";
@@ -69,50 +69,50 @@ text_enum! {
 pub struct Tariff {
     /// The id.
     pub id: TariffId,
-    /// The name, unique whatever its case.
+    /// The name; unique, ignoring case.
     pub name: String,
-    /// What it is for.
+    /// The description.
     pub description: String,
     /// Whether a period is paid for when it begins or when it ends.
     pub tariff_type: TariffType,
     /// The price of a period.
     pub monthly_fee: Money,
-    /// Minutes in a period; `null` is unlimited, 0 is none.
+    /// Minutes included in a period; `null` means unlimited, 0 means none.
     pub minutes_included: Option<i64>,
-    /// Messages in a period; `null` is unlimited, 0 is none.
+    /// Messages included in a period; `null` means unlimited, 0 means none.
     pub sms_included: Option<i64>,
-    /// Gigabytes in a period; `null` is unlimited, 0 is none.
+    /// Gigabytes included in a period; `null` means unlimited, 0 means none.
     pub data_gb_included: Option<Quantity>,
-    /// The price of a minute beyond those.
+    /// The price of each further minute.
     pub minute_overage_cost: Money,
-    /// The price of a message beyond those.
+    /// The price of each further message.
     pub sms_overage_cost: Money,
-    /// The price of a gigabyte beyond those.
+    /// The price of each further gigabyte.
     pub data_gb_overage_cost: Money,
-    /// Anything else that goes with it.
+    /// Further properties.
     #[schema(value_type = Object)]
     pub extra_options: JsonText,
-    /// Higher comes first in lists.
+    /// The rank in lists; higher comes first.
     pub priority: i64,
-    /// Whether new contracts may have it.
+    /// Whether new contracts may use the tariff.
     pub is_active: bool,
-    /// Contracts that have it and are not terminated.
+    /// The number of contracts that have the tariff and are not terminated.
     pub contracts_count: i64,
-    /// The day since when these prices and allowances are in force.
+    /// The first day on which these prices and allowances are in force.
     pub effective_from: NaiveDate,
-    /// When it was made.
+    /// When the tariff was created.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// When the tariff was last changed.
     pub updated_at: DateTime<Utc>,
-    /// Grows with every change.
+    /// Increases with every change.
     pub version: i64,
-    /// The version that these prices and allowances are of.
+    /// The tariff version with these prices and allowances.
     #[serde(skip)]
     pub tariff_version_id: TariffVersionId,
 }
 
 impl Tariff {
-    /// The tariff, if new contracts may have it. Errors: `tariff_retired`.
+    /// Returns the tariff if it is for sale. Errors: `tariff_retired`.
     pub fn for_sale(self) -> Result<Self> {
         match self.is_active {
             true => Ok(self),
@@ -121,14 +121,14 @@ impl Tariff {
     }
 }
 
-/// A dated version of a tariff, as far as charging by it goes.
+/// The fields of a dated tariff version that charging needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct TariffVersion {
-    /// The id, which a period names.
+    /// The id, to which periods refer.
     pub id: TariffVersionId,
-    /// The tariff it is of.
+    /// The tariff.
     pub tariff_id: TariffId,
-    /// The first day on which it is in force.
+    /// The first day on which the version is in force.
     pub effective_from: NaiveDate,
     /// Whether a period is paid for when it begins or when it ends.
     pub tariff_type: TariffType,
@@ -136,22 +136,22 @@ pub struct TariffVersion {
     pub monthly_fee: Money,
 }
 
-/// What a tariff costs and what it holds, from some day on.
+/// The prices and allowances of a tariff version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Prices {
     /// The price of a period.
     pub monthly_fee: Money,
-    /// Minutes in a period; `None` is unlimited.
+    /// Minutes included in a period; `None` means unlimited.
     pub minutes_included: Option<i64>,
-    /// Messages in a period; `None` is unlimited.
+    /// Messages included in a period; `None` means unlimited.
     pub sms_included: Option<i64>,
-    /// Gigabytes in a period; `None` is unlimited.
+    /// Gigabytes included in a period; `None` means unlimited.
     pub data_gb_included: Option<Quantity>,
-    /// The price of a minute beyond those.
+    /// The price of each further minute.
     pub minute_overage_cost: Money,
-    /// The price of a message beyond those.
+    /// The price of each further message.
     pub sms_overage_cost: Money,
-    /// The price of a gigabyte beyond those.
+    /// The price of each further gigabyte.
     pub data_gb_overage_cost: Money,
 }
 
@@ -169,7 +169,7 @@ impl Tariff {
         }
     }
 
-    /// Closed to new contracts. Errors: `tariff_already_retired`.
+    /// Retires the tariff. Errors: `tariff_already_retired`.
     pub fn deactivated(&self) -> Result<Self> {
         match self.is_active {
             true => Ok(Self { is_active: false, ..self.clone() }),
@@ -177,7 +177,7 @@ impl Tariff {
         }
     }
 
-    /// For sale again. Errors: `tariff_already_active`.
+    /// Puts the tariff on sale again. Errors: `tariff_already_active`.
     pub fn activated(&self) -> Result<Self> {
         match self.is_active {
             true => Err(Error::new(refusal::ALREADY_ACTIVE).with("name", &self.name)),
@@ -187,13 +187,13 @@ impl Tariff {
 }
 
 text_enum! {
-    /// Where a version of a tariff stands today.
+    /// The status of a tariff version today.
     pub enum VersionStatus {
-        /// It will be in force.
+        /// Not in force yet.
         Future = "future",
-        /// It is in force.
+        /// In force.
         Current = "current",
-        /// It was in force.
+        /// No longer in force.
         Past = "past",
     }
 }
@@ -210,55 +210,55 @@ pub struct PriceVersion {
     pub id: TariffVersionId,
     /// The tariff.
     pub tariff_id: TariffId,
-    /// The first day on which it is in force; a contract moves to it when its next period begins.
+    /// The first day on which the version is in force; a contract changes to it when its next period begins.
     pub effective_from: NaiveDate,
-    /// Where it stands today.
+    /// Its status today.
     pub status: VersionStatus,
     /// The price of a period.
     pub monthly_fee: Money,
-    /// Minutes in a period; `null` is unlimited, 0 is none.
+    /// Minutes included in a period; `null` means unlimited, 0 means none.
     pub minutes_included: Option<i64>,
-    /// Messages in a period; `null` is unlimited, 0 is none.
+    /// Messages included in a period; `null` means unlimited, 0 means none.
     pub sms_included: Option<i64>,
-    /// Gigabytes in a period; `null` is unlimited, 0 is none.
+    /// Gigabytes included in a period; `null` means unlimited, 0 means none.
     pub data_gb_included: Option<Quantity>,
-    /// The price of a minute beyond those.
+    /// The price of each further minute.
     pub minute_overage_cost: Money,
-    /// The price of a message beyond those.
+    /// The price of each further message.
     pub sms_overage_cost: Money,
-    /// The price of a gigabyte beyond those.
+    /// The price of each further gigabyte.
     pub data_gb_overage_cost: Money,
-    /// When it was made, or replaced last.
+    /// When the version was created or last replaced.
     pub created_at: DateTime<Utc>,
-    /// By whom.
+    /// Who created or last replaced it.
     pub created_by: String,
 }
 
-/// One change of a tariff, out of the audit trail.
+/// One change of a tariff, from the audit trail.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({
     "seq": 1042, "at": "2026-01-20T08:00:00Z", "actor": "a.ivanova", "action": "tariff.version_created",
     "before": {"monthly_fee": "650.00"}, "after": {"monthly_fee": "700.00", "effective_from": "2026-03-01"}
 }))]
 pub struct TariffChange {
-    /// Place in the audit trail.
+    /// Sequence number in the audit trail.
     pub seq: i64,
-    /// When it was.
+    /// When it happened.
     pub at: DateTime<Utc>,
     /// Who did it.
     pub actor: String,
-    /// What was done: `tariff.version_created` and `tariff.version_replaced` are changes of prices, from `effective_from` on.
+    /// The action; `tariff.version_created` and `tariff.version_replaced` change the prices from `effective_from` on.
     pub action: String,
-    /// The fields as they were.
+    /// The fields before the change.
     #[schema(value_type = Option<Object>)]
     pub before: Option<JsonText>,
-    /// The fields as they became.
+    /// The fields after the change.
     #[schema(value_type = Option<Object>)]
     pub after: Option<JsonText>,
 }
 
 impl PriceVersion {
-    /// Its prices and allowances.
+    /// The prices and allowances of the version.
     pub fn prices(&self) -> Prices {
         Prices {
             monthly_fee: self.monthly_fee,

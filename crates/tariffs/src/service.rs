@@ -18,20 +18,20 @@ use crate::{
     store,
 };
 
-/// One tariff with the prices in force today. Errors: `tariff_not_found`.
+/// Returns one tariff with the prices in force today. Errors: `tariff_not_found`.
 pub async fn get(conn: &mut Conn, _granted: &Granted<perm::TariffsRead>, id: TariffId) -> Result<Tariff> {
     let today = conn.today();
     store::get(conn, id, today).await?.ok_or_else(|| refusal::NOT_FOUND.into())
 }
 
-/// A page of tariffs with the prices in force today.
+/// Returns a page of tariffs with the prices in force today.
 pub async fn list(conn: &mut Conn, _granted: &Granted<perm::TariffsRead>, filter: &TariffFilter, paging: &Paging) -> Result<Page<Tariff>> {
     store::list(conn, filter, paging).await
 }
 
-/// Makes a tariff whose prices are in force from today.
+/// Creates a tariff whose prices are in force from today.
 ///
-/// Errors: `tariff_name_taken`, and, for those who may see it, by which tariff.
+/// Errors: `tariff_name_taken`, with the id of the other tariff if the caller may see it.
 pub async fn create(tx: &mut Tx, granted: &Granted<perm::TariffsWrite>, input: &TariffInput) -> Result<Tariff> {
     let today = tx.today();
     let actor = tx.actor().clone();
@@ -50,10 +50,10 @@ async fn name_is_free(tx: &mut Tx, granted: &Granted<perm::TariffsWrite>, name: 
     taken.into_error(refusal::NAME_TAKEN)
 }
 
-/// Changes a tariff; new prices or allowances make a version of their own, or replace the one that begins on that day.
+/// Changes a tariff; new prices or allowances create a version, or replace the one that begins on the same day.
 ///
-/// Errors: `tariff_not_found`, `stale_version`, `invalid`, `tariff_name_taken`, `tariff_version_in_use` when periods have begun by the
-/// prices of that day.
+/// Errors: `tariff_not_found`, `stale_version`, `invalid`, `tariff_name_taken`, `tariff_version_in_use` if periods have begun under the
+/// version of that day.
 pub async fn edit(
     tx: &mut Tx,
     granted: &Granted<perm::TariffsWrite>,
@@ -105,7 +105,7 @@ fn editable(tariff: &Tariff) -> TariffEdit {
     }
 }
 
-/// Makes the version of a day, or replaces it while no period has begun by it.
+/// Creates the version that begins on a day, or replaces it if no period has begun under it.
 async fn set_prices(tx: &mut Tx, tariff: &Tariff, input: &TariffEdit, first_day: NaiveDate) -> Result<()> {
     let now = tx.now();
     let actor = tx.actor().clone();
@@ -128,7 +128,7 @@ async fn set_prices(tx: &mut Tx, tariff: &Tariff, input: &TariffEdit, first_day:
     Ok(())
 }
 
-/// Closes a tariff to new contracts; those that have it keep it. Errors: `tariff_not_found`, `tariff_already_retired`.
+/// Retires a tariff; contracts that have it keep it. Errors: `tariff_not_found`, `tariff_already_retired`.
 pub async fn deactivate(tx: &mut Tx, _granted: &Granted<perm::TariffsWrite>, id: TariffId) -> Result<Tariff> {
     let today = tx.today();
     let before = store::lock(tx, id, today).await?.ok_or(refusal::NOT_FOUND)?;
@@ -153,7 +153,7 @@ async fn set_active(tx: &mut Tx, action: &'static str, before: &Tariff, mut afte
     Ok(after)
 }
 
-/// Deletes a tariff that no contract names and none was charged by.
+/// Deletes a tariff to which no contract and no period refers.
 ///
 /// Errors: `tariff_not_found`, `stale_version`, `tariff_in_use`.
 pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::TariffsDelete>, id: TariffId, expected: &Expected) -> Result<()> {
@@ -169,19 +169,19 @@ pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::TariffsDelete>, id: Ta
     Ok(())
 }
 
-/// A page of a tariff's versions. Errors: `tariff_not_found`.
+/// Returns a page of a tariff's versions. Errors: `tariff_not_found`.
 pub async fn versions(conn: &mut Conn, granted: &Granted<perm::TariffsRead>, id: TariffId, paging: &Paging) -> Result<Page<PriceVersion>> {
     exists(conn, granted, id).await?;
     store::versions(conn, id, paging).await
 }
 
-/// A page of what was done to a tariff, and by whom. Errors: `tariff_not_found`.
+/// Returns a page of a tariff's changes. Errors: `tariff_not_found`.
 pub async fn history(conn: &mut Conn, granted: &Granted<perm::TariffsRead>, id: TariffId, paging: &Paging) -> Result<Page<TariffChange>> {
     exists(conn, granted, id).await?;
     store::history(conn, id, paging).await
 }
 
-/// Errors: `tariff_not_found`.
+/// Checks that a tariff exists. Errors: `tariff_not_found`.
 pub async fn exists<P>(conn: &mut Conn, _granted: &Granted<P>, id: TariffId) -> Result<()> {
     match store::exists(conn, id).await? {
         true => Ok(()),
@@ -189,7 +189,7 @@ pub async fn exists<P>(conn: &mut Conn, _granted: &Granted<P>, id: TariffId) -> 
     }
 }
 
-/// The tariff with the prices in force today, kept as it is until the transaction ends, if it is for sale.
+/// Returns the tariff with the prices in force today if it is for sale, locked until the transaction ends.
 ///
 /// Errors: `not_found` in the field `tariff_id`, `tariff_retired`.
 pub async fn find_active(tx: &mut Tx, id: TariffId) -> Result<Tariff> {
@@ -198,13 +198,13 @@ pub async fn find_active(tx: &mut Tx, id: TariffId) -> Result<Tariff> {
     tariff.for_sale()
 }
 
-/// The tariff as it is now, without a lock, for rules that only look.
+/// Returns the tariff without a lock, for read-only rules.
 pub async fn peek(conn: &mut Conn, id: TariffId) -> Result<Option<Tariff>> {
     let today = conn.today();
     store::get(conn, id, today).await
 }
 
-/// The tariff that a contract of another is to change to, with both kept as they are until the transaction ends.
+/// Returns the tariff to which a contract is to change; it and the present tariff are locked until the transaction ends.
 ///
 /// Errors: `not_found` in the field `tariff_id`, `tariff_retired`.
 pub async fn find_active_instead(tx: &mut Tx, id: TariffId, present: TariffId) -> Result<Tariff> {
@@ -212,32 +212,32 @@ pub async fn find_active_instead(tx: &mut Tx, id: TariffId, present: TariffId) -
     find_active(tx, id).await
 }
 
-/// The version of a tariff in force on a day, retired or not. Errors: `tariff_not_found` when none was yet.
+/// Returns the version of a tariff in force on a day, even of a retired tariff. Errors: `tariff_not_found` if there was none yet.
 pub async fn version_on(conn: &mut Conn, id: TariffId, day: NaiveDate) -> Result<TariffVersion> {
     store::version_on(conn, id, day).await?.ok_or_else(|| refusal::NOT_FOUND.into())
 }
 
-/// The same, kept from being replaced until the transaction ends: for a period that begins by it.
+/// Returns the version of a tariff in force on a day, for a period with its terms; it cannot be replaced until the transaction ends.
 pub async fn keep_version_on(tx: &mut Tx, id: TariffId, day: NaiveDate) -> Result<TariffVersion> {
     store::keep_version_on(tx, id, day).await?.ok_or_else(|| refusal::NOT_FOUND.into())
 }
 
-/// The version that a period names. Errors: `tariff_not_found`.
+/// Returns the version to which a period refers. Errors: `tariff_not_found`.
 pub async fn version_by_id(conn: &mut Conn, id: TariffVersionId) -> Result<TariffVersion> {
     store::version_by_id(conn, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
 }
 
-/// The versions of a tariff that are in force on a day of this span, the oldest first.
+/// Returns the versions of a tariff that are in force on any day of this span, the oldest first.
 pub async fn versions_between(conn: &mut Conn, id: TariffId, first: NaiveDate, last: NaiveDate) -> Result<Vec<TariffVersion>> {
     store::versions_between(conn, id, first, last).await
 }
 
-/// The versions of many tariffs that are in force on a day up to `last`, the oldest first.
+/// Returns the versions of many tariffs that are in force on any day up to `last`, the oldest first.
 pub async fn versions_up_to(conn: &mut Conn, ids: &[TariffId], last: NaiveDate) -> Result<Vec<TariffVersion>> {
     store::versions_up_to(conn, ids, last).await
 }
 
-/// Adds `change` to the number of contracts that have the tariff and are not terminated; the caller records why.
+/// Adds `change` to the number of contracts that have the tariff and are not terminated; the caller records the reason.
 ///
 /// Errors: `tariff_not_found`.
 pub async fn count_contracts(tx: &mut Tx, id: TariffId, change: i64) -> Result<()> {
@@ -247,13 +247,14 @@ pub async fn count_contracts(tx: &mut Tx, id: TariffId, change: i64) -> Result<(
     }
 }
 
-/// Writes many tariffs at once under ids reserved for them, from `first_id` on, each with the day its prices are in force
-/// from and the moment it was made; the caller has checked them and records the load in the audit trail.
+/// Inserts many tariffs under reserved ids, beginning with `first_id`.
+///
+/// Each has the first day of its prices and its time of creation. The caller validates them and records the load in the audit trail.
 pub async fn insert_all(tx: &mut Tx, first_id: i64, inputs: &[(TariffInput, NaiveDate, DateTime<Utc>)], by: &str) -> Result<()> {
     store::insert_all(tx, first_id, inputs, by).await
 }
 
-/// What breaks the invariants of tariffs, in words for the operator's engineers.
+/// Describes every violation of the invariants of tariffs and options, for the operator's engineers.
 pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     let priceless = store::without_prices(conn).await?.into_iter();
     let mut all: Vec<String> = priceless.map(|(id,)| format!("tariff {id} has no version with prices")).collect();

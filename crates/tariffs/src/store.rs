@@ -19,7 +19,7 @@ use crate::{
     model::{PriceVersion, Prices, Tariff, TariffChange, TariffVersion, VersionStatus},
 };
 
-/// How lists of tariffs are ordered.
+/// Order fields of tariff lists.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "priority", column: "tariffs.priority", kind: KeyKind::Int },
@@ -37,7 +37,7 @@ macro_rules! with_prices {
     };
 }
 
-/// The newest version not after the day; UNIQUE (tariff_id, effective_from) answers both the subquery and the join.
+/// The newest version not after the day; UNIQUE (tariff_id, effective_from) serves both the subquery and the join.
 macro_rules! in_force {
     ($day:literal) => {
         concat!(
@@ -66,11 +66,11 @@ pub async fn get(conn: &mut Conn, id: TariffId, day: NaiveDate) -> Result<Option
     Sql::new(select!(" WHERE tariffs.id = $1 AND ", in_force!("$2"))).bind(id).bind(day).optional(conn).await
 }
 
-/// The row, locked until the transaction ends.
+/// Returns the row, locked until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: TariffId, day: NaiveDate) -> Result<Option<Tariff>> {
     match tx.engine() {
         Engine::Sqlite => get(tx, id, day).await,
-        // not SHARE: whoever draws up a contract counts it in this row next, and two who share it would wait for each other
+        // not SHARE: drawing up a contract next updates the count in this row, and two holders of a shared lock would deadlock
         Engine::Postgres => {
             let text = select!(" WHERE tariffs.id = $1 AND ", in_force!("$2"), " FOR NO KEY UPDATE OF tariffs");
             Sql::new(text).bind(id).bind(day).optional(tx).await
@@ -78,8 +78,7 @@ pub async fn lock(tx: &mut Tx, id: TariffId, day: NaiveDate) -> Result<Option<Ta
     }
 }
 
-/// Locks these tariffs until the transaction ends, in the order of their ids, so that changes between them in both directions do
-/// not wait for each other.
+/// Locks these tariffs until the transaction ends, in the order of their ids, so that opposite changes do not deadlock.
 pub async fn lock_all(tx: &mut Tx, ids: [TariffId; 2]) -> Result<()> {
     if tx.engine() == Engine::Postgres {
         let text = "SELECT id FROM tariffs WHERE id IN ($1, $2) ORDER BY id FOR NO KEY UPDATE";
@@ -110,14 +109,14 @@ pub async fn version_on(conn: &mut Conn, id: TariffId, day: NaiveDate) -> Result
     Sql::new(select_version!(" WHERE tariffs.id = $1 AND ", in_force!("$2"))).bind(id).bind(day).optional(conn).await
 }
 
-/// The same, kept from being replaced until the transaction ends.
+/// Returns the version in force on a day, which cannot be replaced until the transaction ends.
 pub async fn keep_version_on(tx: &mut Tx, id: TariffId, day: NaiveDate) -> Result<Option<TariffVersion>> {
     if tx.engine() == Engine::Postgres {
         let text = select_version!(" WHERE tariffs.id = $1 AND ", in_force!("$2"), " FOR KEY SHARE OF prices");
         if let Some(version) = Sql::new(text).bind(id).bind(day).optional(tx).await? {
             return Ok(Some(version));
         }
-        // the one that was waited for has just been replaced: look again
+        // the version was replaced while the statement waited for its lock: read again
     }
     version_on(tx, id, day).await
 }
@@ -126,12 +125,12 @@ pub async fn version_by_id(conn: &mut Conn, id: TariffVersionId) -> Result<Optio
     Sql::new(select_version!(" WHERE prices.id = $1")).bind(id).optional(conn).await
 }
 
-/// The tariff of this name, whatever its case.
+/// Returns the tariff with this name, ignoring case.
 pub async fn named(tx: &mut Tx, name: &str) -> Result<Option<(TariffId,)>> {
     Sql::new("SELECT id FROM tariffs WHERE name_key = $1").bind(name_key(name)).optional(tx).await
 }
 
-/// Answers whether there is such a tariff. Its `version` stands: selling a tariff is no edit of it.
+/// Adds to the number of contracts and returns whether the tariff exists; its `version` stays, because a sale is not an edit.
 pub async fn count_contracts(tx: &mut Tx, id: TariffId, change: i64) -> Result<bool> {
     let counted =
         Sql::new("UPDATE tariffs SET contracts_count = contracts_count + $2 WHERE id = $1").bind(id).bind(change).execute(tx).await?;
@@ -169,7 +168,7 @@ fn values(input: &TariffInput, at: DateTime<Utc>) -> Vec<Arg> {
     ]
 }
 
-/// Names are one whatever their case and the blanks around them.
+/// The form in which names are compared: without surrounding blanks, in lower case.
 fn name_key(name: &str) -> String {
     name.trim().to_lowercase()
 }
@@ -204,7 +203,7 @@ fn version_values(id: TariffId, prices: &Prices, effective_from: NaiveDate, at: 
     ]
 }
 
-/// Writes the tariff and its first version.
+/// Inserts the tariff and its first version.
 pub async fn insert(tx: &mut Tx, input: &TariffInput, effective_from: NaiveDate, by: &str) -> Result<TariffId> {
     let at = tx.now();
     let mut rows = Bulk::into_table("tariffs", &COLUMNS);
@@ -214,7 +213,7 @@ pub async fn insert(tx: &mut Tx, input: &TariffInput, effective_from: NaiveDate,
     Ok(id)
 }
 
-/// Writes a version. Errors: `duplicate` when there is one of that day.
+/// Inserts a version. Errors: `duplicate` if one begins on that day.
 pub async fn insert_version(
     tx: &mut Tx,
     id: TariffId,
@@ -228,13 +227,13 @@ pub async fn insert_version(
     versions.execute(tx).await
 }
 
-/// Removes the version that begins on this day, to make room for another. Errors: `in_use` when a period was charged by it.
+/// Deletes the version that begins on this day, before another replaces it. Errors: `in_use` if a period refers to it.
 pub async fn delete_version(tx: &mut Tx, id: TariffId, effective_from: NaiveDate) -> Result<()> {
     let text = "DELETE FROM tariff_versions WHERE tariff_id = $1 AND effective_from = $2";
     Sql::new(text).bind(id).bind(effective_from).execute(tx).await.map(drop)
 }
 
-/// Saves what is no price. Errors: `stale_version` when somebody else was first.
+/// Writes the fields that are not prices or allowances. Errors: `stale_version`.
 pub async fn update(tx: &mut Tx, before: &Tariff, edit: &TariffEdit) -> Result<()> {
     let at = tx.now();
     let name = edit.name.trim();
@@ -255,7 +254,7 @@ pub async fn update(tx: &mut Tx, before: &Tariff, edit: &TariffEdit) -> Result<(
     .await
 }
 
-/// Opens or closes a tariff to new contracts. Errors: `stale_version` when somebody else was first.
+/// Writes whether the tariff is for sale. Errors: `stale_version`.
 pub async fn set_active(tx: &mut Tx, tariff: &Tariff, at: DateTime<Utc>) -> Result<()> {
     Sql::new("UPDATE tariffs SET is_active = $1, updated_at = $2, version = version + 1 WHERE id = $3 AND version = $4")
         .bind(tariff.is_active)
@@ -266,7 +265,7 @@ pub async fn set_active(tx: &mut Tx, tariff: &Tariff, at: DateTime<Utc>) -> Resu
         .await
 }
 
-/// Deletes a tariff with its versions. Errors: `in_use` when a contract names it or was charged by it.
+/// Deletes a tariff with its versions. Errors: `in_use` if a contract or a period refers to it.
 pub async fn delete(tx: &mut Tx, id: TariffId) -> Result<()> {
     let at = tx.now();
     Sql::new(
@@ -279,13 +278,13 @@ pub async fn delete(tx: &mut Tx, id: TariffId) -> Result<()> {
     Sql::new("DELETE FROM tariffs WHERE id = $1").bind(id).execute(tx).await.map(drop)
 }
 
-/// Whether there is such a tariff.
+/// Whether the tariff exists.
 pub async fn exists(conn: &mut Conn, id: TariffId) -> Result<bool> {
     let found: Option<(TariffId,)> = Sql::new("SELECT id FROM tariffs WHERE id = $1").bind(id).optional(conn).await?;
     Ok(found.is_some())
 }
 
-/// How versions of a tariff are ordered.
+/// Order fields of a tariff's versions.
 pub const VERSIONS: ListSpec = ListSpec {
     order_fields: &[OrderField { name: "effective_from", column: "tariff_versions.effective_from", kind: KeyKind::Date }],
     default_order: "-effective_from",
@@ -306,14 +305,14 @@ macro_rules! price_version {
     };
 }
 
-/// The version of this day, if one begins on it.
+/// Returns the version that begins on this day, if any.
 pub async fn version_of_day(conn: &mut Conn, id: TariffId, day: NaiveDate) -> Result<Option<PriceVersion>> {
     let select = price_version!("'future'");
     let text = format!("{select} WHERE tariff_versions.tariff_id = $1 AND tariff_versions.effective_from = $2");
     Sql::owned(text).bind(id).bind(day).optional(conn).await
 }
 
-/// A page of versions; `current` is the one in force.
+/// Returns a page of versions with their status today.
 pub async fn versions(conn: &mut Conn, id: TariffId, paging: &Paging) -> Result<Page<PriceVersion>> {
     let today = conn.today();
     let mut conditions = Filter::new(conn.engine());
@@ -330,7 +329,7 @@ pub async fn versions(conn: &mut Conn, id: TariffId, paging: &Paging) -> Result<
     }))
 }
 
-/// The versions that are in force on a day of this span, the oldest first.
+/// Returns the versions that are in force on any day of this span, the oldest first.
 pub async fn versions_between(conn: &mut Conn, id: TariffId, first: NaiveDate, last: NaiveDate) -> Result<Vec<TariffVersion>> {
     Sql::new(select_version!(
         " WHERE tariffs.id = $1 AND prices.effective_from <= $3 AND prices.effective_from >= COALESCE((SELECT MAX(begun.effective_from) FROM tariff_versions AS begun ",
@@ -343,7 +342,7 @@ pub async fn versions_between(conn: &mut Conn, id: TariffId, first: NaiveDate, l
     .await
 }
 
-/// The versions of many tariffs that are in force on a day up to `last`, the oldest first.
+/// Returns the versions of many tariffs that are in force on any day up to `last`, the oldest first.
 pub async fn versions_up_to(conn: &mut Conn, ids: &[TariffId], last: NaiveDate) -> Result<Vec<TariffVersion>> {
     let mut rows = Given::of(&["of_tariff", "last_day"]);
     for id in ids {
@@ -355,7 +354,7 @@ pub async fn versions_up_to(conn: &mut Conn, ids: &[TariffId], last: NaiveDate) 
     rows.all(select, conn).await
 }
 
-/// How changes of a tariff are ordered.
+/// Order fields of a tariff's history.
 pub const HISTORY: ListSpec = ListSpec {
     order_fields: &[OrderField { name: "seq", column: "audit.seq", kind: KeyKind::Int }],
     default_order: "-seq",
@@ -363,7 +362,7 @@ pub const HISTORY: ListSpec = ListSpec {
     id_name: "seq",
 };
 
-/// A page of the audit trail of one tariff.
+/// Returns a page of the audit trail of one tariff.
 pub async fn history(conn: &mut Conn, id: TariffId, paging: &Paging) -> Result<Page<TariffChange>> {
     let mut conditions = Filter::new(conn.engine());
     conditions.equal("audit.entity", Some("tariff"));
@@ -372,7 +371,7 @@ pub async fn history(conn: &mut Conn, id: TariffId, paging: &Paging) -> Result<P
     paging.fetch(conn, select, "audit", conditions).await
 }
 
-/// Writes many under ids reserved for them, from `first_id` on, each with its first version.
+/// Inserts many tariffs under reserved ids, beginning with `first_id`, each with its first version.
 pub async fn insert_all(tx: &mut Tx, first_id: i64, inputs: &[(TariffInput, NaiveDate, DateTime<Utc>)], by: &str) -> Result<()> {
     let columns: Vec<&str> = ["id"].into_iter().chain(COLUMNS).collect();
     let mut rows = Bulk::into_table("tariffs", &columns);
@@ -385,7 +384,7 @@ pub async fn insert_all(tx: &mut Tx, first_id: i64, inputs: &[(TariffInput, Naiv
     versions.execute(tx).await
 }
 
-/// Tariffs without a single version, which no list would show.
+/// Returns tariffs without any version, which no list would contain.
 pub async fn without_prices(conn: &mut Conn) -> Result<Vec<(TariffId,)>> {
     Sql::new("SELECT id FROM tariffs WHERE NOT EXISTS (SELECT 1 FROM tariff_versions WHERE tariff_versions.tariff_id = tariffs.id)")
         .all(conn)

@@ -1,4 +1,4 @@
-//! What a client may say of a ticket, and what the seed says of past ones.
+//! Request bodies and list filters of tickets, and past tickets for bulk loads.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
@@ -12,7 +12,7 @@ use validator::Validate;
 
 use crate::model::{Assignee, Now, Ticket, TicketCategory, TicketPriority, TicketStatus};
 
-/// A new ticket.
+/// The fields of a new ticket.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -20,25 +20,25 @@ use crate::model::{Assignee, Now, Ticket, TicketCategory, TicketPriority, Ticket
     "description": "С утра телефон не видит сеть.", "priority": "high"
 }))]
 pub struct NewTicket {
-    /// The subscriber it is about.
+    /// The subscriber that the ticket concerns.
     pub customer_id: CustomerId,
-    /// The contract it is about; one of the subscriber's.
+    /// The contract that the ticket concerns; must belong to the subscriber.
     pub contract_id: Option<ContractId>,
-    /// What it is about.
+    /// The category.
     pub category: TicketCategory,
-    /// In short; not blank.
+    /// A short summary; not blank.
     #[validate(length(max = 200))]
     #[schema(min_length = 1, max_length = 200, pattern = r"\S")]
     pub subject: String,
-    /// At length; not blank.
+    /// The full description; not blank.
     #[validate(length(max = 5000))]
     #[schema(min_length = 1, max_length = 5000, pattern = r"\S")]
     pub description: String,
-    /// How urgent it is; `medium` unless told otherwise.
+    /// How urgent the ticket is; `medium` by default.
     #[serde(default)]
     #[schema(default = json!("medium"))]
     pub priority: TicketPriority,
-    /// The user who is to work on it; for those with permission `tickets:assign`. The ticket stays new until they start.
+    /// The user who is to work on the ticket; requires `tickets:assign`. The ticket stays new until the user starts.
     pub assigned_to: Option<UserId>,
 }
 
@@ -50,7 +50,7 @@ impl Input for NewTicket {
 }
 
 impl NewTicket {
-    /// The ticket this asks for; its id is zero until the database gives it one.
+    /// Creates the ticket; its id is zero until the database assigns one.
     pub(crate) fn filed(&self, number: String, by: Option<UserId>, now: Now<'_>) -> Ticket {
         let time = self.priority.time(now.policy.ticket_hours);
         Ticket {
@@ -84,22 +84,22 @@ impl NewTicket {
     }
 }
 
-/// What can be changed of a ticket; state, priority and assignee have actions of their own.
+/// The fields of a ticket that an edit changes; status, priority and assignee have separate actions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "contract_id": 12, "category": "technical", "subject": "Нет связи", "description": "С утра телефон не видит сеть."
 }))]
 pub struct TicketInput {
-    /// The contract it is about; one of the subscriber's.
+    /// The contract that the ticket concerns; must belong to the subscriber.
     pub contract_id: Option<ContractId>,
-    /// What it is about.
+    /// The category.
     pub category: TicketCategory,
-    /// In short; not blank.
+    /// A short summary; not blank.
     #[validate(length(max = 200))]
     #[schema(min_length = 1, max_length = 200, pattern = r"\S")]
     pub subject: String,
-    /// At length; not blank.
+    /// The full description; not blank.
     #[validate(length(max = 5000))]
     #[schema(min_length = 1, max_length = 5000, pattern = r"\S")]
     pub description: String,
@@ -123,7 +123,7 @@ impl TicketInput {
         }
     }
 
-    /// The names of the fields that differ.
+    /// The names of the fields that differ, separated by commas.
     pub(crate) fn changes(&self, other: &Self) -> String {
         let fields = [
             ("contract_id", self.contract_id != other.contract_id),
@@ -135,12 +135,12 @@ impl TicketInput {
     }
 }
 
-/// Who is to work on a ticket.
+/// The user who is to work on a ticket.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "user_id": 3 }))]
 pub struct AssignInput {
-    /// A user whose account may be used now, and who may work on tickets.
+    /// A user with a usable account and permission to work on tickets.
     pub user_id: UserId,
 }
 
@@ -168,7 +168,7 @@ impl Input for ResolveInput {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "reason": "Ждём ответа абонента." }))]
 pub struct WaitInput {
-    /// What it waits for; not blank.
+    /// What the ticket waits for; not blank.
     #[validate(length(max = 500))]
     #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
     pub reason: String,
@@ -180,12 +180,12 @@ impl Input for WaitInput {
     }
 }
 
-/// Why a ticket is taken up once more.
+/// Why a ticket is reopened.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "reason": "Связь снова пропала." }))]
 pub struct ReopenInput {
-    /// Why it is not over; not blank.
+    /// Why the ticket is not finished; not blank.
     #[validate(length(max = 500))]
     #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
     pub reason: String,
@@ -202,7 +202,7 @@ impl Input for ReopenInput {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "reason": "Абонент отозвал обращение." }))]
 pub struct CloseInput {
-    /// Needed unless the ticket was solved; not blank.
+    /// The reason; required unless the ticket was solved; not blank.
     #[validate(length(max = 500))]
     #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
     pub reason: Option<String>,
@@ -216,12 +216,12 @@ impl Input for CloseInput {
     }
 }
 
-/// How urgent a ticket is from now on.
+/// The new priority of a ticket.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "priority": "critical" }))]
 pub struct PriorityInput {
-    /// The priority; the deadline becomes the one that goes with it.
+    /// The priority; the deadline is recalculated from it.
     pub priority: TicketPriority,
 }
 
@@ -232,11 +232,11 @@ impl Input for PriorityInput {}
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "text": "Мастер приедет завтра с 10 до 12.", "is_internal": false }))]
 pub struct CommentInput {
-    /// What to say; not blank.
+    /// The text; not blank.
     #[validate(length(max = 5000))]
     #[schema(min_length = 1, max_length = 5000, pattern = r"\S")]
     pub text: String,
-    /// Whether it is for the staff alone, as it is unless told otherwise; one for the subscriber counts as an answer.
+    /// Whether the comment is for the staff only, which is the default; a comment for the subscriber counts as a response.
     #[serde(default = "yes")]
     #[schema(default = json!(true))]
     pub is_internal: bool,
@@ -252,7 +252,7 @@ impl Input for CommentInput {
     }
 }
 
-/// A text that must say something: this is also its least length, so that an empty one is one mistake and not two.
+/// Reports a blank text. This also covers the minimum length, so that an empty text causes one error and not two.
 fn not_blank(name: &str, text: &str, wrong: &mut FieldErrors) {
     if text.trim().is_empty() {
         wrong.add(name, field::REQUIRED);
@@ -266,17 +266,17 @@ fn not_blank(name: &str, text: &str, wrong: &mut FieldErrors) {
 pub struct TicketFilter {
     /// Only with this status.
     pub status: Option<TicketStatus>,
-    /// Only about this.
+    /// Only of this category.
     pub category: Option<TicketCategory>,
-    /// Only of this urgency.
+    /// Only with this priority.
     pub priority: Option<TicketPriority>,
-    /// Only about this subscriber.
+    /// Only tickets of this subscriber.
     pub customer: Option<CustomerId>,
-    /// Only about this contract.
+    /// Only tickets of this contract.
     pub contract: Option<ContractId>,
-    /// Only those this user works on.
+    /// Only tickets assigned to this user.
     pub assigned_to: Option<UserId>,
-    /// Only overdue ones, or only others.
+    /// Only overdue tickets, or only others.
     pub overdue: Option<bool>,
     /// Filed at this moment or later.
     pub created_at_after: Option<DateTime<Utc>>,
@@ -287,16 +287,16 @@ pub struct TicketFilter {
     pub search: Option<String>,
 }
 
-/// Which of one's own, of the unassigned or of the overdue tickets to list.
+/// Which tickets of a queue to list.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct QueueFilter {
     /// Only with this status.
     pub status: Option<TicketStatus>,
-    /// Only about this.
+    /// Only of this category.
     pub category: Option<TicketCategory>,
-    /// Only of this urgency.
+    /// Only with this priority.
     pub priority: Option<TicketPriority>,
     /// Part of a number, subject or description.
     #[param(max_length = 200)]
@@ -308,37 +308,37 @@ pub struct QueueFilter {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct CommentFilter {
-    /// Only those for the staff alone, or only those for the subscriber.
+    /// Only comments for the staff, or only comments for the subscriber.
     pub is_internal: Option<bool>,
 }
 
-/// Which steps to list: all of them.
+/// A journal without filters.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct HistoryFilter {}
 
-/// Which tickets the figures are about.
+/// Which tickets the statistics include.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct StatisticsFilter {
-    /// Filed on this day or later; 29 days before `to` unless told otherwise, and at most 365.
+    /// Filed on this day or later; at most 365 days before `to`, and 29 days before it by default.
     pub from: Option<NaiveDate>,
-    /// Filed on this day or earlier; today unless told otherwise.
+    /// Filed on this day or earlier; today by default.
     pub to: Option<NaiveDate>,
 }
 
-/// A ticket of the past with what became of it, for bulk loads.
+/// A past ticket with its outcome, for bulk loads.
 #[derive(Clone, Debug)]
 pub struct PastTicket {
-    /// What was asked.
+    /// The fields of the ticket.
     pub input: NewTicket,
-    /// When it was filed.
+    /// When the ticket was filed.
     pub filed_at: DateTime<Utc>,
-    /// To whom it was given and when, if it was.
+    /// To whom and when the ticket was assigned, if it was.
     pub assigned: Option<(Assignee, DateTime<Utc>)>,
-    /// How it was solved and when, if it was; only what was assigned can be.
+    /// How and when the ticket was solved, if it was; only an assigned ticket can be solved.
     pub resolved: Option<(String, DateTime<Utc>)>,
 }
 

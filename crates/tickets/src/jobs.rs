@@ -1,4 +1,4 @@
-//! The job of attachments: files that nothing names are removed from the store.
+//! The job that removes files from the store to which no attachment refers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,12 +9,12 @@ use kernel::Result;
 
 use crate::attachments;
 
-/// Files removed in one turn; what is left then waits for the next.
+/// The maximum number of files removed in one run; the rest waits for the next run.
 const MOST_REMOVED: i64 = 100;
-/// The actor and the request id of this work.
+/// The actor and the request id of the job.
 const ACTOR: &str = "chores";
 
-/// Removes files that were never attached, or that were detached and could not be removed then.
+/// Removes files that were never attached, or that could not be removed when they were detached.
 pub async fn sweep(office: &Office, files: &Files) -> Result<()> {
     let context = office.context(ACTOR, ACTOR);
     let keys = office.db.read(&context, async |conn| attachments::left_over(conn, MOST_REMOVED).await).await?;
@@ -24,7 +24,7 @@ pub async fn sweep(office: &Office, files: &Files) -> Result<()> {
     Ok(())
 }
 
-/// Registers the job of attachments.
+/// Registers the job.
 pub fn register(driver: &mut Driver, files: &Arc<Files>) {
     driver.add(Sweeping(files.clone()));
 }

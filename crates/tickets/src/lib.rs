@@ -1,11 +1,10 @@
-//! Support tickets: what subscribers ask or complain about, and how it is solved (SPEC 9).
+//! Support tickets: questions and complaints of subscribers, and their solutions.
 //!
-//! [`Ticket`] is the entity; its actions (`model/actions.rs`) are pure functions that take the time and the operator's rules
-//! and answer the ticket after them, or a refusal. [`NewTicket`] and [`TicketInput`] are what a client may send. The use
-//! cases are [`create`], [`get`], [`list`], [`queue`], [`edit`], [`delete`], the actions from [`assign`] to
-//! [`change_priority`], and those of [`comments`]
-//! and [`attachments`]; each step leaves a row in the ticket's journal, which [`history`] reads,
-//! and one in the audit trail. [`insert_all`] loads many tickets with their past.
+//! [`Ticket`] is the entity; its actions (`model/actions.rs`) are pure functions that take the time and the operator's rules and
+//! return the ticket after the action, or a refusal. [`NewTicket`] and [`TicketInput`] are what a client sends. The use cases are
+//! [`create`], [`get`], [`list`], [`queue`], [`edit`], [`delete`], the actions from [`assign`] to [`change_priority`], and those of
+//! [`comments`] and [`attachments`]. Each step writes a row to the ticket's journal, which [`history`] reads, and one to the audit
+//! trail. [`insert_all`] loads many past tickets.
 
 mod input;
 pub mod jobs;
@@ -31,17 +30,17 @@ pub use service::{
     violations,
 };
 
-/// How lists of tickets are ordered.
+/// Order fields of ticket lists.
 pub const LIST: ListSpec = store::LIST;
 
-/// How queues of tickets are ordered: what is due first, first.
+/// Order fields of ticket queues; by default the earliest deadline comes first.
 pub const QUEUE: ListSpec = store::QUEUE;
 
-/// How the files of a ticket are ordered.
+/// Order fields of a ticket's attachments.
 pub const ATTACHMENT_LIST: ListSpec = store::attachments::LIST;
 
-/// How the comments on a ticket are ordered.
+/// Order fields of the comments on a ticket.
 pub const COMMENT_LIST: ListSpec = store::comments::LIST;
 
-/// How a ticket's journal is ordered.
+/// Order fields of a ticket's journal.
 pub const HISTORY_LIST: ListSpec = store::journal::LIST;

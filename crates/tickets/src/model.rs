@@ -1,4 +1,4 @@
-//! The ticket and its states; its actions are in `model/actions.rs`.
+//! The ticket and its statuses; its actions are in `model/actions.rs`.
 
 mod actions;
 mod attachment;
@@ -27,23 +27,23 @@ pub mod refusal {
     kernel::codes! {
         /// No such ticket.
         NOT_FOUND = NotFound "ticket_not_found";
-        /// The ticket's state does not allow the action.
+        /// The ticket's status does not allow the action.
         WRONG_STATE = Conflict "ticket_wrong_state";
-        /// No tickets are filed for a subscriber who is gone.
+        /// A ticket cannot be filed for an archived subscriber.
         CUSTOMER_ARCHIVED = Conflict "customer_archived";
-        /// Nobody works on the ticket, so nobody can start.
+        /// Work cannot start on a ticket that is not assigned.
         NOT_ASSIGNED = Conflict "ticket_not_assigned";
-        /// Only a ticket that nobody has taken up is deleted.
+        /// Only a ticket that nobody has responded to can be deleted.
         TAKEN_UP = Conflict "ticket_taken_up";
-        /// The ticket has no such file.
+        /// No such file on the ticket.
         ATTACHMENT_NOT_FOUND = NotFound "ticket_attachment_not_found";
-        /// The ticket has as many files as it may have.
+        /// The ticket has the maximum number of files.
         ATTACHMENTS_FULL = Conflict "ticket_attachments_full";
     }
 }
 
 text_enum! {
-    /// What a ticket is about.
+    /// The category of a ticket.
     pub enum TicketCategory {
         /// The network or a device.
         Technical = "technical",
@@ -61,28 +61,28 @@ text_enum! {
 }
 
 text_enum! {
-    /// Where a ticket stands.
+    /// The status of a ticket.
     pub enum TicketStatus {
-        /// Nobody has taken it up.
+        /// Work has not started.
         New = "new",
-        /// Being worked on.
+        /// In progress.
         InProgress = "in_progress",
         /// Waiting for the subscriber or a third party.
         Waiting = "waiting",
         /// Solved.
         Resolved = "resolved",
-        /// Done with.
+        /// Closed.
         Closed = "closed",
     }
 }
 
 text_enum! {
-    /// How urgent a ticket is.
+    /// The priority of a ticket.
     #[derive(Default)]
     pub enum TicketPriority {
         /// Can wait.
         Low = "low",
-        /// As usual.
+        /// Normal.
         #[default]
         Medium = "medium",
         /// Urgent.
@@ -93,7 +93,7 @@ text_enum! {
 }
 
 impl TicketPriority {
-    /// Its place in an ordering: the more urgent, the larger.
+    /// The priority as a number for ordering: the more urgent, the larger.
     pub const fn rank(self) -> i64 {
         match self {
             Self::Low => 1,
@@ -103,7 +103,7 @@ impl TicketPriority {
         }
     }
 
-    /// How long a ticket may take; `hours` as in `Policy::ticket_hours`.
+    /// The time allowed for a solution; `hours` as in `Policy::ticket_hours`.
     pub const fn time(self, hours: [i64; 4]) -> TimeDelta {
         let [critical, high, medium, low] = hours;
         TimeDelta::hours(match self {
@@ -116,16 +116,16 @@ impl TicketPriority {
 }
 
 impl TicketStatus {
-    /// Whether there is still something to do.
+    /// Whether the ticket is neither solved nor closed.
     pub const fn is_open(self) -> bool {
         matches!(self, Self::New | Self::InProgress | Self::Waiting)
     }
 }
 
-/// Crockford's base 32: no letter can be taken for a digit.
+/// Crockford's base 32, in which no letter can be mistaken for a digit.
 const CROCKFORD: [u8; 32] = *b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// The number of a ticket filed on this day; the low 30 bits of `bits` make its last six characters.
+/// The number of a ticket filed on this day; the low 30 bits of `bits` give its last six characters.
 pub fn number(day: NaiveDate, bits: u32) -> String {
     let symbols = (0..6).rev().map(|place| char::from(CROCKFORD[(bits >> (5 * place) & 31) as usize]));
     format!("T-{}-{}", day.format("%Y%m"), symbols.collect::<String>())
@@ -143,64 +143,65 @@ pub fn number(day: NaiveDate, bits: u32) -> String {
 pub struct Ticket {
     /// The id.
     pub id: TicketId,
-    /// The number people quote: `T-`, year and month, six characters.
+    /// The number that people quote: `T-`, year and month, six characters.
     pub number: String,
-    /// The subscriber it is about.
+    /// The subscriber that the ticket concerns.
     pub customer_id: CustomerId,
-    /// The contract it is about.
+    /// The contract that the ticket concerns.
     pub contract_id: Option<ContractId>,
-    /// What it is about.
+    /// The category.
     pub category: TicketCategory,
-    /// In short.
+    /// A short summary.
     pub subject: String,
-    /// At length.
+    /// The full description.
     pub description: String,
-    /// Changes only through its actions.
+    /// Status; changes only through actions.
     pub status: TicketStatus,
-    /// How urgent it is.
+    /// How urgent the ticket is.
     pub priority: TicketPriority,
-    /// The priority as a number to order by: the more urgent, the larger.
+    /// The priority as a number for ordering: the more urgent, the larger.
     pub priority_rank: i64,
-    /// The user who works on it.
+    /// The user who works on the ticket.
     pub assigned_to: Option<UserId>,
-    /// The user who filed it; `null` for the system.
+    /// The user who filed the ticket; `null` for the system.
     pub created_by: Option<UserId>,
-    /// When it was last assigned.
+    /// When the ticket was last assigned.
     pub assigned_at: Option<DateTime<Utc>>,
-    /// When it was first answered: taken up, put on hold or closed, or commented on for the subscriber.
+    /// The first response: when the ticket first left status `new`, or got its first comment for the subscriber, whichever is earlier.
     pub first_response_at: Option<DateTime<Utc>>,
-    /// By when it is to be solved. The clock stands still while the ticket waits and once it is solved or closed: when it goes on, this moves.
+    /// The deadline for the solution. While the ticket is waiting, solved or closed, its clock stops; when it runs again, the deadline
+    /// moves.
     pub due_at: DateTime<Utc>,
-    /// When it was solved; of a reopened one, the journal has the earlier times.
+    /// When the ticket was solved; the journal has the earlier times of a reopened ticket.
     pub resolved_at: Option<DateTime<Utc>>,
-    /// When it was closed.
+    /// When the ticket was closed.
     pub closed_at: Option<DateTime<Utc>>,
-    /// How it was solved.
+    /// How the ticket was solved.
     pub resolution: Option<String>,
-    /// Whether its time ran out and it is neither solved nor closed.
+    /// Whether the deadline has passed and the ticket is neither solved nor closed.
     #[sqlx(skip)]
     pub is_overdue: bool,
-    /// When it was filed.
+    /// When the ticket was filed.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// When the ticket was last changed.
     pub updated_at: DateTime<Utc>,
-    /// Grows with every change.
+    /// Increases with every change.
     pub version: i64,
-    /// Since when its clock stands still.
+    /// Since when the clock is stopped.
     #[serde(skip)]
     pub(crate) stopped_at: Option<DateTime<Utc>>,
-    /// How long its clock stood still before, in microseconds of working time.
+    /// How long the clock was stopped before, in microseconds of working time.
     #[serde(skip)]
     pub(crate) stopped_for: i64,
     /// Working time to the first response.
     #[serde(skip)]
     pub(crate) response_seconds: Option<i64>,
-    /// Working time to the solution, but for the time its clock stood still.
+    /// Working time to the solution, without the time that the clock was stopped.
     #[serde(skip)]
     pub(crate) resolution_seconds: Option<i64>,
 }
 
-/// The user a ticket is given to.
+/// The user to whom a ticket is assigned.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Assignee {
     /// The user.
@@ -209,14 +210,14 @@ pub struct Assignee {
     pub username: String,
 }
 
-/// Whose tickets a queue holds.
+/// The kind of a ticket queue.
 #[derive(Clone, Copy, Debug)]
 pub enum Queue {
-    /// Those of this user, also what is over.
+    /// Tickets assigned to this user, including solved and closed ones.
     Of(UserId),
-    /// Open ones that nobody works on.
+    /// Open tickets that are not assigned.
     Unassigned,
-    /// Those whose time ran out.
+    /// Overdue tickets.
     Overdue,
 }
 

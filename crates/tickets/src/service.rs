@@ -1,4 +1,4 @@
-//! The use cases of tickets: filing, reading, editing, deleting; the actions are in `service/actions.rs`.
+//! The use cases of tickets: file, read, edit and delete; the actions are in `service/actions.rs`.
 
 pub mod actions;
 pub mod attachments;
@@ -30,21 +30,21 @@ use crate::{
     store,
 };
 
-/// How many numbers are tried; of a thousand million a month, hardly ever more than one.
+/// The maximum number of attempts to find a free number; with a billion numbers a month, one is almost always enough.
 const NUMBER_TRIES: u32 = 8;
 
-/// One ticket. Errors: `ticket_not_found`.
+/// Returns one ticket. Errors: `ticket_not_found`.
 pub async fn get(conn: &mut Conn, _granted: &Granted<perm::TicketsRead>, id: TicketId) -> Result<Ticket> {
     let ticket = store::get(conn, id).await?.ok_or(refusal::NOT_FOUND)?;
     Ok(ticket.shown(conn.now()))
 }
 
-/// A page of tickets.
+/// Returns a page of tickets.
 pub async fn list(conn: &mut Conn, _granted: &Granted<perm::TicketsRead>, filter: &TicketFilter, paging: &Paging) -> Result<Page<Ticket>> {
     Ok(store::list(conn, filter, paging).await?.map(|ticket| ticket.shown(conn.now())))
 }
 
-/// A page of one's own tickets, of those that nobody works on, or of the overdue ones.
+/// Returns a page of the tickets of one user, of the unassigned or of the overdue tickets.
 pub async fn queue(
     conn: &mut Conn,
     _granted: &Granted<perm::TicketsRead>,
@@ -55,7 +55,7 @@ pub async fn queue(
     Ok(store::queue(conn, queue, filter, paging).await?.map(|ticket| ticket.shown(conn.now())))
 }
 
-/// A page of a ticket's journal. Errors: `ticket_not_found`.
+/// Returns a page of a ticket's journal. Errors: `ticket_not_found`.
 pub async fn history(conn: &mut Conn, _granted: &Granted<perm::TicketsRead>, id: TicketId, paging: &Paging) -> Result<Page<TicketStep>> {
     must_exist(conn, id).await?;
     store::journal::list(conn, id, paging).await
@@ -63,8 +63,8 @@ pub async fn history(conn: &mut Conn, _granted: &Granted<perm::TicketsRead>, id:
 
 /// Files a ticket.
 ///
-/// Errors: `not_found` and `mismatch` in the fields `customer_id` and `contract_id`, `customer_archived`; where it is given to
-/// somebody at once, what `assign` refuses, and `permission_missing` without `tickets:assign`.
+/// Errors: `not_found` and `mismatch` in the fields `customer_id` and `contract_id`, `customer_archived`; with an assignee also those
+/// of `assign`, and `permission_missing` without `tickets:assign`.
 pub async fn create(tx: &mut Tx, granted: &Granted<perm::TicketsWrite>, input: &NewTicket) -> Result<Ticket> {
     if input.assigned_to.is_some() && !granted.may(Permission::TicketsAssign) {
         return Err(Error::new(acl::refusal::PERMISSION_MISSING).with("permission", Permission::TicketsAssign));
@@ -85,10 +85,10 @@ pub async fn create(tx: &mut Tx, granted: &Granted<perm::TicketsWrite>, input: &
     Ok(ticket.shown(tx.now()))
 }
 
-/// Changes what a ticket says.
+/// Changes a ticket's category, texts and contract.
 ///
 /// Errors: `ticket_not_found`, `stale_version`, `invalid`, `not_found` and `mismatch` in the field `contract_id`,
-/// `ticket_wrong_state` when it is closed.
+/// `ticket_wrong_state` if it is closed.
 pub async fn edit(
     tx: &mut Tx,
     _granted: &Granted<perm::TicketsWrite>,
@@ -114,7 +114,7 @@ pub async fn edit(
     Ok(after.shown(tx.now()))
 }
 
-/// Deletes a ticket that nobody has taken up, as one filed by mistake; others are closed.
+/// Deletes a new ticket without a response, such as one filed by mistake; other tickets can only be closed.
 ///
 /// Errors: `ticket_not_found`, `stale_version`, `ticket_taken_up`.
 pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::TicketsDelete>, id: TicketId, expected: &Expected) -> Result<()> {
@@ -130,15 +130,15 @@ pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::TicketsDelete>, id: Ti
     Ok(())
 }
 
-/// Writes many tickets with their past under ids reserved for them, from `first_id` on; the caller has checked them and
-/// records the load in the audit trail.
+/// Inserts many past tickets with their journals under reserved ids, beginning with `first_id`.
 ///
-/// Errors: `ticket_wrong_state` for one that was solved and never assigned, `duplicate` when a number is taken.
+/// The caller validates them and records the load in the audit trail. Errors: `ticket_wrong_state` for a ticket that was solved but
+/// never assigned, `duplicate` if a number is taken.
 pub async fn insert_all(tx: &mut Tx, _granted: &Granted<perm::TicketsWrite>, first_id: i64, past: &[PastTicket]) -> Result<()> {
     let mut tickets = Vec::with_capacity(past.len());
     let mut steps = Vec::new();
     for (past, id) in past.iter().zip(first_id..) {
-        // an odd factor leads no two ids to the same 30 bits, where chance would among many; and it hides that they follow each other
+        // an odd factor gives consecutive ids distinct 30-bit values, unlike random numbers, and hides that the ids are consecutive
         let bits = (id as u32).wrapping_mul(0x9E37_79B1);
         let number = number_at(tx.context(), past.filed_at, bits);
         let mut ticket = past.input.filed(number, tx.actor().user_id, Now { at: past.filed_at, policy: tx.policy() });
@@ -160,7 +160,7 @@ pub async fn insert_all(tx: &mut Tx, _granted: &Granted<perm::TicketsWrite>, fir
     store::journal::insert(tx, &steps).await
 }
 
-/// Gives all tickets of one locked subscriber to another, who is the same. Answers how many there were.
+/// Moves all tickets from a locked, merged subscriber to its survivor. Returns how many there were.
 pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<usize> {
     let moved = store::give(tx, from, to).await?;
     for (id, version) in &moved {
@@ -170,7 +170,7 @@ pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<usize
     Ok(moved.len())
 }
 
-/// Whether there is a subscriber to file it for, and the contract is theirs.
+/// Checks that the subscriber exists and is not archived, and that the contract belongs to it.
 async fn check_subject(tx: &mut Tx, customer_id: CustomerId, contract_id: Option<ContractId>) -> Result<()> {
     let customer = store::customer_status(tx, customer_id).await?;
     let mut wrong = check_contract(tx, customer_id, contract_id).await?;
@@ -181,7 +181,7 @@ async fn check_subject(tx: &mut Tx, customer_id: CustomerId, contract_id: Option
     if customer == Some(CustomerStatus::Archived) { Err(refusal::CUSTOMER_ARCHIVED.into()) } else { Ok(()) }
 }
 
-/// What is wrong with the contract.
+/// Returns the field errors of the contract.
 async fn check_contract(tx: &mut Tx, customer_id: CustomerId, contract_id: Option<ContractId>) -> Result<FieldErrors> {
     let mut wrong = FieldErrors::default();
     if let Some(contract_id) = contract_id {
@@ -194,16 +194,16 @@ async fn check_contract(tx: &mut Tx, customer_id: CustomerId, contract_id: Optio
     Ok(wrong)
 }
 
-/// The name of a user who can be given a ticket.
+/// Returns the name of a user to whom a ticket can be assigned.
 ///
-/// Errors: `not_found` in this field unless the account may be used now, `assignee_cannot_work` without `tickets:work`.
+/// Errors in the field `name`: `not_found` unless the account is usable, `assignee_cannot_work` without `tickets:work`.
 async fn assignable(tx: &mut Tx, name: &str, user: UserId) -> Result<String> {
     let worker = users::worker(tx, user, Permission::TicketsWork).await?;
     let worker = worker.ok_or_else(|| Error::of_field(name, field::NOT_FOUND))?;
     if worker.may { Ok(worker.username) } else { Err(Error::of_field(name, field::ASSIGNEE_CANNOT_WORK)) }
 }
 
-/// A number that no ticket has. Looked for beforehand, because after a clash PostgreSQL does no more in a transaction.
+/// Returns an unused ticket number. It is checked in advance, because a unique violation aborts the transaction in PostgreSQL.
 async fn free_number(tx: &mut Tx) -> Result<String> {
     for _ in 0..NUMBER_TRIES {
         let number = number_at(tx.context(), tx.now(), rand::random());
@@ -214,17 +214,17 @@ async fn free_number(tx: &mut Tx) -> Result<String> {
     Err(Error::internal("no free ticket number was found"))
 }
 
-/// The number of a ticket filed at this moment: its month is the operator's.
+/// The number of a ticket filed at this moment; the month is that of the operator's time zone.
 fn number_at(context: &Context, at: DateTime<Utc>, bits: u32) -> String {
     number(at.with_timezone(&context.policy.time_zone).date_naive(), bits)
 }
 
-/// The ticket, locked until the transaction ends. Errors: `ticket_not_found`.
+/// Returns the ticket, locked until the transaction ends. Errors: `ticket_not_found`.
 async fn load(tx: &mut Tx, id: TicketId) -> Result<Ticket> {
     Ok(store::lock(tx, id).await?.ok_or(refusal::NOT_FOUND)?)
 }
 
-/// Errors: `ticket_not_found`.
+/// Checks that the ticket exists. Errors: `ticket_not_found`.
 async fn must_exist(conn: &mut Conn, id: TicketId) -> Result<()> {
     if store::exists(conn, id).await? { Ok(()) } else { Err(refusal::NOT_FOUND.into()) }
 }
@@ -233,7 +233,7 @@ fn moment(context: &Context) -> Now<'_> {
     Now { at: context.now, policy: &context.policy }
 }
 
-/// Writes an action: the ticket after it, its step in the journal, its entry in the audit trail.
+/// Writes an action: the changed ticket, the step in the journal, the entry in the audit trail, and the events.
 async fn keep(tx: &mut Tx, (before, after): (&Ticket, &Ticket), action: TicketAction, note: Option<&str>) -> Result<()> {
     store::update(tx, before, after).await?;
     store::journal::insert(tx, &[Step::between(before, after, action, note)]).await?;
@@ -247,7 +247,7 @@ async fn keep(tx: &mut Tx, (before, after): (&Ticket, &Ticket), action: TicketAc
     Ok(())
 }
 
-/// Tells others what became of a ticket.
+/// Publishes an event of a ticket.
 fn tell(tx: &mut Tx, kind: EventKind, ticket: &Ticket, mut data: Value) {
     data["number"] = json!(ticket.number);
     data["status"] = json!(ticket.status);
@@ -257,12 +257,12 @@ fn tell(tx: &mut Tx, kind: EventKind, ticket: &Ticket, mut data: Value) {
     tx.publish(Event::new(kind, "ticket", ticket.id, &data).of_contract(ticket.contract_id).of_customer(ticket.customer_id));
 }
 
-/// What the search box finds among tickets.
+/// Finds tickets for the search box.
 pub async fn find_by_words(conn: &mut Conn, _: &Granted<perm::TicketsRead>, sought: &Sought) -> Result<Vec<Found>> {
     store::SEARCHED.find(conn, sought).await
 }
 
-/// What breaks the invariants of tickets, in words for the operator's engineers.
+/// Describes every violation of the invariants of tickets, for the operator's engineers.
 pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     store::violations(conn).await
 }

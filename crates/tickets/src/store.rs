@@ -22,7 +22,7 @@ use crate::{
     model::{Queue, Ticket, TicketPriority},
 };
 
-/// How lists of tickets are ordered.
+/// Order fields of ticket lists.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "created_at", column: "tickets.created_at", kind: KeyKind::Time },
@@ -34,14 +34,14 @@ pub const LIST: ListSpec = ListSpec {
     id_name: "id",
 };
 
-/// How queues of tickets are ordered: what is due first, first.
+/// Order fields of ticket queues; by default the earliest deadline comes first.
 pub const QUEUE: ListSpec = ListSpec { default_order: "due_at", ..LIST };
 
-/// What is neither solved nor closed, in the words of the indexes.
+/// Neither solved nor closed, written exactly as in the indexes.
 const OPEN: &str = "tickets.status NOT IN ('resolved', 'closed')";
-/// Open, and its time ran out before its clock stopped; the same rule as in `Ticket::shown`.
+/// Open, and the deadline passed before the clock stopped; the same rule as in `Ticket::shown`.
 const OVERDUE: &str = "(tickets.status NOT IN ('resolved', 'closed') AND tickets.due_at < ? AND (tickets.stopped_at IS NULL OR tickets.due_at < tickets.stopped_at))";
-/// Anything else.
+/// The negation of [`OVERDUE`].
 const NOT_OVERDUE: &str = "(tickets.status IN ('resolved', 'closed') OR tickets.due_at >= ? OR tickets.due_at >= tickets.stopped_at)";
 
 macro_rules! select {
@@ -59,7 +59,7 @@ pub async fn get(conn: &mut Conn, id: TicketId) -> Result<Option<Ticket>> {
     Sql::new(select!(" WHERE id = $1")).bind(id).optional(conn).await
 }
 
-/// The row, locked until the transaction ends.
+/// Returns the row, locked until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: TicketId) -> Result<Option<Ticket>> {
     let text = format!("{}{}", select!(" WHERE id = $1"), tx.for_update());
     Sql::owned(text).bind(id).optional(tx).await
@@ -99,24 +99,24 @@ pub async fn queue(conn: &mut Conn, queue: Queue, filter: &QueueFilter, paging: 
     paging.fetch(conn, select!(""), "tickets", conditions).await
 }
 
-/// Whether there is such a ticket.
+/// Whether the ticket exists.
 pub async fn exists(conn: &mut Conn, id: TicketId) -> Result<bool> {
     let found: Option<(i64,)> = Sql::new("SELECT id FROM tickets WHERE id = $1").bind(id).optional(conn).await?;
     Ok(found.is_some())
 }
 
-/// Where the subscriber stands, kept so until the transaction ends.
+/// Returns the subscriber's status, which cannot change until the transaction ends.
 pub async fn customer_status(tx: &mut Tx, id: CustomerId) -> Result<Option<CustomerStatus>> {
     let sql = match tx.engine() {
         Engine::Sqlite => Sql::new("SELECT status FROM customers WHERE id = $1"),
-        // SHARE: several tickets of one subscriber may be filed at once, while nobody archives or merges the subscriber
+        // SHARE: tickets of one subscriber may be filed concurrently, while the subscriber may not be archived or merged
         Engine::Postgres => Sql::new("SELECT status FROM customers WHERE id = $1 FOR SHARE"),
     };
     let found: Option<(CustomerStatus,)> = sql.bind(id).optional(tx).await?;
     Ok(found.map(|(status,)| status))
 }
 
-/// Whose contract it is.
+/// Returns the subscriber of a contract.
 pub async fn contract_holder(tx: &mut Tx, id: ContractId) -> Result<Option<CustomerId>> {
     let found: Option<(CustomerId,)> = Sql::new("SELECT customer_id FROM contracts WHERE id = $1").bind(id).optional(tx).await?;
     Ok(found.map(|(customer_id,)| customer_id))
@@ -196,7 +196,7 @@ pub async fn insert(tx: &mut Tx, ticket: &Ticket) -> Result<TicketId> {
     rows.insert_one(tx).await
 }
 
-/// Writes many under the ids they carry.
+/// Inserts many tickets under the ids they have.
 pub async fn insert_all(tx: &mut Tx, tickets: &[Ticket]) -> Result<()> {
     let columns: Vec<&str> = ["id"].into_iter().chain(COLUMNS).collect();
     let mut rows = Bulk::into_table("tickets", &columns);
@@ -206,7 +206,7 @@ pub async fn insert_all(tx: &mut Tx, tickets: &[Ticket]) -> Result<()> {
     rows.execute(tx).await
 }
 
-/// Writes what an action or an edit changed; the version before it must still stand. Errors: `stale_version`.
+/// Writes the changes of an action or an edit if the row still has the version before it. Errors: `stale_version`.
 pub async fn update(tx: &mut Tx, before: &Ticket, after: &Ticket) -> Result<()> {
     Sql::new(
         "UPDATE tickets SET contract_id = $3, category = $4, subject = $5, description = $6, status = $7, priority = $8, \
@@ -241,12 +241,12 @@ pub async fn update(tx: &mut Tx, before: &Ticket, after: &Ticket) -> Result<()> 
     .await
 }
 
-/// Deletes it with its journal, comments and attachments. Errors: `stale_version`.
+/// Deletes the ticket with its journal, comments and attachments. Errors: `stale_version`.
 pub async fn delete(tx: &mut Tx, ticket: &Ticket) -> Result<()> {
     Sql::new("DELETE FROM tickets WHERE id = $1 AND version = $2").bind(ticket.id).bind(ticket.version).expect_one(tx).await
 }
 
-/// Tickets that are not what their state says, or whose journal or contract says otherwise.
+/// Describes tickets whose fields, journal or contract contradict their status or subscriber, and attached files marked as left over.
 pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     let found: Vec<(TicketId, String)> = Sql::new(
         "SELECT id, what FROM ( \
@@ -268,7 +268,7 @@ pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     Ok(found.into_iter().map(|(id, what)| format!("ticket {id}: {what}")).collect())
 }
 
-/// Gives all tickets of one subscriber to another; answers their ids and new versions.
+/// Moves all tickets from one subscriber to another; returns their ids and new versions.
 pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<Vec<(TicketId, i64)>> {
     let now = tx.now();
     Sql::new("UPDATE tickets SET customer_id = $2, updated_at = $3, version = version + 1 WHERE customer_id = $1 RETURNING id, version")
@@ -279,6 +279,6 @@ pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<Vec<(
         .await
 }
 
-/// How the search box finds tickets.
+/// Tickets in the search box.
 pub const SEARCHED: Source =
     Source { found_type: FoundType::Ticket, table: "tickets", from: "tickets", title: "tickets.number", detail: "tickets.subject" };

@@ -1,7 +1,7 @@
-//! What makes two records look like one subscriber: keys to find them by, and how alike they are.
+//! Detection of records that may be the same subscriber: search keys, similarity and score.
 //!
-//! All of it is whole numbers out of a hundred. Names are compared word by word, each with the word that is most like it, so
-//! that neither case nor ё nor the order of first and last name matters; addresses by the words they share.
+//! Similarities and scores are integers from 0 to 100. Names are compared word by word, each word with its most similar counterpart,
+//! so that case, ё and the order of first and last name do not matter. Addresses are compared by the words they share.
 
 use std::collections::BTreeSet;
 
@@ -14,20 +14,20 @@ use utoipa::ToSchema;
 use super::{BirthDate, Customer, CustomerStatus, CustomerType, DocumentType};
 use crate::input::DuplicateCheckInput;
 
-/// Names and addresses that are alike at least so much are similar.
+/// Names and addresses with at least this similarity count as similar.
 const SIMILAR: usize = 80;
-/// A pair of words less alike than this tells two names apart, whatever the other words say.
+/// If any pair of words has a lower similarity than this, the two names are different.
 const APART: usize = 60;
-/// An initial is as good as this.
+/// The similarity of an initial and a word that begins with it.
 const INITIAL: usize = 85;
 /// Records with at least this score are listed.
 pub(crate) const LISTED: u8 = 40;
-/// Records with at least this score are worth a warning: a namesake alone is not.
+/// Records with at least this score cause a warning; an equal name alone does not.
 pub(crate) const WARNED_OF: u8 = 60;
-/// Words a name or an address is compared by; what is longer is not a name.
+/// The maximum number of words of a name or an address that are compared.
 const MOST_WORDS: usize = 40;
 
-/// Words of an address that say what the next one is, not where it is.
+/// Words of an address that give the type of the neighboring word, such as "street"; they are ignored.
 const ADDRESS_WORDS: [&str; 40] = [
     "г",
     "гор",
@@ -71,35 +71,35 @@ const ADDRESS_WORDS: [&str; 40] = [
     "микрорайон",
 ];
 
-/// Legal forms, by which no two organizations differ.
+/// Legal forms of organizations; they are ignored.
 const LEGAL_FORMS: [&str; 8] = ["ооо", "оао", "зао", "пао", "ао", "ип", "тоо", "осоо"];
 
 text_enum! {
-    /// Why a record looks like another.
+    /// Why two records may be the same subscriber.
     pub enum DuplicateReason {
-        /// Kind, series and number of the document are the same.
+        /// The kind, series and number of the document are equal.
         SameDocument = "same_document",
-        /// The tax number is the same.
+        /// The tax number is equal.
         SameInn = "same_inn",
-        /// The organization's registration code is the same.
+        /// The organization's registration code is equal.
         SameOrganizationCode = "same_organization_code",
-        /// All names and the birth date are the same.
+        /// All names and the birth date are equal.
         SameNameAndBirthDate = "same_name_and_birth_date",
-        /// The names are similar, the birth date is the same.
+        /// The names are similar, and the birth date is equal.
         SimilarNameAndBirthDate = "similar_name_and_birth_date",
-        /// The names are similar, and so is the address.
+        /// The names and the address are similar.
         SimilarNameAndAddress = "similar_name_and_address",
-        /// The phone number is the same.
+        /// The phone number is equal.
         SamePhone = "same_phone",
-        /// The e-mail address is the same.
+        /// The e-mail address is equal.
         SameEmail = "same_email",
-        /// All names are the same, and nothing else that was compared.
+        /// All names are equal, but neither the birth date nor the address matches.
         SameName = "same_name",
     }
 }
 
 impl DuplicateReason {
-    /// How far this alone goes towards certainty, out of a hundred.
+    /// The score of this reason alone, from 0 to 100.
     const fn weight(self) -> usize {
         match self {
             Self::SameDocument | Self::SameInn => 95,
@@ -113,7 +113,7 @@ impl DuplicateReason {
     }
 }
 
-/// A record that may be the same subscriber. It shows nothing that needs `customers:pii`.
+/// A record that may be the same subscriber. It contains nothing that requires `customers:pii`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "customer_id": 7, "full_name": "Иванов Пётр Сергеевич", "customer_type": "individual", "status": "active", "score": 85,
@@ -126,16 +126,16 @@ pub struct Duplicate {
     pub full_name: String,
     /// Person or organization.
     pub customer_type: CustomerType,
-    /// Where it stands; an archived one may be restored instead of registered anew.
+    /// Its status; an archived record can be restored instead of registering the subscriber again.
     pub status: CustomerStatus,
-    /// How likely it is the same subscriber, out of 100.
+    /// How likely it is the same subscriber, from 0 to 100.
     #[schema(minimum = 0, maximum = 100)]
     pub score: u8,
-    /// What makes it look like the same.
+    /// Why it may be the same subscriber.
     pub reasons: Vec<DuplicateReason>,
 }
 
-/// What a record is compared by.
+/// The values by which records are compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Likeness {
     pub(crate) name_key: String,
@@ -149,8 +149,9 @@ pub(crate) struct Likeness {
 }
 
 impl Likeness {
-    /// What of a check may be compared: without `customers:pii` nothing that is masked, because a score that moves with a
-    /// guessed birth date tells the birth date.
+    /// The values of a check that may be compared.
+    ///
+    /// Without `customers:pii`, masked fields are left out: otherwise the score would reveal whether a guessed birth date is right.
     pub(crate) fn of_check(check: &DuplicateCheckInput, with_personal_data: bool) -> Self {
         let filled = |text: &Option<String>| text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
         let names = [&check.organization_name, &check.last_name, &check.first_name, &check.patronymic].map(Option::as_deref);
@@ -194,7 +195,7 @@ impl Likeness {
         }
     }
 
-    /// Why the two look like one, the weightiest reason first.
+    /// Why the two may be the same subscriber, in order of descending weight.
     fn reasons(&self, other: &Self) -> Vec<DuplicateReason> {
         use DuplicateReason as Reason;
         let same_name = !self.name_key.is_empty() && self.name_key == other.name_key;
@@ -215,7 +216,7 @@ impl Likeness {
         told.into_iter().filter(|(_, holds)| *holds).map(|(reason, _)| reason).collect()
     }
 
-    /// The other record, if anything makes it look like this one.
+    /// Returns the other record with its score if the score is at least [`LISTED`].
     pub(crate) fn compare(&self, other: Customer) -> Option<Duplicate> {
         let reasons = self.reasons(&Self::of_customer(&other));
         let score = score(&reasons);
@@ -238,7 +239,7 @@ fn equal<T: PartialEq>(one: &Option<T>, other: &Option<T>) -> bool {
     one.is_some() && one == other
 }
 
-/// Reasons add up as chances do: two that leave 40 in a hundred of doubt each leave 16 together.
+/// Combines reasons as independent probabilities: two reasons that each leave a doubt of 40 leave 16 together.
 fn score(reasons: &[DuplicateReason]) -> u8 {
     let doubt = reasons.iter().fold(100, |doubt, reason| doubt * (100 - reason.weight()) / 100);
     u8::try_from(100 - doubt).unwrap_or_default()
@@ -248,13 +249,13 @@ fn names(customer: &Customer) -> [Option<&str>; 3] {
     [Some(customer.last_name.as_str()), Some(&customer.first_name), customer.patronymic.as_deref()]
 }
 
-/// Letters and digits, in the form that is searched.
+/// Splits a text into words of letters and digits, normalized for searching.
 fn words(text: &str) -> Vec<String> {
     let folded = searchable(text);
     folded.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).take(MOST_WORDS).map(str::to_owned).collect()
 }
 
-/// The words of the name that counts, in alphabetical order: the same whichever of them was taken for the last name.
+/// The words of the relevant name in alphabetical order, so that swapping first and last name does not matter.
 pub(crate) fn name_key(customer_type: CustomerType, organization: Option<&str>, names: [Option<&str>; 3]) -> String {
     let organization = organization.filter(|_| customer_type == CustomerType::Organization);
     name_key_of(organization, names)
@@ -268,13 +269,13 @@ fn name_key_of(organization: Option<&str>, names: [Option<&str>; 3]) -> String {
     words.join(" ")
 }
 
-/// The words of an address that tell where it is, in their order; also the form in which addresses are searched.
+/// The significant words of an address in their order; addresses are also searched in this form.
 pub(crate) fn address_key(address: Option<&str>) -> String {
     let words = words(address.unwrap_or_default());
     words.into_iter().filter(|word| !ADDRESS_WORDS.contains(&word.as_str())).collect::<Vec<_>>().join(" ")
 }
 
-/// How alike two words are: the share of letters that need not be changed, put in, left out or swapped with their neighbour.
+/// The similarity of two words: the share of letters that need not be replaced, inserted, deleted or swapped with a neighbor.
 fn word_alike(one: &str, other: &str) -> usize {
     let (short, long) = (one.chars().count().min(other.chars().count()), one.chars().count().max(other.chars().count()));
     if short == 1 && one.chars().next() == other.chars().next() && long > 1 {
@@ -283,8 +284,9 @@ fn word_alike(one: &str, other: &str) -> usize {
     (long - osa_distance(one, other)) * 100 / long.max(1)
 }
 
-/// How alike two names are. A name may lack one word of the other, such as the patronymic; one word alone is a name only
-/// beside another such.
+/// The similarity of two names.
+///
+/// A name may lack one word of the other, such as the patronymic. A single word is compared only with a single word.
 fn alike(one: &str, other: &str) -> usize {
     let split = |key: &str| key.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>();
     let (one, other) = (split(one), split(other));
@@ -296,7 +298,7 @@ fn alike(one: &str, other: &str) -> usize {
     let (mut likeness, mut letters, mut least) = (0, 0, 100);
     for word in &short {
         let pairs = long.iter().map(|candidate| word_alike(word, candidate)).enumerate();
-        // the first of the best, so that the outcome does not hang on an iterator's taste
+        // the first of equally good candidates, so that the result is deterministic
         let Some((at, best)) = pairs.reduce(|best, next| if next.1 > best.1 { next } else { best }) else { break };
         let length = word.chars().count().max(long.swap_remove(at).chars().count());
         likeness += best * length;
@@ -306,12 +308,12 @@ fn alike(one: &str, other: &str) -> usize {
     if least < APART { 0 } else { likeness / letters.max(1) }
 }
 
-/// The share of words that two addresses have in common, a slip of the pen in a word aside; numbers are never alike.
+/// The share of words that two addresses have in common. Words may differ by a typo; numbers must be equal.
 fn shared(one: &str, other: &str) -> usize {
     let split = |key: &str| key.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect::<BTreeSet<_>>();
     let (one, mut other) = (split(one), split(other));
     let all = one.len() + other.len();
-    // a town alone is no address
+    // a town alone is not an address
     if one.len() < 2 || other.len() < 2 {
         return 0;
     }

@@ -1,33 +1,35 @@
-//! A subscriber's history as it is shown.
+//! A row of a subscriber's history.
 
 use chrono::{DateTime, Utc};
 use kernel::text::JsonText;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// One thing that happened to a subscriber, or to what is theirs. Personal data are masked in it for everybody.
+/// One event of a subscriber or of one of their contracts, SIM cards, payments or tickets.
+///
+/// Personal data is always masked.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({
     "seq": 1042, "at": "2026-03-02T06:00:00Z", "actor": "a.ivanova", "action": "customer.suspended", "entity": "customer", "entity_id": "7",
     "before": {"status": "active"}, "after": {"status": "suspended", "status_reason": "по письму абонента"}
 }))]
 pub struct HistoryRow {
-    /// Place in the audit trail.
+    /// Sequence number in the audit trail.
     pub seq: i64,
     /// When it happened.
     pub at: DateTime<Utc>,
-    /// Who did it: a user's name, or what part of the system it was.
+    /// Who did it: a user name, or the part of the system.
     pub actor: String,
-    /// What was done.
+    /// The action.
     pub action: String,
-    /// To what type of thing.
+    /// The type of the changed entity.
     pub entity: String,
-    /// To which.
+    /// The id of the changed entity.
     pub entity_id: String,
-    /// The fields as they were.
+    /// The fields before the change.
     #[schema(value_type = Option<Object>)]
     pub before: Option<JsonText>,
-    /// The fields as they became.
+    /// The fields after the change.
     #[schema(value_type = Option<Object>)]
     pub after: Option<JsonText>,
 }

@@ -1,4 +1,4 @@
-//! Likely duplicates: found through indexes, told by score and reasons.
+//! Likely duplicates: found through indexes, returned with score and reasons.
 
 use std::cmp::Reverse;
 
@@ -13,13 +13,13 @@ use crate::{
     store,
 };
 
-/// Records that are told of.
+/// The maximum number of records returned.
 const MOST_TOLD: usize = 20;
 
-/// Records that may be the same subscriber, the likeliest first.
+/// Returns records that may be the same subscriber, the likeliest first.
 ///
-/// Without `customers:pii` only what such a caller sees anyway is compared: names, phone, e-mail, organization. Neither score
-/// nor reasons can then be used to guess what is masked. It is recorded who looked, and whom they found.
+/// Without `customers:pii`, only fields that the caller can see are compared: names, phone, e-mail, organization. So neither score nor
+/// reasons help to guess masked values. The audit trail records the caller and the ids found.
 pub async fn check_duplicates(tx: &mut Tx, granted: &Granted<perm::CustomersRead>, check: &DuplicateCheckInput) -> Result<Vec<Duplicate>> {
     let found = find(tx, check, granted.may(Permission::CustomersPii)).await?;
     let ids: Vec<Value> = found.iter().map(|duplicate| duplicate.customer_id.get().into()).collect();
@@ -27,7 +27,7 @@ pub async fn check_duplicates(tx: &mut Tx, granted: &Granted<perm::CustomersRead
     Ok(found)
 }
 
-/// Of whom to warn when this one is registered; nobody, for those who may not see subscribers.
+/// Returns the likely duplicates to warn about at registration; none without `customers:read`.
 pub(super) async fn warnings(
     tx: &mut Tx,
     granted: &Granted<perm::CustomersWrite>,

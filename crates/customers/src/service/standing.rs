@@ -1,4 +1,4 @@
-//! Where a subscriber stands: paused, barred, gone, back, or the same as another.
+//! Status changes of a subscriber: suspend, block, activate, archive, restore and merge.
 
 use acl::{Granted, Permission, perm};
 use database::{Tx, audit::Entry};
@@ -10,14 +10,16 @@ use crate::{
     store,
 };
 
-/// The subscriber, locked until the transaction ends; its contracts are locked before it. Errors: `customer_not_found`.
+/// Returns the subscriber, locked until the transaction ends. Errors: `customer_not_found`.
+///
+/// The caller locks the subscriber's contracts first.
 pub async fn load(tx: &mut Tx, id: CustomerId) -> Result<Customer> {
     store::lock(tx, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
 }
 
-/// Two subscribers, locked in the order of their ids, so that two merges that cross wait for each other and not crosswise.
+/// Returns two subscribers, locked in the order of their ids so that two opposite merges do not deadlock.
 ///
-/// Errors: `customer_not_found` for the first, `not_found` in the field `duplicate_id` for the other.
+/// Errors: `customer_not_found` for the first, `not_found` in the field `duplicate_id` for the second.
 pub async fn load_both(tx: &mut Tx, id: CustomerId, duplicate_id: CustomerId) -> Result<(Customer, Customer)> {
     let (one, other) = if id <= duplicate_id {
         let one = store::lock(tx, id).await?;
@@ -29,25 +31,25 @@ pub async fn load_both(tx: &mut Tx, id: CustomerId, duplicate_id: CustomerId) ->
     Ok((one.ok_or(refusal::NOT_FOUND)?, other.ok_or_else(|| Error::of_field("duplicate_id", field::NOT_FOUND))?))
 }
 
-/// Lets a locked subscriber be served again. Errors: `customer_wrong_state`.
+/// Activates a locked subscriber. Errors: `customer_wrong_state`.
 pub async fn activate(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, customer: &Customer) -> Result<Customer> {
     let after = turn(tx, customer, customer.activated()?, "customer.activated").await?;
     Ok(after.shown(granted.may(Permission::CustomersPii)))
 }
 
-/// Pauses a locked subscriber. Errors: `customer_wrong_state`.
+/// Suspends a locked subscriber. Errors: `customer_wrong_state`.
 pub async fn suspend(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, customer: &Customer, reason: &str) -> Result<Customer> {
     let after = turn(tx, customer, customer.suspended(reason)?, "customer.suspended").await?;
     Ok(after.shown(granted.may(Permission::CustomersPii)))
 }
 
-/// Bars a locked subscriber. Errors: `customer_wrong_state`.
+/// Blocks a locked subscriber. Errors: `customer_wrong_state`.
 pub async fn block(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, customer: &Customer, reason: &str) -> Result<Customer> {
     let after = turn(tx, customer, customer.blocked(reason)?, "customer.blocked").await?;
     Ok(after.shown(granted.may(Permission::CustomersPii)))
 }
 
-/// Archives a locked subscriber, who has `open_contracts` that are not over.
+/// Archives a locked subscriber with `open_contracts` contracts that are not terminated.
 ///
 /// Errors: `stale_version`, `customer_wrong_state`, `customer_has_contracts`.
 pub async fn archive(
@@ -65,7 +67,7 @@ pub async fn archive(
     turn(tx, customer, archived, "customer.archived").await.map(drop)
 }
 
-/// Brings an archived subscriber back to where it stood, unless others have its unique values by now.
+/// Restores an archived subscriber, unless another one has its unique values by now.
 ///
 /// Errors: `customer_not_found`, `customer_wrong_state`, `customer_merged`, `customer_duplicate`.
 pub async fn restore(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, id: CustomerId) -> Result<Customer> {
@@ -76,8 +78,9 @@ pub async fn restore(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, id: C
     Ok(after.shown(granted.may(Permission::CustomersPii)))
 }
 
-/// Notes on two locked subscribers that one is the other: the duplicate is archived, the survivor's version moves on.
-/// `moved` says how much of what went over.
+/// Merges two locked subscribers: archives the duplicate and increases the survivor's version.
+///
+/// `moved` has the numbers of moved records by kind, for the audit trail.
 ///
 /// Errors: `customer_merge_with_itself`, `customer_wrong_state`, `customer_merge_mismatch`.
 pub async fn merge(
@@ -98,7 +101,7 @@ pub async fn merge(
     Ok(after.shown(granted.may(Permission::CustomersPii)))
 }
 
-/// Writes where a subscriber stands now, and records it.
+/// Writes a subscriber's new status and records the change.
 async fn turn(tx: &mut Tx, before: &Customer, mut after: Customer, action: &'static str) -> Result<Customer> {
     let now = tx.now();
     store::save_status(tx, &mut after, now).await?;

@@ -1,4 +1,4 @@
-//! Subscribers in numbers.
+//! Statistics of subscribers.
 
 use acl::{Granted, perm};
 use chrono::{Datelike, Days, NaiveDate};
@@ -10,10 +10,10 @@ use crate::{
     store::statistics as store,
 };
 
-/// Days of which the registrations are told one by one.
+/// The number of days whose registrations are counted separately.
 const DAYS: u64 = 30;
 
-/// How many subscribers there are, of which kind, and how many came of late.
+/// Returns the numbers of subscribers by status and type, and of recent registrations.
 pub async fn statistics(conn: &mut Conn, _granted: &Granted<perm::ReportsRead>) -> Result<CustomerStatistics> {
     let context = conn.context().clone();
     let counts = store::by_status_and_type(conn).await?;

@@ -1,4 +1,4 @@
-//! Finding records that may be the same subscriber: a bounded number of rows by each index, and never a scan.
+//! Finds records that may be the same subscriber: a limited number of rows through each index, never a full scan.
 
 use database::{Arg, Conn, Sql};
 use kernel::{Result, id::CustomerId};
@@ -6,17 +6,17 @@ use kernel::{Result, id::CustomerId};
 use super::SELECT;
 use crate::model::{Customer, Likeness};
 
-/// Rows looked at of those that share a value; a name or a house may have many.
+/// The maximum number of rows read that share a common value, such as a name or a house.
 const MOST_NAMESAKES: usize = 200;
-/// Rows looked at of those born on one day: of five million people, about two hundred are.
+/// The maximum number of rows read with one birth date; of five million people, about two hundred share one.
 const MOST_BORN: usize = 500;
-/// Rows looked at of those that share what hardly two have.
+/// The maximum number of rows read that share a rarely shared value.
 const MOST_ALIKE: usize = 20;
 
-/// Rows that share something with what is looked for, in no order. One that was merged away is left out: its survivor counts.
+/// Returns rows that share a value with `of`, in no order. Merged subscribers are left out, because their survivors count.
 pub async fn candidates(conn: &mut Conn, of: &Likeness, own: Option<CustomerId>) -> Result<Vec<Customer>> {
     let mut arms = Arms::default();
-    // two arms for what is unique: those who left stand in an index of their own
+    // two arms for each unique value: archived subscribers are in a separate index
     for standing in ["status <> 'archived'", "status = 'archived'"] {
         arms.add(&format!("phone = ? AND {standing}"), [of.phone.clone().map(Arg::from)], MOST_ALIKE);
         arms.add(&format!("email_key = ? AND {standing}"), [of.email_key.clone().map(Arg::from)], MOST_ALIKE);
@@ -46,7 +46,7 @@ pub async fn candidates(conn: &mut Conn, of: &Likeness, own: Option<CustomerId>)
         .await
 }
 
-/// Searches, each by one index and bounded; those without a value to look for are left out.
+/// Subqueries, each limited and using one index; those without a value to search for are left out.
 #[derive(Default)]
 struct Arms {
     texts: Vec<String>,

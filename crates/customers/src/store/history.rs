@@ -1,4 +1,4 @@
-//! What happened to a subscriber and to what is theirs, out of the audit trail.
+//! The history of a subscriber, read from the audit trail.
 
 use database::{
     Conn, Filter, Page, Paging, Sql,
@@ -8,7 +8,7 @@ use kernel::{Result, id::CustomerId};
 
 use crate::model::HistoryRow;
 
-/// How a history is ordered.
+/// Order fields of a history.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "seq", column: "audit.seq", kind: KeyKind::Int },
@@ -22,7 +22,7 @@ pub const LIST: ListSpec = ListSpec {
 const SELECT: &str =
     "SELECT audit.seq, audit.at, audit.actor, audit.action, audit.entity, audit.entity_id, audit.before, audit.after FROM ";
 
-/// Of what else than subscribers the history tells.
+/// Which entities the history includes besides subscribers.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown {
     pub contracts: bool,
@@ -31,7 +31,7 @@ pub struct Shown {
     pub tickets: bool,
 }
 
-/// The subscriber and all who were merged into it, also by way of others; nobody, if there is no such subscriber.
+/// Returns the subscriber and all that were merged into it, directly or indirectly; empty if it does not exist.
 pub async fn with_merged(conn: &mut Conn, id: CustomerId) -> Result<Vec<CustomerId>> {
     let rows: Vec<(CustomerId,)> = Sql::new(
         "WITH RECURSIVE one (id) AS (SELECT id FROM customers WHERE id = $1 \
@@ -43,14 +43,14 @@ pub async fn with_merged(conn: &mut Conn, id: CustomerId) -> Result<Vec<Customer
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// The rows of these subscribers, and of what is or was theirs.
+/// Returns a page of the rows of these subscribers and of what is or was theirs.
 pub async fn list(conn: &mut Conn, customers: &[CustomerId], shown: Shown, paging: &Paging) -> Result<Page<HistoryRow>> {
     let mut theirs = vec!["SELECT id AS customer_id, 'customer' AS entity, CAST(id AS TEXT) AS entity_id FROM customers"];
     if shown.contracts {
         theirs.push("SELECT customer_id, 'contract', CAST(id AS TEXT) FROM contracts");
     }
     if shown.sims {
-        // a card may have been theirs more than once
+        // a card may have served them more than once
         theirs.push("SELECT DISTINCT customer_id, 'sim', CAST(sim_id AS TEXT) FROM sim_bindings");
     }
     if shown.payments {
@@ -62,8 +62,8 @@ pub async fn list(conn: &mut Conn, customers: &[CustomerId], shown: Shown, pagin
     if shown.tickets {
         theirs.push("SELECT customer_id, 'ticket', CAST(id AS TEXT) FROM tickets");
     }
-    // CROSS JOIN, and what is theirs first: SQLite joins in the order that is written, and so the trail is looked up by what
-    // is theirs and never read through; it costs what the subscriber's own history costs
+    // CROSS JOIN with `theirs` first: SQLite joins in the written order, so it looks up the trail by entity and never scans it;
+    // the cost depends only on the size of the subscriber's history
     let from = format!("({}) AS theirs CROSS JOIN audit", theirs.join(" UNION ALL "));
     let mut conditions = Filter::new(conn.engine());
     let places = vec!["?"; customers.len()].join(", ");

@@ -1,4 +1,4 @@
-//! Subscribers in numbers: counted over indexes alone.
+//! Statistics of subscribers, counted from indexes alone.
 
 use chrono::{DateTime, Utc};
 use database::{Conn, Sql};
@@ -6,17 +6,17 @@ use kernel::Result;
 
 use crate::model::{CustomerStatus, CustomerType};
 
-/// How many there are of each status and type.
+/// Counts subscribers by status and type.
 pub async fn by_status_and_type(conn: &mut Conn) -> Result<Vec<(CustomerStatus, CustomerType, i64)>> {
     Sql::new("SELECT status, customer_type, CAST(COUNT(*) AS BIGINT) FROM customers GROUP BY status, customer_type").all(conn).await
 }
 
-/// How many have an active contract.
+/// Counts subscribers with an active contract.
 pub async fn with_active_contract(conn: &mut Conn) -> Result<i64> {
     Sql::new("SELECT CAST(COUNT(DISTINCT customer_id) AS BIGINT) FROM contracts WHERE status = 'active'").scalar(conn).await
 }
 
-/// How many were registered between each of these moments and the next.
+/// Counts subscribers registered between each of these moments and the next.
 pub async fn registered_between(conn: &mut Conn, moments: &[DateTime<Utc>]) -> Result<Vec<i64>> {
     let count = |at: usize| {
         format!(

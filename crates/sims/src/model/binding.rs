@@ -1,4 +1,4 @@
-//! What was ever bound to whom.
+//! Bindings of SIM cards and numbers to contracts.
 
 use chrono::{DateTime, Utc};
 use kernel::id::{ContractId, CustomerId, NumberId, SimId};
@@ -16,7 +16,7 @@ pub struct SimBinding {
     pub id: i64,
     /// The SIM card.
     pub sim_id: SimId,
-    /// The card's own number.
+    /// The ICCID of the card.
     pub iccid: String,
     /// The phone number's id.
     pub number_id: NumberId,
@@ -26,9 +26,9 @@ pub struct SimBinding {
     pub contract_id: ContractId,
     /// The contract's subscriber at that time.
     pub customer_id: CustomerId,
-    /// From when.
+    /// When the binding began.
     pub bound_at: DateTime<Utc>,
-    /// Until when; `null` while it lasts.
+    /// When the binding ended; `null` while it is open.
     pub unbound_at: Option<DateTime<Utc>>,
     /// Why it began.
     pub bound_why: String,

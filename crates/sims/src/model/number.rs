@@ -8,7 +8,8 @@
 //!    available, reserved, quarantined ─ port-out → ported_out ─ release → quarantined
 //! ```
 //!
-//! A reservation or a quarantine that has run out no longer counts, whatever the row still says: [`Number::standing`].
+//! A number whose reservation or quarantine has expired counts as available, even while the row still has the old status:
+//! [`Number::standing`].
 
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
@@ -22,15 +23,15 @@ use utoipa::ToSchema;
 use super::refusal;
 
 text_enum! {
-    /// Where a phone number stands.
+    /// The status of a phone number.
     pub enum NumberStatus {
-        /// Nobody's; a free SIM card may carry it.
+        /// Not assigned; a free SIM card may carry it.
         Available = "available",
-        /// Put aside until a time.
+        /// Reserved until a time.
         Reserved = "reserved",
-        /// A contract's.
+        /// Assigned to a contract.
         Assigned = "assigned",
-        /// Rests until a date after its last contract.
+        /// Not given out until a date after its last contract ended.
         Quarantined = "quarantined",
         /// Went to another operator.
         PortedOut = "ported_out",
@@ -46,28 +47,28 @@ text_enum! {
 pub struct Number {
     /// The id.
     pub id: NumberId,
-    /// The number itself, in the country's form.
+    /// The number itself, in the country's format.
     pub msisdn: String,
-    /// Changes only through its actions and with contracts.
+    /// Status; changes only through actions and with contracts.
     pub status: NumberStatus,
     /// The SIM card that carries it.
     pub sim_id: Option<SimId>,
-    /// The contract it is assigned to; it stays while the contract waits for another SIM card.
+    /// The contract to which it is assigned, even while the contract waits for another SIM card.
     pub contract_id: Option<ContractId>,
-    /// The moment from which a reservation no longer counts.
+    /// When the reservation ends.
     pub reserved_until: Option<DateTime<Utc>>,
-    /// The first day on which it may be given out again.
+    /// The first day on which the number may be given out again.
     pub quarantined_until: Option<NaiveDate>,
     /// When it was added.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
-    /// Grows with every change.
+    /// Increases with every change.
     pub version: i64,
 }
 
 impl Number {
-    /// Where it stands now that some reservations and quarantines have run out.
+    /// The status at this time, in which an expired reservation or quarantine counts as available.
     #[must_use]
     pub fn standing(&self, now: DateTime<Utc>, today: NaiveDate) -> NumberStatus {
         match self.status {
@@ -77,7 +78,7 @@ impl Number {
         }
     }
 
-    /// The form that is shown: as it stands now, also before what has run out was swept up.
+    /// The form that clients see: with the status at this time, even before the job has updated an expired row.
     #[must_use]
     pub fn shown(self, now: DateTime<Utc>, today: NaiveDate) -> Self {
         match self.standing(now, today) {
@@ -86,7 +87,7 @@ impl Number {
         }
     }
 
-    /// Put on a free SIM card: it stays available, and whatever it waited for is over. Errors: `number_not_available`.
+    /// Puts the number on a free SIM card. It stays available, and expired dates are cleared. Errors: `number_not_available`.
     pub fn put_on_sim(self, now: DateTime<Utc>, today: NaiveDate) -> Result<Self> {
         match self.standing(now, today) {
             NumberStatus::Available => Ok(self.into_status(NumberStatus::Available)),
@@ -94,7 +95,7 @@ impl Number {
         }
     }
 
-    /// Given to the contract of the SIM card that carries it. Errors: `number_not_available`.
+    /// Assigns the number to the contract of the SIM card that carries it. Errors: `number_not_available`.
     ///
     /// A reserved number counts as reserved for the card that carries it.
     pub fn assign(self, contract_id: ContractId, now: DateTime<Utc>, today: NaiveDate) -> Result<Self> {
@@ -106,15 +107,15 @@ impl Number {
         }
     }
 
-    /// Taken from its contract, which is over, to rest until that day.
+    /// Takes the number from its terminated contract and quarantines it until that day.
     #[must_use]
     pub fn quarantine(self, until: NaiveDate) -> Self {
         Self { quarantined_until: Some(until), ..self.into_status(NumberStatus::Quarantined) }
     }
 
-    /// Put aside until a time, whether a free SIM card carries it or none. Errors: `number_wrong_state`.
+    /// Reserves the number until a time, whether or not a free SIM card carries it. Errors: `number_wrong_state`.
     ///
-    /// Not twice: whoever reserves a number must hear that somebody did before.
+    /// A reserved number cannot be reserved again, so that the second caller learns of the first reservation.
     pub fn reserve(self, until: DateTime<Utc>, now: DateTime<Utc>, today: NaiveDate) -> Result<Self> {
         match self.standing(now, today) {
             NumberStatus::Available => Ok(Self { reserved_until: Some(until), ..self.into_status(NumberStatus::Reserved) }),
@@ -122,10 +123,10 @@ impl Number {
         }
     }
 
-    /// A reserved number is available again, and one that went to another operator comes home, to rest until that day.
-    /// Errors: `number_wrong_state`.
+    /// Makes a reserved number available, or takes back a ported-out one and quarantines it until that day.
     ///
-    /// A quarantine is not cut short: it keeps calls and codes for the one before from the one after.
+    /// A quarantine cannot be ended early: it keeps calls and codes for the former subscriber from the next one. Errors:
+    /// `number_wrong_state`.
     pub fn release(self, rest_until: NaiveDate, now: DateTime<Utc>, today: NaiveDate) -> Result<Self> {
         match self.standing(now, today) {
             NumberStatus::Reserved => Ok(self.into_status(NumberStatus::Available)),
@@ -134,9 +135,9 @@ impl Number {
         }
     }
 
-    /// Goes to another operator. Errors: `number_wrong_state`, `number_on_sim`.
+    /// Ports the number out to another operator. Errors: `number_wrong_state`, `number_on_sim`.
     ///
-    /// A contract's number goes when the contract is over, from its quarantine.
+    /// A contract's number can be ported out after the contract is terminated, from its quarantine.
     pub fn port_out(self, now: DateTime<Utc>, today: NaiveDate) -> Result<Self> {
         match self.standing(now, today) {
             status @ (NumberStatus::Assigned | NumberStatus::PortedOut) => Err(self.refused("port_out", status)),
@@ -145,7 +146,7 @@ impl Number {
         }
     }
 
-    /// In that state, and nothing left of the one before.
+    /// Sets the status and clears the fields of the previous one.
     fn into_status(self, status: NumberStatus) -> Self {
         Self { status, contract_id: None, reserved_until: None, quarantined_until: None, ..self }
     }
@@ -162,22 +163,22 @@ impl Number {
 /// A phone number that is not in the database yet.
 #[derive(Clone, Debug)]
 pub struct NewNumber {
-    /// The number itself, in the country's form.
+    /// The number itself, in the country's format.
     pub msisdn: String,
-    /// Where it stands.
+    /// The status.
     pub status: NumberStatus,
-    /// The contract it is assigned to.
+    /// The contract to which it is assigned.
     pub contract_id: Option<ContractId>,
-    /// The moment from which a reservation no longer counts.
+    /// When the reservation ends.
     pub reserved_until: Option<DateTime<Utc>>,
-    /// The first day on which it may be given out again.
+    /// The first day on which the number may be given out again.
     pub quarantined_until: Option<NaiveDate>,
     /// When it was added.
     pub created_at: DateTime<Utc>,
 }
 
 impl NewNumber {
-    /// One that nobody has had yet.
+    /// Creates an available number that was never assigned.
     #[must_use]
     pub fn available(msisdn: String, created_at: DateTime<Utc>) -> Self {
         let (contract_id, reserved_until, quarantined_until) = (None, None, None);
@@ -203,7 +204,7 @@ mod tests {
         today() + TimeDelta::days(90)
     }
 
-    /// A number in this state, with what belongs to it.
+    /// A number in this state, with the fields that belong to the state.
     fn number(status: NumberStatus) -> Number {
         Number {
             id: NumberId::new(1),
@@ -219,7 +220,7 @@ mod tests {
         }
     }
 
-    /// An action, and what it makes of a number in each state, in the order of [`NumberStatus::ALL`].
+    /// An action and its result for a number in each state, in the order of [`NumberStatus::ALL`].
     type Line = (&'static str, fn(Number) -> Result<Number>, [Result<NumberStatus, Code>; 5]);
 
     #[test]
@@ -227,7 +228,7 @@ mod tests {
         use NumberStatus::{Assigned, Available, PortedOut, Quarantined, Reserved};
         let taken = Err(refusal::NUMBER_NOT_AVAILABLE);
         let wrong = Err(refusal::NUMBER_WRONG_STATE);
-        // what each action makes of an available, a reserved, an assigned, a quarantined number and one that went away
+        // the result of each action for an available, a reserved, an assigned, a quarantined and a ported-out number
         let table: [Line; 6] = [
             ("put on a card", |number| number.put_on_sim(NOW, today()), [Ok(Available), taken, taken, taken, taken]),
             ("assign", |number| number.assign(CONTRACT, NOW, today()), [Ok(Assigned), Ok(Assigned), taken, taken, taken]),
@@ -264,7 +265,7 @@ mod tests {
         assert_eq!(reserved(NOW + TimeDelta::microseconds(1)).standing(NOW, today()), NumberStatus::Reserved);
         let resting = |until| Number { quarantined_until: Some(until), ..number(NumberStatus::Quarantined) };
         assert_eq!(resting(today() + TimeDelta::days(1)).standing(NOW, today()), NumberStatus::Quarantined);
-        // then they are as good as available, for everything
+        // expired numbers count as available for every action
         for lapsed in [reserved(NOW), resting(today())] {
             assert_eq!(lapsed.clone().shown(NOW, today()), number(NumberStatus::Available));
             assert_eq!(lapsed.clone().put_on_sim(NOW, today()).unwrap(), number(NumberStatus::Available));

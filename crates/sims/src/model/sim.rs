@@ -1,10 +1,10 @@
 //! The SIM card and its states.
 //!
-//! A free card can be blocked, closed, or bound by activating a contract or by replacing a contract's card; a bound one
-//! follows its contract, and once it is unbound it is closed for good.
+//! A free card can be blocked, closed, or bound by activating a contract or by replacing a contract's card. A bound card follows its
+//! contract; when it is unbound, it is closed permanently.
 //!
-//! A contract is active exactly while its card is (SPEC 14.3). So a bound card that an operator blocks suspends its
-//! contract: hold `no_sim` is on a contract exactly while its card is blocked or it has none.
+//! A contract is active exactly while its card is. So blocking a bound card suspends its contract: the contract has hold `no_sim`
+//! exactly while its card is blocked or it has no card.
 
 use chrono::{DateTime, Utc};
 use kernel::{
@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use super::refusal;
 
 text_enum! {
-    /// What a SIM card is made of.
+    /// The kind of a SIM card.
     pub enum SimKind {
         /// A plastic card.
         Physical = "physical",
@@ -29,29 +29,29 @@ text_enum! {
 }
 
 text_enum! {
-    /// Where a SIM card stands.
+    /// The status of a SIM card.
     pub enum SimStatus {
-        /// Waits for a contract.
+        /// Available for a contract.
         Free = "free",
         /// Serves a contract.
         Active = "active",
         /// Suspended with its contract.
         Suspended = "suspended",
-        /// Barred by an operator.
+        /// Blocked by an operator.
         Blocked = "blocked",
-        /// Done with for good.
+        /// Closed permanently.
         Closed = "closed",
     }
 }
 
 text_enum! {
-    /// Why a bound SIM card can serve no longer.
+    /// Why a bound SIM card can no longer be used.
     pub enum SimLoss {
-        /// Nobody knows where it is.
+        /// The card is lost.
         Lost = "lost",
-        /// Somebody took it.
+        /// The card was stolen.
         Stolen = "stolen",
-        /// It does not work.
+        /// The card does not work.
         Broken = "broken",
     }
 }
@@ -66,7 +66,7 @@ text_enum! {
 pub struct Sim {
     /// The id.
     pub id: SimId,
-    /// The card's own number, 19 or 20 digits.
+    /// The ICCID of the card, 19 or 20 digits.
     pub iccid: String,
     /// The subscriber's identity in the network, 15 digits.
     pub imsi: String,
@@ -74,7 +74,7 @@ pub struct Sim {
     pub puk_code: Option<String>,
     /// Card or profile.
     pub kind: SimKind,
-    /// Changes only through its actions and with its contract.
+    /// Status; changes only through actions and with the contract.
     pub status: SimStatus,
     /// The phone number it carries.
     pub msisdn: Option<String>,
@@ -92,19 +92,19 @@ pub struct Sim {
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
-    /// Grows with every change.
+    /// Increases with every change.
     pub version: i64,
 }
 
 impl Sim {
-    /// The form that is shown: without the PUK unless `with_puk`.
+    /// The form that clients see: without the PUK unless `with_puk`.
     #[must_use]
     pub fn shown(mut self, with_puk: bool) -> Self {
         self.puk_code = self.puk_code.filter(|_| with_puk);
         self
     }
 
-    /// The SIM, if it can still be given to a contract. Errors: `sim_not_free`.
+    /// Returns the card if it is free. Errors: `sim_not_free`.
     pub fn free(self) -> Result<Self> {
         match self.status {
             SimStatus::Free => Ok(self),
@@ -112,7 +112,7 @@ impl Sim {
         }
     }
 
-    /// Put to the service of a contract that is being activated. Errors: `sim_not_free`, `sim_without_number`.
+    /// Binds the card to a contract that is being activated. Errors: `sim_not_free`, `sim_without_number`.
     pub fn bind(self, contract_id: ContractId, now: DateTime<Utc>) -> Result<Self> {
         match (self.status, self.number_id) {
             (SimStatus::Free, Some(_)) => {
@@ -123,8 +123,7 @@ impl Sim {
         }
     }
 
-    /// Takes over a contract and its number from another card; the number it carried until now is let go.
-    /// Errors: `sim_not_free`.
+    /// Takes over a contract and its number from another card, and drops the number it carried. Errors: `sim_not_free`.
     pub fn take_over(self, contract_id: ContractId, number: (NumberId, String), is_served: bool, now: DateTime<Utc>) -> Result<Self> {
         let free = self.free()?;
         Ok(Self {
@@ -137,9 +136,9 @@ impl Sim {
         })
     }
 
-    /// Suspended because its contract is. Errors: `sim_not_active`.
+    /// Suspends the card with its contract. Errors: `sim_not_active`.
     ///
-    /// One that an operator blocks stays blocked: that is why its contract is being suspended.
+    /// A bound card that an operator blocked stays blocked: the block is why its contract is being suspended.
     pub fn suspend_with_contract(self) -> Result<Self> {
         match (self.status, self.contract_id) {
             (SimStatus::Active, _) => Ok(Self { status: SimStatus::Suspended, ..self }),
@@ -148,9 +147,9 @@ impl Sim {
         }
     }
 
-    /// Serves again because its contract does. Errors: `sim_not_suspended`.
+    /// Resumes the card with its contract. Errors: `sim_not_suspended`.
     ///
-    /// One that an operator blocked stays blocked until the operator unblocks it, which comes right after.
+    /// A bound card that an operator blocked stays blocked until it is unblocked, which is the next step.
     pub fn resume_with_contract(self) -> Result<Self> {
         match (self.status, self.contract_id) {
             (SimStatus::Suspended, _) => Ok(Self { status: SimStatus::Active, ..self }),
@@ -159,7 +158,7 @@ impl Sim {
         }
     }
 
-    /// Barred. Errors: `sim_wrong_state`.
+    /// Blocks the card. Errors: `sim_wrong_state`.
     pub fn block(self, reason: &str) -> Result<Self> {
         match self.status {
             SimStatus::Free | SimStatus::Active | SimStatus::Suspended => {
@@ -169,7 +168,7 @@ impl Sim {
         }
     }
 
-    /// What it was before it was blocked: free, or as its contract is. Errors: `sim_wrong_state`.
+    /// Unblocks the card: it becomes free, or follows its contract. Errors: `sim_wrong_state`.
     pub fn unblock(self, is_served: bool) -> Result<Self> {
         match (self.status, self.contract_id) {
             (SimStatus::Blocked, None) => Ok(Self { status: SimStatus::Free, block_reason: None, ..self }),
@@ -178,7 +177,7 @@ impl Sim {
         }
     }
 
-    /// Done with before it ever served a contract; its number is let go. Errors: `sim_wrong_state`.
+    /// Closes a card that never served a contract, and drops its number. Errors: `sim_wrong_state`.
     pub fn close(self, now: DateTime<Utc>) -> Result<Self> {
         match (self.status, self.contract_id) {
             (SimStatus::Free | SimStatus::Blocked, None) => Ok(self.closed(now)),
@@ -186,7 +185,7 @@ impl Sim {
         }
     }
 
-    /// Taken from its contract and closed for good, its number let go. Errors: `sim_not_bound`.
+    /// Takes the card from its contract, drops its number and closes it permanently. Errors: `sim_not_bound`.
     pub fn unbind_and_close(self, now: DateTime<Utc>) -> Result<Self> {
         match self.contract_id {
             Some(_) => Ok(self.closed(now)),
@@ -194,7 +193,7 @@ impl Sim {
         }
     }
 
-    /// Whether these fields may change: all while it is free, kind and PUK until it is closed, then nothing.
+    /// Checks that these fields may change: all while the card is free, kind and PUK until it is closed, then none.
     ///
     /// Errors: `read_only` in each field that may not change in this state, `sim_wrong_state` for a closed card.
     pub fn editable(&self, changed: &[&str]) -> Result<()> {
@@ -227,7 +226,7 @@ impl Sim {
     }
 }
 
-/// The state of a card that is bound and not blocked.
+/// The status of a bound card that is not blocked.
 fn with_contract(is_served: bool) -> SimStatus {
     if is_served { SimStatus::Active } else { SimStatus::Suspended }
 }
@@ -235,7 +234,7 @@ fn with_contract(is_served: bool) -> SimStatus {
 /// A SIM card that is not in the database yet.
 #[derive(Clone, Debug)]
 pub struct NewSim {
-    /// The card's own number.
+    /// The ICCID of the card.
     pub iccid: String,
     /// The subscriber's identity in the network.
     pub imsi: String,
@@ -243,7 +242,7 @@ pub struct NewSim {
     pub puk_code: Option<String>,
     /// Card or profile.
     pub kind: SimKind,
-    /// Where it stands.
+    /// The status.
     pub status: SimStatus,
     /// The number it carries: its id and the number itself.
     pub number: Option<(NumberId, String)>,
@@ -286,7 +285,7 @@ mod tests {
         }
     }
 
-    /// Every state there can be: status, and whether a contract has the card.
+    /// Every possible state: the status, and whether the card is bound to a contract.
     const STATES: [(SimStatus, bool); 6] = [
         (SimStatus::Free, false),
         (SimStatus::Active, true),
@@ -296,7 +295,7 @@ mod tests {
         (SimStatus::Closed, false),
     ];
 
-    /// An action, and what it makes of a card in each of [`STATES`].
+    /// An action and its result for a card in each of [`STATES`].
     type Line<'a> = (&'a str, &'a dyn Fn(Sim) -> Result<Sim>, [Result<SimStatus, Code>; 6]);
 
     #[test]
@@ -305,7 +304,7 @@ mod tests {
         let (taken, wrong) = (Err(refusal::NOT_FREE), Err(refusal::WRONG_STATE));
         let (idle, serving, unbound) = (Err(refusal::NOT_ACTIVE), Err(refusal::NOT_SUSPENDED), Err(refusal::NOT_BOUND));
         let take_over = |sim: Sim, is_served| sim.take_over(CONTRACT, (NumberId::new(2), "+79160000000".into()), is_served, NOW);
-        // what each makes of the states above, in their order
+        // the result of each action for the states above, in their order
         let table: [Line<'_>; 10] = [
             ("bind", &|sim| sim.bind(CONTRACT, NOW), [Ok(Active), taken, taken, taken, taken, taken]),
             ("take over", &|sim| take_over(sim, true), [Ok(Active), taken, taken, taken, taken, taken]),

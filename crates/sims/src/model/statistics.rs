@@ -1,41 +1,41 @@
-//! How many SIM cards and numbers there are of each sort.
+//! Statistics of SIM cards and numbers.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::NumberStatus;
 
-/// How many SIM cards and numbers there are.
+/// Statistics of SIM cards and numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({
     "total": 1204, "by_status": {"free": 200, "active": 950, "suspended": 30, "blocked": 4, "closed": 20}, "by_kind": {"physical": 1000, "esim": 204},
     "free_with_number": 180, "numbers": {"available": 300, "reserved": 5, "assigned": 984, "quarantined": 12, "ported_out": 3}
 }))]
 pub struct SimStatistics {
-    /// All SIM cards, closed ones too.
+    /// All SIM cards, including closed ones.
     pub total: i64,
-    /// The same by status.
+    /// All SIM cards by status.
     pub by_status: SimsByStatus,
-    /// The same by kind.
+    /// All SIM cards by kind.
     pub by_kind: SimsByKind,
-    /// Free SIM cards that carry a number: ready to be activated.
+    /// Free SIM cards that carry a number and so can be activated.
     pub free_with_number: i64,
-    /// Phone numbers by status, as they stand now.
+    /// Phone numbers by status; an expired reservation or quarantine counts as available.
     pub numbers: NumbersByStatus,
 }
 
 /// SIM cards by status.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SimsByStatus {
-    /// Wait for a contract.
+    /// Available for a contract.
     pub free: i64,
-    /// Serve a contract.
+    /// Serving a contract.
     pub active: i64,
     /// Suspended with their contracts.
     pub suspended: i64,
-    /// Barred by an operator.
+    /// Blocked by an operator.
     pub blocked: i64,
-    /// Done with for good.
+    /// Closed permanently.
     pub closed: i64,
 }
 
@@ -51,20 +51,20 @@ pub struct SimsByKind {
 /// Phone numbers by status.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct NumbersByStatus {
-    /// Nobody's.
+    /// Not assigned.
     pub available: i64,
-    /// Put aside until a time.
+    /// Reserved until a time.
     pub reserved: i64,
-    /// Contracts'.
+    /// Assigned to contracts.
     pub assigned: i64,
-    /// At rest after their last contracts.
+    /// In quarantine after their last contracts.
     pub quarantined: i64,
-    /// With other operators.
+    /// Ported out to other operators.
     pub ported_out: i64,
 }
 
 impl NumbersByStatus {
-    /// How many have this status.
+    /// The count of this status.
     pub(crate) fn of(&mut self, status: NumberStatus) -> &mut i64 {
         match status {
             NumberStatus::Available => &mut self.available,

@@ -1,7 +1,7 @@
-//! What becomes of a card and its number with the contract they serve: for the contracts above, which hold the contract.
+//! Changes of a card and its number with the contract they serve, for callers that have locked the contract.
 //!
-//! Locks are taken in the order contract, card, number. Who comes by the card's id asks [`contract_of`] first, locks that
-//! contract, and then acts on the card, which must still be that contract's.
+//! Locks are taken in the order contract, card, number. A caller that has only the card's id first gets the contract from
+//! [`contract_of`], locks it, and then acts on the card, which must still belong to that contract.
 
 use acl::{Granted, perm};
 use database::{Conn, Tx, audit::Entry};
@@ -18,13 +18,13 @@ use crate::{
     store,
 };
 
-/// The SIM card without its PUK, kept as it is until the transaction ends. Errors: `not_found` in the field `sim_id`.
+/// Returns the SIM card without its PUK, locked until the transaction ends. Errors: `not_found` in the field `sim_id`.
 pub async fn find(tx: &mut Tx, id: SimId) -> Result<Sim> {
     let sim = store::sims::lock(tx, id).await?.ok_or_else(|| Error::of_field("sim_id", field::NOT_FOUND))?;
     Ok(sim.shown(false))
 }
 
-/// The SIM card without its PUK, and the number it carries, as they are now and without a lock, for rules that only look.
+/// Returns the SIM card without its PUK and the number it carries, without a lock, for read-only rules.
 pub async fn peek(conn: &mut Conn, id: SimId) -> Result<Option<(Sim, Option<Number>)>> {
     let Some(sim) = store::sims::get(conn, id).await?.map(|sim| sim.shown(false)) else { return Ok(None) };
     let number = match sim.number_id {
@@ -34,17 +34,17 @@ pub async fn peek(conn: &mut Conn, id: SimId) -> Result<Option<(Sim, Option<Numb
     Ok(Some((sim, number)))
 }
 
-/// The contract that a card serves, to be locked before the card is. Errors: `sim_not_found`.
+/// Returns the contract that a card serves, which must be locked before the card. Errors: `sim_not_found`.
 pub async fn contract_of(tx: &mut Tx, id: SimId) -> Result<Option<ContractId>> {
     Ok(store::sims::get(tx, id).await?.ok_or(refusal::NOT_FOUND)?.contract_id)
 }
 
-/// The contract that a phone number belongs to, if it belongs to one.
+/// Returns the contract to which a phone number is assigned, if any.
 pub async fn contract_of_msisdn(conn: &mut Conn, msisdn: &str) -> Result<Option<ContractId>> {
     store::numbers::contract_of(conn, msisdn).await
 }
 
-/// Puts a free SIM card and the number it carries to the service of a contract; of two who try at once, one succeeds.
+/// Binds a free SIM card and the number it carries to a contract; of two concurrent attempts, one succeeds.
 ///
 /// Errors: `not_found` in the field `sim_id`, `sim_not_free`, `sim_without_number`, `number_not_available`.
 pub async fn bind(tx: &mut Tx, id: SimId, contract_id: ContractId, customer_id: CustomerId) -> Result<Sim> {
@@ -59,22 +59,23 @@ pub async fn bind(tx: &mut Tx, id: SimId, contract_id: ContractId, customer_id: 
     Ok(bound)
 }
 
-/// Suspends the SIM card of a contract that is being suspended; `None` when the contract has none, as after a loss.
+/// Suspends the SIM card of a contract that is being suspended; `None` if the contract has none, as after a loss.
 ///
 /// Errors: `sim_not_active`.
 pub async fn suspend(tx: &mut Tx, contract_id: ContractId) -> Result<Option<Sim>> {
     follow(tx, contract_id, "sim.suspended", Sim::suspend_with_contract).await
 }
 
-/// Lets the SIM card of a contract that is being resumed serve again; `None` when the contract has none.
+/// Resumes the SIM card of a contract that is being resumed; `None` if the contract has none.
 ///
 /// Errors: `sim_not_suspended`.
 pub async fn resume(tx: &mut Tx, contract_id: ContractId) -> Result<Option<Sim>> {
     follow(tx, contract_id, "sim.resumed", Sim::resume_with_contract).await
 }
 
-/// Closes the SIM card of a contract that is over, ends the binding and lets the number rest; `None` when the contract had
-/// no card, whose number rests all the same.
+/// Closes the SIM card of a contract that is being terminated, ends the binding and quarantines the number.
+///
+/// Returns `None` if the contract had no card; its number is quarantined all the same.
 pub async fn release(tx: &mut Tx, contract_id: ContractId, why: &str) -> Result<Option<Sim>> {
     let closed = match store::sims::lock_of_contract(tx, contract_id).await? {
         Some(sim) => Some(unbind(tx, "sim.released", sim, why).await?.shown(false)),
@@ -87,7 +88,7 @@ pub async fn release(tx: &mut Tx, contract_id: ContractId, why: &str) -> Result<
     Ok(closed)
 }
 
-/// Lets the SIM cards of all contracts of a subscriber follow their contracts, which were all held or released at once.
+/// Brings the SIM cards of a subscriber in line with their contracts, which were all held or released at once.
 pub async fn follow_contracts_of(tx: &mut Tx, customer_id: CustomerId) -> Result<()> {
     let now = tx.now();
     let followed = store::sims::follow_contracts_of(tx, customer_id, now).await?;
@@ -95,7 +96,7 @@ pub async fn follow_contracts_of(tx: &mut Tx, customer_id: CustomerId) -> Result
     Ok(())
 }
 
-/// Suspends the cards of contracts that are all being suspended at once; one that an operator blocked stays so.
+/// Suspends the cards of contracts that are all being suspended at once; blocked cards stay blocked.
 pub async fn suspend_all(tx: &mut Tx, contracts: &[ContractId]) -> Result<()> {
     let now = tx.now();
     let followed = store::sims::suspend_all(tx, contracts, now).await?;
@@ -115,12 +116,12 @@ fn record_followed(tx: &mut Tx, followed: Vec<store::sims::Followed>) {
     }
 }
 
-/// Gives the past and present bindings of one subscriber to another, who is the same. Answers how many there were.
+/// Moves all bindings, past and present, from a merged subscriber to its survivor. Returns how many there were.
 pub async fn give_bindings(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<u64> {
     store::bindings::give(tx, from, to).await
 }
 
-/// Bars a card; `contract_id` is the contract that the caller holds for it, on which hold `no_sim` then belongs.
+/// Blocks a card. `contract_id` is its contract, which the caller has locked and on which it places hold `no_sim`.
 ///
 /// Errors: `sim_not_found`, `sim_wrong_state`.
 pub async fn block(
@@ -135,7 +136,7 @@ pub async fn block(
     change_sim(tx, &sim, blocked, Entry::new("sim.blocked", "sim", id)).await.map(drop)
 }
 
-/// Lets a barred card be what it was; `is_served` says whether its contract is active.
+/// Unblocks a card; `is_served` says whether its contract is active.
 ///
 /// Errors: `sim_not_found`, `sim_wrong_state`.
 pub async fn unblock(
@@ -150,7 +151,7 @@ pub async fn unblock(
     change_sim(tx, &sim, unblocked, Entry::new("sim.unblocked", "sim", id)).await.map(drop)
 }
 
-/// Closes the card of a contract that goes on without it; the number stays the contract's. Answers the card as it was.
+/// Closes the card of a contract that continues without it and keeps the number. Returns the card as it was before.
 ///
 /// Errors: `sim_not_found`, `sim_not_bound`.
 pub async fn deactivate(
@@ -166,8 +167,9 @@ pub async fn deactivate(
     Ok(before)
 }
 
-/// Puts a free card in the place of a contract's present one, if it has one: the new card takes the number, the old one is
-/// closed. A number that the new card carried is let go.
+/// Replaces a contract's card, if it has one, with a free card: the new card takes the contract's number, the old card is closed.
+///
+/// A number that the new card carried is dropped.
 ///
 /// Errors: `not_found` in the field `sim_id`, `sim_not_free`.
 pub async fn replace(
@@ -181,7 +183,7 @@ pub async fn replace(
     let free = find(tx, id).await?.free()?;
     let number = store::numbers::lock_of_contract(tx, contract_id).await?;
     let number = number.ok_or_else(|| Error::internal(format!("contract {contract_id} has no number for its new SIM")))?;
-    // first the old one: no two cards carry one number
+    // the old one first: two cards must not carry one number
     if let Some(old) = old {
         unbind(tx, "sim.replaced", old, why).await?;
     }
@@ -191,7 +193,7 @@ pub async fn replace(
     Ok(bound)
 }
 
-/// The card, locked, if it is still that contract's; else the transaction is tried again with what is so now.
+/// Returns the card, locked, if it still belongs to that contract; otherwise the error makes the transaction run again.
 async fn of_contract(tx: &mut Tx, id: SimId, contract_id: Option<ContractId>) -> Result<Sim> {
     let sim = store::sims::lock(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
     if sim.contract_id == contract_id {
@@ -211,14 +213,14 @@ async fn unbind(tx: &mut Tx, action: &'static str, sim: Sim, why: &str) -> Resul
     Ok(closed)
 }
 
-/// Notes that a card and its number serve a contract from now on.
+/// Records that a card and its number serve a contract from now on.
 async fn begin_binding(tx: &mut Tx, sim: &Sim, (contract_id, customer_id): (ContractId, CustomerId), why: String) -> Result<()> {
     let number_id = sim.number_id.ok_or_else(|| Error::new(refusal::WITHOUT_NUMBER).with("iccid", &sim.iccid))?;
     let (sim_id, bound_at, bound_why, unbound) = (sim.id, tx.now(), why, None);
     store::bindings::insert_all(tx, &[NewBinding { sim_id, number_id, contract_id, customer_id, bound_at, bound_why, unbound }]).await
 }
 
-/// Changes the SIM card of a contract as the contract changes; one that an operator blocked may stay as it is.
+/// Changes the SIM card of a contract with the contract; a blocked card may stay unchanged.
 async fn follow(tx: &mut Tx, contract_id: ContractId, action: &'static str, turn: fn(Sim) -> Result<Sim>) -> Result<Option<Sim>> {
     let Some(sim) = store::sims::lock_of_contract(tx, contract_id).await? else { return Ok(None) };
     let turned = turn(sim.clone())?;

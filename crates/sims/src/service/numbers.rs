@@ -1,4 +1,4 @@
-//! Phone numbers: adding, reserving, letting go, and what runs out by itself.
+//! The use cases of phone numbers, including the expiry of reservations and quarantines.
 
 use acl::{Granted, Permission, perm};
 use chrono::SubsecRound;
@@ -16,22 +16,22 @@ use crate::{
     store,
 };
 
-/// How many numbers that are there already a refusal names.
+/// The maximum number of existing phone numbers that a refusal lists.
 const MOST_NAMED: i64 = 10;
 
-/// One phone number, as it stands now. Errors: `number_not_found`.
+/// Returns one phone number with its status at this time. Errors: `number_not_found`.
 pub async fn get(conn: &mut Conn, _: &Granted<perm::SimsRead>, id: NumberId) -> Result<Number> {
     let number = store::numbers::get(conn, id).await?.ok_or(refusal::NUMBER_NOT_FOUND)?;
     Ok(number.shown(conn.now(), conn.today()))
 }
 
-/// A page of phone numbers, as they stand now.
+/// Returns a page of phone numbers with their status at this time.
 pub async fn list(conn: &mut Conn, _: &Granted<perm::SimsRead>, filter: &NumberFilter, paging: &Paging) -> Result<Page<Number>> {
     let (now, today) = (conn.now(), conn.today());
     Ok(store::numbers::list(conn, filter, paging).await?.map(|number| number.shown(now, today)))
 }
 
-/// A page of what a number served, the latest first. Errors: `number_not_found`.
+/// Returns a page of a number's bindings, the latest first by default. Errors: `number_not_found`.
 pub async fn history(conn: &mut Conn, _: &Granted<perm::SimsRead>, id: NumberId, paging: &Paging) -> Result<Page<SimBinding>> {
     if !store::numbers::exists(conn, id).await? {
         return Err(refusal::NUMBER_NOT_FOUND.into());
@@ -39,7 +39,7 @@ pub async fn history(conn: &mut Conn, _: &Granted<perm::SimsRead>, id: NumberId,
     store::bindings::of_number(conn, id, paging).await
 }
 
-/// Adds a range of phone numbers, all or none. Errors: `number_duplicate`, naming the first ten that are there already.
+/// Adds a range of phone numbers, all or none. Errors: `number_duplicate` with the first ten that already exist.
 pub async fn create(tx: &mut Tx, _granted: &Granted<perm::SimsWrite>, input: &NumberInput) -> Result<Vec<Number>> {
     let new: Vec<NewNumber> = input.msisdns(tx.policy().country).map(|msisdn| NewNumber::available(msisdn, tx.now())).collect();
     let last = new.last().map_or(input.first.as_str(), |last| last.msisdn.as_str());
@@ -56,14 +56,14 @@ pub async fn create(tx: &mut Tx, _granted: &Granted<perm::SimsWrite>, input: &Nu
     Ok(numbers)
 }
 
-/// Puts a number aside until a time. Errors: `number_not_found`, `number_wrong_state`.
+/// Reserves a number until a time. Errors: `number_not_found`, `number_wrong_state`.
 pub async fn reserve(tx: &mut Tx, _granted: &Granted<perm::SimsWrite>, id: NumberId, input: &NumberReserveInput) -> Result<Number> {
     let before = store::numbers::lock(tx, id).await?.ok_or(refusal::NUMBER_NOT_FOUND)?;
     let reserved = before.clone().reserve(input.until.trunc_subsecs(6), tx.now(), tx.today())?;
     change_number(tx, "number.reserved", &before, reserved).await
 }
 
-/// Ends a reservation, or takes back a number that another operator returned.
+/// Ends a reservation, or takes back a ported-out number that another operator returned.
 ///
 /// Errors: `number_not_found`, `number_wrong_state`.
 pub async fn release(tx: &mut Tx, _granted: &Granted<perm::SimsWrite>, id: NumberId) -> Result<Number> {
@@ -73,7 +73,7 @@ pub async fn release(tx: &mut Tx, _granted: &Granted<perm::SimsWrite>, id: Numbe
     Ok(released.shown(tx.now(), tx.today()))
 }
 
-/// Notes that a number went to another operator. Errors: `number_not_found`, `number_wrong_state`, `number_on_sim`.
+/// Records that a number went to another operator. Errors: `number_not_found`, `number_wrong_state`, `number_on_sim`.
 pub async fn port_out(tx: &mut Tx, _granted: &Granted<perm::SimsWrite>, id: NumberId, input: &NumberPortOutInput) -> Result<Number> {
     let before = store::numbers::lock(tx, id).await?.ok_or(refusal::NUMBER_NOT_FOUND)?;
     let gone = before.clone().port_out(tx.now(), tx.today())?;
@@ -86,9 +86,9 @@ pub async fn port_out(tx: &mut Tx, _granted: &Granted<perm::SimsWrite>, id: Numb
     Ok(gone)
 }
 
-/// Makes some of the numbers available whose reservation or quarantine has run out; answers how many, at most `limit`.
+/// Makes up to `limit` numbers available whose reservation or quarantine has expired; returns how many.
 ///
-/// Until then they count as available all the same: this keeps the rows in step with the time.
+/// Such numbers already count as available; this updates their rows.
 pub async fn free_lapsed(tx: &mut Tx, _granted: &Granted<perm::SimsWrite>, limit: i64) -> Result<usize> {
     let (now, today) = (tx.now(), tx.today());
     let lapsed = store::numbers::lock_lapsed(tx, limit).await?;
@@ -104,9 +104,9 @@ pub async fn free_lapsed(tx: &mut Tx, _granted: &Granted<perm::SimsWrite>, limit
     Ok(lapsed.len())
 }
 
-/// The number for a card: added if it is not there, else taken if it is available and no other card carries it.
+/// Returns the number for a card, locked: a new one, or an existing one that is available and that no other card carries.
 ///
-/// Errors: `number_not_available`, `number_taken`, `number_duplicate` when somebody added it at the same time.
+/// Errors: `number_not_available`, `number_taken`, `number_duplicate` if another request adds it at the same time.
 pub(super) async fn number_to_carry(tx: &mut Tx, granted: &Granted<perm::SimsWrite>, msisdn: &str) -> Result<Number> {
     let Some(number) = store::numbers::lock_msisdn(tx, msisdn).await? else {
         let new = [NewNumber::available(msisdn.to_owned(), tx.now())];
@@ -124,7 +124,7 @@ pub(super) async fn number_to_carry(tx: &mut Tx, granted: &Granted<perm::SimsWri
     change_number(tx, "number.freed", &number, available).await
 }
 
-/// Another request added the number between the look and the write: the next try sees it.
+/// Makes a unique violation retryable: another request added the number after the check, and the retry finds it.
 fn added_meanwhile(error: Error, msisdn: &str) -> Error {
     match error.code() == common::DUPLICATE {
         true => Error::new(refusal::NUMBER_DUPLICATE).with("numbers", msisdn).transient(Transient::Collision),

@@ -1,4 +1,4 @@
-//! SIM cards as they are registered, read, edited and removed.
+//! The use cases of SIM cards that do not concern a contract.
 
 use acl::{Granted, Permission, perm};
 use database::{
@@ -19,24 +19,24 @@ use crate::{
     store,
 };
 
-/// One SIM card, without the PUK for those who may not see it. Errors: `sim_not_found`.
+/// Returns one SIM card, without the PUK unless the caller may see it. Errors: `sim_not_found`.
 pub async fn get(conn: &mut Conn, granted: &Granted<perm::SimsRead>, id: SimId) -> Result<Sim> {
     let sim = store::sims::get(conn, id).await?.ok_or(refusal::NOT_FOUND)?;
     Ok(sim.shown(granted.may(Permission::SimsPuk)))
 }
 
-/// A page of SIM cards, without the PUKs for those who may not see them.
+/// Returns a page of SIM cards, without the PUKs unless the caller may see them.
 pub async fn list(conn: &mut Conn, granted: &Granted<perm::SimsRead>, filter: &SimFilter, paging: &Paging) -> Result<Page<Sim>> {
     let with_puk = granted.may(Permission::SimsPuk);
     Ok(store::sims::list(conn, filter, paging).await?.map(|sim| sim.shown(with_puk)))
 }
 
-/// A page of the SIM cards that wait for a contract.
+/// Returns a page of the free SIM cards.
 pub async fn list_free(conn: &mut Conn, granted: &Granted<perm::SimsRead>, filter: &FreeSimFilter, paging: &Paging) -> Result<Page<Sim>> {
     list(conn, granted, &filter.into(), paging).await
 }
 
-/// A page of what a SIM card served, the latest first. Errors: `sim_not_found`.
+/// Returns a page of a SIM card's bindings, the latest first by default. Errors: `sim_not_found`.
 pub async fn history(conn: &mut Conn, _: &Granted<perm::SimsRead>, id: SimId, paging: &Paging) -> Result<Page<SimBinding>> {
     if !store::sims::exists(conn, id).await? {
         return Err(refusal::NOT_FOUND.into());
@@ -44,7 +44,7 @@ pub async fn history(conn: &mut Conn, _: &Granted<perm::SimsRead>, id: SimId, pa
     store::bindings::of_sim(conn, id, paging).await
 }
 
-/// How many SIM cards and numbers there are of each sort, as they stand now.
+/// Returns the numbers of SIM cards and phone numbers by status and kind.
 pub async fn statistics(conn: &mut Conn, _: &Granted<perm::ReportsRead>) -> Result<SimStatistics> {
     let mut found = SimStatistics::default();
     for (about, word, count) in store::sims::counts(conn).await? {
@@ -67,20 +67,20 @@ pub async fn statistics(conn: &mut Conn, _: &Granted<perm::ReportsRead>) -> Resu
             }
             ("free_with_number", ..) => found.free_with_number = count,
             ("number", .., Ok(status)) => *found.numbers.of(status) += count,
-            // the row still says what it waited for
+            // expired, but the row still has the old status
             ("lapsed", .., Ok(status)) => {
                 *found.numbers.of(status) -= count;
                 *found.numbers.of(NumberStatus::Available) += count;
             }
-            _ => return Err(Error::internal(format!("{word} counts for nothing in {about}"))),
+            _ => return Err(Error::internal(format!("the count {about} has the unknown value {word}"))),
         }
     }
     Ok(found)
 }
 
-/// Registers a free SIM card, with the number it is to carry.
+/// Registers a free SIM card with the number that it carries, if any.
 ///
-/// Errors: `sim_duplicate` with every unique field that is taken, and, for those who may see it, by which card;
+/// Errors: `sim_duplicate` with every unique field that is taken, and with the id of the other card if the caller may see it;
 /// `number_not_available`, `number_taken`.
 pub async fn create(tx: &mut Tx, granted: &Granted<perm::SimsWrite>, input: &SimInput) -> Result<Sim> {
     refuse_clashes(tx, granted, input, None).await?;
@@ -106,9 +106,9 @@ pub async fn create(tx: &mut Tx, granted: &Granted<perm::SimsWrite>, input: &Sim
     Ok(sim.shown(granted.may(Permission::SimsPuk)))
 }
 
-/// Changes what may still be changed of a SIM card: all of it while it is free, its kind and its PUK until it is closed.
+/// Changes a SIM card: all fields while it is free, only kind and PUK until it is closed.
 ///
-/// Errors: `sim_not_found`, `stale_version`, `invalid`, also for what may not change in its state, `sim_wrong_state` for a
+/// Errors: `sim_not_found`, `stale_version`, `invalid`, also for a field that may not change in this state, `sim_wrong_state` for a
 /// closed card, and those of [`create`].
 pub async fn edit(tx: &mut Tx, granted: &Granted<perm::SimsWrite>, id: SimId, change: &Edit<SimInput>, expected: &Expected) -> Result<Sim> {
     let now = tx.now();
@@ -118,7 +118,7 @@ pub async fn edit(tx: &mut Tx, granted: &Granted<perm::SimsWrite>, id: SimId, ch
     let sees_puk = granted.may(Permission::SimsPuk);
     let mut input = change.apply(&before.clone().shown(sees_puk), &present_input, tx.context())?;
     if !sees_puk && input.puk_code.is_none() {
-        // who cannot see it did not mean to clear it by leaving it out
+        // a caller that cannot see the PUK does not mean to clear it by omitting it
         input.puk_code.clone_from(&present_input.puk_code);
     }
     let changed = present_input.changed(&input);
@@ -146,8 +146,9 @@ pub async fn edit(tx: &mut Tx, granted: &Granted<perm::SimsWrite>, id: SimId, ch
     present(tx, granted, id).await
 }
 
-/// Removes a SIM card that never served a contract; its number stays. Errors: `sim_not_found`, `stale_version`,
-/// `sim_was_bound`, `sim_in_use` while a draft names it.
+/// Deletes a SIM card that never served a contract; its number remains.
+///
+/// Errors: `sim_not_found`, `stale_version`, `sim_was_bound`, `sim_in_use` while a draft contract refers to it.
 pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::SimsDelete>, id: SimId, expected: &Expected) -> Result<()> {
     let before = store::sims::lock(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
     expected.check(before.version)?;
@@ -160,7 +161,7 @@ pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::SimsDelete>, id: SimId
     Ok(())
 }
 
-/// Closes a SIM card that never served a contract; its number is let go. Errors: `sim_not_found`, `sim_wrong_state`.
+/// Closes a SIM card that never served a contract, and drops its number. Errors: `sim_not_found`, `sim_wrong_state`.
 pub async fn close(tx: &mut Tx, granted: &Granted<perm::SimsStatus>, id: SimId) -> Result<Sim> {
     let before = store::sims::lock(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
     let closed = before.clone().close(tx.now())?;
@@ -168,7 +169,7 @@ pub async fn close(tx: &mut Tx, granted: &Granted<perm::SimsStatus>, id: SimId) 
     present(tx, granted, id).await
 }
 
-/// Errors: `sim_duplicate` with every unique field that another card has.
+/// Checks that no other card has a unique value of `input`. Errors: `sim_duplicate` with every such field.
 async fn refuse_clashes(tx: &mut Tx, granted: &Granted<perm::SimsWrite>, input: &SimInput, but: Option<SimId>) -> Result<()> {
     let mut taken = FieldErrors::default();
     for clash in store::sims::clashes(tx, &input.iccid, &input.imsi, but).await? {
@@ -178,12 +179,12 @@ async fn refuse_clashes(tx: &mut Tx, granted: &Granted<perm::SimsWrite>, input: 
     taken.into_error(refusal::DUPLICATE)
 }
 
-/// Another request took a unique value between the look and the write: the next try sees who has it, and says so.
+/// Makes a unique violation retryable: another request took the value after the check, and the retry reports which one.
 fn duplicate(error: Error) -> Error {
     if error.code() == common::DUPLICATE { Error::new(refusal::DUPLICATE).transient(Transient::Collision) } else { error }
 }
 
-/// What the search box finds among SIM cards.
+/// Finds SIM cards for the search box.
 pub async fn find_by_words(conn: &mut Conn, _: &Granted<perm::SimsRead>, sought: &Sought) -> Result<Vec<Found>> {
     store::sims::SEARCHED.find(conn, sought).await
 }

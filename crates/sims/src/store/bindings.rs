@@ -1,4 +1,4 @@
-//! SQL of bindings: what was ever bound to whom.
+//! SQL of bindings.
 
 use database::{
     Bulk, Conn, Filter, Page, Paging, Sql, Tx,
@@ -11,7 +11,7 @@ use kernel::{
 
 use crate::model::{NewBinding, SimBinding};
 
-/// How histories are ordered.
+/// Order fields of binding histories.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[OrderField { name: "bound_at", column: "sim_bindings.bound_at", kind: KeyKind::Time }],
     default_order: "-bound_at",
@@ -24,14 +24,14 @@ const SELECT: &str = "SELECT sim_bindings.id, sim_bindings.sim_id, sims.iccid, s
      sim_bindings.unbound_why FROM sim_bindings JOIN sims ON sims.id = sim_bindings.sim_id \
      JOIN numbers ON numbers.id = sim_bindings.number_id";
 
-/// What a card served.
+/// Returns a page of a card's bindings.
 pub async fn of_sim(conn: &mut Conn, id: SimId, paging: &Paging) -> Result<Page<SimBinding>> {
     let mut conditions = Filter::new(conn.engine());
     conditions.equal("sim_bindings.sim_id", Some(id));
     paging.fetch(conn, SELECT, "sim_bindings", conditions).await
 }
 
-/// What a number served.
+/// Returns a page of a number's bindings.
 pub async fn of_number(conn: &mut Conn, id: NumberId, paging: &Paging) -> Result<Page<SimBinding>> {
     let mut conditions = Filter::new(conn.engine());
     conditions.equal("sim_bindings.number_id", Some(id));
@@ -44,7 +44,7 @@ pub async fn was_bound(tx: &mut Tx, id: SimId) -> Result<bool> {
     Ok(found.is_some())
 }
 
-/// Writes bindings under ids of the database's choice.
+/// Inserts bindings; the database assigns their ids.
 pub async fn insert_all(tx: &mut Tx, bindings: &[NewBinding]) -> Result<()> {
     let columns = ["sim_id", "number_id", "contract_id", "customer_id", "bound_at", "unbound_at", "bound_why", "unbound_why"];
     let mut rows = Bulk::into_table("sim_bindings", &columns);
@@ -64,7 +64,7 @@ pub async fn insert_all(tx: &mut Tx, bindings: &[NewBinding]) -> Result<()> {
     rows.execute(tx).await
 }
 
-/// Ends the one binding of a card that is still open.
+/// Ends the open binding of a card.
 pub async fn end(tx: &mut Tx, id: SimId, why: &str) -> Result<()> {
     let at = tx.now();
     let ended = Sql::new("UPDATE sim_bindings SET unbound_at = $2, unbound_why = $3 WHERE sim_id = $1 AND unbound_at IS NULL")
@@ -79,7 +79,7 @@ pub async fn end(tx: &mut Tx, id: SimId, why: &str) -> Result<()> {
     }
 }
 
-/// Gives the past and present bindings of one subscriber to another.
+/// Moves all bindings, past and present, from one subscriber to another.
 pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<u64> {
     Sql::new("UPDATE sim_bindings SET customer_id = $2 WHERE customer_id = $1").bind(from).bind(to).execute(tx).await
 }

@@ -16,7 +16,7 @@ use crate::{
     model::{NewNumber, Number, NumberStatus},
 };
 
-/// How lists of phone numbers are ordered.
+/// Order fields of phone number lists.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "created_at", column: "numbers.created_at", kind: KeyKind::Time },
@@ -47,16 +47,16 @@ pub async fn exists(conn: &mut Conn, id: NumberId) -> Result<bool> {
     Ok(found.is_some())
 }
 
-/// The number, locked until the transaction ends; always after the card that carries it.
+/// Returns the number, locked until the transaction ends. The card that carries it must be locked first.
 pub async fn lock(tx: &mut Tx, id: NumberId) -> Result<Option<Number>> {
-    // in a statement of its own: only what is read after the lock is had is what the one before left, its card too
+    // the lock in a separate statement: only a read after the lock sees what the previous transaction wrote, including the card
     if tx.engine() == Engine::Postgres {
         Sql::new("SELECT id FROM numbers WHERE id = $1 FOR UPDATE").bind(id).optional::<(NumberId,)>(tx).await?;
     }
     get(tx, id).await
 }
 
-/// The number found by itself, locked until the transaction ends.
+/// Returns the number with these digits, locked until the transaction ends.
 pub async fn lock_msisdn(tx: &mut Tx, msisdn: &str) -> Result<Option<Number>> {
     if tx.engine() == Engine::Postgres {
         let lock = Sql::new("SELECT id FROM numbers WHERE msisdn = $1 FOR UPDATE");
@@ -65,7 +65,7 @@ pub async fn lock_msisdn(tx: &mut Tx, msisdn: &str) -> Result<Option<Number>> {
     Sql::new(select!(" WHERE numbers.msisdn = $1")).bind(msisdn.to_owned()).optional(tx).await
 }
 
-/// The number of a contract that the caller holds, locked until the transaction ends.
+/// Returns the number of a contract that the caller has locked, locked until the transaction ends.
 pub async fn lock_of_contract(tx: &mut Tx, id: ContractId) -> Result<Option<Number>> {
     if tx.engine() == Engine::Postgres {
         Sql::new("SELECT id FROM numbers WHERE contract_id = $1 FOR UPDATE").bind(id).optional::<(NumberId,)>(tx).await?;
@@ -73,7 +73,7 @@ pub async fn lock_of_contract(tx: &mut Tx, id: ContractId) -> Result<Option<Numb
     Sql::new(select!(" WHERE numbers.contract_id = $1")).bind(id).optional(tx).await
 }
 
-/// Reservations and quarantines that have run out.
+/// The condition for an expired reservation or quarantine.
 const LAPSED: &str = "(numbers.status = 'reserved' AND numbers.reserved_until <= ?) \
      OR (numbers.status = 'quarantined' AND numbers.quarantined_until <= ?)";
 
@@ -81,7 +81,7 @@ pub async fn list(conn: &mut Conn, filter: &NumberFilter, paging: &Paging) -> Re
     let today = conn.today();
     let now = conn.now();
     let mut conditions = Filter::new(conn.engine());
-    // as they stand now: the sweep may not have come by yet
+    // the status at this time: the job may not have updated expired rows yet
     match filter.status {
         Some(NumberStatus::Available) => {
             conditions.values(&format!("(numbers.status = 'available' OR {LAPSED})"), [now.into(), today.into()]);
@@ -100,20 +100,20 @@ pub async fn list(conn: &mut Conn, filter: &NumberFilter, paging: &Paging) -> Re
     paging.fetch(conn, select!(""), "numbers", conditions).await
 }
 
-/// The contract that a number belongs to, if it belongs to one.
+/// Returns the contract to which a number is assigned, if any.
 pub async fn contract_of(conn: &mut Conn, msisdn: &str) -> Result<Option<ContractId>> {
     let found: Option<(Option<ContractId>,)> =
         Sql::new("SELECT contract_id FROM numbers WHERE msisdn = $1").bind(msisdn.to_owned()).optional(conn).await?;
     Ok(found.and_then(|(id,)| id))
 }
 
-/// Some numbers whose reservation or quarantine has run out, locked; those that somebody else is at are left to them.
+/// Returns up to `limit` numbers with an expired reservation or quarantine, locked; numbers that others have locked are skipped.
 pub async fn lock_lapsed(tx: &mut Tx, limit: i64) -> Result<Vec<Number>> {
     let today = tx.today();
     let now = tx.now();
     let lock = match tx.engine() {
         Engine::Sqlite => "",
-        // several instances sweep at once, and none waits for another
+        // several instances run the job concurrently, and none waits for another
         Engine::Postgres => " FOR UPDATE OF numbers SKIP LOCKED",
     };
     let lapsed = LAPSED.replacen('?', "$1", 1).replacen('?', "$2", 1);
@@ -121,7 +121,7 @@ pub async fn lock_lapsed(tx: &mut Tx, limit: i64) -> Result<Vec<Number>> {
     Sql::owned(text).bind(now).bind(today).bind(limit).all(tx).await
 }
 
-/// Makes these available, whatever they waited for.
+/// Makes these numbers available and clears their dates.
 pub async fn free_all(tx: &mut Tx, ids: &[NumberId], at: DateTime<Utc>) -> Result<u64> {
     let places: Vec<String> = (0..ids.len()).map(|place| format!("${}", place + 2)).collect();
     let text = format!(
@@ -132,9 +132,9 @@ pub async fn free_all(tx: &mut Tx, ids: &[NumberId], at: DateTime<Utc>) -> Resul
     Sql::owned(text).bind(at).bind_all(ids.iter().map(|id| (*id).into())).execute(tx).await
 }
 
-/// The numbers from `first` to `last`, in order, at most `limit` of them.
+/// Returns the numbers from `first` to `last`, in order, at most `limit` of them.
 pub async fn between(conn: &mut Conn, first: &str, last: &str, limit: i64) -> Result<Vec<Number>> {
-    // text of one length is ordered as its digits are; another length is another country's
+    // texts of equal length are ordered like their digits; a different length belongs to another country
     Sql::new(select!(" WHERE numbers.msisdn BETWEEN $1 AND $2 AND LENGTH(numbers.msisdn) = LENGTH($1) ORDER BY numbers.msisdn LIMIT $3"))
         .bind(first.to_owned())
         .bind(last.to_owned())
@@ -160,7 +160,7 @@ fn values(number: &NewNumber) -> Vec<Arg> {
     ]
 }
 
-/// Writes new numbers under ids of the database's choice.
+/// Inserts new numbers; the database assigns their ids.
 pub async fn insert_all(tx: &mut Tx, numbers: &[NewNumber]) -> Result<()> {
     let mut rows = Bulk::into_table("numbers", &COLUMNS);
     for number in numbers {
@@ -169,7 +169,7 @@ pub async fn insert_all(tx: &mut Tx, numbers: &[NewNumber]) -> Result<()> {
     rows.execute(tx).await
 }
 
-/// Writes many under ids reserved for them, from `first_id` on.
+/// Inserts many numbers under reserved ids, beginning with `first_id`.
 pub async fn insert_all_from(tx: &mut Tx, first_id: i64, numbers: &[NewNumber]) -> Result<()> {
     let columns: Vec<&str> = ["id"].into_iter().chain(COLUMNS).collect();
     let mut rows = Bulk::into_table("numbers", &columns);
@@ -179,7 +179,7 @@ pub async fn insert_all_from(tx: &mut Tx, first_id: i64, numbers: &[NewNumber]) 
     rows.execute(tx).await
 }
 
-/// Writes the number's new state over the version it was made from, and answers it as it then stands.
+/// Writes the number's new state if the row still has the version that was read, and returns the number with its new version.
 pub async fn update(tx: &mut Tx, number: Number) -> Result<Number> {
     let at = tx.now();
     Sql::new(

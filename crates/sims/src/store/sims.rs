@@ -17,7 +17,7 @@ use crate::{
     model::{NewSim, Sim, SimStatus},
 };
 
-/// How lists of SIM cards are ordered.
+/// Order fields of SIM card lists.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "created_at", column: "sims.created_at", kind: KeyKind::Time },
@@ -49,18 +49,18 @@ pub async fn exists(conn: &mut Conn, id: SimId) -> Result<bool> {
     Ok(found.is_some())
 }
 
-/// The card, locked until the transaction ends.
+/// Returns the card, locked until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: SimId) -> Result<Option<Sim>> {
-    // in a statement of its own: only what is read after the lock is had is what the one before left, its number too
+    // the lock in a separate statement: only a read after the lock sees what the previous transaction wrote, including the number
     if tx.engine() == Engine::Postgres {
         Sql::new("SELECT id FROM sims WHERE id = $1 FOR UPDATE").bind(id).optional::<(SimId,)>(tx).await?;
     }
     get(tx, id).await
 }
 
-/// The card that serves a contract, locked until the transaction ends.
+/// Returns the card that serves a contract, locked until the transaction ends.
 ///
-/// Whoever changes which card that is holds the contract, and so does the caller: nothing moves between the statements.
+/// The caller has locked the contract, as does everyone who changes its card: nothing changes between the statements.
 pub async fn lock_of_contract(tx: &mut Tx, id: ContractId) -> Result<Option<Sim>> {
     if tx.engine() == Engine::Postgres {
         Sql::new("SELECT id FROM sims WHERE contract_id = $1 FOR UPDATE").bind(id).optional::<(SimId,)>(tx).await?;
@@ -81,11 +81,11 @@ pub async fn list(conn: &mut Conn, filter: &SimFilter, paging: &Paging) -> Resul
     paging.fetch(conn, select!(""), "sims", conditions).await
 }
 
-/// How many cards and numbers there are of each sort: about what, which word of it, how many.
+/// Counts cards and numbers: each row has the attribute counted, its value and the count.
 pub async fn counts(conn: &mut Conn) -> Result<Vec<(String, String, i64)>> {
     let today = conn.today();
     let now = conn.now();
-    // each line is answered from an index alone
+    // each line reads only an index
     Sql::new(
         "SELECT 'sim_status' AS about, status AS word, CAST(COUNT(*) AS BIGINT) AS count FROM sims GROUP BY status \
          UNION ALL SELECT 'sim_kind', kind, CAST(COUNT(*) AS BIGINT) FROM sims GROUP BY kind \
@@ -101,14 +101,14 @@ pub async fn counts(conn: &mut Conn) -> Result<Vec<(String, String, i64)>> {
     .await
 }
 
-/// A unique field and the SIM card that has its value already.
+/// A unique field and the SIM card that already has its value.
 #[derive(sqlx::FromRow)]
 pub struct Clash {
     pub field: String,
     pub sim_id: SimId,
 }
 
-/// Every unique field that another SIM card has already; `but` is the one that is being edited.
+/// Returns every unique field whose value another SIM card already has; `but` is the card that is being edited.
 pub async fn clashes(tx: &mut Tx, iccid: &str, imsi: &str, but: Option<SimId>) -> Result<Vec<Clash>> {
     Sql::new(
         "SELECT 'iccid' AS field, id AS sim_id FROM sims WHERE iccid = $1 AND id <> $3 \
@@ -162,7 +162,7 @@ pub async fn insert(tx: &mut Tx, sim: &NewSim) -> Result<SimId> {
     rows.insert_one(tx).await
 }
 
-/// Writes many under ids reserved for them, from `first_id` on.
+/// Inserts many cards under reserved ids, beginning with `first_id`.
 pub async fn insert_all(tx: &mut Tx, first_id: i64, sims: &[NewSim]) -> Result<()> {
     let columns: Vec<&str> = ["id"].into_iter().chain(COLUMNS).collect();
     let mut rows = Bulk::into_table("sims", &columns);
@@ -172,7 +172,7 @@ pub async fn insert_all(tx: &mut Tx, first_id: i64, sims: &[NewSim]) -> Result<(
     rows.execute(tx).await
 }
 
-/// Writes the card's own fields over the version they were made from, and answers it as it then stands.
+/// Writes the card's edited fields if the row still has the version that was read, and returns the card with its new version.
 pub async fn edit(tx: &mut Tx, sim: Sim, at: DateTime<Utc>) -> Result<Sim> {
     Sql::new(
         "UPDATE sims SET iccid = $3, imsi = $4, puk_code = $5, kind = $6, number_id = $7, search_text = $8, updated_at = $9, \
@@ -192,11 +192,10 @@ pub async fn edit(tx: &mut Tx, sim: Sim, at: DateTime<Utc>) -> Result<Sim> {
     Ok(Sim { updated_at: at, version: sim.version + 1, ..sim })
 }
 
-/// A card that changed with its contract: its id, its contract, its new status and version.
+/// A card that changed with its contract: its id, contract, new status and new version.
 pub type Followed = (SimId, Option<ContractId>, SimStatus, i64);
 
-/// Brings the cards of all contracts of a subscriber in line with their contracts; one that an operator blocked stays so.
-/// Answers the cards that changed.
+/// Brings the cards of a subscriber in line with their contracts and returns those that changed; blocked cards stay blocked.
 pub async fn follow_contracts_of(tx: &mut Tx, id: CustomerId, at: DateTime<Utc>) -> Result<Vec<Followed>> {
     let turn = "UPDATE sims SET status = $2, updated_at = $4, version = version + 1 \
                 WHERE status = $3 AND contract_id IN (SELECT id FROM contracts WHERE customer_id = $1 AND status = $2) RETURNING id, contract_id, status, version";
@@ -208,7 +207,7 @@ pub async fn follow_contracts_of(tx: &mut Tx, id: CustomerId, at: DateTime<Utc>)
     Ok(all)
 }
 
-/// Suspends the active cards of these contracts. Answers the cards that changed.
+/// Suspends the active cards of these contracts and returns those that changed.
 pub async fn suspend_all(tx: &mut Tx, contracts: &[ContractId], at: DateTime<Utc>) -> Result<Vec<Followed>> {
     let mut rows = Given::of(&["of_contract", "new_updated_at"]);
     for id in contracts {
@@ -219,12 +218,12 @@ pub async fn suspend_all(tx: &mut Tx, contracts: &[ContractId], at: DateTime<Utc
     rows.all(suspend, tx).await
 }
 
-/// Removes a card. Errors: `stale_version`, and `in_use` while another row names it.
+/// Deletes a card. Errors: `stale_version`, and `in_use` while another row refers to it.
 pub async fn delete(tx: &mut Tx, sim: &Sim) -> Result<()> {
     Sql::new("DELETE FROM sims WHERE id = $1 AND version = $2").bind(sim.id).bind(sim.version).expect_one(tx).await
 }
 
-/// Writes the card's new state over the version it was made from, and answers it as it then stands.
+/// Writes the card's new state if the row still has the version that was read, and returns the card with its new version.
 pub async fn update(tx: &mut Tx, sim: Sim) -> Result<Sim> {
     let at = tx.now();
     Sql::new(
@@ -246,7 +245,7 @@ pub async fn update(tx: &mut Tx, sim: Sim) -> Result<Sim> {
     Ok(Sim { updated_at: at, version: sim.version + 1, ..sim })
 }
 
-/// How the search box finds SIM cards.
+/// SIM cards in the search box.
 pub const SEARCHED: Source = Source {
     found_type: FoundType::Sim,
     table: "sims",

@@ -10,9 +10,9 @@ use validator::Validate;
 
 use crate::model::OptionKind;
 
-/// An option.
+/// The fields of an option that a client sets.
 ///
-/// A new fee counts for periods that begin later; what was charged stays as it is.
+/// A new fee applies to periods that begin later; charges already made do not change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -20,7 +20,7 @@ use crate::model::OptionKind;
     "excluded_option_ids": []
 }))]
 pub struct OptionInput {
-    /// The code, unique whatever its case: Latin letters, digits, `.`, `_` and `-`.
+    /// The code; unique, ignoring case. Latin letters, digits, `.`, `_` and `-`.
     #[validate(length(min = 1, max = 50))]
     #[schema(min_length = 1, max_length = 50, pattern = "^[A-Za-z0-9._-]+$")]
     pub code: String,
@@ -28,24 +28,24 @@ pub struct OptionInput {
     #[validate(length(min = 1, max = 100))]
     #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
     pub name: String,
-    /// What it gives.
+    /// What the option provides.
     pub kind: OptionKind,
-    /// How much of it in a period, above zero; whole for minutes and messages, none for a service.
+    /// The amount in a period, above zero; a whole number for minutes and messages, absent for a service.
     #[schema(value_type = Option<kernel::money::QuantityInput>)]
     pub amount: Option<Quantity>,
-    /// What it adds to the price of a period.
+    /// What the option adds to the price of a period.
     #[schema(value_type = kernel::money::FeeInput)]
     pub monthly_fee: Money,
-    /// Whether contracts may take it anew.
+    /// Whether contracts may newly take the option.
     #[serde(default = "active")]
     #[schema(default = true)]
     pub is_active: bool,
-    /// The tariffs that it goes with; none unless given.
+    /// The compatible tariffs; none by default.
     #[serde(default)]
     #[validate(length(max = 500))]
     #[schema(max_items = 500)]
     pub tariff_ids: Vec<TariffId>,
-    /// The options that no contract may have together with it; each of them will exclude this one too.
+    /// The options that a contract cannot have together with this one; the exclusion is mutual.
     #[serde(default)]
     #[validate(length(max = 100))]
     #[schema(max_items = 100)]
@@ -82,7 +82,7 @@ impl Input for OptionInput {
     }
 }
 
-/// Notes each id that stands in the list a second time.
+/// Reports each id that repeats an earlier one in the list.
 pub fn repeated<T: PartialEq>(name: &str, ids: &[T], wrong: &mut FieldErrors) {
     for (at, id) in ids.iter().enumerate() {
         if ids[..at].contains(id) {
@@ -96,11 +96,11 @@ pub fn repeated<T: PartialEq>(name: &str, ids: &[T], wrong: &mut FieldErrors) {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct OptionFilter {
-    /// Only those that can be taken, or only retired ones.
+    /// Only options that can be taken, or only retired ones.
     pub is_active: Option<bool>,
     /// Only of this kind.
     pub kind: Option<OptionKind>,
-    /// Only those that go with this tariff.
+    /// Only options that are compatible with this tariff.
     pub tariff: Option<TariffId>,
     /// Part of the code or the name.
     #[param(max_length = 200)]

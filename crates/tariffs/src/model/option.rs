@@ -14,7 +14,7 @@ use utoipa::{
 };
 
 text_enum! {
-    /// What an option gives.
+    /// What an option provides.
     pub enum OptionKind {
         /// Minutes of calls.
         Minutes = "minutes",
@@ -22,7 +22,7 @@ text_enum! {
         Sms = "sms",
         /// Gigabytes.
         Data = "data",
-        /// Something that is not counted.
+        /// A service without a counted amount.
         Service = "service",
     }
 }
@@ -37,7 +37,7 @@ macro_rules! id_lists {
         impl FromStr for $name {
             type Err = std::num::ParseIntError;
 
-            /// Reads the ids as SQL strings them together.
+            /// Parses the comma-separated ids that SQL returns.
             fn from_str(ids: &str) -> Result<Self, Self::Err> {
                 ids.split(',').filter(|id| !id.is_empty()).map(str::parse).collect::<Result<_, _>>().map(Self)
             }
@@ -60,13 +60,13 @@ macro_rules! id_lists {
 }
 
 id_lists! {
-    /// The ids of options, in their order.
+    /// The ids of options, in ascending order.
     OptionIds of OptionId;
-    /// The ids of tariffs, in their order.
+    /// The ids of tariffs, in ascending order.
     TariffIds of TariffId;
 }
 
-/// An option: more minutes, messages, gigabytes or a service on top of a tariff.
+/// An option: minutes, messages, gigabytes or a service in addition to a tariff.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({
     "id": 2, "code": "DATA10", "name": "Ещё 10 ГБ", "kind": "data", "amount": "10.00", "monthly_fee": "150.00", "is_active": true,
@@ -76,31 +76,31 @@ id_lists! {
 pub struct TariffOption {
     /// The id.
     pub id: OptionId,
-    /// The code, unique whatever its case.
+    /// The code; unique, ignoring case.
     pub code: String,
     /// The name.
     pub name: String,
-    /// What it gives.
+    /// What the option provides.
     pub kind: OptionKind,
-    /// How much of it in a period; `null` for a service.
+    /// The amount in a period; `null` for a service.
     pub amount: Option<Quantity>,
-    /// What it adds to the price of a period.
+    /// What the option adds to the price of a period.
     pub monthly_fee: Money,
-    /// Whether contracts may take it anew.
+    /// Whether contracts may newly take the option.
     pub is_active: bool,
-    /// The tariffs that it goes with.
+    /// The compatible tariffs.
     pub tariff_ids: TariffIds,
-    /// The options that no contract has together with it; each of them excludes this one too.
+    /// The options that a contract cannot have together with this one; the exclusion is mutual.
     pub excluded_option_ids: OptionIds,
-    /// When it was made.
+    /// When the option was created.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// When the option was last changed.
     pub updated_at: DateTime<Utc>,
-    /// Grows with every change.
+    /// Increases with every change.
     pub version: i64,
 }
 
-/// An option as far as charging for it goes.
+/// The fields of an option that charging needs.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct OptionPrice {
     /// The id.
@@ -109,6 +109,6 @@ pub struct OptionPrice {
     pub code: String,
     /// The name.
     pub name: String,
-    /// What it adds to the price of a period.
+    /// What the option adds to the price of a period.
     pub monthly_fee: Money,
 }

@@ -1,7 +1,6 @@
-//! Options: what they cost, the tariffs they go with, and what they exclude.
+//! The use cases of options: their fees, compatible tariffs and exclusions.
 //!
-//! A change of an option and the taking of it by a contract lock the option's row against each other, so that what was checked
-//! still holds when it is written.
+//! Changing an option and adding it to a contract both lock the option's row, so that what was checked still holds at the write.
 
 use acl::{Granted, Permission, perm};
 use database::{Conn, Page, Paging, Tx, audit::Entry, page::ListSpec};
@@ -17,15 +16,15 @@ use crate::{
     store::options as store,
 };
 
-/// How lists of options are ordered.
+/// Order fields of option lists.
 pub const LIST: ListSpec = store::LIST;
 
-/// One option. Errors: `option_not_found`.
+/// Returns one option. Errors: `option_not_found`.
 pub async fn get(conn: &mut Conn, _granted: &Granted<perm::TariffsRead>, id: OptionId) -> Result<TariffOption> {
     store::get(conn, id).await?.ok_or_else(|| refusal::OPTION_NOT_FOUND.into())
 }
 
-/// A page of options.
+/// Returns a page of options.
 pub async fn list(
     conn: &mut Conn,
     _granted: &Granted<perm::TariffsRead>,
@@ -35,9 +34,9 @@ pub async fn list(
     store::list(conn, filter, paging).await
 }
 
-/// Makes an option.
+/// Creates an option.
 ///
-/// Errors: `option_code_taken`, and, for those who may see it, by which option; `not_found` for unknown tariffs and options.
+/// Errors: `option_code_taken`, with the id of the other option if the caller may see it; `not_found` for unknown tariffs and options.
 pub async fn create(tx: &mut Tx, granted: &Granted<perm::TariffsWrite>, input: &OptionInput) -> Result<TariffOption> {
     code_is_free(tx, granted, &input.code, None).await?;
     all_known(tx, input).await?;
@@ -49,10 +48,10 @@ pub async fn create(tx: &mut Tx, granted: &Granted<perm::TariffsWrite>, input: &
     Ok(option)
 }
 
-/// Changes an option; answers it as it was and as it is.
+/// Changes an option; returns the option before and after the change.
 ///
-/// A new fee counts for periods that begin later and for changes of contracts made later. Contracts keep an option that is
-/// retired or no longer goes with their tariff. Errors: `option_not_found`, `stale_version`, `invalid`, `option_code_taken`.
+/// A new fee applies to later periods and later changes of contracts. Contracts keep an option that is retired or no longer
+/// compatible with their tariff. Errors: `option_not_found`, `stale_version`, `invalid`, `option_code_taken`.
 pub async fn edit(
     tx: &mut Tx,
     granted: &Granted<perm::TariffsWrite>,
@@ -124,10 +123,10 @@ async fn code_is_free(tx: &mut Tx, granted: &Granted<perm::TariffsWrite>, code: 
     taken.into_error(refusal::OPTION_CODE_TAKEN)
 }
 
-/// Tariffs and options that an input names must exist.
+/// Checks that the tariffs and options in an input exist.
 async fn all_known(tx: &mut Tx, input: &OptionInput) -> Result<()> {
     let tariffs = store::known_tariffs(tx, &input.tariff_ids).await?;
-    // to be excluded is a change of the other option too
+    // an exclusion also changes the other option
     store::lock(tx, &input.excluded_option_ids, true).await?;
     let options = store::prices(tx, &input.excluded_option_ids).await?;
     let mut wrong = FieldErrors::default();
@@ -155,37 +154,39 @@ async fn set_exclusions(tx: &mut Tx, id: OptionId, before: &[OptionId], after: &
     Ok(())
 }
 
-/// What the options cost now, by their codes.
+/// Returns the current fees of the options, ordered by code.
 pub async fn prices(conn: &mut Conn, ids: &[OptionId]) -> Result<Vec<OptionPrice>> {
     store::prices(conn, ids).await
 }
 
-/// Whether these options can be had together on a tariff.
+/// The options of a contract that are to be checked against each other and a tariff.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
-    /// All that the contract would have.
+    /// All options that the contract would have.
     pub all: &'a [OptionId],
-    /// Those that must go with the tariff: the ones taken anew, or all of them when the tariff changes.
+    /// Options that must be compatible with the tariff: the newly taken ones, or all if the tariff changes.
     pub to_fit: &'a [OptionId],
-    /// Those taken anew, which must be for sale.
+    /// Newly taken options, which must be for sale.
     pub new: &'a [OptionId],
 }
 
 impl<'a> Wanted<'a> {
-    /// Everything is new.
+    /// All options are newly taken.
     pub fn anew(all: &'a [OptionId]) -> Self {
         Self { all, to_fit: all, new: all }
     }
 }
 
-/// Keeps the options as they are until the transaction ends, then checks them as [`check`] does.
+/// Locks the options against changes until the transaction ends, and checks them with [`check`].
 pub async fn keep_and_check(tx: &mut Tx, tariff_id: TariffId, wanted: Wanted<'_>) -> Result<()> {
     store::lock(tx, wanted.all, false).await?;
     check(tx, tariff_id, wanted).await
 }
 
+/// Checks that a contract can have these options on a tariff.
+///
 /// Errors: `not_found` in the field `options`; `option_retired`, `option_incompatible` and `options_exclusive`, each with the options
-/// that are in the way.
+/// concerned.
 pub async fn check(conn: &mut Conn, tariff_id: TariffId, wanted: Wanted<'_>) -> Result<()> {
     let options = store::fits(conn, tariff_id, wanted.all).await?;
     if wanted.all.iter().any(|id| !options.iter().any(|option| option.id == *id)) {
@@ -212,7 +213,7 @@ pub async fn check(conn: &mut Conn, tariff_id: TariffId, wanted: Wanted<'_>) -> 
     named(refusal::OPTIONS_EXCLUSIVE, exclusive)
 }
 
-/// What breaks the invariants of options, in words for the operator's engineers.
+/// Describes every violation of the invariants of options, for the operator's engineers.
 pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     let one_sided = store::one_sided(conn).await?.into_iter();
     Ok(one_sided.map(|(one, other)| format!("option {one} excludes option {other}, which does not exclude it")).collect())

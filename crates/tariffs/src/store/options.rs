@@ -1,4 +1,4 @@
-//! SQL of options, the tariffs they go with and what they exclude.
+//! SQL of options, their compatible tariffs and their exclusions.
 
 use database::{
     Arg, Bulk, Conn, Engine, Filter, Page, Paging, Sql, Tx,
@@ -15,7 +15,7 @@ use crate::{
     model::{OptionPrice, TariffOption},
 };
 
-/// How lists of options are ordered.
+/// Order fields of option lists.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "code", column: "options.code", kind: KeyKind::Text },
@@ -45,7 +45,7 @@ pub async fn list(conn: &mut Conn, filter: &OptionFilter, paging: &Paging) -> Re
     paging.fetch(conn, SELECT, "options", conditions).await
 }
 
-/// `$1, $2, …` for as many values, from this number on.
+/// The placeholders `$1, $2, …` for `count` values, beginning with number `first`.
 fn places(first: usize, count: usize) -> String {
     (first..first + count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
 }
@@ -54,8 +54,9 @@ fn args<T>(ids: &[kernel::Id<T>]) -> impl Iterator<Item = Arg> {
     ids.iter().copied().map(Arg::from)
 }
 
-/// Locks the options that there are among these until the transaction ends, in the order of their ids: to change them, or
-/// only to keep them as they are.
+/// Locks the existing options among these until the transaction ends, in the order of their ids.
+///
+/// The lock is exclusive if `to_change`; otherwise it only prevents changes.
 pub async fn lock(tx: &mut Tx, ids: &[OptionId], to_change: bool) -> Result<()> {
     if tx.engine() == Engine::Postgres && !ids.is_empty() {
         let how = if to_change { "FOR UPDATE" } else { "FOR SHARE" };
@@ -65,13 +66,13 @@ pub async fn lock(tx: &mut Tx, ids: &[OptionId], to_change: bool) -> Result<()> 
     Ok(())
 }
 
-/// The option of this code, whatever its case.
+/// Returns the option with this code, ignoring case.
 pub async fn coded(tx: &mut Tx, code: &str) -> Result<Option<OptionId>> {
     let found: Option<(OptionId,)> = Sql::new("SELECT id FROM options WHERE code_key = $1").bind(code.to_lowercase()).optional(tx).await?;
     Ok(found.map(|(id,)| id))
 }
 
-/// Those of the tariffs that there are, kept from being deleted until the transaction ends.
+/// Returns the existing tariffs among these, which cannot be deleted until the transaction ends.
 pub async fn known_tariffs(tx: &mut Tx, ids: &[TariffId]) -> Result<Vec<TariffId>> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -85,7 +86,7 @@ pub async fn known_tariffs(tx: &mut Tx, ids: &[TariffId]) -> Result<Vec<TariffId
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// What the options cost, by their codes.
+/// Returns the fees of the options, ordered by code.
 pub async fn prices(conn: &mut Conn, ids: &[OptionId]) -> Result<Vec<OptionPrice>> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -94,17 +95,17 @@ pub async fn prices(conn: &mut Conn, ids: &[OptionId]) -> Result<Vec<OptionPrice
     Sql::owned(text).bind_all(args(ids)).all(conn).await
 }
 
-/// An option with what decides whether a contract may take it.
+/// An option with the properties that decide whether a contract may take it.
 #[derive(sqlx::FromRow)]
 pub struct Fit {
     pub id: OptionId,
     pub code: String,
     pub is_active: bool,
-    /// Whether it goes with the tariff asked about.
+    /// Whether it is compatible with the given tariff.
     pub fits: bool,
 }
 
-/// How the options go with a tariff, by their codes.
+/// Returns whether the options are compatible with a tariff, ordered by code.
 pub async fn fits(conn: &mut Conn, tariff_id: TariffId, ids: &[OptionId]) -> Result<Vec<Fit>> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -117,7 +118,7 @@ pub async fn fits(conn: &mut Conn, tariff_id: TariffId, ids: &[OptionId]) -> Res
     Sql::owned(text).bind(tariff_id).bind_all(args(ids)).all(conn).await
 }
 
-/// The pairs among these options that exclude each other, the lower id first.
+/// Returns the pairs among these options that exclude each other, the lower id first.
 pub async fn exclusive_pairs(conn: &mut Conn, ids: &[OptionId]) -> Result<Vec<(OptionId, OptionId)>> {
     if ids.len() < 2 {
         return Ok(Vec::new());
@@ -138,7 +139,7 @@ fn search(input: &OptionInput) -> String {
     search_text([Some(input.code.as_str()), Some(&input.name)])
 }
 
-/// Writes the option without its tariffs and exclusions.
+/// Inserts the option without its tariffs and exclusions.
 pub async fn insert(tx: &mut Tx, input: &OptionInput) -> Result<OptionId> {
     let now = tx.now();
     let mut rows = Bulk::into_table("options", &COLUMNS);
@@ -158,7 +159,7 @@ pub async fn insert(tx: &mut Tx, input: &OptionInput) -> Result<OptionId> {
     rows.insert_one(tx).await
 }
 
-/// Saves the option without its tariffs and exclusions. Errors: `stale_version` when somebody else was first.
+/// Writes the option without its tariffs and exclusions. Errors: `stale_version`.
 pub async fn update(tx: &mut Tx, before: &TariffOption, input: &OptionInput) -> Result<()> {
     let now = tx.now();
     Sql::new(
@@ -180,7 +181,7 @@ pub async fn update(tx: &mut Tx, before: &TariffOption, input: &OptionInput) -> 
     .await
 }
 
-/// Moves on the version of options whose exclusions changed with another's.
+/// Increases the version of options whose exclusions changed because another option changed.
 pub async fn touch(tx: &mut Tx, ids: &[OptionId]) -> Result<()> {
     let now = tx.now();
     if ids.is_empty() {
@@ -190,7 +191,7 @@ pub async fn touch(tx: &mut Tx, ids: &[OptionId]) -> Result<()> {
     Sql::owned(text).bind(now).bind_all(args(ids)).execute(tx).await.map(drop)
 }
 
-/// Sets the tariffs that an option goes with.
+/// Sets the tariffs with which an option is compatible.
 pub async fn set_tariffs(tx: &mut Tx, id: OptionId, tariffs: &[TariffId]) -> Result<()> {
     Sql::new("DELETE FROM option_tariffs WHERE option_id = $1").bind(id).execute(tx).await?;
     let mut rows = Bulk::into_table("option_tariffs", &["option_id", "tariff_id"]);
@@ -198,7 +199,7 @@ pub async fn set_tariffs(tx: &mut Tx, id: OptionId, tariffs: &[TariffId]) -> Res
     rows.execute(tx).await
 }
 
-/// Sets the options that an option excludes, both ways round.
+/// Sets the options that an option excludes, in both directions.
 pub async fn set_exclusions(tx: &mut Tx, id: OptionId, excluded: &[OptionId]) -> Result<()> {
     Sql::new("DELETE FROM option_exclusions WHERE option_id = $1 OR excluded_id = $1").bind(id).execute(tx).await?;
     let mut rows = Bulk::into_table("option_exclusions", &["option_id", "excluded_id"]);
@@ -209,12 +210,12 @@ pub async fn set_exclusions(tx: &mut Tx, id: OptionId, excluded: &[OptionId]) ->
     rows.execute(tx).await
 }
 
-/// Deletes an option. Errors: `in_use` when a contract has it, or had it.
+/// Deletes an option. Errors: `in_use` if a contract has or had it.
 pub async fn delete(tx: &mut Tx, id: OptionId) -> Result<()> {
     Sql::new("DELETE FROM options WHERE id = $1").bind(id).execute(tx).await.map(drop)
 }
 
-/// Options whose exclusion of another is not answered by that other.
+/// Returns pairs of options of which only the first excludes the other.
 pub async fn one_sided(conn: &mut Conn) -> Result<Vec<(OptionId, OptionId)>> {
     Sql::new(
         "SELECT a.option_id, a.excluded_id FROM option_exclusions a WHERE NOT EXISTS \

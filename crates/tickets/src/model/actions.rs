@@ -1,8 +1,8 @@
-//! What can be done to a ticket, from which states, and how its clock runs: each action answers the ticket after it.
+//! The actions on a ticket, the statuses from which each is allowed, and the clock. Each action returns the ticket after it.
 //!
-//! The time to solve a ticket counts from when it was filed, in working hours. Its clock stands still while it waits, and
-//! once it is solved or closed; when it goes on, the deadline moves by the working time that it stood. So a reopened ticket
-//! has what was left of its time, and nobody gains any by closing and reopening.
+//! The time to solve a ticket counts from its filing, in working hours. The clock stops while the ticket is waiting, solved or
+//! closed; when it runs again, the deadline moves by the working time that it was stopped. So a reopened ticket has the time that was
+//! left, and closing and reopening gains no time.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kernel::{Error, Policy, Result, error::field, id::UserId};
@@ -13,7 +13,7 @@ use super::{
     refusal,
 };
 
-/// The moment of an action, and the rules it goes by.
+/// The moment of an action and the rules that apply to it.
 #[derive(Clone, Copy, Debug)]
 pub struct Now<'a> {
     /// The moment.
@@ -29,14 +29,14 @@ impl Now<'_> {
 }
 
 impl Ticket {
-    /// The form that is shown: whether it is overdue is told as of `now`, or as of when its clock stopped.
+    /// The form that clients see: `is_overdue` is computed for `now`, or for the moment the clock stopped.
     #[must_use]
     pub fn shown(mut self, now: DateTime<Utc>) -> Self {
         self.is_overdue = self.status.is_open() && self.due_at < self.stopped_at.unwrap_or(now);
         self
     }
 
-    /// The ticket after it was given to a user; a new one is then worked on.
+    /// Assigns the ticket to a user; a new ticket becomes in progress.
     ///
     /// Errors: `ticket_wrong_state` unless it is new, in progress or waiting.
     pub fn assign(&self, user: UserId, now: Now<'_>) -> Result<Self> {
@@ -45,7 +45,7 @@ impl Ticket {
         Ok(Self { status, assigned_to: Some(user), assigned_at: Some(now.at), ..self.changed(now) }.responded(now))
     }
 
-    /// The ticket after its user began to work on it.
+    /// Starts work on the ticket.
     ///
     /// Errors: `ticket_wrong_state` unless it is new, `ticket_not_assigned`.
     pub fn start_work(&self, now: Now<'_>) -> Result<Self> {
@@ -56,13 +56,13 @@ impl Ticket {
         Ok(Self { status: InProgress, ..self.changed(now) }.responded(now))
     }
 
-    /// The ticket on hold: its clock stands still. Errors: `ticket_wrong_state` unless it is new or in progress.
+    /// Puts the ticket on hold and stops its clock. Errors: `ticket_wrong_state` unless it is new or in progress.
     pub fn wait(&self, now: Now<'_>) -> Result<Self> {
         self.only_from(&[New, InProgress])?;
         Ok(Self { status: Waiting, stopped_at: Some(now.at), ..self.changed(now) }.responded(now))
     }
 
-    /// The ticket after its hold: in progress, or new again where nobody works on it.
+    /// Ends the hold: the ticket becomes in progress, or new if it is not assigned.
     ///
     /// Errors: `ticket_wrong_state` unless it is waiting.
     pub fn resume(&self, now: Now<'_>) -> Result<Self> {
@@ -70,7 +70,7 @@ impl Ticket {
         Ok(Self { status: self.taken_up(), ..self.changed(now) }.restarted(now))
     }
 
-    /// The ticket after it was solved. Errors: `ticket_wrong_state` unless it is in progress or waiting.
+    /// Marks the ticket as solved. Errors: `ticket_wrong_state` unless it is in progress or waiting.
     pub fn resolve(&self, resolution: &str, now: Now<'_>) -> Result<Self> {
         self.only_from(&[InProgress, Waiting])?;
         let after = self.changed(now).restarted(now).responded(now);
@@ -85,18 +85,18 @@ impl Ticket {
         })
     }
 
-    /// The ticket done with. Errors: `ticket_wrong_state` when it is closed, `required` in the field `reason` unless it was solved.
+    /// Closes the ticket. Errors: `ticket_wrong_state` if it is closed, `required` in the field `reason` unless it was solved.
     pub fn close(&self, reason: Option<&str>, now: Now<'_>) -> Result<Self> {
         self.only_from(&[New, InProgress, Waiting, Resolved])?;
         if self.status != Resolved && reason.is_none() {
             return Err(Error::of_field("reason", field::REQUIRED));
         }
-        // a solved one's clock goes on standing since it was solved
+        // the clock of a solved ticket stays stopped since the solution
         let after = if self.status == Resolved { self.changed(now) } else { self.changed(now).restarted(now).responded(now) };
         Ok(Self { status: Closed, closed_at: Some(now.at), stopped_at: after.stopped_at.or(Some(now.at)), ..after })
     }
 
-    /// The ticket taken up once more, by the same user if `keep_user`: in progress, or new where nobody works on it.
+    /// Reopens the ticket, with the same user if `keep_user`: it becomes in progress, or new if it is not assigned.
     ///
     /// Errors: `ticket_wrong_state` unless it is resolved or closed.
     pub fn reopen(&self, keep_user: bool, now: Now<'_>) -> Result<Self> {
@@ -113,7 +113,7 @@ impl Ticket {
         Ok(Self { status: kept.taken_up(), ..kept }.restarted(now))
     }
 
-    /// The ticket with another priority and the deadline that goes with it. Errors: `ticket_wrong_state` when it is closed.
+    /// Changes the priority and recalculates the deadline. Errors: `ticket_wrong_state` if the ticket is closed.
     pub fn change_priority(&self, priority: TicketPriority, now: Now<'_>) -> Result<Self> {
         self.only_from(&[New, InProgress, Waiting, Resolved])?;
         let time = priority.time(now.policy.ticket_hours) + TimeDelta::microseconds(self.stopped_for);
@@ -121,19 +121,19 @@ impl Ticket {
         Ok(Self { priority, priority_rank: priority.rank(), due_at, ..self.changed(now) })
     }
 
-    /// The ticket after its first answer to the subscriber; after a later one, nothing is different.
+    /// Returns the ticket after its first response to the subscriber, or `None` if there already was a response.
     #[must_use]
     pub fn answered(&self, now: Now<'_>) -> Option<Self> {
         self.first_response_at.is_none().then(|| self.changed(now).responded(now))
     }
 
-    /// The same, changed now.
+    /// Returns a copy with the next version, changed now.
     #[must_use]
     pub fn changed(&self, now: Now<'_>) -> Self {
         Self { updated_at: now.at, version: self.version + 1, ..self.clone() }
     }
 
-    /// Errors: `ticket_wrong_state` unless it is in one of these states.
+    /// Checks that the ticket has one of these statuses. Errors: `ticket_wrong_state`.
     pub fn only_from(&self, allowed: &[TicketStatus]) -> Result<()> {
         if allowed.contains(&self.status) {
             return Ok(());
@@ -154,7 +154,7 @@ impl Ticket {
         Self { first_response_at: Some(now.at), response_seconds: Some(took), ..self }
     }
 
-    /// Its clock goes on, if it stood.
+    /// Lets a stopped clock run again.
     fn restarted(self, now: Now<'_>) -> Self {
         let Some(stopped_at) = self.stopped_at else { return self };
         let stood = now.working_time(stopped_at);
@@ -188,7 +188,7 @@ mod tests {
         Now { at: hour(at), policy }
     }
 
-    /// Of high priority, filed at hour 0, with eight hours to go.
+    /// A ticket of high priority, filed at hour 0, with eight hours left.
     fn ticket(status: TicketStatus) -> Ticket {
         Ticket {
             id: TicketId::new(1),
@@ -246,7 +246,7 @@ mod tests {
                 match (action(&before), expected) {
                     (Ok(after), Some(expected)) => {
                         assert_eq!((after.status, after.version, after.updated_at), (expected, 2, hour(1)), "{name} from {status}");
-                        // the clock stands exactly while it waits and once it is over
+                        // the clock is stopped exactly while the ticket is waiting, solved or closed
                         assert_eq!(after.stopped_at.is_some(), !matches!(after.status, New | InProgress), "{name} from {status}");
                     }
                     (Err(error), None) => {
@@ -302,7 +302,7 @@ mod tests {
         let reopened = closed.reopen(true, now(&policy, 117)).unwrap();
         // an hour was left when it was solved
         assert_eq!((reopened.due_at, reopened.resolved_at, reopened.closed_at, reopened.resolution), (hour(118), None, None, None));
-        // solved while it waits: the wait counts for nothing
+        // solved while waiting: the wait does not count
         let solved = ticket(New).wait(now(&policy, 3)).unwrap().resolve("x", now(&policy, 30)).unwrap();
         assert_eq!((solved.due_at, solved.resolution_seconds), (hour(35), Some(3 * 3600)));
     }
@@ -334,7 +334,7 @@ mod tests {
         let ticket_calendar = Calendar::new(zone, "mon-fri".parse().unwrap(), hours, ["2026-02-23".parse().unwrap()].into());
         let policy = Policy { ticket_calendar, ..Policy::standard(Country::Ru) };
         let at = |text: &str| Now { at: text.parse().unwrap(), policy: &policy };
-        // Friday at noon in Moscow, eight hours to go, and Monday is a holiday
+        // Friday at noon in Moscow, eight hours left, and Monday is a holiday
         let created_at = "2026-02-20T09:00:00Z".parse().unwrap();
         let filed = Ticket { created_at, due_at: policy.ticket_calendar.after(created_at, TimeDelta::hours(8)), ..ticket(New) };
         assert_eq!(filed.due_at.to_rfc3339(), "2026-02-24T08:00:00+00:00");
@@ -344,7 +344,7 @@ mod tests {
     }
 
     proptest! {
-        /// However a ticket goes on, its deadline is the time of its priority and the time its clock stood, from its filing on.
+        /// After any steps, the deadline is the filing plus the time of the priority plus the time that the clock was stopped.
         #[test]
         fn the_deadline_is_always_the_time_to_solve_and_the_time_stood(steps in vec((0_u8..7, 0_i64..5_000), 0..30), days in select(vec!["mon-sun", "mon-fri", "tue"])) {
             let calendar = Calendar::new(Country::Ru.time_zone(), days.parse().unwrap(), "08:30-17:00".parse().unwrap(), Default::default());

@@ -1,4 +1,4 @@
-//! Files attached to tickets: their names, and what they are by their content.
+//! Files attached to tickets: safe names, and detection of the type from the content.
 
 use chrono::{DateTime, Utc};
 use kernel::{
@@ -9,16 +9,16 @@ use kernel::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Bytes a file may have (SPEC 2.9).
+/// The maximum size of a file, in bytes.
 pub const MOST_BYTES: u64 = 10 * 1024 * 1024;
-/// Files a ticket may have.
+/// The maximum number of files of a ticket.
 pub const MOST_FILES: i64 = 100;
-/// Letters a file's name may have.
+/// The maximum length of a file's name, in characters.
 const LONGEST_NAME: usize = 255;
-/// Bytes of a file's beginning that tell its type.
+/// The number of bytes at the beginning of a file from which its type is detected.
 const HEAD: usize = 16 * 1024;
 
-/// A file attached to a ticket; it stays as it was sent.
+/// A file attached to a ticket. It cannot be changed.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({
     "id": 9, "ticket_id": 31, "name": "скриншот.png", "media_type": "image/png", "size": 48213,
@@ -30,46 +30,46 @@ pub struct TicketAttachment {
     pub id: TicketAttachmentId,
     /// The ticket.
     pub ticket_id: TicketId,
-    /// The file's name, without anything that a file system would take for more.
+    /// The file's name, without path and unsafe characters.
     pub name: String,
-    /// What it is, by its content.
+    /// The media type detected from the content.
     pub media_type: String,
-    /// Its bytes.
+    /// The size in bytes.
     pub size: i64,
-    /// SHA-256 of its content.
+    /// SHA-256 of the content, in hexadecimal.
     pub sha256: String,
-    /// The user who attached it.
+    /// The user who attached the file.
     pub uploaded_by: Option<UserId>,
     /// The user's name at that time.
     pub uploader: String,
-    /// When it was attached.
+    /// When the file was attached.
     pub created_at: DateTime<Utc>,
-    /// Where it lies.
+    /// The key of the file in the store.
     #[serde(skip)]
     pub file_key: String,
 }
 
-/// A file that lies in the store, and is nobody's yet.
+/// A file in the store that is not attached yet.
 #[derive(Clone, Debug)]
 pub struct NewFile {
-    /// Where it lies.
+    /// The key of the file in the store.
     pub file_key: String,
     /// A safe name.
     pub name: String,
-    /// What it is, by its content.
+    /// The media type detected from the content.
     pub media_type: &'static str,
-    /// Its bytes.
+    /// The size in bytes.
     pub size: i64,
-    /// SHA-256 of its content, in hexadecimal.
+    /// SHA-256 of the content, in hexadecimal.
     pub sha256: String,
 }
 
-/// A file's name as it is kept: the last part of a path, without characters that mislead people or file systems.
+/// Returns the safe form of a file's name: the last part of a path, without characters that mislead people or file systems.
 ///
-/// Errors: `invalid_length` in the field `file` for a name too long; a name of which nothing is left is `file`.
+/// If nothing is left, the name is `file`. Errors: `invalid_length` in the field `file` for a name that is too long.
 pub fn safe_name(given: &str) -> Result<String> {
     let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
-    // turns of the writing's direction make `exe.gpj` look like `jpg.exe`; others are not seen at all
+    // characters that reverse the writing direction make `exe.gpj` look like `jpg.exe`; the others are invisible
     let unseen = |letter: &char| {
         letter.is_control()
             || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
@@ -85,12 +85,12 @@ pub fn safe_name(given: &str) -> Result<String> {
     Ok(if name.is_empty() { "file".to_owned() } else { name.to_owned() })
 }
 
-/// A type of file that is taken.
+/// An accepted file type.
 struct FileType {
     media_type: &'static str,
-    /// What its name may end in; the first stands for it in messages.
+    /// The allowed extensions of the name; messages use the first.
     extensions: &'static [&'static str],
-    /// What senders call it as well.
+    /// Other media types that senders declare for it.
     aliases: &'static [&'static str],
 }
 
@@ -98,7 +98,7 @@ const fn kind(media_type: &'static str, extensions: &'static [&'static str], ali
     FileType { media_type, extensions, aliases }
 }
 
-/// Pictures, documents without macros, recordings: nothing that runs, and no archives, in which anything may hide.
+/// Pictures, documents without macros, recordings: nothing executable, and no archives, whose content is unknown.
 const TYPES: [FileType; 18] = [
     kind("image/jpeg", &["jpg", "jpeg", "jpe"], &["image/jpg", "image/pjpeg"]),
     kind("image/png", &["png"], &["image/x-png"]),
@@ -120,14 +120,14 @@ const TYPES: [FileType; 18] = [
     kind("video/mp4", &["mp4"], &[]),
 ];
 const TEXT: FileType = kind("text/plain", &["txt", "log", "md"], &["text/markdown", "text/x-log"]);
-// spreadsheets call themselves the programs that open a table
+// browsers may declare a CSV file as the type of the spreadsheet program that opens it
 const TABLE: FileType = kind("text/csv", &["csv"], &["text/plain", "application/vnd.ms-excel", "application/csv"]);
 
-/// Looks at a file as it comes, a piece at a time, and says in the end what it is.
+/// Detects the type of a file while it arrives in pieces.
 pub struct Sniffer {
     head: Vec<u8>,
     size: u64,
-    /// The end of a letter may come with the next piece.
+    /// The beginning of a character whose end may arrive with the next piece.
     rest: Vec<u8>,
     is_text: bool,
 }
@@ -139,7 +139,7 @@ impl Default for Sniffer {
 }
 
 impl Sniffer {
-    /// Takes the next piece; answers how many bytes there were so far.
+    /// Reads the next piece; returns the number of bytes so far.
     pub fn feed(&mut self, piece: &[u8]) -> u64 {
         self.size += piece.len() as u64;
         let missing = HEAD.saturating_sub(self.head.len()).min(piece.len());
@@ -161,7 +161,7 @@ impl Sniffer {
         self.size
     }
 
-    /// What the file is. `name` is its safe name, `declared` what the sender says it is.
+    /// Returns the media type of the file. `name` is its safe name, `declared` the media type that the sender declares.
     ///
     /// Errors: `file_empty`, `file_type_not_allowed`, `file_type_mismatch` in the field `file`.
     pub fn verdict(&self, name: &str, declared: Option<&str>) -> Result<&'static str> {
@@ -194,7 +194,7 @@ impl Sniffer {
     fn candidates(&self) -> Vec<&'static FileType> {
         let sniffed = infer::get(&self.head).map(|found| found.mime_type());
         let mut candidates: Vec<&FileType> = TYPES.iter().filter(|one| sniffed == Some(one.media_type)).collect();
-        // two letters make a picture to the library, and may begin a sentence; but pages, scripts and programs are no plain text
+        // the library detects some pictures by two letters, which may also begin a text; but pages, scripts and programs are not plain text
         let plain = sniffed.is_none_or(|sniffed| !sniffed.starts_with("text/") && !sniffed.starts_with("application/"));
         if plain && self.is_text && self.rest.is_empty() {
             candidates.extend([&TEXT, &TABLE]);

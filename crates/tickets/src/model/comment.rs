@@ -1,11 +1,11 @@
-//! What is said about a ticket.
+//! Comments on tickets.
 
 use chrono::{DateTime, Utc};
 use kernel::id::{TicketCommentId, TicketId, UserId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// A comment on a ticket; it stays as it was written.
+/// A comment on a ticket. It cannot be changed.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({
     "id": 5, "ticket_id": 31, "author_id": 3, "author": "petrova", "is_internal": false, "text": "Мастер приедет завтра с 10 до 12.",
@@ -16,14 +16,14 @@ pub struct TicketComment {
     pub id: TicketCommentId,
     /// The ticket.
     pub ticket_id: TicketId,
-    /// The user who wrote it.
+    /// The author.
     pub author_id: Option<UserId>,
-    /// The user's name at that time.
+    /// The author's user name at that time.
     pub author: String,
-    /// Whether it is for the staff alone; otherwise it is for the subscriber.
+    /// Whether the comment is for the staff only; otherwise it is for the subscriber.
     pub is_internal: bool,
-    /// What was written.
+    /// The text.
     pub text: String,
-    /// When it was written.
+    /// When the comment was written.
     pub created_at: DateTime<Utc>,
 }

@@ -1,4 +1,4 @@
-//! The journal: every step of a ticket, in the order it was made.
+//! The journal: every step of a ticket, in order.
 
 use chrono::{DateTime, Utc};
 use kernel::{
@@ -11,29 +11,29 @@ use utoipa::ToSchema;
 use super::{Ticket, TicketStatus};
 
 text_enum! {
-    /// What was done to a ticket.
+    /// The action of a step.
     pub enum TicketAction {
-        /// It was filed.
+        /// The ticket was filed.
         Created = "created",
-        /// What it says was changed.
+        /// Its fields were changed.
         Edited = "edited",
-        /// It was given to a user.
+        /// It was assigned to a user.
         Assigned = "assigned",
-        /// The user began to work on it.
+        /// Work on it started.
         Started = "started",
         /// It was put on hold.
         Waiting = "waiting",
-        /// It was taken up again after a hold.
+        /// Its hold ended.
         Resumed = "resumed",
         /// It was solved.
         Resolved = "resolved",
         /// It was closed.
         Closed = "closed",
-        /// It was taken up again after it was solved or closed.
+        /// It was reopened after it was solved or closed.
         Reopened = "reopened",
-        /// It became more or less urgent.
+        /// Its priority was changed.
         PriorityChanged = "priority_changed",
-        /// Somebody commented on it.
+        /// A comment was added.
         Commented = "commented",
         /// A file was attached.
         Attached = "attached",
@@ -43,7 +43,7 @@ text_enum! {
 }
 
 impl TicketAction {
-    /// The audit trail's name for it.
+    /// The name of the action in the audit trail.
     pub const fn audit_name(self) -> &'static str {
         match self {
             Self::Created => "ticket.created",
@@ -63,7 +63,7 @@ impl TicketAction {
     }
 }
 
-/// A step as it is shown.
+/// A step of a ticket.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({
     "id": 88, "ticket_id": 31, "at": "2026-01-15T11:00:00Z", "actor_id": 3, "actor": "petrova", "action": "resolved",
@@ -74,41 +74,41 @@ pub struct TicketStep {
     pub id: TicketStepId,
     /// The ticket.
     pub ticket_id: TicketId,
-    /// When it was done.
+    /// When the step was made.
     pub at: DateTime<Utc>,
-    /// The user who did it; `null` for the system.
+    /// The user who made the step; `null` for the system.
     pub actor_id: Option<UserId>,
-    /// The user's name at that time, or what part of the system it was.
+    /// The user's name at that time, or the part of the system.
     pub actor: String,
-    /// What was done.
+    /// The action.
     pub action: TicketAction,
-    /// The state before; `null` before it was filed.
+    /// The status before; `null` for the filing.
     pub from_status: Option<TicketStatus>,
-    /// The state after.
+    /// The status after.
     pub to_status: TicketStatus,
-    /// To whom it was given, why it waits or was closed or reopened, how it was solved, what was changed.
+    /// To whom the ticket was assigned, why it waits or was closed or reopened, how it was solved, or what was changed.
     pub note: Option<String>,
 }
 
-/// A step before it is written.
+/// A step that is not in the database yet.
 #[derive(Clone, Debug)]
 pub struct Step {
     /// The ticket.
     pub ticket_id: TicketId,
-    /// When it was done.
+    /// When the step was made.
     pub at: DateTime<Utc>,
-    /// What was done.
+    /// The action.
     pub action: TicketAction,
-    /// The state before; nothing before it was filed.
+    /// The status before; `None` for the filing.
     pub from_status: Option<TicketStatus>,
-    /// The state after.
+    /// The status after.
     pub to_status: TicketStatus,
-    /// To whom it was given, or why, or how.
+    /// To whom the ticket was assigned, or why or how the step was made.
     pub note: Option<String>,
 }
 
 impl Step {
-    /// The filing of a ticket.
+    /// Creates the step that files a ticket.
     pub fn filing(ticket: &Ticket) -> Self {
         Self {
             ticket_id: ticket.id,
@@ -120,7 +120,7 @@ impl Step {
         }
     }
 
-    /// What led from one form of a ticket to the next.
+    /// Creates the step between two versions of a ticket.
     pub fn between(before: &Ticket, after: &Ticket, action: TicketAction, note: Option<&str>) -> Self {
         Self {
             ticket_id: after.id,
@@ -132,7 +132,7 @@ impl Step {
         }
     }
 
-    /// Something beside the ticket itself, which left it as it is.
+    /// Creates a step that does not change the ticket, such as a comment.
     pub fn beside(ticket: &Ticket, at: DateTime<Utc>, action: TicketAction, note: Option<&str>) -> Self {
         Self { at, ..Self::between(ticket, ticket, action, note) }
     }

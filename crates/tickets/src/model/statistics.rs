@@ -1,4 +1,4 @@
-//! Figures about tickets.
+//! Statistics of tickets.
 
 use chrono::NaiveDate;
 use kernel::id::UserId;
@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::{TicketCategory, TicketPriority, TicketStatus};
 
-/// Figures about the tickets filed in a span of days.
+/// Statistics of the tickets filed in a span of days.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "from": "2026-01-01", "to": "2026-01-31", "tickets": 40, "open": 6, "overdue": 1,
@@ -23,61 +23,61 @@ pub struct TicketStatistics {
     pub from: NaiveDate,
     /// The last day.
     pub to: NaiveDate,
-    /// How many were filed.
+    /// The number of tickets filed.
     pub tickets: i64,
     /// How many of them are neither solved nor closed.
     pub open: i64,
-    /// How many of the open ones ran out of time.
+    /// How many of the open ones are overdue.
     pub overdue: i64,
-    /// How many are in each state.
+    /// The number of tickets by status.
     pub by_status: Vec<TicketsOfStatus>,
-    /// How many are about what.
+    /// The number of tickets by category.
     pub by_category: Vec<TicketsOfCategory>,
-    /// How many are how urgent.
+    /// The number of tickets by priority.
     pub by_priority: Vec<TicketsOfPriority>,
-    /// Who works on how many: the hundred who have most.
+    /// The number of tickets by assignee, for the hundred users with the most.
     pub by_assignee: Vec<TicketsOfAssignee>,
     /// The working time to the first response.
     pub first_response: TicketTimes,
-    /// The working time to the solution, but for the time that the clock stood still.
+    /// The working time to the solution, without the time that the clock was stopped.
     pub resolution: TicketTimes,
-    /// How many were solved within their deadline.
+    /// The number of tickets solved within their deadline.
     pub within_deadline: i64,
-    /// Their share of those that were solved, in percent with two decimals; `null` when none was.
+    /// Their share of the solved tickets, in percent with two decimals; `null` if none was solved.
     pub within_deadline_percent: Option<String>,
 }
 
-/// How many tickets are in a state.
+/// The number of tickets with a status.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({"status": "new", "tickets": 2}))]
 pub struct TicketsOfStatus {
-    /// The state.
+    /// The status.
     pub status: TicketStatus,
-    /// How many.
+    /// The number of tickets.
     pub tickets: i64,
 }
 
-/// How many tickets are about something.
+/// The number of tickets of a category.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({"category": "technical", "tickets": 21}))]
 pub struct TicketsOfCategory {
-    /// What they are about.
+    /// The category.
     pub category: TicketCategory,
-    /// How many.
+    /// The number of tickets.
     pub tickets: i64,
 }
 
-/// How many tickets are how urgent.
+/// The number of tickets with a priority.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({"priority": "high", "tickets": 8}))]
 pub struct TicketsOfPriority {
-    /// How urgent.
+    /// The priority.
     pub priority: TicketPriority,
-    /// How many.
+    /// The number of tickets.
     pub tickets: i64,
 }
 
-/// What somebody works on.
+/// The numbers of tickets assigned to a user.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({"user_id": 3, "username": "petrova", "tickets": 17, "open": 2, "overdue": 0, "resolved": 15, "within_deadline": 14}))]
 pub struct TicketsOfAssignee {
@@ -85,31 +85,31 @@ pub struct TicketsOfAssignee {
     pub user_id: UserId,
     /// The user's name.
     pub username: String,
-    /// How many tickets the user has or had last.
+    /// The number of tickets whose last assignee is the user.
     pub tickets: i64,
     /// How many of them are neither solved nor closed.
     pub open: i64,
-    /// How many of the open ones ran out of time.
+    /// How many of the open ones are overdue.
     pub overdue: i64,
-    /// How many were solved.
+    /// How many of the tickets were solved.
     pub resolved: i64,
-    /// How many of those within their deadline.
+    /// How many of those were solved within their deadline.
     pub within_deadline: i64,
 }
 
-/// How long something took.
+/// The distribution of a duration over tickets.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({"tickets": 38, "median_seconds": 900, "p95_seconds": 5400}))]
 pub struct TicketTimes {
-    /// Of how many tickets.
+    /// The number of tickets with this duration.
     pub tickets: i64,
-    /// Half of them took no longer; `null` when there are none.
+    /// The median in seconds; `null` if there are no tickets.
     pub median_seconds: Option<i64>,
-    /// Of a hundred, ninety-five took no longer.
+    /// The 95th percentile in seconds; `null` if there are no tickets.
     pub p95_seconds: Option<i64>,
 }
 
-/// A share in percent with two decimals, rounded half up.
+/// A share in percent with two decimals, rounded half up; `None` if `whole` is zero.
 pub fn percent(part: i64, whole: i64) -> Option<String> {
     let hundredths = (whole > 0).then(|| (part * 20_000 + whole) / (2 * whole))?;
     Some(format!("{}.{:02}", hundredths / 100, hundredths % 100))

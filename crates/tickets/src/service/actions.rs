@@ -1,4 +1,4 @@
-//! What is done to tickets: each action locks the ticket, asks the model, writes journal and audit trail.
+//! The actions on tickets: each locks the ticket, applies the model's action, and writes journal and audit trail.
 
 use acl::{Granted, Permission, perm, users};
 use database::Tx;
@@ -10,10 +10,10 @@ use crate::{
     model::{Ticket, TicketAction},
 };
 
-/// Gives a ticket to a user; a new one is then worked on.
+/// Assigns a ticket to a user; a new ticket becomes in progress.
 ///
-/// Errors: `ticket_not_found`, `not_found` in the field `user_id` unless the account may be used now, `assignee_cannot_work`
-/// there without permission to work on tickets, `ticket_wrong_state`.
+/// Errors: `ticket_not_found`, `not_found` in the field `user_id` unless the account is usable, `assignee_cannot_work` in that field
+/// without `tickets:work`, `ticket_wrong_state`.
 pub async fn assign(tx: &mut Tx, _granted: &Granted<perm::TicketsAssign>, id: TicketId, input: &AssignInput) -> Result<Ticket> {
     let before = load(tx, id).await?;
     let after = before.assign(input.user_id, moment(tx.context()))?;
@@ -21,7 +21,7 @@ pub async fn assign(tx: &mut Tx, _granted: &Granted<perm::TicketsAssign>, id: Ti
     finish(tx, (before, after), TicketAction::Assigned, Some(&name)).await
 }
 
-/// Begins to work on a ticket. Errors: `ticket_not_found`, `ticket_wrong_state`, `ticket_not_assigned`.
+/// Starts work on a ticket. Errors: `ticket_not_found`, `ticket_wrong_state`, `ticket_not_assigned`.
 pub async fn start_work(tx: &mut Tx, _granted: &Granted<perm::TicketsWork>, id: TicketId) -> Result<Ticket> {
     let before = load(tx, id).await?;
     let after = before.start_work(moment(tx.context()))?;
@@ -35,14 +35,14 @@ pub async fn wait(tx: &mut Tx, _granted: &Granted<perm::TicketsWork>, id: Ticket
     finish(tx, (before, after), TicketAction::Waiting, Some(&input.reason)).await
 }
 
-/// Takes a ticket up after its hold. Errors: `ticket_not_found`, `ticket_wrong_state`.
+/// Ends the hold of a ticket. Errors: `ticket_not_found`, `ticket_wrong_state`.
 pub async fn resume(tx: &mut Tx, _granted: &Granted<perm::TicketsWork>, id: TicketId) -> Result<Ticket> {
     let before = load(tx, id).await?;
     let after = before.resume(moment(tx.context()))?;
     finish(tx, (before, after), TicketAction::Resumed, None).await
 }
 
-/// Notes how a ticket was solved. Errors: `ticket_not_found`, `ticket_wrong_state`.
+/// Marks a ticket as solved. Errors: `ticket_not_found`, `ticket_wrong_state`.
 pub async fn resolve(tx: &mut Tx, _granted: &Granted<perm::TicketsWork>, id: TicketId, input: &ResolveInput) -> Result<Ticket> {
     let before = load(tx, id).await?;
     let after = before.resolve(&input.resolution, moment(tx.context()))?;
@@ -56,7 +56,7 @@ pub async fn close(tx: &mut Tx, _granted: &Granted<perm::TicketsWork>, id: Ticke
     finish(tx, (before, after), TicketAction::Closed, input.reason.as_deref()).await
 }
 
-/// Takes a ticket up once more; it stays with its user, where that user may still work on tickets.
+/// Reopens a ticket; it stays assigned if its user may still work on tickets.
 ///
 /// Errors: `ticket_not_found`, `ticket_wrong_state`.
 pub async fn reopen(tx: &mut Tx, _granted: &Granted<perm::TicketsWork>, id: TicketId, input: &ReopenInput) -> Result<Ticket> {
@@ -69,7 +69,7 @@ pub async fn reopen(tx: &mut Tx, _granted: &Granted<perm::TicketsWork>, id: Tick
     finish(tx, (before, after), TicketAction::Reopened, Some(&input.reason)).await
 }
 
-/// Makes a ticket more or less urgent. Errors: `ticket_not_found`, `ticket_wrong_state`.
+/// Changes the priority of a ticket. Errors: `ticket_not_found`, `ticket_wrong_state`.
 pub async fn change_priority(tx: &mut Tx, _granted: &Granted<perm::TicketsWork>, id: TicketId, input: &PriorityInput) -> Result<Ticket> {
     let before = load(tx, id).await?;
     let after = before.change_priority(input.priority, moment(tx.context()))?;

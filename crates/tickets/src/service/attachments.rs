@@ -1,8 +1,8 @@
-//! Files attached to tickets. The files themselves lie in a store beside the database; here is what is known of them.
+//! The use cases of attachments. The files are in a store outside the database; the database has their records.
 //!
-//! A file is written before the transaction that attaches it, and removed after the one that detaches it. So that none is
-//! lost sight of when the program stops in between, its key is written down first ([`announce`]) and crossed out by the
-//! transaction that attaches it. Whatever still stands there after a while is nobody's, and is removed ([`left_over`]).
+//! A file is written before the transaction that attaches it, and removed after the one that detaches it. So that no file is lost if
+//! the program stops in between, its key is first recorded as left over ([`announce`]); the transaction that attaches the file deletes
+//! that record. A file whose record remains for some time has no attachment and is removed ([`left_over`]).
 
 use std::sync::Arc;
 
@@ -22,14 +22,14 @@ use crate::{
     store::{self, attachments as rows},
 };
 
-/// How long a file may wait to be attached once its key was written down.
+/// How long after [`announce`] a file can be attached.
 const LONGEST_UPLOAD: TimeDelta = TimeDelta::hours(1);
-/// Twice as long is surely over, also where the clocks of two instances differ.
+/// The age of a record after which no upload can still be running, even if the clocks of two instances differ.
 const SURELY_OVER: TimeDelta = TimeDelta::hours(2);
-/// A file stays as it is, so its version does too.
+/// The version of every attachment; attachments never change.
 pub const VERSION: i64 = 1;
 
-/// A page of a ticket's files. Errors: `ticket_not_found`.
+/// Returns a page of a ticket's files. Errors: `ticket_not_found`.
 pub async fn list(
     conn: &mut Conn,
     _granted: &Granted<perm::TicketsRead>,
@@ -40,7 +40,7 @@ pub async fn list(
     rows::list(conn, ticket, paging).await
 }
 
-/// One of a ticket's files. Errors: `ticket_attachment_not_found`.
+/// Returns one of a ticket's files. Errors: `ticket_attachment_not_found`.
 pub async fn get(
     conn: &mut Conn,
     _granted: &Granted<perm::TicketsRead>,
@@ -50,7 +50,7 @@ pub async fn get(
     Ok(rows::get(conn, ticket, id).await?.ok_or(refusal::ATTACHMENT_NOT_FOUND)?)
 }
 
-/// Whether a file could be attached now, before it is sent. Errors: `ticket_not_found`, `ticket_attachments_full`.
+/// Checks before an upload that a file can be attached. Errors: `ticket_not_found`, `ticket_attachments_full`.
 pub async fn may_add(conn: &mut Conn, _granted: &Granted<perm::TicketsWrite>, ticket: TicketId) -> Result<()> {
     must_exist(conn, ticket).await?;
     not_full(conn, ticket).await
@@ -61,15 +61,15 @@ async fn not_full(conn: &mut Conn, ticket: TicketId) -> Result<()> {
     if full { Err(Error::new(refusal::ATTACHMENTS_FULL).with("most", MOST_FILES)) } else { Ok(()) }
 }
 
-/// Writes down a file's key before the file is written.
+/// Records a file's key before the file is written.
 pub async fn announce(tx: &mut Tx, _granted: &Granted<perm::TicketsWrite>, key: &str) -> Result<()> {
     let now = tx.now();
     rows::leave(tx, key, now).await
 }
 
-/// Attaches a file that was announced and lies in the store.
+/// Attaches an announced file that is in the store.
 ///
-/// Errors: `ticket_not_found`, `ticket_attachments_full`, `files_away` when the file took too long and was given up.
+/// Errors: `ticket_not_found`, `ticket_attachments_full`, `files_away` if the upload took too long.
 pub async fn add(tx: &mut Tx, _granted: &Granted<perm::TicketsWrite>, ticket: TicketId, file: &NewFile) -> Result<TicketAttachment> {
     let now = tx.now();
     let ticket = load(tx, ticket).await?;
@@ -97,7 +97,7 @@ pub async fn add(tx: &mut Tx, _granted: &Granted<perm::TicketsWrite>, ticket: Ti
     Ok(attachment)
 }
 
-/// Detaches a file; whoever did not attach it needs `tickets:delete`. Answers the key of the file, which is to be removed.
+/// Detaches a file; a caller that did not attach it needs `tickets:delete`. Returns the key of the file, which the caller removes.
 ///
 /// Errors: `ticket_not_found`, `ticket_attachment_not_found`, `stale_version`, `permission_missing`.
 pub async fn remove(
@@ -122,25 +122,25 @@ pub async fn remove(
     Ok(attachment.file_key)
 }
 
-/// Lets go of an announced file; answers whether it is nobody's indeed, and may be removed.
+/// Gives up an announced file; returns whether it has no attachment and may be removed.
 pub async fn give_up(tx: &mut Tx, key: &str) -> Result<bool> {
     rows::give_up(tx, key, DateTime::UNIX_EPOCH).await
 }
 
-/// Crosses out the key of a file that is no more.
+/// Deletes the record of a removed file.
 pub async fn forget(tx: &mut Tx, key: &str) -> Result<()> {
     rows::forget(tx, key).await
 }
 
-/// Keys of files that are nobody's, a bounded number.
+/// Returns the keys of up to `most` files without an attachment.
 pub async fn left_over(conn: &mut Conn, most: i64) -> Result<Vec<String>> {
     let now = conn.now();
     rows::left_before(conn, now - SURELY_OVER, most).await
 }
 
-/// Removes a file that no attachment names, and its record; a file that belongs to an attachment by now stays.
+/// Removes a left-over file and its record, unless it belongs to an attachment by now.
 ///
-/// Not to be run in a transaction: it asks the store. Errors: `files_away`, and those of the database.
+/// It must not run in a transaction, because it calls the store. Errors: `files_away`, and those of the database.
 pub async fn discard(db: &Db, context: &Arc<Context>, files: &Files, key: &str) -> Result<()> {
     if db.transaction(context, async |tx| give_up(tx, key).await).await? {
         files.remove(key).await?;

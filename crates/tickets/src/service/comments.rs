@@ -1,4 +1,4 @@
-//! What is said about tickets.
+//! The use cases of comments.
 
 use acl::{Granted, perm};
 use database::{Conn, Page, Paging, Tx, audit::Entry};
@@ -14,7 +14,7 @@ use crate::{
     store,
 };
 
-/// A page of the comments on a ticket. Errors: `ticket_not_found`.
+/// Returns a page of the comments on a ticket. Errors: `ticket_not_found`.
 pub async fn list(
     conn: &mut Conn,
     _granted: &Granted<perm::TicketsRead>,
@@ -26,7 +26,9 @@ pub async fn list(
     store::comments::list(conn, id, filter, paging).await
 }
 
-/// Comments on a ticket, in any state. The first one for the subscriber is an answer. Errors: `ticket_not_found`.
+/// Adds a comment to a ticket in any status. Errors: `ticket_not_found`.
+///
+/// A comment for the subscriber is the first response if there was none before.
 pub async fn add(tx: &mut Tx, _granted: &Granted<perm::TicketsWrite>, id: TicketId, input: &CommentInput) -> Result<TicketComment> {
     let now = tx.now();
     let ticket = load(tx, id).await?;

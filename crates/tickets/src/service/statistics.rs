@@ -1,4 +1,4 @@
-//! Figures about tickets.
+//! Statistics of tickets.
 
 use acl::{Granted, perm};
 use chrono::{Days, NaiveDate};
@@ -16,18 +16,18 @@ use crate::{
     store::statistics as figures,
 };
 
-/// Days that the figures are about unless told otherwise.
+/// The default number of days.
 const USUAL_DAYS: u64 = 30;
-/// Days that they may be about: a leap year.
+/// The maximum number of days: a leap year.
 const MOST_DAYS: i64 = 366;
-/// Users that are shown.
+/// The maximum number of assignees returned.
 const MOST_ASSIGNEES: i64 = 100;
 
-/// Figures about the tickets filed in a span of days. Errors: `invalid_parameter` for one that is none, or too long.
+/// Returns statistics of the tickets filed in a span of days. Errors: `invalid_parameter` for an invalid or too long span.
 pub async fn statistics(conn: &mut Conn, _granted: &Granted<perm::ReportsRead>, filter: &StatisticsFilter) -> Result<TicketStatistics> {
     let (from, to) = days(conn.context(), filter)?;
     let calendar = &conn.policy().ticket_calendar;
-    let begins = |day: NaiveDate| calendar.day_begins(day).ok_or_else(|| Error::internal("a day without a beginning"));
+    let begins = |day: NaiveDate| calendar.day_begins(day).ok_or_else(|| Error::internal("the beginning of a day could not be computed"));
     let span = (begins(from)?, begins(to + Days::new(1))?);
     let groups = figures::groups(conn, span).await?;
     let by_assignee = figures::assignees(conn, span, MOST_ASSIGNEES).await?;

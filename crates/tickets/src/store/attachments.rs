@@ -1,4 +1,4 @@
-//! SQL of attachments, and of files that are left over.
+//! SQL of attachments and left-over files.
 
 use chrono::{DateTime, Utc};
 use database::{
@@ -12,7 +12,7 @@ use kernel::{
 
 use crate::model::TicketAttachment;
 
-/// How the files of a ticket are ordered: as they were attached.
+/// Order fields of a ticket's attachments; by default in the order of attaching.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[OrderField { name: "created_at", column: "ticket_attachments.created_at", kind: KeyKind::Time }],
     default_order: "created_at",
@@ -58,7 +58,7 @@ pub async fn delete(tx: &mut Tx, id: TicketAttachmentId) -> Result<()> {
     Sql::new("DELETE FROM ticket_attachments WHERE id = $1").bind(id).execute(tx).await.map(drop)
 }
 
-/// The files of a ticket are left over from now on.
+/// Records the files of a ticket as left over.
 pub async fn leave_all(tx: &mut Tx, ticket: TicketId, since: DateTime<Utc>) -> Result<()> {
     Sql::new("INSERT INTO leftover_files (file_key, since) SELECT file_key, $2 FROM ticket_attachments WHERE ticket_id = $1")
         .bind(ticket)
@@ -68,29 +68,29 @@ pub async fn leave_all(tx: &mut Tx, ticket: TicketId, since: DateTime<Utc>) -> R
         .map(drop)
 }
 
-/// A file that is nobody's, or not yet.
+/// Records a file as left over: it has no attachment, or not yet.
 pub async fn leave(tx: &mut Tx, key: &str, since: DateTime<Utc>) -> Result<()> {
     Sql::new("INSERT INTO leftover_files (file_key, since) VALUES ($1, $2)").bind(key.to_owned()).bind(since).execute(tx).await.map(drop)
 }
 
-/// The file is somebody's; answers whether it was still to be had, left later than this.
+/// Deletes the record of a file that is being attached; returns whether it was recorded later than this moment.
 pub async fn take(tx: &mut Tx, key: &str, later_than: DateTime<Utc>) -> Result<bool> {
     let sql = Sql::new("DELETE FROM leftover_files WHERE file_key = $1 AND since > $2");
     Ok(sql.bind(key.to_owned()).bind(later_than).execute(tx).await? == 1)
 }
 
-/// Nobody takes the file any more; answers whether it was still left over.
+/// Prevents attaching the file by changing its time; returns whether it was still left over.
 pub async fn give_up(tx: &mut Tx, key: &str, since: DateTime<Utc>) -> Result<bool> {
     let sql = Sql::new("UPDATE leftover_files SET since = $2 WHERE file_key = $1");
     Ok(sql.bind(key.to_owned()).bind(since).execute(tx).await? == 1)
 }
 
-/// The file is no more.
+/// Deletes the record of a removed file.
 pub async fn forget(tx: &mut Tx, key: &str) -> Result<()> {
     Sql::new("DELETE FROM leftover_files WHERE file_key = $1").bind(key.to_owned()).execute(tx).await.map(drop)
 }
 
-/// The oldest files left over, of those left before this.
+/// Returns the oldest files that were recorded as left over before this moment.
 pub async fn left_before(conn: &mut Conn, moment: DateTime<Utc>, most: i64) -> Result<Vec<String>> {
     let rows: Vec<(String,)> =
         Sql::new("SELECT file_key FROM leftover_files WHERE since < $1 ORDER BY since LIMIT $2").bind(moment).bind(most).all(conn).await?;

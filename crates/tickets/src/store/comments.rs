@@ -11,7 +11,7 @@ use kernel::{
 
 use crate::{input::CommentFilter, model::TicketComment};
 
-/// How the comments on a ticket are ordered: as they were written.
+/// Order fields of the comments on a ticket; by default in the order of writing.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[OrderField { name: "created_at", column: "ticket_comments.created_at", kind: KeyKind::Time }],
     default_order: "created_at",
@@ -22,7 +22,7 @@ pub const LIST: ListSpec = ListSpec {
 pub async fn list(conn: &mut Conn, ticket: TicketId, filter: &CommentFilter, paging: &Paging) -> Result<Page<TicketComment>> {
     let mut conditions = Filter::new(conn.engine());
     conditions.equal("ticket_comments.ticket_id", Some(ticket));
-    // of the comments on one ticket, so few that they need no index of their own
+    // one ticket has so few comments that this column needs no index
     conditions.equal("ticket_comments.is_internal", filter.is_internal);
     let select = "SELECT id, ticket_id, author_id, author, is_internal, text, created_at FROM ticket_comments";
     paging.fetch(conn, select, "ticket_comments", conditions).await

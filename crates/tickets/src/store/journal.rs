@@ -8,7 +8,7 @@ use kernel::{Result, id::TicketId};
 
 use crate::model::{Step, TicketStep};
 
-/// How a ticket's journal is ordered: as it happened.
+/// Order fields of a ticket's journal; by default in the order of the steps.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[OrderField { name: "at", column: "ticket_journal.at", kind: KeyKind::Time }],
     default_order: "at",
@@ -23,7 +23,7 @@ pub async fn list(conn: &mut Conn, ticket: TicketId, paging: &Paging) -> Result<
     paging.fetch(conn, select, "ticket_journal", conditions).await
 }
 
-/// Writes steps into the tickets' journals.
+/// Inserts steps into the tickets' journals.
 pub async fn insert(tx: &mut Tx, steps: &[Step]) -> Result<()> {
     let columns = ["ticket_id", "at", "actor_id", "actor", "action", "from_status", "to_status", "note"];
     let mut rows = Bulk::into_table("ticket_journal", &columns);

@@ -1,4 +1,4 @@
-//! SQL of the figures. Percentiles are reckoned in the database: no row comes to us.
+//! SQL of the statistics. The database computes the percentiles, so no single rows are read.
 
 use chrono::{DateTime, Utc};
 use database::{Conn, Sql};
@@ -6,10 +6,10 @@ use kernel::Result;
 
 use crate::model::{TicketCategory, TicketPriority, TicketStatus, TicketTimes, TicketsOfAssignee};
 
-/// Tickets filed from this moment on and before that one.
+/// A span of time: tickets filed at the first moment or later, and before the second.
 pub type Span = (DateTime<Utc>, DateTime<Utc>);
 
-/// Tickets of one state, category and priority.
+/// The numbers of tickets with one status, category and priority.
 #[derive(Debug, sqlx::FromRow)]
 pub struct Group {
     pub status: TicketStatus,
@@ -60,7 +60,7 @@ pub async fn resolution(conn: &mut Conn, span: Span) -> Result<TicketTimes> {
     times(conn, span, "resolution_seconds").await
 }
 
-/// The nearest rank: the first value that so many of a hundred do not exceed. `column` is never input.
+/// Computes the median and the 95th percentile by nearest rank. `column` must not come from input.
 async fn times(conn: &mut Conn, span: Span, column: &'static str) -> Result<TicketTimes> {
     Sql::owned(format!(
         "SELECT CAST(COUNT(*) AS BIGINT) AS tickets, MIN(seconds) FILTER (WHERE place * 100 >= whole * 50) AS median_seconds, \
