@@ -1,4 +1,4 @@
-//! What a message can say of an event, in words.
+//! The values that a message can state about an event, as text.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::{
     template::word,
 };
 
-/// The placeholders that messages of this kind know.
+/// The placeholders available in messages of this kind.
 pub const fn placeholders(kind: EventKind) -> &'static [&'static str] {
     use EventKind as Kind;
     match kind {
