@@ -108,7 +108,7 @@ fn outcome_of(error: &lettre::transport::smtp::Error) -> Outcome {
         return Outcome::Away { status: None, error: Some(brief(&deepest.to_string())) };
     };
     // the server's message may repeat the address; its code is enough
-    let (status, error) = (Some(i64::from(code)), Some(format!("the mail server responded with {code}")));
+    let (status, error) = (Some(i64::from(code)), Some(format!("the mail server answered {code}")));
     if TAKES_NOTHING.contains(&code) {
         return Outcome::Away { status, error };
     }

@@ -39,7 +39,7 @@ impl SmsGateway {
         match answered {
             Ok(answer) if answer.is_success() => Outcome::Taken { status: Some(answer.status.into()) },
             Ok(answer) => {
-                let (status, error) = (Some(answer.status.into()), Some(format!("the gateway responded with {}", answer.status)));
+                let (status, error) = (Some(answer.status.into()), Some(format!("the gateway answered {}", answer.status)));
                 // these statuses concern this message only; any other also concerns the next messages
                 match answer.status {
                     400 | 404 | 409 | 422 => Outcome::Refused { status, error, for_good: false },
