@@ -165,7 +165,7 @@ pub async fn to_its_end(office: &Office, id: BillingRunId, said: &mut dyn FnMut(
     let first: u32 = rand::random_range(0..1000);
     let outcomes = join_all((first..first + workers).map(|number| alone(office, Worker::new(id, number), &said))).await;
     let run = outcomes.into_iter().collect::<Result<Vec<_>>>()?.into_iter().max_by_key(|run| run.version);
-    let run = run.ok_or_else(|| Error::internal("nobody worked on the run"))?;
+    let run = run.ok_or_else(|| Error::internal("no worker processed the run"))?;
     if run.state == RunState::Running {
         let context = context(office, id);
         office.db.transaction(&context, async |tx| run::let_go(tx, id).await).await?;

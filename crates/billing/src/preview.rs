@@ -20,11 +20,12 @@ use crate::{
     store,
 };
 
-/// The number of charges shown by default and at most.
+/// The number of charges shown by default.
 const USUAL_MONTHS: i64 = 3;
+/// The maximum number of charges shown.
 const MOST_MONTHS: i64 = 24;
 
-/// How far ahead to look.
+/// How many charges to preview.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

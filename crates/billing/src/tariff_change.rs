@@ -43,8 +43,8 @@ pub async fn change_tariff(tx: &mut Tx, _granted: &Writing, id: ContractId, inpu
 
 /// Adds and removes options, all or none. On a draft the change takes effect at activation.
 ///
-/// Errors: `contract_not_found`, `contract_terminated`, `options_present`, `options_absent`, `not_found` in the field `options`, `option_retired`,
-/// `option_incompatible`, `options_exclusive`, `balance_too_low`.
+/// Errors: `contract_not_found`, `contract_terminated`, `options_present`, `options_absent`, `not_found` in the field `options`,
+/// `option_retired`, `option_incompatible`, `options_exclusive`, `balance_too_low`.
 pub async fn change_options(tx: &mut Tx, _granted: &Writing, id: ContractId, input: &ContractOptionsInput) -> Result<Contract> {
     let mut contract = contracts::steps::load(tx, id).await?;
     contract.not_over()?;

@@ -62,7 +62,7 @@ text_enum! {
         Draft = "draft",
         /// In force, with no hold.
         Active = "active",
-        /// At least one hold is on.
+        /// Suspended by at least one hold.
         Suspended = "suspended",
         /// Ended.
         Terminated = "terminated",

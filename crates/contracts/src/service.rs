@@ -281,8 +281,9 @@ pub async fn lift_hold(tx: &mut Tx, contract: &mut Contract, reason: HoldReason)
     Ok(())
 }
 
-/// Terminates a contract: lifts its holds, unbinds and closes its SIM, and quarantines its number. Errors:
-/// `contract_terminated`.
+/// Terminates a contract: lifts its holds, unbinds and closes its SIM, and quarantines its number.
+///
+/// Errors: `contract_terminated`.
 pub async fn terminate(tx: &mut Tx, _granted: &Granted<perm::ContractsTerminate>, contract: &mut Contract, reason: &str) -> Result<()> {
     let before = contract.clone();
     let mut after = contract.terminated(tx.today())?;

@@ -51,7 +51,7 @@ impl Days {
             wrong.add_at("to".to_owned(), field::ENDS_BEFORE_BEGIN);
         }
         wrong.into_error(common::INVALID_PARAMETER)?;
-        let after = to.succ_opt().ok_or_else(|| Error::internal("the day after is beyond the calendar"))?;
+        let after = to.succ_opt().ok_or_else(|| Error::internal("the day after the last day is out of range"))?;
         Ok(((from, to), (context.day_begins(from), context.day_begins(after))))
     }
 }

@@ -21,7 +21,7 @@ const GROWN_UP: i64 = 18 * 366;
 pub struct People {
     /// The country they live in.
     pub country: Country,
-    /// The day on which they are as old as they are.
+    /// The day on which the ages are computed.
     pub today: NaiveDate,
     /// An offset for every unique number, so that another seed gives different ones.
     pub shift: u64,
