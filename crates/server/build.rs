@@ -1,4 +1,4 @@
-//! Links what the compiler's own support library gives into the program, so that it needs nothing but libc to run.
+//! Links the compiler's support library statically, so that the program needs only libc at run time.
 
 #[allow(clippy::disallowed_methods, reason = "cargo tells a build script by variables")]
 fn main() {

@@ -1,8 +1,8 @@
-//! A batch of a billing run: many contracts that are due, charged in a few statements.
+//! A batch of a billing run: many due contracts, charged in a few statements.
 //!
-//! What is due is worked out by [`Bill`], contract by contract and in memory; then all charges, periods, contracts and holds are
-//! written at once. What is rare (a debt that comes off, a planned change, a contract that is suspended) goes through
-//! [`settle_on`], one contract after the other in the same transaction.
+//! [`Bill`] computes what is due for each contract in memory; then one step writes all charges, periods, contracts and holds. Rare cases
+//! (lifting hold `debt`, a planned change, a suspended contract) go through [`settle_on`], one contract after the other in the same
+//! transaction.
 
 use std::collections::HashMap;
 
@@ -26,12 +26,12 @@ use crate::{
     store,
 };
 
-/// What came of a batch.
+/// The outcome of a batch.
 #[derive(Default)]
 pub struct Outcome {
-    /// In figures.
+    /// The totals.
     pub figures: Figures,
-    /// What could not be charged, and why.
+    /// The contracts that could not be charged, with their errors.
     pub failures: Vec<(ContractId, Error)>,
 }
 
@@ -48,20 +48,20 @@ impl Outcome {
     }
 }
 
-/// A contract with what is due on it.
+/// A contract and its bill.
 struct Due {
     contract: Contract,
     bill: Bill,
 }
 
-/// Works out what is due on these contracts, and posts nothing.
+/// Computes what is due on these contracts, without posting anything.
 pub async fn reckon(conn: &mut Conn, ids: &[ContractId], day: NaiveDate) -> Result<Outcome> {
     let (due, mut outcome) = work_out(conn, ids, day).await?;
     due.iter().for_each(|due| outcome.count(&due.bill));
     Ok(outcome)
 }
 
-/// Charges these locked contracts. Errors: those after which nothing of the batch stands.
+/// Charges these locked contracts. Errors: those after which the whole batch must be rolled back.
 pub async fn charge(tx: &mut Tx, ids: &[ContractId], day: NaiveDate) -> Result<Outcome> {
     let (due, mut outcome) = work_out(tx, ids, day).await?;
     let (mut plain, special): (Vec<Due>, Vec<Due>) =
@@ -78,7 +78,7 @@ pub async fn charge(tx: &mut Tx, ids: &[ContractId], day: NaiveDate) -> Result<O
     Ok(outcome)
 }
 
-/// Reads the contracts and what they are charged by, and works out the bill of each.
+/// Reads the contracts and their terms, and computes the bill of each.
 async fn work_out(conn: &mut Conn, ids: &[ContractId], day: NaiveDate) -> Result<(Vec<Due>, Outcome)> {
     let contracts = contracts::read_all(conn, ids).await?;
     let mut newest: HashMap<ContractId, PeriodRow> =
@@ -100,7 +100,7 @@ async fn work_out(conn: &mut Conn, ids: &[ContractId], day: NaiveDate) -> Result
     Ok((all, outcome))
 }
 
-/// What the contracts of a batch are charged by.
+/// The prices for the contracts of a batch.
 struct Prices {
     versions: HashMap<TariffId, Vec<TariffVersion>>,
     options: Vec<OptionPrice>,
@@ -146,7 +146,7 @@ async fn post(tx: &mut Tx, due: &mut [Due]) -> Result<()> {
     let ended: Vec<PeriodRow> = due.iter().filter_map(|due| due.bill.ended.clone()).collect();
     let charged = store::set_all_charged(tx, &ended).await?;
     if usize::try_from(charged).ok() != Some(ended.len()) {
-        return Err(Error::internal("a period was charged meanwhile, against all locks"));
+        return Err(Error::internal("a period was charged concurrently despite the locks"));
     }
     let begun: Vec<PeriodRow> = due.iter().flat_map(|due| due.bill.begun.iter().cloned()).collect();
     store::insert_periods(tx, &begun).await?;
@@ -158,7 +158,7 @@ async fn post(tx: &mut Tx, due: &mut [Due]) -> Result<()> {
 }
 
 impl Due {
-    /// Notes in the periods by which transactions they were charged, and in the contract what the bill says of it.
+    /// Sets the transactions of the charged periods, and copies the results of the bill to the contract.
     fn name_charges(&mut self, ids: Vec<PaymentId>) -> Result<()> {
         let mut ids = ids.into_iter();
         for period in self.bill.ended.iter_mut().chain(&mut self.bill.begun) {

@@ -1,5 +1,5 @@
-//! What a period costs and what is due: pure functions, by which the charge, the change of a tariff, the quote and the
-//! preview all go; the posting by them is in `settle`.
+//! Pure functions that compute the cost of a period and what is due. Charging, the change of a tariff, the quote and the preview all use
+//! them; `settle` does the posting.
 
 use chrono::{Datelike, NaiveDate};
 use contracts::{Contract, ContractStatus, HoldReason};
@@ -11,35 +11,36 @@ use crate::{
     terms::Terms,
 };
 
-/// From when the next period counts.
+/// Where the next period starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
-    /// The line was served without a break: the next period begins where the last one ended, and the billing day stays.
+    /// Service continued without a break: the next period begins where the last one ended, and the billing day stays.
     Unbroken,
-    /// The line starts, or comes back from a hold: the next period begins today, which becomes the billing day.
+    /// Service starts, or resumes after a hold: the next period begins today, which becomes the billing day.
     FromToday,
 }
 
 impl Service {
-    /// A debt is a break too: the fee is that of the day the line comes back, and that day becomes the billing day.
+    /// Hold `debt` is a break too: the next period begins, at the fee of that day, on the day service resumes, which becomes the billing
+    /// day.
     #[must_use]
     pub fn of(self, contract: &Contract) -> Self {
         if contract.is_held(HoldReason::Debt) { Self::FromToday } else { self }
     }
 }
 
-/// A period that is to begin.
+/// A period that is about to begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beginning {
-    /// Its first day.
+    /// The first day.
     pub start: NaiveDate,
-    /// The day after its last.
+    /// The day after the last day.
     pub end: NaiveDate,
-    /// Day of the month on which periods begin from now on.
+    /// The day of the month on which periods begin from now on.
     pub billing_day: u32,
-    /// By what it is charged.
+    /// The terms of the period.
     pub terms: Terms,
-    /// What it costs.
+    /// The fee of a whole period.
     pub whole_fee: Money,
 }
 
@@ -51,7 +52,7 @@ pub fn start_of_next(newest: Option<&PeriodRow>, service: Service, today: NaiveD
     }
 }
 
-/// The period that begins on `start` by these terms.
+/// Computes the period that begins on `start` with these terms.
 pub fn beginning(contract: &Contract, service: Service, start: NaiveDate, terms: Terms) -> Result<Beginning> {
     let billing_day = match (service, contract.billing_day.and_then(|day| u32::try_from(day).ok())) {
         (Service::Unbroken, Some(day)) => day,
@@ -61,47 +62,47 @@ pub fn beginning(contract: &Contract, service: Service, start: NaiveDate, terms:
     Ok(Beginning { start, end: end_of_period(start, billing_day), billing_day, terms, whole_fee })
 }
 
-/// Whether hold `debt` belongs on a contract while this period runs.
+/// Whether the contract should have hold `debt` while this period runs.
 pub fn in_debt_while(contract: &Contract, running: &PeriodRow) -> Result<bool> {
-    // a prepaid one is paid for
+    // a charged period is already paid for
     Ok(running.charged_at.is_none() && available(contract)? < Money::ZERO)
 }
 
-/// Whether hold `debt` belongs on a contract of which this period is to begin.
+/// Whether the contract should have hold `debt` instead of beginning this period.
 pub fn in_debt_before(contract: &Contract, next: &Beginning) -> Result<bool> {
     let available = available(contract)?;
     Ok(match next.terms.is_prepaid() {
-        // held for another reason it owes nothing: nothing begins while it is held
+        // under another hold it owes nothing, because no period begins
         true => available < next.whole_fee && (contract.status == ContractStatus::Active || contract.is_held(HoldReason::Debt)),
         false => available < Money::ZERO,
     })
 }
 
-/// What a contract can pay with.
+/// The balance plus the credit limit.
 pub fn available(contract: &Contract) -> Result<Money> {
     contract.balance.add(contract.credit_limit)
 }
 
-/// What a change in the middle of a period moves.
+/// The amounts that a change in the middle of a period moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Swap {
-    /// For days served that were not charged yet: postpaid ones.
+    /// The charge for days already served but not yet charged, in a postpaid period.
     pub used: Money,
-    /// For days charged that are not served by what they were charged for.
+    /// The credit for days left after the change that were already charged.
     pub credit: Money,
-    /// For the days left, by the new terms; nothing yet where the period is paid for when it ends.
+    /// The charge for the days left, by the new terms; zero for a postpaid tariff.
     pub charge: Money,
 }
 
 impl Swap {
-    /// What the balance must cover.
+    /// The amount that the balance must cover.
     pub fn due(&self) -> Result<Money> {
         self.used.add(self.charge)?.subtract(self.credit)
     }
 }
 
-/// What changing to terms by which a whole period costs `whole_fee` moves in a period that runs: the unused days of the price
-/// actually charged come back, the days left are charged anew, each rounded half-even. The day of the change counts as left.
+/// Computes the amounts of a change in a running period to terms with the fee `whole_fee`: the unused days are credited at the price
+/// actually charged, and the days left are charged at the new one, each rounded half-even. The day of the change counts as left.
 pub fn swap(running: &PeriodRow, today: NaiveDate, whole_fee: Money, prepaid: bool) -> Result<Swap> {
     let length = days(running.period_start, running.period_end);
     let used_days = days(running.period_start, today).clamp(0, length);
@@ -138,7 +139,7 @@ mod tests {
         NaiveDate::from_ymd_opt(2026, 1, 31).unwrap() + Days::new(number)
     }
 
-    /// A period of these days, of which a whole one costs `fee` and has `whole` days; charged when it began, or not yet.
+    /// Builds a period of `length` days; a whole one has `whole` days and costs `fee`. It is charged at its start, or not yet.
     fn period(length: u64, fee: i64, whole: i64, charged: bool) -> PeriodRow {
         let mut period = PeriodRow {
             contract_id: ContractId::new(1),

@@ -1,5 +1,5 @@
-//! What is due on a contract, step by step and purely: `settle` posts one step after the other, a billing run those of
-//! many contracts at once, and the preview shows them. There is no other place where this is decided.
+//! Computes what is due on a contract, step by step, as pure functions. This is the only place with these rules: `settle` posts one step
+//! after another, a billing run posts the steps of many contracts at once, and the preview shows them.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use contracts::{Contract, ContractStatus, HoldReason, Plan};
@@ -16,30 +16,30 @@ use crate::{
     terms::Terms,
 };
 
-/// What becomes of a change that waits for the next period.
+/// The outcome of a planned change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Planned {
     /// It takes effect.
     TakesEffect,
-    /// It can no longer be, and is forgotten.
+    /// It is no longer possible and is dropped.
     IsDropped,
 }
 
-/// By what the periods to come of a contract are charged.
+/// The terms of a contract's next periods.
 #[derive(Clone, Debug)]
 pub struct Book {
     /// The tariff and the options from the next period on.
     pub plan: Plan,
-    /// What becomes of a planned change, where there is one.
+    /// The outcome of the planned change, if any.
     pub planned: Option<Planned>,
-    /// The prices of that tariff, the oldest first.
+    /// The prices of that tariff, oldest first.
     pub versions: Vec<TariffVersion>,
-    /// What the options cost.
+    /// The fees of the options.
     pub option_fees: OptionFees,
 }
 
 impl Book {
-    /// Reads what the periods of a contract that begin up to `last` are charged by.
+    /// Reads the terms of a contract's periods that begin up to `last`.
     pub async fn read(
         conn: &mut Conn,
         contract: &Contract,
@@ -58,7 +58,7 @@ impl Book {
         Ok(Self { plan, planned, versions, option_fees })
     }
 
-    /// By what a period that begins on this day is charged. Errors: `tariff_not_found` when the tariff had no prices yet.
+    /// The terms of a period that begins on this day. Errors: `tariff_not_found` when the tariff had no prices yet.
     fn terms(&self, day: NaiveDate) -> Result<Terms> {
         let version = self.versions.iter().rev().find(|version| version.effective_from <= day);
         let version = *version.ok_or_else(|| Error::new(tariffs::refusal::NOT_FOUND))?;
@@ -66,26 +66,26 @@ impl Book {
     }
 }
 
-/// What comes next on a contract.
+/// The next step on a contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The newest period has ended and is yet to be charged: this much.
+    /// The newest period has ended, and this amount is still to be charged.
     Charge(Money),
-    /// The newest period runs, and hold `debt` belongs on the contract or not.
+    /// The newest period is running.
     Wait {
-        /// Whether it does.
+        /// Whether the contract should have hold `debt`.
         in_debt: bool,
     },
-    /// A period is to begin, unless hold `debt` belongs on the contract instead, or another hold is on.
+    /// A period begins, unless the contract should have hold `debt` instead, or another hold is active.
     Begin {
         /// The period.
         next: Beginning,
-        /// Whether the balance does not cover it.
+        /// Whether the balance does not cover the period.
         in_debt: bool,
     },
 }
 
-/// The next step on this day.
+/// Computes the next step on this day.
 pub fn step(contract: &Contract, newest: Option<&PeriodRow>, service: Service, day: NaiveDate, book: &Book) -> Result<Step> {
     match newest {
         Some(period) if period.is_running(day) => return Ok(Step::Wait { in_debt: in_debt_while(contract, period)? }),
@@ -98,11 +98,11 @@ pub fn step(contract: &Contract, newest: Option<&PeriodRow>, service: Service, d
     Ok(Step::Begin { next, in_debt })
 }
 
-/// Whether a planned change can still be: the options may have been taken from the tariff, or have come to exclude each other.
+/// Whether a planned change is still possible: the tariff may no longer offer the options, or they may now exclude each other.
 async fn still_fits(conn: &mut Conn, present: &Plan, planned: &Plan) -> Result<bool> {
     let changed = present.tariff_id != planned.tariff_id;
     let new: Vec<OptionId> = planned.options.iter().filter(|id| changed || !present.options.contains(id)).copied().collect();
-    // what was promised is kept where the tariff or the option has been retired since
+    // a tariff or an option that was retired after the change was planned stays allowed
     let wanted = tariffs::options::Wanted { all: &planned.options, to_fit: &new, new: &[] };
     match tariffs::options::check(conn, planned.tariff_id, wanted).await {
         Ok(()) => Ok(true),
@@ -112,7 +112,7 @@ async fn still_fits(conn: &mut Conn, present: &Plan, planned: &Plan) -> Result<b
 }
 
 impl PeriodRow {
-    /// A period that begins, not charged yet.
+    /// Builds a period that begins, not yet charged.
     pub fn begun(contract: &Contract, next: &Beginning) -> Self {
         Self {
             contract_id: contract.id,
@@ -129,30 +129,30 @@ impl PeriodRow {
         }
     }
 
-    /// Notes that it was charged.
+    /// Sets the charge of the period.
     pub fn charged(&mut self, amount: Money, at: DateTime<Utc>) {
         self.fee = Some(amount);
         self.charged_at = Some(at);
     }
 }
 
-/// All that is due on a contract on a day, worked out and not posted.
+/// Everything due on a contract on a day, computed but not posted.
 #[derive(Clone, Debug)]
 pub struct Bill {
-    /// The contract as it will be, but for its version.
+    /// The contract after posting, except for its version.
     pub contract: Contract,
-    /// The period that ended, where it is charged now.
+    /// The ended period, if it is charged now.
     pub ended: Option<PeriodRow>,
     /// The periods that begin.
     pub begun: Vec<PeriodRow>,
-    /// Whether hold `debt` goes on.
+    /// Whether hold `debt` is placed.
     pub is_held: bool,
-    /// Whether hold `debt` comes off, or a planned change takes effect or is dropped: seldom, and posted by [`settle`](crate::settle).
+    /// Whether hold `debt` is lifted, or a planned change takes effect or is dropped: rare cases, which [`settle`](crate::settle) posts.
     pub is_special: bool,
 }
 
 impl Bill {
-    /// Works out what is due.
+    /// Computes what is due.
     ///
     /// Errors: `amount_out_of_range`, `tariff_not_found`.
     pub fn of(contract: &Contract, newest: Option<PeriodRow>, (day, now): (NaiveDate, DateTime<Utc>), book: &Book) -> Result<Self> {
@@ -210,17 +210,17 @@ impl Bill {
         Ok(self)
     }
 
-    /// Whether nothing was due after all.
+    /// Whether nothing is due.
     pub fn is_empty(&self) -> bool {
         self.ended.is_none() && self.begun.is_empty() && !self.is_held && !self.is_special
     }
 
-    /// The periods that are charged, in their order; those that cost nothing among them.
+    /// The charged periods in order, including those with no fee.
     pub fn charged(&self) -> impl Iterator<Item = &PeriodRow> {
         self.ended.iter().chain(&self.begun).filter(|period| period.fee.is_some())
     }
 
-    /// How much each charge is.
+    /// The amounts of the charges.
     pub fn amounts(&self) -> impl Iterator<Item = Money> {
         self.charged().filter_map(|period| period.fee).filter(|fee| *fee > Money::ZERO)
     }

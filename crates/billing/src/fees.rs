@@ -1,4 +1,4 @@
-//! What a whole period costs: the fee of the tariff and of each option, less the discount.
+//! The fee of a whole period: the tariff and each option, less the discount.
 
 use std::{fmt, str::FromStr};
 
@@ -6,27 +6,27 @@ use database::Arg;
 use kernel::{Error, Money, Result, id::OptionId, money::Percent};
 use tariffs::OptionPrice;
 
-/// The fee of a whole period: the tariff and the options, less the discount, rounded half-even to the minor unit.
+/// Computes the fee of a whole period: the tariff and the options, less the discount, rounded half-even to the minor unit.
 pub fn fee(tariff_fee: Money, option_fees: impl IntoIterator<Item = Money>, discount: Percent) -> Result<Money> {
     option_fees.into_iter().try_fold(tariff_fee, Money::add)?.less(discount)
 }
 
-/// The fee of each option, as it was when the period began.
+/// The fee of each option at the start of the period.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OptionFees(pub Vec<(OptionId, Money)>);
 
 impl OptionFees {
-    /// What these options cost now.
+    /// The present fees of these options.
     pub fn of(prices: &[OptionPrice]) -> Self {
         Self(prices.iter().map(|price| (price.id, price.monthly_fee)).collect())
     }
 
-    /// The fees alone.
+    /// The fees without the option ids.
     pub fn fees(&self) -> impl Iterator<Item = Money> {
         self.0.iter().map(|(_, fee)| *fee)
     }
 
-    /// The fees of these options: an option that is here already keeps the one that it has.
+    /// The fees of these options: an option already in the list keeps its fee.
     #[must_use]
     pub fn keeping(&self, options: &[OptionId], prices: &Self) -> Self {
         let find = |fees: &Self, id: OptionId| fees.0.iter().find(|(other, _)| *other == id).copied();
@@ -35,7 +35,7 @@ impl OptionFees {
 }
 
 impl fmt::Display for OptionFees {
-    /// `2:15000,5:3000`: ids and minor units.
+    /// Formats ids and minor units as `2:15000,5:3000`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (id, fee)) in self.0.iter().enumerate() {
             write!(f, "{}{id}:{}", if at == 0 { "" } else { "," }, fee.minor())?;
@@ -52,7 +52,7 @@ impl FromStr for OptionFees {
             let (id, fee) = pair.split_once(':')?;
             Some((OptionId::new(id.parse().ok()?), Money::from_minor(fee.parse().ok()?).ok()?))
         };
-        let wrong = || Error::internal(format!("{text:?} is no list of options and their fees"));
+        let wrong = || Error::internal(format!("{text:?} is not a list of options and their fees"));
         let pairs = text.split(',').filter(|pair| !pair.is_empty()).map(|pair| one(pair).ok_or_else(wrong));
         pairs.collect::<Result<_>>().map(Self)
     }

@@ -1,4 +1,4 @@
-//! What a client may send about billing runs.
+//! The requests about billing runs.
 
 use chrono::{Days, NaiveDate};
 use kernel::{Context, FieldErrors, Input, error::field};
@@ -8,7 +8,7 @@ use validator::Validate;
 
 use crate::model::RunState;
 
-/// How far from today the day of a run may be.
+/// How many days the date of a run may be from today.
 const MOST_DAYS: u64 = 366;
 
 /// Which run to start.
@@ -16,9 +16,9 @@ const MOST_DAYS: u64 = 366;
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"dry_run": true}))]
 pub struct RunInput {
-    /// The day to charge, today unless told otherwise, and a year ago at the earliest; only a dry run may be of a day to come, within a year.
+    /// The day to charge; by default today. At the earliest a year ago. Only a dry run may have a future date, at most a year ahead.
     pub date: Option<NaiveDate>,
-    /// Only to reckon what a run would do; it moves nothing.
+    /// Whether to compute what a run would do without changing anything.
     #[serde(default)]
     pub dry_run: bool,
 }
@@ -41,15 +41,15 @@ impl Input for RunInput {
 pub struct RunFilter {
     /// Only in this state.
     pub state: Option<RunState>,
-    /// Only dry runs, or only real ones.
+    /// Only dry runs, or only real runs.
     pub dry_run: Option<bool>,
-    /// Of this day or later.
+    /// The billing date is this day or later.
     pub billing_date_after: Option<NaiveDate>,
-    /// Of this day or earlier.
+    /// The billing date is this day or earlier.
     pub billing_date_before: Option<NaiveDate>,
 }
 
-/// Nothing to choose among the failures of a run.
+/// The failures of a run have no filters.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

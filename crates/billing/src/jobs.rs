@@ -1,4 +1,4 @@
-//! The job of billing runs: those that were asked for here, those that nobody works on any more, and the daily one.
+//! The job of billing runs. It works on runs started on this instance, abandoned runs, and the daily run.
 
 use std::{
     collections::VecDeque,
@@ -20,18 +20,18 @@ use crate::{
     run::{self, Worker},
 };
 
-/// How often the job queries whether a run is to be begun or taken up.
+/// How often the job checks for a run to begin or to resume.
 const QUERY_EVERY: Duration = Duration::from_secs(5);
-/// How long is waited before a batch that failed is tried again; each time longer.
+/// The pause before a failed batch is retried; it doubles each time.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Failures in a row after which a run is given up.
+/// The number of consecutive failures after which a run fails.
 const MOST_FAILURES: u32 = 6;
-/// Runs that wait here; more than these are taken up later.
+/// The number of runs that wait on this instance; further ones are picked up later.
 const MOST_WAITING: usize = 100;
-/// Batches at work at once on PostgreSQL: while the database writes one, the next is worked out.
+/// The number of concurrent batches on PostgreSQL: while the database writes one, the next is computed.
 const WORKERS: u32 = 2;
 
-/// Runs that this instance is to work on.
+/// Runs that this instance works on.
 #[derive(Default)]
 pub struct Runs {
     asked: Mutex<VecDeque<BillingRunId>>,
@@ -39,7 +39,7 @@ pub struct Runs {
 }
 
 impl Runs {
-    /// Asks for a run to be worked on here, once its record is committed.
+    /// Queues a run on this instance, once its record is committed.
     pub fn ask(&self, id: BillingRunId) {
         let mut asked = self.asked();
         if asked.len() < MOST_WAITING && !asked.contains(&id) {
@@ -54,7 +54,7 @@ impl Runs {
     }
 }
 
-/// When the run of each day begins, where the operator is; `None` never begins one.
+/// Reads the local time at which the daily run begins; `None` switches it off.
 pub fn read_billing_time(from: &mut Reader<'_>) -> Option<NaiveTime> {
     let parse = |text: &str| match text {
         "off" => Some(None),
@@ -68,7 +68,7 @@ pub fn register(driver: &mut Driver, runs: &Arc<Runs>, billing_time: Option<Naiv
     driver.add(Billing { runs: runs.clone(), billing_time });
 }
 
-/// Begins the daily run and works on what there is. Runs have a lease of their own, and instances share their batches.
+/// Begins the daily run and works on open runs. A run has its own lease, and instances share its batches.
 struct Billing {
     runs: Arc<Runs>,
     billing_time: Option<NaiveTime>,
@@ -96,12 +96,12 @@ impl Job for Billing {
     }
 }
 
-/// The surroundings of the work on a run.
+/// The context of the work on a run.
 fn context(office: &Office, id: BillingRunId) -> Arc<Context> {
     office.context(format!("billing run {id}"), run::ACTOR)
 }
 
-/// Works on the runs that were asked for and on those that nobody is at work on, until there are none.
+/// Works on the runs queued here and on abandoned runs, until none is left.
 pub async fn work_off(office: &Office, runs: &Runs) -> Result<()> {
     while !office.stop.is_stopping() {
         let asked = runs.asked().pop_front();
@@ -109,7 +109,7 @@ pub async fn work_off(office: &Office, runs: &Runs) -> Result<()> {
             Some(id) => Some(id),
             None => {
                 let context = office.context("billing runs", run::ACTOR);
-                // a read first: a transaction keeps SQLite's one writer from others
+                // read first: a transaction would block other writers on SQLite
                 if !office.db.read(&context, async |conn| run::is_left(conn).await).await? {
                     return Ok(());
                 }
@@ -125,17 +125,17 @@ pub async fn work_off(office: &Office, runs: &Runs) -> Result<()> {
                 run.done_count,
                 run.due_count.unwrap_or_default()
             ),
-            Err(error) => log::error!("billing run {id} rests for now: {error}"),
+            Err(error) => log::error!("billing run {id} is paused: {error}"),
         }
     }
     Ok(())
 }
 
-/// Begins the run of the last day whose time has come, unless that was done, here or elsewhere.
+/// Begins the run of the last day whose time has come, unless this or another instance already has.
 pub async fn schedule(office: &Office, runs: &Runs, billing_time: Option<NaiveTime>) -> Result<()> {
     let context = office.context("billing schedule", run::SCHEDULE_ACTOR);
     let Some(day) = scheduled_day(billing_time, &context) else { return Ok(()) };
-    // a look without a lock first: it is so on all but one of many
+    // read without a lock first: the run nearly always exists already
     if office.db.read(&context, async |conn| run::is_scheduled(conn, day).await).await? {
         return Ok(());
     }
@@ -152,20 +152,20 @@ fn scheduled_day(billing_time: Option<NaiveTime>, context: &Context) -> Option<N
     if local.time() >= time { Some(local.date()) } else { local.date().checked_sub_days(Days::new(1)) }
 }
 
-/// Works on a run until it is over or the work is to stop; says after each batch how it stands.
+/// Works on a run until it ends or the process stops. Calls `said` with the run after each batch.
 ///
-/// Errors: what went wrong so often in a row that the run rests, or was given up.
+/// Errors: the last of too many consecutive failures, after which the run is paused or has failed.
 pub async fn to_its_end(office: &Office, id: BillingRunId, said: &mut dyn FnMut(&BillingRun)) -> Result<BillingRun> {
     let workers = match office.db.engine() {
         Engine::Sqlite => 1,
         Engine::Postgres => WORKERS,
     };
     let said = Mutex::new(said);
-    // other instances begin elsewhere, so that they wait for each other as little as can be
+    // instances begin at different numbers to reduce waiting for each other
     let first: u32 = rand::random_range(0..1000);
     let outcomes = join_all((first..first + workers).map(|number| alone(office, Worker::new(id, number), &said))).await;
     let run = outcomes.into_iter().collect::<Result<Vec<_>>>()?.into_iter().max_by_key(|run| run.version);
-    let run = run.ok_or_else(|| Error::internal("nobody worked on the run"))?;
+    let run = run.ok_or_else(|| Error::internal("no worker processed the run"))?;
     if run.state == RunState::Running {
         let context = context(office, id);
         office.db.transaction(&context, async |tx| run::let_go(tx, id).await).await?;
@@ -192,14 +192,14 @@ async fn alone(office: &Office, mut worker: Worker, said: &Mutex<&mut dyn FnMut(
                 if failures == MOST_FAILURES || office.stop.is_stopping() {
                     return give_up(office, id, error).await;
                 }
-                log::warn!("a batch of billing run {id} is tried again: {error}");
+                log::warn!("a batch of billing run {id} is retried: {error}");
                 sleep(PAUSE * 2_u32.pow(failures - 1)).await;
             }
         }
     }
 }
 
-/// After an error that stays: a database that is away may come back, and the run with it; anything else ends the run.
+/// Handles a persistent error: the run can resume when an unavailable database comes back; any other error fails the run.
 async fn give_up(office: &Office, id: BillingRunId, error: Error) -> Result<BillingRun> {
     if error.kind() != Kind::Unavailable && error.kind() != Kind::NotFound {
         let context = context(office, id);

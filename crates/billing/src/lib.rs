@@ -1,11 +1,12 @@
-//! What joins contracts and money: periods, fees, debt, and the use cases that need both.
+//! Billing combines contracts and money: periods, fees, debt, and the use cases that need both.
 //!
-//! [`period`] is pure dates, [`charge`] what things cost and [`due`] what is due, purely; [`terms`] is by what a period is charged. The
-//! posting of what is due and the use cases go by them: [`activate`], [`edit`], [`suspend`], [`resume`], [`terminate`], [`change_tariff`] and
-//! [`change_options`] of contracts, [`take_payment`] and its kin of payments, for the SIM cards of contracts [`block_sim`],
-//! [`unblock_sim`], [`deactivate_sim`] and [`replace_sim`], [`quote`] and [`preview`].
-//! [`gateways`] has the payments that others take for us, [`terminal`] those of self-service terminals.
-//! [`run`] charges everything that is due. In [`subscribers`] are those that befall a subscriber with all contracts, tickets and SIM cards.
+//! [`period`] has the dates, [`charge`] the costs, [`due`] what is due (all pure functions), and [`terms`] the terms of a period. These
+//! use cases apply them: [`activate`], [`edit`], [`suspend`], [`resume`], [`terminate`], [`change_tariff`] and [`change_options`] of
+//! contracts; [`take_payment`] and the other use cases of payments; [`block_sim`], [`unblock_sim`], [`deactivate_sim`] and [`replace_sim`]
+//! of SIM cards; [`quote`] and [`preview`].
+//!
+//! [`run`] charges everything that is due. The crate `gateways` has payments through gateways and self-service terminals; the crate
+//! `subscribers` has the use cases that change a subscriber together with all contracts, tickets and SIM cards.
 
 mod batch;
 pub mod charge;
@@ -30,8 +31,8 @@ mod transactions;
 use database::{Tx, page::ListSpec};
 use kernel::Result;
 
-/// Steps of use cases that are whole only together with what moved the balance or the holds. They are for the crates that join
-/// them, and never for a request by itself.
+/// Steps of use cases that are complete only together with a change of the balance or the holds. The crates that combine them call these;
+/// a request handler never does.
 pub mod steps {
     pub use crate::{
         service::without_period,
@@ -53,7 +54,7 @@ pub use statistics::{TARIFF_STATISTICS, TariffStatistics, TariffStatisticsFilter
 pub use tariff_change::{cancel_planned, change_options, change_tariff};
 pub use transactions::{add_balance, cancel_payment, correct, deduct_balance, fail_payment, process_payment, refund_payment, take_payment};
 
-/// Refusals about money that joins contracts and tariffs.
+/// Refusals about balances, contracts and tariffs.
 pub mod refusal {
     kernel::codes! {
         /// The balance does not cover a change of tariff or options.
@@ -61,12 +62,12 @@ pub mod refusal {
     }
 }
 
-/// How lists of runs are ordered.
+/// The sort orders of run lists.
 pub const RUNS: ListSpec = store::runs::RUNS;
-/// How lists of failures of a run are ordered.
+/// The sort orders of a run's failures.
 pub const FAILURES: ListSpec = store::runs::FAILURES;
 
-/// Writes many periods.
+/// Inserts many periods.
 pub async fn insert_periods(tx: &mut Tx, periods: &[PeriodRow]) -> Result<()> {
     store::insert_periods(tx, periods).await
 }

@@ -1,4 +1,4 @@
-//! A billing run as a record: when, by whom, how far it has come, and what it could not charge.
+//! The record of a billing run: when and by whom it was started, its progress, and its failures.
 
 mod period_row;
 
@@ -15,23 +15,23 @@ use utoipa::ToSchema;
 pub use period_row::PeriodRow;
 
 text_enum! {
-    /// Where a run stands.
+    /// The state of a run.
     pub enum RunState {
-        /// Somebody is at work on it, or will take it up.
+        /// An instance works on it, or will resume it.
         Running = "running",
-        /// Everything that was due was seen to.
+        /// Everything that was due has been processed.
         Finished = "finished",
-        /// It was given up; what it had charged by then stands, and another run goes on from there.
+        /// It failed. Its charges remain, and another run continues from there.
         Failed = "failed",
     }
 }
 
 text_enum! {
-    /// Where contracts that are due are looked for, in this order.
+    /// The queues of due contracts, in the order of processing.
     pub enum Queue {
-        /// Active contracts of which a period is to begin.
+        /// Active contracts with a period that is about to begin.
         Active = "active",
-        /// Suspended ones of which a period has ended that was not charged yet.
+        /// Suspended contracts with an ended period that is not charged yet.
         Held = "held",
     }
 }
@@ -46,41 +46,41 @@ text_enum! {
 pub struct BillingRun {
     /// The id.
     pub id: BillingRunId,
-    /// The day whose charges it makes, and those of days before it that are still due.
+    /// The day up to which due charges are made, including those of earlier days.
     pub billing_date: NaiveDate,
-    /// Whether it only reckons, and moves nothing.
+    /// Whether it only computes the charges, without changing anything.
     pub dry_run: bool,
-    /// Where it stands.
+    /// The state.
     pub state: RunState,
     /// Who started it: a user, the schedule or the command line.
     pub started_by: String,
     /// When it was started.
     pub started_at: DateTime<Utc>,
-    /// When it was over.
+    /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
-    /// Contracts that were due when it began; not counted yet in its first moments.
+    /// The number of contracts due at the start; null until they are counted.
     pub due_count: Option<i64>,
-    /// Contracts it has seen to, whatever came of it.
+    /// Contracts processed, whatever the outcome.
     pub done_count: i64,
     /// Contracts that were charged.
     pub charged_count: i64,
-    /// Contracts of which nothing was charged and none was held: a period for nothing, or a postpaid one that began.
+    /// Contracts with neither a charge nor a hold: a free period, or a postpaid period that began.
     pub skipped_count: i64,
-    /// Contracts that were held for debt; a postpaid one may be charged as well.
+    /// Contracts that got hold `debt`; a postpaid one may also have been charged.
     pub debt_count: i64,
     /// Contracts that could not be charged; see the list of failures.
     pub failed_count: i64,
-    /// Charges made: more than contracts, where periods were missed.
+    /// Charges made; more than contracts when periods were missed.
     pub charges_count: i64,
-    /// What they come to.
+    /// The sum of the charges.
     pub sum_charged: Money,
-    /// The code of what made it fail, where it did.
+    /// The code of the error that made it fail, if any.
     pub failure: Option<String>,
     /// Grows with every change.
     pub version: i64,
 }
 
-/// A contract that could not be charged in a run.
+/// A contract that a run could not charge.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({
     "contract_id": 12, "contract_number": "202601-7K3M9QXA", "code": "amount_out_of_range",
@@ -89,22 +89,22 @@ pub struct BillingRun {
 pub struct RunFailure {
     /// The contract.
     pub contract_id: ContractId,
-    /// Its number.
+    /// The contract's number.
     pub contract_number: String,
-    /// What was in the way, by its stable code.
+    /// The stable code of the error.
     pub code: String,
-    /// The same in words.
+    /// The message of the error.
     #[sqlx(default)]
     pub message: String,
-    /// Values for the words.
+    /// The values of the message.
     #[serde(skip)]
     pub arguments: String,
-    /// When it was.
+    /// When it failed.
     pub failed_at: DateTime<Utc>,
 }
 
 impl RunFailure {
-    /// The failure with its message, which `text` makes of a code and its values.
+    /// Adds the message, which `text` builds from a code and its values.
     #[must_use]
     pub fn worded(mut self, text: impl Fn(&str, &[(&str, String)]) -> String) -> Self {
         let arguments: Map<String, Value> = serde_json::from_str(&self.arguments).unwrap_or_default();
@@ -115,27 +115,27 @@ impl RunFailure {
     }
 }
 
-/// What a part of a run came to.
+/// The totals of a part of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Contracts seen to.
+    /// Contracts processed.
     pub done: i64,
     /// Contracts charged.
     pub charged: i64,
-    /// Contracts of which nothing was charged and none was held.
+    /// Contracts with neither a charge nor a hold.
     pub skipped: i64,
-    /// Contracts held for debt.
+    /// Contracts that got hold `debt`.
     pub debt: i64,
     /// Contracts that could not be charged.
     pub failed: i64,
     /// Charges made.
     pub charges: i64,
-    /// What they come to, in minor units.
+    /// The sum of the charges, in minor units.
     pub sum: i64,
 }
 
 impl Figures {
-    /// Counts a contract that was charged these amounts, and held for debt or not.
+    /// Counts a contract with these charges, and whether it got hold `debt`.
     pub fn count(&mut self, amounts: impl Iterator<Item = Money>, is_held: bool) {
         let charges = self.charges;
         for amount in amounts {

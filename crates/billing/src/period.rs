@@ -1,10 +1,10 @@
-//! Billing periods as dates: from one billing day to the next, shortened in short months and back (SPEC 8.3).
+//! Dates of billing periods: from one billing day to the next, moved to the last day in short months.
 
 use chrono::{Datelike, Days, NaiveDate};
 
-/// The day after the last of the period that begins on `start`: the first billing day later than `start`.
+/// The day after the last day of the period that begins on `start`: the first billing day later than `start`.
 ///
-/// `billing_day` is 1 to 31; a month that is too short for it has it on its last day.
+/// `billing_day` is 1 to 31; a shorter month uses its last day.
 pub fn end_of_period(start: NaiveDate, billing_day: u32) -> NaiveDate {
     let this_month = billing_date(start.year(), start.month(), billing_day);
     if this_month > start {
@@ -20,11 +20,11 @@ fn billing_date(year: i32, month: u32, billing_day: u32) -> NaiveDate {
         .rev()
         .chain([billing_day.min(28)])
         .find_map(|day| NaiveDate::from_ymd_opt(year, month, day))
-        // only past the year 262142, where dates end
+        // unreachable before the year 262142, where dates end
         .unwrap_or(NaiveDate::MAX)
 }
 
-/// How many days lie from `start` up to, and without, `end`.
+/// The number of days in `start..end`.
 pub fn days(start: NaiveDate, end: NaiveDate) -> i64 {
     (end - start).num_days()
 }
@@ -59,13 +59,13 @@ mod tests {
 
     #[test]
     fn in_ten_years_no_billing_day_drifts_whatever_day_it_begins_on() {
-        // from the last of January to the first of March, through a leap year and three that are none, twice and more
+        // from the end of January to the beginning of March, in leap years and common years
         for first in date(2027, 12, 31).iter_days().take_while(|day| *day <= date(2028, 3, 1)) {
             for billing_day in 1..=31 {
                 let mut start = first;
                 for _ in 0..120 {
                     let end = end_of_period(start, billing_day);
-                    // the billing day of its month, or the last where it is shorter; and none lies in between
+                    // the billing day of its month, or the last day of a shorter month, with none in between
                     let falls = |day: &NaiveDate| {
                         let is_last = day.succ_opt().unwrap().day() == 1;
                         day.day() == billing_day || (is_last && day.day() < billing_day)

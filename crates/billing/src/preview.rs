@@ -1,4 +1,4 @@
-//! What a contract will be charged, by the same functions that charge it.
+//! The next charges of a contract, computed by the functions that charge it.
 
 use acl::{Granted, perm};
 use chrono::{Months, NaiveDate};
@@ -20,16 +20,17 @@ use crate::{
     store,
 };
 
-/// Periods that are shown unless told otherwise, and at most.
+/// The number of charges shown by default.
 const USUAL_MONTHS: i64 = 3;
+/// The maximum number of charges shown.
 const MOST_MONTHS: i64 = 24;
 
-/// How far ahead.
+/// How many charges to preview.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PreviewQuery {
-    /// How many charges to show, 1 to 24; 3 unless told otherwise.
+    /// How many charges to show, 1 to 24; 3 by default.
     #[param(minimum = 1, maximum = 24)]
     pub months: Option<i64>,
 }
@@ -45,32 +46,32 @@ impl PreviewQuery {
     }
 }
 
-/// A charge to come.
+/// A future charge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({
     "charge_on": "2026-02-15", "period_start": "2026-02-15", "period_end": "2026-03-15", "tariff_id": 3, "option_ids": [2],
     "amount": "720.00", "balance_after": "-320.00", "is_covered": false
 }))]
 pub struct Foreseen {
-    /// The day on which it is made: the first of a prepaid period, the one after the last of a postpaid one.
+    /// The day of the charge: the first day of a prepaid period, the day after the last day of a postpaid one.
     pub charge_on: NaiveDate,
-    /// The first day of its period.
+    /// The first day of the period.
     pub period_start: NaiveDate,
-    /// The day after the last.
+    /// The day after the last day of the period.
     pub period_end: NaiveDate,
     /// The tariff.
     pub tariff_id: TariffId,
     /// The options.
     pub option_ids: OptionIds,
-    /// How much.
+    /// The amount.
     pub amount: Money,
-    /// The balance after it, if nothing is paid until then.
+    /// The balance after the charge, if no payment comes before.
     pub balance_after: Money,
-    /// Whether the balance and the credit limit cover it, if nothing is paid until then; if not, hold `debt` goes on instead.
+    /// Whether the balance and the credit limit cover the charge, if no payment comes before; if not, hold `debt` is placed instead.
     pub is_covered: bool,
 }
 
-/// The charges to come.
+/// The future charges of a contract.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "contract_id": 12, "balance": "400.00", "credit_limit": "0.00", "holds": [],
@@ -82,17 +83,17 @@ pub struct Foreseen {
 pub struct Preview {
     /// The contract.
     pub contract_id: ContractId,
-    /// Its balance now.
+    /// The present balance.
     pub balance: Money,
-    /// How far below zero that may go.
+    /// How far below zero the balance may go.
     pub credit_limit: Money,
-    /// The holds that are on: under any but `debt` no period begins, so none is foreseen.
+    /// The active holds; under any hold except `debt` no period begins, so no charge is shown.
     pub holds: Holds,
-    /// The charges in their order, as they will be made if the line is served without a break and nothing is changed.
+    /// The charges in order, assuming service without a break and no further changes.
     pub charges: Vec<Foreseen>,
 }
 
-/// The charges to come on a contract. A draft is taken as activated today, one in debt as paid today.
+/// Computes the future charges of a contract. A draft counts as activated today, and a debt as paid today.
 ///
 /// Errors: `contract_not_found`, `invalid_parameter`.
 pub async fn preview(conn: &mut Conn, _granted: &Granted<perm::BillingRead>, id: ContractId, query: PreviewQuery) -> Result<Preview> {
@@ -100,7 +101,7 @@ pub async fn preview(conn: &mut Conn, _granted: &Granted<perm::BillingRead>, id:
     let contract = contracts::read(conn, id).await?;
     let today = conn.today();
     let newest = store::newest(conn, id).await?;
-    // the periods that are missed come first, so this is the latest day that any of them begins
+    // missed periods come first, so no period begins later than this day
     let last = today.checked_add_months(Months::new(25)).unwrap_or(today);
     let book = Book::read(conn, &contract, newest.as_ref(), (today, last)).await?;
     Ok(Preview {
@@ -127,7 +128,7 @@ fn foresee(contract: &Contract, newest: Option<PeriodRow>, book: &Book, today: N
     } else {
         Service::Unbroken.of(&contract)
     };
-    // what runs now is charged by the plan that is in force, what comes later by the next
+    // the running period uses the plan in force, later periods use the next plan
     let mut plan = contract.plan();
     let held = contract.holds.0.iter().any(|hold| *hold != HoldReason::Debt);
     let mut day = today;
@@ -140,7 +141,7 @@ fn foresee(contract: &Contract, newest: Option<PeriodRow>, book: &Book, today: N
                 charges.push(foreseen(period, &plan, day, amount, &contract, is_covered));
                 period.charged(amount, contract.created_at);
             }
-            // as if the line were served until it ends
+            // assumes service until the period ends
             Step::Wait { .. } => day = newest.as_ref().map_or(day, |period| period.period_end),
             Step::Begin { .. } if held => break,
             Step::Begin { next, .. } => {

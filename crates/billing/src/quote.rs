@@ -1,4 +1,4 @@
-//! What a tariff with options would cost.
+//! The price of a tariff with options.
 
 use acl::{Granted, perm};
 use chrono::NaiveDate;
@@ -14,16 +14,16 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::fees::fee;
 
-/// With which options and which discount.
+/// The options and the discount of a quote.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct QuoteQuery {
-    /// Ids of options, separated by commas, each once; at most 50.
+    /// Ids of options, separated by commas, without duplicates; at most 50.
     #[serde(default, deserialize_with = "ids")]
     #[param(value_type = Option<String>, pattern = "^([1-9][0-9]{0,17}(,[1-9][0-9]{0,17}){0,49})?$", max_length = 1000)]
     pub options: Vec<OptionId>,
-    /// Discount on the sum, 0 to 100; nothing unless told otherwise.
+    /// Discount on the sum, 0 to 100; 0 by default.
     #[param(value_type = Option<String>, pattern = r"^([0-9]{1,2}(\.[0-9]{1,2})?|100(\.0{1,2})?)$")]
     pub discount: Option<Percent>,
 }
@@ -39,11 +39,11 @@ fn ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<OptionId>, D::E
 }
 
 kernel::text_enum! {
-    /// What a line of a quote is for.
+    /// The kind of a quote line.
     pub enum LineKind {
         /// The tariff itself.
         Tariff = "tariff",
-        /// An option on top of it.
+        /// An additional option.
         Option = "option",
     }
 }
@@ -52,18 +52,18 @@ kernel::text_enum! {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({"kind": "option", "id": 2, "name": "Ещё 10 ГБ", "monthly_fee": "150.00"}))]
 pub struct QuoteLine {
-    /// What it is for.
+    /// The kind of the line.
     pub kind: LineKind,
-    /// The tariff's or the option's id.
+    /// The id of the tariff or the option.
     #[schema(minimum = 1)]
     pub id: i64,
     /// Its name.
     pub name: String,
-    /// What it costs in a period.
+    /// The price per period.
     pub monthly_fee: Money,
 }
 
-/// What a period of a tariff with options costs, if it begins today.
+/// The price of a period of a tariff with options, if it begins today.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "tariff_id": 3, "tariff_type": "prepaid", "effective_from": "2026-01-15",
@@ -76,23 +76,23 @@ pub struct QuoteLine {
 pub struct Quote {
     /// The tariff.
     pub tariff_id: TariffId,
-    /// Whether a period is paid for when it begins or when it ends.
+    /// Whether a period is paid at its start or at its end.
     pub tariff_type: TariffType,
     /// The day since when the tariff's prices are in force.
     pub effective_from: NaiveDate,
-    /// The tariff, then the options by their codes.
+    /// The tariff, then the options by code.
     pub lines: Vec<QuoteLine>,
     /// The sum of the lines.
     pub subtotal: Money,
-    /// The discount on it.
+    /// The discount in percent.
     pub discount_percent: Percent,
-    /// How much that is.
+    /// The amount of the discount.
     pub discount: Money,
-    /// What a whole period costs: the subtotal less the discount, rounded half-even.
+    /// The price of a whole period: the subtotal less the discount, rounded half-even.
     pub total: Money,
 }
 
-/// What a whole period of this tariff costs with these options, if it begins today.
+/// Computes the price of a whole period of this tariff with these options, if it begins today.
 ///
 /// Errors: `tariff_not_found`, `tariff_retired`, `not_found` in the field `options`, `option_retired`, `option_incompatible`,
 /// `options_exclusive`, `amount_out_of_range`.

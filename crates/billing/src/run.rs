@@ -1,10 +1,10 @@
-//! Billing runs (SPEC 8.4): everything that is due is charged, in batches, each its own transaction.
+//! Billing runs: everything that is due is charged, in batches, each in its own transaction.
 //!
-//! A batch takes contracts that nobody else holds, charges them, and adds what it came to to the run, all or nothing: so a run may be
-//! stopped at any moment and gone on with, and any number of instances may work on it at once. Who finds nothing more goes
-//! through what is due once again, waiting for those that others hold, and then ends the run. It looks once in a transaction:
-//! a look keeps locks on contracts that turned out to be charged meanwhile, and who waits may hold none. Whoever is at work on a run moves
-//! its lease on with each batch; a run whose lease is over is taken up by whichever instance comes first.
+//! A batch takes contracts that no other transaction has locked, charges them, and adds its totals to the run, all or nothing. So a run
+//! can be stopped at any moment and resumed, and any number of instances can work on it at once. A worker that finds no more contracts
+//! goes through the due contracts once again, waiting for locked ones, and then ends the run. It queries once per transaction, because a
+//! query keeps locks on contracts that were charged meanwhile, and a worker that waits must hold no locks. Each batch extends the run's
+//! lease; any instance may resume a run whose lease has expired.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -34,12 +34,13 @@ pub mod refusal {
     }
 }
 
-/// How long a run is left to whoever worked on it last.
+/// How long a run without progress stays reserved for its last worker.
 fn lease() -> TimeDelta {
     TimeDelta::seconds(60)
 }
 
-/// Contracts in one transaction: a payment on one of them waits for it. SQLite's one writer keeps everybody waiting.
+/// The number of contracts in one transaction: a payment on one of them waits for it. SQLite has a single writer, so all other writes
+/// wait.
 const fn batch_size(engine: Engine) -> i64 {
     match engine {
         Engine::Sqlite => 200,
@@ -47,12 +48,12 @@ const fn batch_size(engine: Engine) -> i64 {
     }
 }
 
-/// Who charges, in the ledger and in the audit trail.
+/// The actor of charges, in the ledger and in the audit trail.
 pub const ACTOR: &str = "billing run";
-/// Who starts the run of each day.
+/// The actor that starts the daily run.
 pub const SCHEDULE_ACTOR: &str = "billing schedule";
 
-/// Starts a run. Where one for that day runs already, that one is answered, to be worked on together.
+/// Starts a run. If a run for that day is already running, returns that one.
 ///
 /// Errors: `invalid` where the date is out of range.
 pub async fn start(tx: &mut Tx, _granted: &Granted<perm::BillingRun>, input: &RunInput) -> Result<BillingRun> {
@@ -60,12 +61,12 @@ pub async fn start(tx: &mut Tx, _granted: &Granted<perm::BillingRun>, input: &Ru
     begin(tx, (billing_date, input.dry_run, None)).await
 }
 
-/// Whether the run of a day that the schedule asks for was begun.
+/// Whether the scheduled run of a day exists.
 pub async fn is_scheduled(conn: &mut Conn, day: NaiveDate) -> Result<bool> {
     Ok(store::newest_scheduled(conn).await?.is_some_and(|newest| newest >= day))
 }
 
-/// Starts the run of a day that the schedule asks for, unless that was done; then nothing is answered.
+/// Starts the scheduled run of a day; returns nothing if it exists.
 pub async fn start_scheduled(tx: &mut Tx, day: NaiveDate) -> Result<Option<BillingRun>> {
     if is_scheduled(tx, day).await? {
         return Ok(None);
@@ -81,7 +82,7 @@ async fn begin(tx: &mut Tx, (billing_date, dry_run, scheduled_for): (NaiveDate, 
         tx.record(entry.note("billing_date", billing_date.to_string()).note("dry_run", dry_run));
         return Ok(run);
     }
-    // it was over between the two statements, or another instance was first with the schedule: look again
+    // the run ended between the two statements, or another instance scheduled it first: retry
     let again = || Error::new(common::DATABASE_AWAY).retry_after(1).transient(Transient::Collision);
     let run = store::running(tx, billing_date, dry_run).await?.ok_or_else(again)?;
     if scheduled_for.is_some() {
@@ -90,17 +91,17 @@ async fn begin(tx: &mut Tx, (billing_date, dry_run, scheduled_for): (NaiveDate, 
     Ok(run)
 }
 
-/// One run. Errors: `billing_run_not_found`.
+/// Returns a run. Errors: `billing_run_not_found`.
 pub async fn get(conn: &mut Conn, _granted: &Granted<perm::BillingRead>, id: BillingRunId) -> Result<BillingRun> {
     store::get(conn, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
 }
 
-/// A page of runs.
+/// Lists runs.
 pub async fn list(conn: &mut Conn, _granted: &Granted<perm::BillingRead>, filter: &RunFilter, paging: &Paging) -> Result<Page<BillingRun>> {
     store::list(conn, filter, paging).await
 }
 
-/// A page of what a run could not charge. Errors: `billing_run_not_found`.
+/// Lists the failures of a run. Errors: `billing_run_not_found`.
 pub async fn failures(
     conn: &mut Conn,
     granted: &Granted<perm::BillingRead>,
@@ -111,23 +112,23 @@ pub async fn failures(
     store::failures(conn, id, paging).await
 }
 
-/// The oldest run that nobody is at work on, now left to the caller.
+/// Reserves the oldest abandoned run for the caller.
 pub async fn take_up(tx: &mut Tx) -> Result<Option<BillingRunId>> {
     let now = tx.now();
     store::take_up(tx, now + lease()).await
 }
 
-/// Whether there is a run that nobody is at work on.
+/// Whether there is an abandoned run.
 pub async fn is_left(conn: &mut Conn) -> Result<bool> {
     store::is_left(conn).await
 }
 
-/// Leaves a run to others, who may take it up at once.
+/// Releases a run, so that other instances may resume it at once.
 pub async fn let_go(tx: &mut Tx, id: BillingRunId) -> Result<()> {
     store::let_go(tx, id).await
 }
 
-/// Gives a run up; what it charged stands.
+/// Ends a run after an error; its charges remain.
 pub async fn give_up(tx: &mut Tx, id: BillingRunId, error: &Error) -> Result<()> {
     end(tx, id, RunState::Failed, Some(error.code().name)).await.map(drop)
 }
@@ -139,7 +140,7 @@ async fn end(tx: &mut Tx, id: BillingRunId, state: RunState, failure: Option<&'s
     Ok(Some(run))
 }
 
-/// One who works on a run, batch by batch. Several may at once, in one instance or in many.
+/// A worker on a run, batch by batch. A run may have several, in one instance or in many.
 pub struct Worker {
     run: BillingRunId,
     number: u32,
@@ -148,20 +149,20 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// At the beginning of what is due; of the workers of an instance, each with a number of its own.
+    /// Creates a worker at the beginning of the queue, with its own number within the instance.
     pub fn new(run: BillingRunId, number: u32) -> Self {
         Self { run, number, place: Place::before(Queue::Active), is_last_round: false }
     }
 
-    /// The run.
+    /// The id of the run.
     pub fn run(&self) -> BillingRunId {
         self.run
     }
 
-    /// Does a batch. Answers the run as it then stands: no longer running when there is nothing more to do.
+    /// Processes a batch. Returns the run after it, which is no longer running when nothing is left.
     ///
-    /// A contract that cannot be charged is noted, and left out of this run. Errors: `billing_run_not_found`, and those of the
-    /// database, after which it may be tried again.
+    /// A contract that cannot be charged is recorded as a failure and excluded from this run. Errors: `billing_run_not_found`, and those
+    /// of the database, after which the caller may retry.
     pub async fn batch(&mut self, db: &Db, context: &Arc<Context>) -> Result<BillingRun> {
         let taken = Mutex::new(Vec::new());
         let before = (self.place, self.is_last_round);
@@ -180,13 +181,13 @@ impl Worker {
             }
             Err(error) if taken.is_empty() || error.is_transient().is_some() || error.kind() == Kind::Unavailable => Err(error),
             Err(error) => {
-                log::warn!("a batch of billing run {} is done again, one contract at a time: {error}", self.run);
+                log::warn!("a batch of billing run {} is repeated one contract at a time: {error}", self.run);
                 self.one_by_one(db, context, taken).await
             }
         }
     }
 
-    /// Charges contracts each in a transaction of its own, after something in a whole batch went wrong.
+    /// Charges each contract in its own transaction, after an error in a whole batch.
     async fn one_by_one(&mut self, db: &Db, context: &Arc<Context>, taken: Vec<(ContractId, NaiveDate)>) -> Result<BillingRun> {
         let mut run = db.read(context, async |conn| store::get(conn, self.run).await?.ok_or_else(|| refusal::NOT_FOUND.into())).await?;
         for (id, date) in taken {
@@ -210,7 +211,7 @@ impl Worker {
                 Ok(run) => run,
                 Err(error) if error.is_transient().is_some() || error.kind() == Kind::Unavailable => return Err(error),
                 Err(error) => {
-                    log::warn!("contract {id} is left out of billing run {}: {error}", run.id);
+                    log::warn!("contract {id} is excluded from billing run {}: {error}", run.id);
                     let figures = Figures { done: 1, failed: 1, ..Figures::default() };
                     let outcome = Outcome { figures, failures: vec![(id, error)] };
                     db.transaction(context, async |tx| add(tx, &outcome).await).await?
@@ -235,7 +236,7 @@ impl Part<'_> {
         store::prepare_batch(tx, self.number).await?;
         let mut run = store::get(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
         if run.dry_run {
-            // its place is for all who work on it, one after the other
+            // all workers of a dry run share its place, one after the other
             run = store::lock(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
             self.place = store::place(tx, id).await?;
         }
@@ -243,7 +244,7 @@ impl Part<'_> {
             return Ok(run);
         }
         if run.due_count.is_none() {
-            // by itself, so that it stands whatever comes of the first batch
+            // in its own transaction, so that it is kept whatever happens to the first batch
             return store::set_due(tx, &run).await?.map_or_else(|| Ok(run), Ok);
         }
         let (found, (last, date)) = loop {
@@ -274,7 +275,7 @@ impl Part<'_> {
         store::add(tx, id, outcome.figures, self.place, lease_until).await
     }
 
-    /// The next contracts that are due in this queue; in the last round those too that others held.
+    /// Takes the next due contracts of this queue; in the last round also those that were locked.
     async fn take(&self, tx: &mut Tx, run: &BillingRun) -> Result<Vec<(ContractId, NaiveDate)>> {
         let taking = match (run.dry_run, self.is_last_round) {
             (true, _) => Taking::Unlocked,
@@ -284,7 +285,7 @@ impl Part<'_> {
         store::due(tx, run, self.place, taking, batch_size(tx.engine())).await
     }
 
-    /// Where nothing was found, goes on to the next queue, or to the last round; answers whether there is more to look through.
+    /// After an empty result, moves to the next queue or to the last round. Returns whether there is more to process.
     fn goes_on(&mut self, run: &BillingRun) -> bool {
         (self.place, self.is_last_round) = match (self.place.queue, self.is_last_round) {
             (Queue::Active, is_last) => (Place::before(Queue::Held), is_last),

@@ -1,4 +1,4 @@
-//! The use cases that join the life cycle of a contract with its money. Each is one transaction, whole or not at all.
+//! The use cases that change a contract and move its money, each in one transaction.
 
 use acl::{Granted, perm};
 use contracts::{ActivateInput, Contract, ContractInput, ResumeInput, SuspendInput, TerminateInput};
@@ -10,7 +10,7 @@ use kernel::{
 
 use crate::{charge::Service, settle, store};
 
-/// Activates a draft and begins its first period; where the balance does not cover a prepaid fee, hold `debt` goes on.
+/// Activates a draft and begins its first period; places hold `debt` if the balance does not cover a prepaid fee.
 ///
 /// Errors: those of [`contracts::steps::load`] and [`contracts::steps::activate`].
 pub async fn activate(tx: &mut Tx, granted: &Granted<perm::ContractsActivate>, id: ContractId, input: &ActivateInput) -> Result<Contract> {
@@ -20,7 +20,7 @@ pub async fn activate(tx: &mut Tx, granted: &Granted<perm::ContractsActivate>, i
     Ok(contract)
 }
 
-/// Changes a contract; where its credit limit changed, settles what that covers or no longer does.
+/// Changes a contract; after a change of the credit limit, settles the contract.
 ///
 /// Errors: those of [`contracts::steps::load`] and [`contracts::steps::edit`].
 pub async fn edit(
@@ -39,7 +39,7 @@ pub async fn edit(
     Ok(contract)
 }
 
-/// Places a hold by hand, once what began before it is settled. Errors: `contract_not_running`, `hold_present`.
+/// Places a hold by hand, after settling what is due. Errors: `contract_not_running`, `hold_present`.
 pub async fn suspend(tx: &mut Tx, _granted: &Granted<perm::ContractsHold>, id: ContractId, input: &SuspendInput) -> Result<Contract> {
     let mut contract = contracts::steps::load(tx, id).await?;
     settle::catch_up(tx, &mut contract).await?;
@@ -47,7 +47,7 @@ pub async fn suspend(tx: &mut Tx, _granted: &Granted<perm::ContractsHold>, id: C
     Ok(contract)
 }
 
-/// Lifts a hold that was placed by hand; when it was the last, begins the period that is due.
+/// Lifts a hold that was placed by hand; without further holds, begins the period that is due.
 ///
 /// Errors: `contract_not_running`, `hold_absent`.
 pub async fn resume(tx: &mut Tx, _granted: &Granted<perm::ContractsHold>, id: ContractId, input: &ResumeInput) -> Result<Contract> {
@@ -57,7 +57,7 @@ pub async fn resume(tx: &mut Tx, _granted: &Granted<perm::ContractsHold>, id: Co
     Ok(contract)
 }
 
-/// Ends a contract and its running period; what is left on the balance is to be refunded, or is owed.
+/// Terminates a contract and its running period; the remaining balance is to be refunded or is owed.
 ///
 /// Errors: `contract_terminated`.
 pub async fn terminate(
@@ -77,12 +77,12 @@ pub async fn terminate(
     Ok(contract)
 }
 
-/// The subscriber's active contracts without a period that runs today; no more than `most`.
+/// Finds the subscriber's active contracts without a period that runs today, at most `most`.
 pub async fn without_period(tx: &mut Tx, customer_id: CustomerId, most: i64) -> Result<Vec<ContractId>> {
     store::without_period(tx, customer_id, most).await
 }
 
-/// What breaks the invariants of periods, in words for the operator's engineers.
+/// Finds broken invariants of periods, described for the operator's engineers.
 pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     let periods = store::wrong_periods(conn).await?.into_iter();
     Ok(periods.map(|(id, what)| format!("contract {id} {what}")).collect())

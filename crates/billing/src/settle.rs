@@ -1,4 +1,4 @@
-//! The posting of what is due on one contract, by the steps of `due`.
+//! Posts what is due on one contract, by the steps of `due`.
 
 use chrono::NaiveDate;
 use contracts::{Contract, ContractStatus, HoldReason};
@@ -21,18 +21,17 @@ use crate::{
     store,
 };
 
-/// Brings a locked contract in line with its balance: charges what is due, begins the periods that are due, one by one,
-/// and places or lifts `debt`.
+/// Settles a locked contract: charges what is due, begins the due periods one by one, and places or lifts hold `debt`.
 ///
-/// A prepaid period begins when `balance + credit_limit` covers its fee, else `debt` goes on; a postpaid one is charged
-/// when it ends, and `debt` is on while the balance is below `-credit_limit`. Under any hold no period begins. A change that
-/// waits for the next period takes effect when that begins; one that can no longer be is dropped, and that is recorded.
+/// A prepaid period begins when `balance + credit_limit` covers its fee, otherwise hold `debt` is placed. A postpaid period is charged
+/// when it ends, and hold `debt` is active while the balance is below `-credit_limit`. Under any hold no period begins. A planned change
+/// takes effect when the next period begins; one that is no longer possible is dropped, and the audit records that.
 pub async fn settle(tx: &mut Tx, contract: &mut Contract, service: Service) -> Result<()> {
     let today = tx.today();
     settle_on(tx, contract, (service, today)).await
 }
 
-/// The same, as on a day that may have passed: only what was due by then is charged.
+/// Settles a locked contract as on a day that may be past: charges only what was due by then.
 pub async fn settle_on(tx: &mut Tx, contract: &mut Contract, (service, day): (Service, NaiveDate)) -> Result<()> {
     if !matches!(contract.status, ContractStatus::Active | ContractStatus::Suspended) {
         return Ok(());
@@ -69,8 +68,8 @@ pub async fn settle_on(tx: &mut Tx, contract: &mut Contract, (service, day): (Se
     }
 }
 
-/// Settles a line that is about to be held or ended: a period that has begun while it was served is due, also where the nightly
-/// run has not come to it yet, or was missed. A line that is not served has nothing to begin.
+/// Settles a contract that is about to be suspended or terminated: a period that began while it was in service is due, even if the nightly
+/// run has not processed it yet. A contract out of service has no period to begin.
 pub async fn catch_up(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
     match contract.status {
         ContractStatus::Active => settle(tx, contract, Service::Unbroken).await,
@@ -90,7 +89,7 @@ async fn hold_debt(tx: &mut Tx, contract: &mut Contract, in_debt: bool) -> Resul
 async fn begin_period(tx: &mut Tx, contract: &mut Contract, next: Beginning) -> Result<PeriodRow> {
     let kept = tariffs::keep_version_on(tx, next.terms.version.tariff_id, next.start).await?;
     if kept != next.terms.version {
-        // it was replaced since it was read: the whole is done again with what is in force now
+        // the prices changed since they were read: repeat the request with the present ones
         return Err(Error::new(common::DATABASE_AWAY).retry_after(1).transient(Transient::Collision));
     }
     let mut period = PeriodRow::begun(contract, &next);
@@ -102,7 +101,7 @@ async fn begin_period(tx: &mut Tx, contract: &mut Contract, next: Beginning) -> 
     Ok(period)
 }
 
-/// Ends the running period today. A postpaid one is charged for the days used, in proportion, rounded half-even.
+/// Ends the running period today. A postpaid period is charged for the days used, in proportion, rounded half-even.
 pub async fn end_period(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
     let today = tx.today();
     catch_up(tx, contract).await?;
@@ -112,7 +111,7 @@ pub async fn end_period(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
         period = store::newest(tx, contract.id).await?.unwrap_or(period);
     }
     if period.charged_at.is_none() {
-        // the day of termination was served too
+        // the day of termination counts as used
         let used = (days(period.period_start, today) + 1).clamp(0, days(period.period_start, period.period_end));
         let amount = period.share(used)?;
         charge(tx, contract, &mut period, amount).await?;
@@ -121,7 +120,7 @@ pub async fn end_period(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
     store::end(tx, &period, today.clamp(period.period_start, period.period_end)).await
 }
 
-/// Charges an amount for a period, and notes it in the row, which the caller saves; nothing leaves no ledger row.
+/// Charges an amount for a period and sets it on the row, which the caller saves. A zero amount creates no transaction.
 pub async fn charge(tx: &mut Tx, contract: &mut Contract, period: &mut PeriodRow, amount: Money) -> Result<()> {
     if amount > Money::ZERO {
         let span = (period.period_start, period.period_end);
@@ -131,7 +130,7 @@ pub async fn charge(tx: &mut Tx, contract: &mut Contract, period: &mut PeriodRow
     Ok(())
 }
 
-/// Gives back what was charged for the rest of a period, from `from` on; nothing leaves no ledger row.
+/// Credits a charge for the days of a period from `from` on. A zero amount creates no transaction.
 pub async fn credit(tx: &mut Tx, contract: &mut Contract, period: &PeriodRow, (from, amount): (NaiveDate, Money)) -> Result<()> {
     let Some(charge) = period.payment_id.filter(|_| amount > Money::ZERO) else { return Ok(()) };
     let span = (from, period.period_end);
@@ -148,7 +147,7 @@ async fn post(
     Ok(ledger::post(tx, contract, posting(transaction_type, amount, span)).await?.id)
 }
 
-/// A transaction that is for these days.
+/// Builds a transaction for these days.
 pub fn posting(transaction_type: TransactionType, amount: Money, (start, end): (NaiveDate, NaiveDate)) -> Posting {
     Posting {
         transaction_type,
@@ -160,7 +159,7 @@ pub fn posting(transaction_type: TransactionType, amount: Money, (start, end): (
     }
 }
 
-/// Records what a change of tariff or options moved.
+/// Records the amounts of a change of tariff or options.
 pub fn record_swap(tx: &mut Tx, contract: &Contract, moved: Swap) {
     let entry = Entry::new("contract.period_swapped", "contract", contract.id);
     tx.record(entry.note("used", moved.used.to_string()).note("credit", moved.credit.to_string()).note("charge", moved.charge.to_string()));

@@ -1,7 +1,7 @@
-//! SIM cards whose state moves their contract, and with it what is due (SPEC 5.3, 7.4).
+//! Changes of SIM cards that change the state of their contract, and with it what is due.
 //!
-//! A contract is active exactly while its card is (SPEC 14.3). So hold `no_sim` is on a contract exactly while its card is
-//! blocked or it has none; what began before is settled before, and a line that comes back is settled as from any other hold.
+//! A contract is active if and only if its card is. So a contract has hold `no_sim` if and only if its card is blocked or missing. What
+//! began before the hold is settled first, and lifting the hold settles the contract as with any other hold.
 
 use acl::{Granted, perm};
 use contracts::{Contract, ContractStatus, HoldReason};
@@ -14,7 +14,7 @@ use sims::{ReplaceSimInput, Sim, SimBlockInput, SimDeactivateInput};
 
 use crate::{charge::Service, settle};
 
-/// Bars a SIM card; its contract, if it has one, is suspended by hold `no_sim`. Errors: `sim_not_found`, `sim_wrong_state`.
+/// Blocks a SIM card; its contract, if any, is suspended with hold `no_sim`. Errors: `sim_not_found`, `sim_wrong_state`.
 pub async fn block_sim(tx: &mut Tx, granted: &Granted<perm::SimsStatus>, id: SimId, input: &SimBlockInput) -> Result<Sim> {
     let contract_id = sims::steps::contract_of(tx, id).await?;
     let mut contract = held(tx, contract_id).await?;
@@ -28,8 +28,8 @@ pub async fn block_sim(tx: &mut Tx, granted: &Granted<perm::SimsStatus>, id: Sim
     sims::present(tx, granted, id).await
 }
 
-/// Lets a barred SIM card be what it was. A contract that was suspended for it alone is active again, and a period that is
-/// due begins. Errors: `sim_not_found`, `sim_wrong_state`.
+/// Unblocks a SIM card, restoring its former state. A contract with no other hold becomes active again, and a due period begins. Errors:
+/// `sim_not_found`, `sim_wrong_state`.
 pub async fn unblock_sim(tx: &mut Tx, granted: &Granted<perm::SimsStatus>, id: SimId) -> Result<Sim> {
     let contract_id = sims::steps::contract_of(tx, id).await?;
     let contract = held(tx, contract_id).await?;
@@ -43,7 +43,7 @@ pub async fn unblock_sim(tx: &mut Tx, granted: &Granted<perm::SimsStatus>, id: S
     sims::present(tx, granted, id).await
 }
 
-/// Closes a bound SIM card that is lost, stolen or broken; hold `no_sim` is on its contract until another takes its place.
+/// Closes a bound SIM card that is lost, stolen or broken; its contract has hold `no_sim` until another card is bound.
 ///
 /// Errors: `sim_not_found`, `sim_not_bound`.
 pub async fn deactivate_sim(tx: &mut Tx, granted: &Granted<perm::SimsStatus>, id: SimId, input: &SimDeactivateInput) -> Result<Sim> {
@@ -53,14 +53,14 @@ pub async fn deactivate_sim(tx: &mut Tx, granted: &Granted<perm::SimsStatus>, id
             settle::catch_up(tx, &mut contract).await?;
             contracts::steps::lose_sim(tx, granted, &mut contract, id, &input.why()).await?;
         }
-        // nobody's card: its state says why not
+        // the card has no contract, and the error names its state
         None => drop(sims::steps::deactivate(tx, granted, id, None, &input.why()).await?),
     }
     sims::present(tx, granted, id).await
 }
 
-/// Moves a contract's number to a free SIM card and closes the present one, if there is one. Where the contract was without
-/// a working card, hold `no_sim` is lifted, and when it was the last, a period that is due begins.
+/// Moves a contract's number to a free SIM card and closes the present card, if any. If the contract had no working card, hold `no_sim` is
+/// lifted; without further holds, a due period begins.
 ///
 /// Errors: `contract_not_found`, `contract_not_running`, `not_found` in the field `sim_id`, `sim_not_free`.
 pub async fn replace_sim(

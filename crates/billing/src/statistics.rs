@@ -1,4 +1,4 @@
-//! How tariffs do: their contracts, and what they bring in.
+//! Statistics of tariffs: their contracts and revenue.
 
 use acl::{Granted, perm};
 use chrono::{DateTime, Datelike, NaiveTime, Utc};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tariffs::TariffType;
 use utoipa::{IntoParams, ToSchema};
 
-/// How the statistics of tariffs are listed.
+/// The sort orders of tariff statistics.
 pub const TARIFF_STATISTICS: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "name", column: "tariffs.name", kind: KeyKind::Text },
@@ -22,18 +22,18 @@ pub const TARIFF_STATISTICS: ListSpec = ListSpec {
     id_name: "id",
 };
 
-/// Of which tariffs.
+/// Which tariffs to include.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct TariffStatisticsFilter {
-    /// Only those for sale, or only retired ones.
+    /// Only tariffs for sale, or only retired ones.
     pub is_active: Option<bool>,
-    /// Only prepaid, or only postpaid.
+    /// Only prepaid tariffs, or only postpaid ones.
     pub tariff_type: Option<TariffType>,
 }
 
-/// How a tariff does.
+/// The statistics of a tariff.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({
     "id": 3, "name": "Смарт", "tariff_type": "prepaid", "is_active": true, "contracts_count": 1204, "active_count": 1100,
@@ -44,21 +44,21 @@ pub struct TariffStatistics {
     pub id: TariffId,
     /// Its name.
     pub name: String,
-    /// Whether a period is paid for when it begins or when it ends.
+    /// Whether a period is paid at its start or at its end.
     pub tariff_type: TariffType,
-    /// Whether new contracts may have it.
+    /// Whether new contracts may use it.
     pub is_active: bool,
-    /// Contracts that have it and are not terminated.
+    /// Contracts with this tariff that are active or suspended.
     pub contracts_count: i64,
-    /// Those of them that are served.
+    /// The active ones of these contracts.
     pub active_count: i64,
-    /// Those of them that are held.
+    /// The suspended ones of these contracts.
     pub suspended_count: i64,
-    /// What was charged for periods by this tariff since the first of this month, less what of that was given back.
+    /// The charges for periods of this tariff since the first of this month, less credits.
     pub monthly_revenue: Money,
 }
 
-/// A page of tariffs with their contracts and what they brought in since the first of this month.
+/// Lists tariffs with their contracts and their revenue since the first of this month.
 pub async fn tariff_statistics(
     conn: &mut Conn,
     _granted: &Granted<perm::ReportsRead>,
@@ -66,7 +66,7 @@ pub async fn tariff_statistics(
     paging: &Paging,
 ) -> Result<Page<TariffStatistics>> {
     let mut conditions = Filter::new(conn.engine());
-    // $1 is for the sum below; a statement that only counts needs it named as well
+    // the sum below uses $1; a statement that only counts must also mention it
     conditions.value("? IS NOT NULL", Some(first_of_month(conn.context())));
     conditions.equal("tariffs.is_active", filter.is_active);
     conditions.equal("tariffs.tariff_type", filter.tariff_type);
@@ -79,7 +79,7 @@ pub async fn tariff_statistics(
     paging.fetch(conn, select, "tariffs", conditions).await
 }
 
-/// The moment at which this month began where the operator is.
+/// The moment at which this month began in the operator's time zone.
 fn first_of_month(context: &Context) -> DateTime<Utc> {
     let today = context.today();
     let first = today.with_day(1).unwrap_or(today).and_time(NaiveTime::MIN);

@@ -11,7 +11,7 @@ use kernel::{
 
 use crate::model::PeriodRow;
 
-/// The contract's newest period that has not been ended before its time.
+/// Reads the contract's newest period that did not end early.
 pub async fn newest(tx: &mut Conn, contract_id: ContractId) -> Result<Option<PeriodRow>> {
     Sql::new(
         "SELECT contract_id, period_start, period_end, tariff_version_id, option_fees, whole_fee, whole_days, fee, credited, payment_id, charged_at \
@@ -23,7 +23,7 @@ pub async fn newest(tx: &mut Conn, contract_id: ContractId) -> Result<Option<Per
     .await
 }
 
-/// The same of many contracts.
+/// Reads the newest periods of many contracts that did not end early.
 pub async fn newest_of(tx: &mut Conn, contracts: &[ContractId]) -> Result<Vec<PeriodRow>> {
     Given::one_column(&["of_contract"], contracts.iter().copied())
         .all(
@@ -35,7 +35,7 @@ pub async fn newest_of(tx: &mut Conn, contracts: &[ContractId]) -> Result<Vec<Pe
         .await
 }
 
-/// The subscriber's active contracts without a period that runs on this day; no more than `most`.
+/// Finds the subscriber's active contracts without a period that runs on this day, at most `most`.
 pub async fn without_period(tx: &mut Tx, customer_id: CustomerId, most: i64) -> Result<Vec<ContractId>> {
     let today = tx.today();
     Sql::new(
@@ -63,7 +63,7 @@ const COLUMNS: [&str; 11] = [
     "charged_at",
 ];
 
-/// Writes periods.
+/// Inserts periods.
 pub async fn insert_periods(tx: &mut Tx, periods: &[PeriodRow]) -> Result<()> {
     let mut rows = Bulk::into_table("contract_periods", &COLUMNS);
     for period in periods {
@@ -84,7 +84,7 @@ pub async fn insert_periods(tx: &mut Tx, periods: &[PeriodRow]) -> Result<()> {
     rows.execute(tx).await
 }
 
-/// Notes what was charged for a period.
+/// Saves the charge of a period.
 pub async fn set_charged(tx: &mut Tx, period: &PeriodRow) -> Result<()> {
     Sql::new("UPDATE contract_periods SET fee = $1, payment_id = $2, charged_at = $3 WHERE contract_id = $4 AND period_start = $5 AND charged_at IS NULL")
         .bind(period.fee)
@@ -96,7 +96,7 @@ pub async fn set_charged(tx: &mut Tx, period: &PeriodRow) -> Result<()> {
         .await
 }
 
-/// The same for periods of many contracts. Answers how many there were.
+/// Saves the charges of periods of many contracts. Returns how many changed.
 pub async fn set_all_charged(tx: &mut Tx, periods: &[PeriodRow]) -> Result<u64> {
     let mut rows = Given::of(&["of_contract", "of_start", "new_fee", "new_payment_id", "new_charged_at"]);
     for period in periods {
@@ -116,7 +116,7 @@ pub async fn set_all_charged(tx: &mut Tx, periods: &[PeriodRow]) -> Result<u64> 
     .await
 }
 
-/// Ends a period that a change cuts on this day, noting what of its charge was given back.
+/// Ends a period that a change cuts on this day, with the credited amount.
 pub async fn cut(tx: &mut Tx, period: &PeriodRow, on: NaiveDate) -> Result<()> {
     Sql::new("UPDATE contract_periods SET ended_on = $1, credited = $2 WHERE contract_id = $3 AND period_start = $4 AND ended_on IS NULL")
         .bind(on)
@@ -127,7 +127,7 @@ pub async fn cut(tx: &mut Tx, period: &PeriodRow, on: NaiveDate) -> Result<()> {
         .await
 }
 
-/// Puts a period in the place of one that began on the same day, whose charge was given back whole.
+/// Replaces a period that began on the same day and whose charge was credited in full.
 pub async fn replace(tx: &mut Tx, period: &PeriodRow) -> Result<()> {
     Sql::new(
         "UPDATE contract_periods SET tariff_version_id = $1, option_fees = $2, whole_fee = $3, fee = $4, credited = $5, payment_id = $6, \
@@ -146,14 +146,14 @@ pub async fn replace(tx: &mut Tx, period: &PeriodRow) -> Result<()> {
     .await
 }
 
-/// Notes which charge a correction gives back, in part or whole; a charge is credited once.
+/// Links a correction to the charge that it credits in part or in full; a charge is credited once.
 pub async fn note_credit(tx: &mut Tx, credit: PaymentId, charge: PaymentId) -> Result<()> {
     let mut rows = Bulk::into_table("charge_credits", &["credit_id", "charge_id"]);
     rows.row(vec![credit.into(), charge.into()]);
     rows.execute(tx).await
 }
 
-/// Ends a period before its time.
+/// Ends a period early.
 pub async fn end(tx: &mut Tx, period: &PeriodRow, ended_on: NaiveDate) -> Result<()> {
     Sql::new("UPDATE contract_periods SET ended_on = $1 WHERE contract_id = $2 AND period_start = $3")
         .bind(ended_on)
@@ -163,7 +163,7 @@ pub async fn end(tx: &mut Tx, period: &PeriodRow, ended_on: NaiveDate) -> Result
         .await
 }
 
-/// Contracts whose periods overlap, or whose charges and periods do not belong together (SPEC 14.2).
+/// Finds contracts whose periods overlap, or whose charges do not match their periods.
 pub async fn wrong_periods(conn: &mut Conn) -> Result<Vec<(ContractId, String)>> {
     Sql::new(
         "SELECT a.contract_id, 'has periods that overlap' FROM contract_periods a JOIN contract_periods b \

@@ -1,9 +1,9 @@
-//! Changes of a contract's tariff and options, with the money that they move (SPEC 7.4).
+//! Changes of a contract's tariff and options, with the money that they move.
 //!
-//! *now* ends the running period today and begins another for its rest: the unused days of the price actually charged are
-//! credited, and the days left are charged by the new terms, each as a ledger row; of a postpaid period the days served are
-//! charged, and the rest when it ends. The tariff's version is the one in force today; an option keeps the fee that the period
-//! began with. A prepaid change needs a balance that covers it. *next_period* is kept on the contract until then.
+//! *now* ends the running period today and begins another for its rest. The unused days are credited at the price actually charged, and
+//! the days left are charged by the new terms, each as a transaction; for a postpaid period the days served are charged now, and the rest
+//! when it ends. The new period uses the tariff version in force today; an option keeps the fee with which the period began. A prepaid
+//! change needs a balance that covers it. *next_period* stores the change on the contract until the next period.
 
 use acl::{Granted, perm};
 use contracts::{ChangeTariffInput, Contract, ContractOptionsInput, ContractStatus, Plan, When, refusal as contract_refusal};
@@ -20,11 +20,11 @@ use crate::{
 
 type Writing = Granted<perm::ContractsWrite>;
 
-/// Changes the tariff of an active or suspended contract; its options stay, and must all go with the new one.
+/// Changes the tariff of an active or suspended contract; its options stay, and must all be compatible with the new tariff.
 ///
-/// *now* replaces a change of tariff that waits for the next period. Errors: `contract_not_found`, `contract_not_in_force`,
-/// `contract_terminated`, `tariff_retired`, `tariff_unchanged`, `option_incompatible` with each option that does not go with the new
-/// tariff, `balance_too_low`.
+/// *now* replaces a planned change of tariff. Errors: `contract_not_found`, `contract_not_in_force`, `contract_terminated`,
+/// `tariff_retired`, `tariff_unchanged`, `option_incompatible` with each option that is incompatible with the new tariff,
+/// `balance_too_low`.
 pub async fn change_tariff(tx: &mut Tx, _granted: &Writing, id: ContractId, input: &ChangeTariffInput) -> Result<Contract> {
     let mut contract = contracts::steps::load(tx, id).await?;
     contract.changes_tariff()?;
@@ -41,10 +41,10 @@ pub async fn change_tariff(tx: &mut Tx, _granted: &Writing, id: ContractId, inpu
     }
 }
 
-/// Takes and leaves options, all or none. On a draft this counts from its activation on.
+/// Adds and removes options, all or none. On a draft the change takes effect at activation.
 ///
-/// Errors: `contract_not_found`, `contract_terminated`, `options_present`, `options_absent`, `not_found` in the field `options`, `option_retired`,
-/// `option_incompatible`, `options_exclusive`, `balance_too_low`.
+/// Errors: `contract_not_found`, `contract_terminated`, `options_present`, `options_absent`, `not_found` in the field `options`,
+/// `option_retired`, `option_incompatible`, `options_exclusive`, `balance_too_low`.
 pub async fn change_options(tx: &mut Tx, _granted: &Writing, id: ContractId, input: &ContractOptionsInput) -> Result<Contract> {
     let mut contract = contracts::steps::load(tx, id).await?;
     contract.not_over()?;
@@ -53,7 +53,7 @@ pub async fn change_options(tx: &mut Tx, _granted: &Writing, id: ContractId, inp
     let changed = |of: &Plan| Plan { tariff_id: of.tariff_id, options: input.applied(&of.options) };
     let in_force_too = input.when == When::Now || contract.status == ContractStatus::Draft;
     let to = if in_force_too { (changed(&plan), changed(&next)) } else { (plan.clone(), changed(&next)) };
-    // what is asked for must make a difference, each of it
+    // each requested option must make a difference
     let has = |id| next.options.contains(id) && (!in_force_too || plan.options.contains(id));
     let lacks = |id| !next.options.contains(id) && (!in_force_too || !plan.options.contains(id));
     if input.add.iter().any(has) {
@@ -65,7 +65,7 @@ pub async fn change_options(tx: &mut Tx, _granted: &Writing, id: ContractId, inp
     apply(tx, contract, to.0, to.1).await
 }
 
-/// Forgets what waits for the next period: the change of tariff, and the options to be taken or left.
+/// Cancels the changes planned for the next period: the change of tariff, and the options to add or to remove.
 ///
 /// Errors: `contract_not_found`, `contract_terminated`, `no_planned_change`.
 pub async fn cancel_planned(tx: &mut Tx, _granted: &Writing, id: ContractId) -> Result<Contract> {
@@ -79,7 +79,7 @@ pub async fn cancel_planned(tx: &mut Tx, _granted: &Writing, id: ContractId) -> 
     Ok(contract)
 }
 
-/// Gives a locked contract new plans, and moves the money where the running period changes.
+/// Saves new plans on a locked contract, and moves the money if the running period changes.
 async fn apply(tx: &mut Tx, mut contract: Contract, plan: Plan, next: Plan) -> Result<Contract> {
     contracts::options::check(tx, &contract, &plan, &next).await?;
     let before = contract.plan();
@@ -99,10 +99,10 @@ async fn apply(tx: &mut Tx, mut contract: Contract, plan: Plan, next: Plan) -> R
     Ok(contract)
 }
 
-/// Ends the running period and begins another for its rest; one that began today is changed where it stands.
+/// Ends the running period and begins another for its rest; a period that began today is replaced.
 async fn swap_running(tx: &mut Tx, contract: &mut Contract, running: &PeriodRow, plan: &Plan) -> Result<()> {
     let today = tx.today();
-    // only a change of tariff brings the prices of today: other contracts move to them with their next period, too
+    // only a change of tariff applies the prices of today: other contracts also get new prices with their next period
     let version = match plan.tariff_id == contract.tariff_id {
         true => tariffs::version_by_id(tx, running.tariff_version_id).await?,
         false => tariffs::keep_version_on(tx, plan.tariff_id, today).await?,

@@ -1,16 +1,16 @@
-//! The terms of a period: a version of a tariff, and what each option cost when the period began.
+//! The terms of a period: a version of a tariff, and the fee of each option at the start of the period.
 
 use kernel::{Money, Result, money::Percent};
 use tariffs::{TariffType, TariffVersion};
 
 use crate::fees::{OptionFees, fee};
 
-/// The terms of a period: what it is charged by.
+/// The terms of a period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
     /// The tariff's prices.
     pub version: TariffVersion,
-    /// The options and their fees.
+    /// The options with their fees.
     pub option_fees: OptionFees,
 }
 

@@ -1,4 +1,4 @@
-//! Payments, refunds and corrections, and what they set off: a debt settled or made, a period begun (SPEC 8.2, 8.3).
+//! Payments, refunds and corrections, with what follows from them: a debt paid or created, a period begun.
 
 use acl::{Granted, perm};
 use contracts::Contract;
@@ -16,8 +16,8 @@ use payments::{
 
 use crate::{charge::Service, settle};
 
-/// Takes a payment. One whose money is there counts at once, and settles what the new balance covers: a top-up lifts `debt`
-/// and nothing else. One by a gateway is pending until it is processed.
+/// Takes a payment. A payment whose money has come counts at once and settles the contract: it can lift hold `debt`, but no other hold. A
+/// payment through a gateway is pending until it is processed.
 ///
 /// Errors: `not_found` in the field `contract_id`, `contract_terminated`, `payment_duplicate`, `amount_out_of_range`.
 pub async fn take_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, input: &PaymentInput) -> Result<Payment> {
@@ -36,7 +36,7 @@ pub async fn take_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, i
     post(tx, &mut contract, posting).await
 }
 
-/// The money of a pending payment is there. Errors: `payment_not_found`, `payment_wrong_state`, `payment_quarantined`,
+/// Marks a pending payment as successful. Errors: `payment_not_found`, `payment_wrong_state`, `payment_quarantined`,
 /// `contract_terminated`, `amount_out_of_range`.
 pub async fn process_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, id: PaymentId) -> Result<Payment> {
     let (payment, mut contract) = payments::load(tx, id).await?;
@@ -46,7 +46,7 @@ pub async fn process_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>
     Ok(payment)
 }
 
-/// Calls off a pending payment. Errors: `payment_not_found`, `stale_version`, `payment_wrong_state`, `payment_quarantined`.
+/// Cancels a pending payment. Errors: `payment_not_found`, `stale_version`, `payment_wrong_state`, `payment_quarantined`.
 pub async fn cancel_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, id: PaymentId, expected: &Expected) -> Result<Payment> {
     let (payment, contract) = payments::load(tx, id).await?;
     expected.check(payment.version)?;
@@ -54,15 +54,15 @@ pub async fn cancel_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>,
     ledger::give_up(tx, &contract, &payment, (PaymentAction::Cancel, Decider::Staff), None).await
 }
 
-/// Notes that a pending payment did not come about. Errors: `payment_not_found`, `payment_wrong_state`, `payment_quarantined`.
+/// Marks a pending payment as failed. Errors: `payment_not_found`, `payment_wrong_state`, `payment_quarantined`.
 pub async fn fail_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, id: PaymentId, input: &FailInput) -> Result<Payment> {
     let (payment, contract) = payments::load(tx, id).await?;
     payment.not_quarantined()?;
     ledger::give_up(tx, &contract, &payment, (PaymentAction::Fail, Decider::Staff), Some(&input.reason)).await
 }
 
-/// Gives a payment back, or a part of it, and settles what that leaves: the balance may fall below zero, and `debt` go on.
-/// Answers the payment as it then stands.
+/// Refunds a payment in whole or in part and settles the contract: the balance may fall below zero, and hold `debt` may be placed. Returns
+/// the payment after it.
 ///
 /// Errors: `payment_not_found`, `payment_not_refundable`, `refund_too_large`, `amount_out_of_range`.
 pub async fn refund_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsRefund>, id: PaymentId, input: &RefundInput) -> Result<Payment> {
@@ -72,7 +72,7 @@ pub async fn refund_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsRefund
     payments::load(tx, id).await.map(|(payment, _)| payment)
 }
 
-/// Sets a mistake on a balance right, and settles what that covers or no longer does.
+/// Corrects a balance and settles the contract.
 ///
 /// Errors: `not_found` in the field `contract_id`, `amount_out_of_range`.
 pub async fn correct(tx: &mut Tx, _granted: &Granted<perm::PaymentsCorrect>, input: &CorrectionInput) -> Result<Payment> {
@@ -80,7 +80,7 @@ pub async fn correct(tx: &mut Tx, _granted: &Granted<perm::PaymentsCorrect>, inp
     post(tx, &mut contract, correction(input.amount, &input.reason)).await
 }
 
-/// Puts cash on a contract. Errors: `contract_not_found`, `contract_terminated`, `amount_out_of_range`.
+/// Adds cash to a contract. Errors: `contract_not_found`, `contract_terminated`, `amount_out_of_range`.
 pub async fn add_balance(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, id: ContractId, input: &AddBalanceInput) -> Result<Contract> {
     let mut contract = contracts::steps::load(tx, id).await?;
     let posting = Posting {
@@ -95,7 +95,7 @@ pub async fn add_balance(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, id
     Ok(contract)
 }
 
-/// Takes money off a contract by a correction. Errors: `contract_not_found`, `amount_out_of_range`.
+/// Deducts money from a contract by a correction. Errors: `contract_not_found`, `amount_out_of_range`.
 pub async fn deduct_balance(
     tx: &mut Tx,
     _granted: &Granted<perm::PaymentsCorrect>,
@@ -124,8 +124,7 @@ async fn post(tx: &mut Tx, contract: &mut Contract, posting: Posting) -> Result<
     Ok(payment)
 }
 
-/// The contract that a field names, locked. Errors: `not_found` in the field `contract_id`.
-/// The contract of an input, locked. Errors: `not_found` in the field `contract_id`.
+/// Reads the contract of an input and locks it. Errors: `not_found` in the field `contract_id`.
 pub async fn named(tx: &mut Tx, id: ContractId) -> Result<Contract> {
     let as_field = |error: Error| if error.kind() == Kind::NotFound { Error::of_field("contract_id", field::NOT_FOUND) } else { error };
     contracts::steps::load(tx, id).await.map_err(as_field)

@@ -1,8 +1,8 @@
-//! What a draft needs before it can be activated (SPEC 7.2).
+//! What a draft needs before it can be activated.
 //!
-//! The rules are the very functions that activation goes through, in its order: [`Contract::activated`],
-//! [`customers::Customer::active`], [`tariffs::Tariff::for_sale`], [`check`] of options, [`sims::Sim::bind`] and [`sims::Number::assign`]. Here they look at the rows
-//! as they are; there, at the same rows under lock.
+//! The rules are the functions that activation itself calls, in the same order: [`Contract::activated`], [`customers::Customer::active`],
+//! [`tariffs::Tariff::for_sale`], [`check`] of options, [`sims::Sim::bind`] and [`sims::Number::assign`]. The checklist applies them to
+//! rows read without a lock, activation to the locked rows.
 
 use acl::{Granted, perm};
 use database::Conn;
@@ -14,7 +14,7 @@ use crate::{
     store,
 };
 
-/// The requirements in the order in which activation asks for them; each is named by the code of its refusal.
+/// The requirements in the order in which activation checks them, each named by the code of its refusal.
 pub const REQUIREMENTS: [Code; 10] = [
     refusal::NOT_DRAFT,
     customers::refusal::NOT_ACTIVE,
@@ -28,30 +28,30 @@ pub const REQUIREMENTS: [Code; 10] = [
     sims::refusal::NUMBER_NOT_AVAILABLE,
 ];
 
-/// The name of the sentence that tells a requirement.
+/// The message key of a requirement.
 pub fn sentence_name(requirement: Code) -> String {
     format!("checklist-{}", requirement.name.replace('_', "-"))
 }
 
-/// What is to be had before a contract can be activated, and whether it is.
+/// The requirements for activating a contract, and whether each is met.
 #[derive(Debug)]
 pub struct Checklist {
     /// The contract.
     pub contract_id: ContractId,
     /// The contract's version.
     pub version: i64,
-    /// Each requirement with its standing.
+    /// Each requirement with its state.
     pub items: Vec<(Code, RequirementState)>,
 }
 
 /// Whether a requirement is met.
 #[derive(Debug)]
 pub enum RequirementState {
-    /// It is.
+    /// The requirement is met.
     Met,
-    /// It is not, and activation would say this.
+    /// The requirement is not met; activation fails with this error.
     Refused(Error),
-    /// It cannot be told before another one is met.
+    /// The requirement cannot be checked until another one is met.
     Open,
 }
 
@@ -62,13 +62,13 @@ impl RequirementState {
 }
 
 impl Checklist {
-    /// Whether activation would go through.
+    /// Whether activation would succeed.
     pub fn is_ready(&self) -> bool {
         self.items.iter().all(|(_, standing)| matches!(standing, RequirementState::Met))
     }
 }
 
-/// What a contract still lacks for its activation. Errors: `contract_not_found`.
+/// Checks what a contract still needs for its activation. Errors: `contract_not_found`.
 pub async fn checklist(conn: &mut Conn, _: &Granted<perm::ContractsRead>, id: ContractId) -> Result<Checklist> {
     let contract = store::get(conn, id).await?.ok_or(refusal::NOT_FOUND)?;
     let customer = customers::peek(conn, contract.customer_id).await?.ok_or_else(|| Error::of_field("customer_id", field::NOT_FOUND));
@@ -83,7 +83,7 @@ pub async fn checklist(conn: &mut Conn, _: &Granted<perm::ContractsRead>, id: Co
     Ok(Checklist { contract_id: id, version: contract.version, items: REQUIREMENTS.into_iter().zip(standings).collect() })
 }
 
-/// Whether the options are for sale, whether they go with the tariff, and whether they go with each other.
+/// Checks that the options are for sale, are compatible with the tariff, and are compatible with each other.
 async fn of_options(conn: &mut Conn, contract: &Contract) -> Result<[RequirementState; 3]> {
     let Err(error) = check(conn, contract.tariff_id, Wanted::anew(&contract.options.0)).await else {
         return Ok([RequirementState::Met, RequirementState::Met, RequirementState::Met]);
@@ -96,7 +96,7 @@ async fn of_options(conn: &mut Conn, contract: &Contract) -> Result<[Requirement
     }
 }
 
-/// Whether there is a SIM, whether it is free, whether it carries a number, and whether that number can be had.
+/// Checks that there is a SIM, that it is free, that it has a number, and that this number is available.
 async fn of_sim(conn: &mut Conn, contract: &Contract) -> Result<[RequirementState; 4]> {
     let found = match contract.sim_id {
         Some(sim_id) => sims::peek(conn, sim_id).await?,

@@ -1,4 +1,4 @@
-//! A contract as `GET` of one shows it: with short forms of what it names, and what is to be known of its holds.
+//! A contract as `GET` of one contract returns it: with short forms of related records, and its refundable balance.
 
 use chrono::{DateTime, Utc};
 use customers::{CustomerNames, CustomerStatus};
@@ -36,13 +36,13 @@ pub struct ContractDetails {
     pub tariff: ContractTariff,
     /// The SIM, in short.
     pub sim: Option<ContractSim>,
-    /// The holds that are on, with since when and why.
+    /// The active holds, each with its time and reason.
     pub hold_details: Vec<Hold>,
-    /// What is left to give back to the subscriber once the contract is over; null before.
+    /// The amount left to refund to the subscriber after termination; null before.
     pub refundable_balance: Option<Money>,
 }
 
-/// The subscriber of a contract, in short: nothing that would have to be masked.
+/// The subscriber of a contract, in short form. It has no field that needs masking.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({"id": 7, "full_name": "Иванов Пётр Сергеевич", "short_name": "Иванов П. С.", "phone": "+79161234567", "status": "active"}))]
 pub struct ContractCustomer {
@@ -54,11 +54,11 @@ pub struct ContractCustomer {
     pub short_name: String,
     /// Contact phone.
     pub phone: String,
-    /// Where the subscriber stands.
+    /// The subscriber's status.
     pub status: CustomerStatus,
 }
 
-/// The tariff of a contract, in short.
+/// The tariff of a contract, in short form.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({"id": 3, "name": "Смарт", "tariff_type": "prepaid", "monthly_fee": "650.00", "is_active": true}))]
 pub struct ContractTariff {
@@ -66,45 +66,45 @@ pub struct ContractTariff {
     pub id: TariffId,
     /// The name.
     pub name: String,
-    /// Whether a period is paid for when it begins or when it ends.
+    /// Whether a period is paid at its start or at its end.
     pub tariff_type: TariffType,
     /// The price of a period that begins today, before discount; null when no price is in force yet.
     pub monthly_fee: Option<Money>,
-    /// Whether new contracts may have it.
+    /// Whether new contracts may use it.
     pub is_active: bool,
 }
 
-/// The SIM of a contract, in short.
+/// The SIM of a contract, in short form.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({"id": 41, "iccid": "8970199123456789012", "msisdn": "+79161234567", "kind": "physical", "status": "active"}))]
 pub struct ContractSim {
     /// The id.
     pub id: SimId,
-    /// The card's own number.
+    /// The ICCID of the card.
     pub iccid: String,
-    /// The phone number it carries.
+    /// The phone number of the card.
     pub msisdn: Option<String>,
-    /// Card or profile.
+    /// A physical card or an eSIM profile.
     pub kind: SimKind,
-    /// Where it stands.
+    /// The status of the card.
     pub status: SimStatus,
 }
 
-/// A hold that is on.
+/// An active hold.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({"reason": "request", "note": "на время отпуска", "placed_at": "2026-01-20T09:40:00Z", "placed_by": "operator"}))]
 pub struct Hold {
-    /// Why the contract is held.
+    /// Why the contract is on hold.
     pub reason: HoldReason,
-    /// What was to be remembered about it.
+    /// A note on the hold.
     pub note: Option<String>,
-    /// Since when it is on.
+    /// When the hold was placed.
     pub placed_at: DateTime<Utc>,
     /// Who placed it.
     pub placed_by: String,
 }
 
-/// A contract and what it names, as one statement reads them.
+/// A contract and its related records, as one statement reads them.
 #[derive(sqlx::FromRow)]
 pub struct DetailsRow {
     #[sqlx(flatten)]
@@ -124,7 +124,7 @@ pub struct DetailsRow {
 }
 
 impl DetailsRow {
-    /// The form that is shown.
+    /// Converts the row into the response.
     pub fn shown(self, hold_details: Vec<Hold>) -> ContractDetails {
         let contract = self.contract;
         let sim = match (contract.sim_id, self.iccid, self.sim_kind, self.sim_status) {

@@ -1,4 +1,4 @@
-//! What befell a contract: changes out of the audit trail, holds, and SIMs that were bound to it (SPEC 7.5).
+//! The history of a contract: changes from the audit trail, holds, and SIMs that were bound to it.
 
 use acl::{Granted, perm};
 use chrono::{DateTime, Utc};
@@ -14,23 +14,23 @@ use utoipa::ToSchema;
 
 use crate::{input::HistoryFilter, model::refusal, store};
 
-/// How the history is ordered.
+/// The sort orders of the history.
 pub const LIST: ListSpec = store::history::LIST;
 
 text_enum! {
-    /// What sort of event it is.
+    /// What kind of event it is.
     #[schema(as = EventKind)]
     pub enum HistoryKind {
-        /// Somebody changed the contract.
+        /// A user changed the contract.
         Change = "change",
-        /// A hold was on it.
+        /// The contract was on hold.
         Hold = "hold",
-        /// A SIM served it.
+        /// A SIM was bound to the contract.
         Binding = "binding",
     }
 }
 
-/// Something that happened to a contract.
+/// An event in the history of a contract.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(as = Event, example = json!({
     "id": 401, "at": "2026-01-20T09:40:00Z", "until": "2026-01-27T08:00:00Z", "kind": "hold", "action": "hold.placed", "actor": "operator",
@@ -38,39 +38,39 @@ text_enum! {
     "after": null
 }))]
 pub struct HistoryEntry {
-    /// Its place among the events of all contracts; good for paging only.
+    /// The identifier of the event among the events of all contracts; use it only for paging.
     pub id: i64,
-    /// When it happened, or began.
+    /// When it happened or began.
     pub at: DateTime<Utc>,
-    /// When a hold was lifted or a SIM unbound; null while it lasts.
+    /// When a hold was lifted or a SIM was unbound; null while it lasts.
     pub until: Option<DateTime<Utc>>,
-    /// What sort of event it is.
+    /// What kind of event it is.
     pub kind: HistoryKind,
     /// What was done.
     pub action: String,
-    /// Who did it, or placed the hold.
+    /// Who made the change or placed the hold.
     pub actor: Option<String>,
     /// Who lifted the hold.
     pub ended_by: Option<String>,
-    /// Why the contract was held, or the SIM bound.
+    /// Why the contract was put on hold, or why the SIM was bound.
     pub reason: Option<String>,
-    /// What was to be remembered about the hold, or why the SIM was unbound.
+    /// The note on the hold, or why the SIM was unbound.
     pub note: Option<String>,
     /// The SIM.
     pub sim_id: Option<SimId>,
-    /// The SIM's own number.
+    /// The ICCID of the SIM.
     pub iccid: Option<String>,
-    /// The phone number it carried.
+    /// The phone number of the SIM at that time.
     pub msisdn: Option<String>,
-    /// The fields of the contract as they were.
+    /// The changed fields of the contract before the change.
     #[schema(value_type = Option<Object>)]
     pub before: Option<JsonText>,
-    /// The fields of the contract as they became.
+    /// The changed fields of the contract after the change.
     #[schema(value_type = Option<Object>)]
     pub after: Option<JsonText>,
 }
 
-/// A page of what befell a contract. Errors: `contract_not_found`.
+/// Lists the history of a contract. Errors: `contract_not_found`.
 pub async fn history(
     conn: &mut Conn,
     _: &Granted<perm::ContractsRead>,

@@ -1,4 +1,4 @@
-//! What a client may say of a contract.
+//! The requests about contracts.
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use kernel::{
@@ -16,7 +16,7 @@ use crate::{
     model::{ContractStatus, HoldReason},
 };
 
-/// A contract to be drawn up.
+/// A contract to create.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"customer_id": 7, "tariff_id": 3, "sim_id": 41, "options": [], "credit_limit": "0.00", "discount_percent": "0"}))]
@@ -25,20 +25,20 @@ pub struct ContractInput {
     pub customer_id: CustomerId,
     /// The tariff, which must be active.
     pub tariff_id: TariffId,
-    /// A free SIM; may be left to the activation.
+    /// A free SIM; it can also be chosen at activation.
     pub sim_id: Option<SimId>,
-    /// How far below zero the balance may go; nothing unless told otherwise.
+    /// How far below zero the balance may go; 0 by default.
     #[schema(value_type = Option<FeeInput>)]
     pub credit_limit: Option<Money>,
-    /// Options that go with the tariff and with each other; none unless given.
+    /// Options that are compatible with the tariff and with each other; none by default.
     #[serde(default)]
     #[validate(length(max = 50))]
     #[schema(max_items = 50)]
     pub options: Vec<OptionId>,
-    /// Discount on every fee, 0 to 100; nothing unless told otherwise.
+    /// Discount on every fee, 0 to 100; 0 by default.
     #[schema(value_type = Option<PercentInput>)]
     pub discount_percent: Option<Percent>,
-    /// When it was signed; today unless told otherwise.
+    /// The signing date; today by default.
     pub signed_date: Option<NaiveDate>,
     /// Free notes.
     #[validate(length(max = 2000))]
@@ -63,16 +63,16 @@ impl Input for ContractInput {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"sim_id": 41}))]
 pub struct ActivateInput {
-    /// A free SIM with a number; the draft's own unless told otherwise.
+    /// A free SIM with a number; the SIM of the draft by default.
     pub sim_id: Option<SimId>,
 }
 
 impl Input for ActivateInput {}
 
 kernel::text_enum! {
-    /// The holds that staff place and lift by hand.
+    /// The holds that staff place and lift.
     pub enum StaffHold {
-        /// The subscriber asked for it.
+        /// The subscriber asked for the hold.
         Request = "request",
         /// Fraud is suspected.
         Fraud = "fraud",
@@ -88,14 +88,14 @@ impl From<StaffHold> for HoldReason {
     }
 }
 
-/// Why to suspend.
+/// How to suspend a contract.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "request", "note": "на время отпуска"}))]
 pub struct SuspendInput {
     /// The hold to place.
     pub reason: StaffHold,
-    /// What to remember about it.
+    /// A note on the hold.
     #[validate(length(max = 500))]
     #[schema(max_length = 500)]
     pub note: Option<String>,
@@ -114,12 +114,12 @@ pub struct ResumeInput {
 
 impl Input for ResumeInput {}
 
-/// Why to terminate.
+/// How to terminate a contract.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "по заявлению абонента"}))]
 pub struct TerminateInput {
-    /// The reason, in words.
+    /// The reason, in free text.
     #[validate(length(min = 1, max = 500))]
     #[schema(min_length = 1, max_length = 500)]
     pub reason: String,
@@ -138,7 +138,7 @@ pub struct ContractFilter {
     pub customer: Option<CustomerId>,
     /// Only with this tariff.
     pub tariff: Option<TariffId>,
-    /// Only with this hold on.
+    /// Only with this active hold.
     pub hold: Option<HoldReason>,
     /// This balance or more.
     #[param(value_type = Option<String>, pattern = r"^-?[0-9]{1,11}(\.[0-9]{1,2})?$")]
@@ -146,17 +146,17 @@ pub struct ContractFilter {
     /// This balance or less.
     #[param(value_type = Option<String>, pattern = r"^-?[0-9]{1,11}(\.[0-9]{1,2})?$")]
     pub balance_max: Option<Money>,
-    /// Drawn up at this moment or later.
+    /// Created at this moment or later.
     pub created_at_after: Option<DateTime<Utc>>,
-    /// Drawn up at this moment or earlier.
+    /// Created at this moment or earlier.
     pub created_at_before: Option<DateTime<Utc>>,
     /// Signed on this day or later.
     pub signed_date_after: Option<NaiveDate>,
     /// Signed on this day or earlier.
     pub signed_date_before: Option<NaiveDate>,
-    /// Whose next period begins on this day or later.
+    /// The next period begins on this day or later.
     pub next_billing_date_after: Option<NaiveDate>,
-    /// Whose next period begins on this day or earlier.
+    /// The next period begins on this day or earlier.
     pub next_billing_date_before: Option<NaiveDate>,
     /// Part of the number, the subscriber's name, the MSISDN or the ICCID.
     #[param(max_length = 200)]
@@ -168,7 +168,7 @@ pub struct ContractFilter {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct HistoryFilter {
-    /// Only of this sort.
+    /// Only of this kind.
     pub kind: Option<HistoryKind>,
     /// At this moment or later.
     pub at_after: Option<DateTime<Utc>>,

@@ -1,8 +1,8 @@
-//! Contracts: the life cycle and the holds (SPEC 7). Money is above, in `payments` and `billing`.
+//! Contracts: their life cycle and holds. The crates `payments` and `billing` handle the money.
 //!
-//! [`Contract`] tells its transitions as pure functions; the use cases here lock the row ([`load`]), change it and save it
-//! under its version. What joins the life cycle with money, such as activation with its first charge, is a use case of
-//! `billing`, which calls [`options::set`], [`activate`], [`place_hold`], [`lift_hold`], [`terminate`] and [`post`].
+//! [`Contract`] has the transitions as pure functions. The use cases here lock the row ([`load`]), change it and save it under its
+//! version. A use case that also moves money, such as activation with its first charge, is in `billing`, which calls [`options::set`],
+//! [`activate`], [`place_hold`], [`lift_hold`], [`terminate`] and [`post`].
 
 mod checklist;
 mod details;
@@ -16,9 +16,9 @@ mod sim_cards;
 mod statistics;
 mod store;
 
-/// Steps of use cases that are whole only together with money, SIM cards or a subscriber's other contracts.
+/// Steps of use cases that are complete only together with money, SIM cards or a subscriber's other contracts.
 ///
-/// They are for the crates that join them (`payments`, `billing`, `subscribers`, `gateways`), and never for a request by itself.
+/// The crates that combine them (`payments`, `billing`, `subscribers`, `gateways`) call these; a request handler never does.
 pub mod steps {
     pub use crate::{
         options::set as set_options,
@@ -40,5 +40,5 @@ pub use service::{
 };
 pub use statistics::{ContractStatistics, ContractsOfHold, ContractsOfStatus, statistics};
 
-/// How lists of contracts are ordered.
+/// The sort orders of contract lists.
 pub const LIST: ListSpec = store::LIST;

@@ -1,4 +1,4 @@
-//! The use cases of a contract's tariff and options that move no money; `billing` joins them with what they cost.
+//! The use cases of a contract's tariff and options that move no money; `billing` adds the charges.
 
 use acl::{Granted, perm};
 use database::{Conn, Page, Paging, Tx, audit::Entry, page::ListSpec};
@@ -18,10 +18,10 @@ use crate::{
     store,
 };
 
-/// How the options of a contract are listed.
+/// The sort orders of a contract's options.
 pub const LIST: ListSpec = store::options::LIST;
 
-/// A page of a contract's options. Errors: `contract_not_found`.
+/// Lists the options of a contract. Errors: `contract_not_found`.
 pub async fn list(
     conn: &mut Conn,
     _granted: &Granted<perm::ContractsRead>,
@@ -32,7 +32,7 @@ pub async fn list(
     store::options::list(conn, id, paging).await
 }
 
-/// Checks the options of a draft, and keeps them as they are until the transaction ends.
+/// Checks the options of a draft, and locks them until the transaction ends.
 ///
 /// Errors: `not_found` in the field `options`, `option_retired`, `option_incompatible`, `options_exclusive`.
 pub async fn check_draft(tx: &mut Tx, tariff_id: TariffId, options: &[OptionId]) -> Result<()> {
@@ -40,7 +40,7 @@ pub async fn check_draft(tx: &mut Tx, tariff_id: TariffId, options: &[OptionId])
     keep_and_check(tx, tariff_id, Wanted::anew(options)).await
 }
 
-/// Gives a draft other options; [`check_draft`] has checked them, and the caller saves the draft and records the change.
+/// Replaces the options of a draft, which [`check_draft`] has checked. The caller saves the draft and records the change.
 pub async fn set_draft(tx: &mut Tx, id: ContractId, (before, after): (&[OptionId], &[OptionId])) -> Result<()> {
     let but = |these: &[OptionId], those: &[OptionId]| these.iter().filter(|id| !those.contains(id)).copied().collect::<Vec<_>>();
     store::options::delete(tx, id, &but(before, after)).await?;
@@ -56,10 +56,11 @@ fn few(options: &[OptionId]) -> Result<()> {
     wrong.into_result()
 }
 
-/// Checks what a locked contract is to have, now and in the next period, against what it has; keeps the options as they are until the
-/// transaction ends.
+/// Checks the planned tariff and options of a locked contract, for now and for the next period. Locks the options until the transaction
+/// ends.
 ///
-/// An option that it has already may be retired, and need not go with a tariff that stays. Errors: those of [`check_draft`].
+/// An option that the contract already has may be retired, and may be incompatible with a tariff that does not change. Errors: those of
+/// [`check_draft`].
 pub async fn check(tx: &mut Tx, contract: &Contract, plan: &Plan, next: &Plan) -> Result<()> {
     let had: Vec<OptionId> = contract.options.0.iter().chain(&contract.next_options.0).copied().collect();
     for (of, before) in [(plan, contract.plan()), (next, contract.next_plan())] {
@@ -74,9 +75,9 @@ pub async fn check(tx: &mut Tx, contract: &Contract, plan: &Plan, next: &Plan) -
     Ok(())
 }
 
-/// Gives a locked contract these plans, which [`check`] has checked, and records it as `action`.
+/// Saves these plans, which [`check`] has checked, on a locked contract and records `action`.
 ///
-/// The tariff counts its contracts anew. Errors: `stale_version`.
+/// Updates the contract counts of the tariffs. Errors: `stale_version`.
 pub async fn set(tx: &mut Tx, contract: &mut Contract, (plan, next): (&Plan, &Plan), action: &'static str) -> Result<()> {
     let before = contract.clone();
     let mut after = contract.clone();
@@ -86,7 +87,7 @@ pub async fn set(tx: &mut Tx, contract: &mut Contract, (plan, next): (&Plan, &Pl
     after.next_options = OptionIds(next.options.clone());
     let living = matches!(before.status, ContractStatus::Active | ContractStatus::Suspended);
     if living && before.tariff_id != after.tariff_id {
-        // in one order, so that two contracts that swap their tariffs do not wait for each other
+        // in a fixed order, so that two contracts that swap their tariffs do not deadlock
         let mut counts = [(before.tariff_id, -1), (after.tariff_id, 1)];
         counts.sort_unstable_by_key(|(id, _)| *id);
         for (id, change) in counts {
@@ -100,7 +101,7 @@ pub async fn set(tx: &mut Tx, contract: &mut Contract, (plan, next): (&Plan, &Pl
     Ok(())
 }
 
-/// Changes an option, unless some contract would then have options that exclude each other.
+/// Changes an option, unless a contract would then have options that exclude each other.
 ///
 /// Errors: those of [`tariffs::options::edit`], `options_had_together`.
 pub async fn edit_option(

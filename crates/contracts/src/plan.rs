@@ -1,4 +1,4 @@
-//! What a contract is charged for: its tariff and its options, now and from the next period on.
+//! What a contract pays for: its tariff and its options, now and from the next period on.
 
 use chrono::{DateTime, Utc};
 use kernel::{
@@ -15,35 +15,35 @@ use validator::Validate;
 
 use crate::model::{Contract, ContractStatus, refusal};
 
-/// Options that a contract may have.
+/// The maximum number of options on a contract.
 pub const MOST_OPTIONS: usize = 50;
 
-/// A tariff and the options on top of it.
+/// A tariff and its additional options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The tariff.
     pub tariff_id: TariffId,
-    /// The options, in the order of their ids.
+    /// The options, ordered by id.
     pub options: Vec<OptionId>,
 }
 
 impl Contract {
-    /// What is in force.
+    /// The plan in force now.
     pub fn plan(&self) -> Plan {
         Plan { tariff_id: self.tariff_id, options: self.options.0.clone() }
     }
 
-    /// What will be in force from the next period on.
+    /// The plan from the next period on.
     pub fn next_plan(&self) -> Plan {
         Plan { tariff_id: self.next_tariff_id.unwrap_or(self.tariff_id), options: self.next_options.0.clone() }
     }
 
-    /// Whether something changes when the next period begins.
+    /// Whether a change takes effect when the next period begins.
     pub fn has_planned_change(&self) -> bool {
         self.plan() != self.next_plan()
     }
 
-    /// Whether its tariff can be changed by an action. Errors: `contract_not_in_force` for a draft, `contract_terminated`.
+    /// Checks that an action may change the tariff. Errors: `contract_not_in_force` for a draft, `contract_terminated`.
     pub fn changes_tariff(&self) -> Result<()> {
         self.not_over()?;
         match self.status {
@@ -56,7 +56,7 @@ impl Contract {
 text_enum! {
     /// When a change of tariff or options takes effect.
     pub enum When {
-        /// Today: the rest of the running period is credited and charged anew.
+        /// Today: the rest of the running period is credited and charged again.
         Now = "now",
         /// When the next period begins.
         NextPeriod = "next_period",
@@ -68,30 +68,30 @@ text_enum! {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"tariff_id": 4, "when": "next_period"}))]
 pub struct ChangeTariffInput {
-    /// The new tariff, which must be for sale and go with every option of the contract.
+    /// The new tariff, which must be for sale and compatible with every option of the contract.
     pub tariff_id: TariffId,
-    /// When it takes effect.
+    /// When the change takes effect.
     pub when: When,
 }
 
 impl Input for ChangeTariffInput {}
 
-/// Which options to take and to leave, and when.
+/// Which options to add and to remove, and when.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"add": [2], "remove": [], "when": "now"}))]
 pub struct ContractOptionsInput {
-    /// The options to take.
+    /// The options to add.
     #[serde(default)]
     #[validate(length(max = 50))]
     #[schema(max_items = 50)]
     pub add: Vec<OptionId>,
-    /// The options to leave.
+    /// The options to remove.
     #[serde(default)]
     #[validate(length(max = 50))]
     #[schema(max_items = 50)]
     pub remove: Vec<OptionId>,
-    /// When it takes effect; on a draft it makes no difference.
+    /// When the change takes effect; has no effect on a draft.
     pub when: When,
 }
 
@@ -109,7 +109,7 @@ impl Input for ContractOptionsInput {
 }
 
 impl ContractOptionsInput {
-    /// These options after the change.
+    /// The given options after the change.
     pub fn applied(&self, to: &[OptionId]) -> Vec<OptionId> {
         let kept = to.iter().filter(|id| !self.remove.contains(id) && !self.add.contains(id));
         let mut after: Vec<OptionId> = kept.chain(&self.add).copied().collect();
@@ -131,23 +131,23 @@ pub struct ContractOption {
     pub code: String,
     /// Its name.
     pub name: String,
-    /// What it gives.
+    /// What it provides.
     pub kind: OptionKind,
-    /// How much of it in a period; `null` for a service.
+    /// The amount per period; null for a service.
     pub amount: Option<Quantity>,
-    /// What it adds to the price of a period that begins today; a running one keeps the price that it began with.
+    /// What it adds to the price of a period that begins today; a running period keeps its own price.
     pub monthly_fee: Money,
-    /// Whether the contract has it now; if not, it waits for the next period.
+    /// Whether the contract has it now; if not, it starts with the next period.
     pub is_in_force: bool,
-    /// Whether the contract has it in the next period; if not, it ends with this one.
+    /// Whether the contract has it in the next period; if not, it ends with the current period.
     pub is_in_next_period: bool,
-    /// When it was taken.
+    /// When it was added.
     pub added_at: DateTime<Utc>,
-    /// By whom.
+    /// Who added it.
     pub added_by: String,
 }
 
-/// The options of a contract are not filtered.
+/// The options of a contract have no filters.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

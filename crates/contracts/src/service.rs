@@ -26,53 +26,53 @@ use crate::{
     options, store,
 };
 
-/// Crockford's base 32: no letter that is mistaken for another.
+/// Crockford's base 32, which has no easily confused letters.
 const NUMBER_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const NUMBER_LENGTH: usize = 8;
 
-/// One contract with what it names. Errors: `contract_not_found`.
+/// Returns a contract with its related records. Errors: `contract_not_found`.
 pub async fn get(conn: &mut Conn, _: &Granted<perm::ContractsRead>, id: ContractId) -> Result<ContractDetails> {
     details(conn, id).await
 }
 
-/// A contract with what it names, as whoever has just changed it is shown it. Errors: `contract_not_found`.
+/// Returns a contract with its related records to the user who has just changed it. Errors: `contract_not_found`.
 pub async fn details(conn: &mut Conn, id: ContractId) -> Result<ContractDetails> {
     let today = conn.today();
     let row = store::details(conn, id, today).await?.ok_or(refusal::NOT_FOUND)?;
     Ok(row.shown(store::present_holds(conn, id).await?))
 }
 
-/// That there is such a contract, for lists of what is on it. Errors: `contract_not_found`.
+/// Checks that the contract exists, before its sub-lists are read. Errors: `contract_not_found`.
 pub async fn exists(conn: &mut Conn, id: ContractId) -> Result<()> {
     if store::exists(conn, id).await? { Ok(()) } else { Err(refusal::NOT_FOUND.into()) }
 }
 
-/// A page of contracts.
+/// Lists contracts.
 pub async fn list(conn: &mut Conn, _: &Granted<perm::ContractsRead>, filter: &ContractFilter, paging: &Paging) -> Result<Page<Contract>> {
     store::list(conn, filter, paging).await
 }
 
-/// The contract as it is, for use cases above that have asked for their own permission. Errors: `contract_not_found`.
+/// Reads a contract for a use case that has checked its own permission. Errors: `contract_not_found`.
 pub async fn read(conn: &mut Conn, id: ContractId) -> Result<Contract> {
     store::get(conn, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
 }
 
-/// These contracts as they are, in the order of their ids.
+/// Reads these contracts, ordered by id.
 pub async fn read_all(conn: &mut Conn, ids: &[ContractId]) -> Result<Vec<Contract>> {
     store::all(conn, ids).await
 }
 
-/// The contract with this number, if there is one.
+/// Finds the contract with this number.
 pub async fn by_number(conn: &mut Conn, number: &str) -> Result<Option<ContractId>> {
     store::by_number(conn, number).await
 }
 
-/// The contract, locked until the transaction ends. Errors: `contract_not_found`.
+/// Reads a contract and locks it until the transaction ends. Errors: `contract_not_found`.
 pub async fn load(tx: &mut Tx, id: ContractId) -> Result<Contract> {
     store::lock(tx, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
 }
 
-/// Draws up a draft. Errors: those of the subscriber, the tariff and the SIM, by field.
+/// Creates a draft. Errors: those of the subscriber, the tariff and the SIM, by field.
 pub async fn create(tx: &mut Tx, _granted: &Granted<perm::ContractsWrite>, input: &ContractInput) -> Result<Contract> {
     let customer = customers::find_active(tx, input.customer_id).await?;
     let tariff = tariffs::find_active(tx, input.tariff_id).await?;
@@ -112,10 +112,10 @@ pub async fn create(tx: &mut Tx, _granted: &Granted<perm::ContractsWrite>, input
     Ok(contract)
 }
 
-/// Changes a locked contract: a draft freely, a running contract in its credit limit, its discount and its notes.
+/// Changes a locked contract: every field of a draft; the credit limit, the discount and the notes of a running contract.
 ///
-/// Errors: `stale_version`, `invalid` with `read_only` in what may not change in this state, `contract_terminated`, and for what a draft
-/// newly names those of [`create`].
+/// Errors: `stale_version`, `invalid` with `read_only` in each field that may not change in this state, `contract_terminated`, and for new
+/// references of a draft those of [`create`].
 pub async fn edit(
     tx: &mut Tx,
     _granted: &Granted<perm::ContractsWrite>,
@@ -163,10 +163,10 @@ pub async fn edit(
     Ok(())
 }
 
-/// Deletes a draft that nothing names.
+/// Deletes a draft that no record refers to.
 ///
-/// Errors: `contract_not_found`, `stale_version`, `contract_not_deletable` for all but drafts, `contract_in_use` when payments or tickets
-/// name it.
+/// Errors: `contract_not_found`, `stale_version`, `contract_not_deletable` unless it is a draft, `contract_in_use` when payments or
+/// tickets refer to it.
 pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::ContractsWrite>, id: ContractId, expected: &Expected) -> Result<()> {
     let contract = load(tx, id).await?;
     expected.check(contract.version)?;
@@ -180,7 +180,7 @@ pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::ContractsWrite>, id: C
 
 async fn new_number(tx: &mut Tx) -> Result<String> {
     let today = tx.today();
-    // 32^8 numbers a month: a second try is a curiosity, a tenth a fault
+    // 32^8 numbers a month: a collision is rare, and ten in a row mean a fault
     for _ in 0..10 {
         let number = number(today, &mut rand::rng());
         if !store::number_exists(tx, &number).await? {
@@ -190,13 +190,13 @@ async fn new_number(tx: &mut Tx) -> Result<String> {
     Err(Error::internal("no free contract number was found in ten tries"))
 }
 
-/// A contract number of the month of `date`.
+/// Generates a contract number for the month of `date`.
 pub fn number(date: NaiveDate, random: &mut impl rand::Rng) -> String {
     let random: String = (0..NUMBER_LENGTH).map(|_| char::from(NUMBER_ALPHABET[random.random_range(0..NUMBER_ALPHABET.len())])).collect();
     format!("{:04}{:02}-{random}", date.year(), date.month())
 }
 
-/// Activates a draft: subscriber and tariff must be active, the SIM free and with a number. Binds the SIM.
+/// Activates a draft and binds the SIM. Subscriber and tariff must be active, the SIM free and with a number.
 ///
 /// Errors: `contract_not_draft`, `contract_without_sim`, and those of the subscriber, the tariff and the SIM.
 pub async fn activate(
@@ -223,7 +223,7 @@ pub async fn activate(
     Ok(())
 }
 
-/// Places a hold; the SIM follows. Errors: `contract_not_running`, `hold_present`.
+/// Places a hold and suspends the SIM. Errors: `contract_not_running`, `hold_present`.
 pub async fn place_hold(tx: &mut Tx, contract: &mut Contract, reason: HoldReason, note: Option<&str>) -> Result<()> {
     let before = contract.clone();
     let mut after = contract.held(reason)?;
@@ -238,7 +238,7 @@ pub async fn place_hold(tx: &mut Tx, contract: &mut Contract, reason: HoldReason
     Ok(())
 }
 
-/// Places a hold on many active contracts, as [`place_hold`] does on one, in a few statements.
+/// Places a hold on many active contracts in a few statements, with the effect of [`place_hold`] on each.
 pub async fn hold_all(tx: &mut Tx, contracts: &mut [&mut Contract], reason: HoldReason) -> Result<()> {
     if contracts.is_empty() {
         return Ok(());
@@ -258,7 +258,7 @@ pub async fn hold_all(tx: &mut Tx, contracts: &mut [&mut Contract], reason: Hold
     Ok(())
 }
 
-/// Lifts a hold; the SIM follows when it was the last. Errors: `contract_not_running`, `hold_absent`.
+/// Lifts a hold; with the last one the SIM is active again. Errors: `contract_not_running`, `hold_absent`.
 pub async fn lift_hold(tx: &mut Tx, contract: &mut Contract, reason: HoldReason) -> Result<()> {
     let before = contract.clone();
     let mut after = contract.released(reason)?;
@@ -273,13 +273,15 @@ pub async fn lift_hold(tx: &mut Tx, contract: &mut Contract, reason: HoldReason)
     Ok(())
 }
 
-/// Ends a contract: lifts its holds, unbinds and closes its SIM, lets its number rest. Errors: `contract_terminated`.
+/// Terminates a contract: lifts its holds, unbinds and closes its SIM, and quarantines its number.
+///
+/// Errors: `contract_terminated`.
 pub async fn terminate(tx: &mut Tx, _granted: &Granted<perm::ContractsTerminate>, contract: &mut Contract, reason: &str) -> Result<()> {
     let before = contract.clone();
     let mut after = contract.terminated(tx.today())?;
     store::lift_holds(tx, after.id, None).await?;
     if before.status != ContractStatus::Draft {
-        // tariff before SIM, as in activation: two that meet on both wait in one order
+        // tariff before SIM, as in activation, so that two transactions do not deadlock
         tariffs::count_contracts(tx, after.tariff_id, -1).await?;
         sims::steps::release(tx, after.id, reason).await?;
     }
@@ -291,7 +293,7 @@ pub async fn terminate(tx: &mut Tx, _granted: &Granted<perm::ContractsTerminate>
     Ok(())
 }
 
-/// Tells others when a contract has changed its state; `hold` is the one that was placed or lifted.
+/// Emits an event when a contract has changed its state; `hold` is the hold that was placed or lifted.
 pub fn tell(tx: &mut Tx, before: &Contract, after: &Contract, hold: Option<HoldReason>) {
     let kind = match (before.status, after.status) {
         (before, after) if before == after => return,
@@ -305,7 +307,7 @@ pub fn tell(tx: &mut Tx, before: &Contract, after: &Contract, hold: Option<HoldR
     tx.publish(Event::new(kind, "contract", after.id, &data).of_contract(Some(after.id)).of_customer(after.customer_id));
 }
 
-/// Moves the balance by `change`, and the sum of charges by `charged`. Only the ledger calls this.
+/// Moves the balance by `change` and the total of charges by `charged`. Only the ledger calls this.
 ///
 /// Errors: `amount_out_of_range`.
 pub async fn post(tx: &mut Tx, contract: &mut Contract, change: Money, charged: Money) -> Result<()> {
@@ -313,19 +315,19 @@ pub async fn post(tx: &mut Tx, contract: &mut Contract, change: Money, charged: 
     store::save(tx, contract).await
 }
 
-/// Saves many locked contracts whose balances the ledger moved and whose periods went on. Errors: `stale_version`.
+/// Saves many locked contracts after the ledger moved their balances and their next periods were set. Errors: `stale_version`.
 pub async fn save_all(tx: &mut Tx, contracts: &mut [&mut Contract]) -> Result<()> {
     store::save_all(tx, contracts).await
 }
 
-/// Sets when the next period begins, and on which day of the month periods do.
+/// Sets the first day of the next period, and the day of the month on which periods begin.
 pub async fn set_period(tx: &mut Tx, contract: &mut Contract, next_billing_date: NaiveDate, billing_day: u32) -> Result<()> {
     contract.next_billing_date = Some(next_billing_date);
     contract.billing_day = Some(i64::from(billing_day));
     store::save(tx, contract).await
 }
 
-/// What breaks the invariants of contracts (SPEC 14.3, 14.4), in words for the operator's engineers.
+/// Finds broken invariants of contracts, described for the operator's engineers.
 pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     let mut wrong = store::violations(conn).await?;
     wrong.extend(store::options::violations(conn).await?);
@@ -335,17 +337,17 @@ pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     Ok(all)
 }
 
-/// What the search box finds among contracts.
+/// Finds contracts for the search box.
 pub async fn find_by_words(conn: &mut Conn, _: &Granted<perm::ContractsRead>, sought: &Sought) -> Result<Vec<Found>> {
     store::SEARCHED.find(conn, sought).await
 }
 
-/// Writes many contracts under the ids they carry, each with its search text.
+/// Inserts many contracts with the given ids, each with its search text.
 pub async fn insert_all(tx: &mut Tx, contracts: &[(Contract, String)]) -> Result<()> {
     store::insert_all(tx, contracts).await
 }
 
-/// Writes the holds of new contracts.
+/// Inserts the holds of new contracts.
 pub async fn insert_holds<'a>(tx: &mut Tx, contracts: impl IntoIterator<Item = &'a Contract>) -> Result<()> {
     store::insert_holds(tx, contracts).await
 }

@@ -1,4 +1,4 @@
-//! A running contract that loses its SIM card, and one that gets another.
+//! The loss and the replacement of a running contract's SIM card.
 
 use acl::{Granted, perm};
 use database::{Tx, audit::Entry};
@@ -10,13 +10,13 @@ use crate::{
     store,
 };
 
-/// Takes its SIM card, which can serve no longer, from a locked contract and closes it: hold `no_sim` is on until another
-/// card comes, and the number stays the contract's.
+/// Unbinds and closes the SIM card of a locked contract when the card can no longer be used. Hold `no_sim` stays active until another card
+/// is bound; the contract keeps its number.
 ///
 /// Errors: `sim_not_found`, `sim_not_bound`.
 pub async fn lose_sim(tx: &mut Tx, granted: &Granted<perm::SimsStatus>, contract: &mut Contract, sim_id: SimId, why: &str) -> Result<()> {
     let before = contract.clone();
-    // where the card was blocked it is on already
+    // a blocked card has already placed the hold
     let is_new = !before.is_held(HoldReason::NoSim);
     let mut after = if is_new { before.held(HoldReason::NoSim)? } else { before.clone() };
     // subscriber before SIM, as in activation
@@ -35,8 +35,8 @@ pub async fn lose_sim(tx: &mut Tx, granted: &Granted<perm::SimsStatus>, contract
     Ok(())
 }
 
-/// Gives a locked contract that is active or suspended another SIM card: its number moves there, the present card, if it
-/// has one, is closed, and hold `no_sim` is lifted. Answers whether that hold was on.
+/// Binds another SIM card to a locked contract that is active or suspended: moves the number to it, closes the present card, if any, and
+/// lifts hold `no_sim`. Returns whether that hold was active.
 ///
 /// Errors: `contract_not_running`, and `not_found` in the field `sim_id`, `sim_not_free`.
 pub async fn replace_sim(

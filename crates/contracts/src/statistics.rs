@@ -1,4 +1,4 @@
-//! What many contracts come to.
+//! Statistics of contracts.
 
 use acl::{Granted, perm};
 use database::Conn;
@@ -11,17 +11,17 @@ use crate::{
     store,
 };
 
-/// Contracts in one state.
+/// Contracts with one status.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({"status": "active", "count": 1204}))]
 pub struct ContractsOfStatus {
-    /// The state.
+    /// The status.
     pub status: ContractStatus,
     /// How many.
     pub count: i64,
 }
 
-/// Contracts with one hold on.
+/// Contracts with one hold.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({"reason": "debt", "count": 31}))]
 pub struct ContractsOfHold {
@@ -31,7 +31,7 @@ pub struct ContractsOfHold {
     pub count: i64,
 }
 
-/// What the balances come to, and what happened this month.
+/// Totals of the balances, and the contracts of this month.
 #[derive(Clone, Copy, Debug, sqlx::FromRow)]
 pub struct Totals {
     /// The sum of balances above zero.
@@ -46,16 +46,16 @@ pub struct Totals {
     pub terminated: i64,
 }
 
-/// What the contracts come to.
+/// Statistics of contracts.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "by_status": [{"status": "active", "count": 1204}], "by_hold": [{"reason": "debt", "count": 31}], "prepaid_total": "731204.50",
     "owed_total": "-18400.00", "owing": 40, "activated_this_month": 75, "terminated_this_month": 12
 }))]
 pub struct ContractStatistics {
-    /// How many there are in each state.
+    /// The number of contracts by status.
     pub by_status: Vec<ContractsOfStatus>,
-    /// How many are held for each reason; one held for two is in both.
+    /// The number of contracts by hold; a contract with two holds counts in both.
     pub by_hold: Vec<ContractsOfHold>,
     /// The sum of balances above zero.
     #[schema(value_type = kernel::money::MoneyTotal)]
@@ -71,7 +71,7 @@ pub struct ContractStatistics {
     pub terminated_this_month: i64,
 }
 
-/// What the contracts come to.
+/// Computes the statistics of contracts.
 pub async fn statistics(conn: &mut Conn, _: &Granted<perm::ReportsRead>) -> Result<ContractStatistics> {
     let totals = store::statistics::totals(conn).await?;
     Ok(ContractStatistics {

@@ -18,7 +18,7 @@ use crate::{
     model::{Contract, HoldReason},
 };
 
-/// How lists of contracts are ordered.
+/// The sort orders of contract lists.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "created_at", column: "contracts.created_at", kind: KeyKind::Time },
@@ -54,21 +54,21 @@ macro_rules! select {
     };
 }
 
-// here, because a macro is known only to what comes after it
+// declared after the macros that it uses
 pub mod of_customer;
 
 pub async fn get(conn: &mut Conn, id: ContractId) -> Result<Option<Contract>> {
     Sql::new(select!(" WHERE contracts.id = $1")).bind(id).optional(conn).await
 }
 
-/// These contracts, in the order of their ids.
+/// Reads these contracts, ordered by id.
 pub async fn all(conn: &mut Conn, ids: &[ContractId]) -> Result<Vec<Contract>> {
     const ALL: &str =
         concat!("SELECT ", columns!(), " FROM given JOIN contracts ON contracts.id = given.of_contract ORDER BY contracts.id");
     Given::one_column(&["of_contract"], ids.iter().copied()).all(ALL, conn).await
 }
 
-/// A contract with what its subscriber, its tariff of this day and its SIM are called, in one statement.
+/// Reads a contract with the fields of its subscriber, its tariff on this day and its SIM, in one statement.
 pub async fn details(conn: &mut Conn, id: ContractId, day: NaiveDate) -> Result<Option<DetailsRow>> {
     Sql::new(concat!(
         "SELECT ",
@@ -88,7 +88,7 @@ pub async fn details(conn: &mut Conn, id: ContractId, day: NaiveDate) -> Result<
     .await
 }
 
-/// The holds that are on, in the order in which they were placed.
+/// Reads the active holds, in the order in which they were placed.
 pub async fn present_holds(conn: &mut Conn, id: ContractId) -> Result<Vec<Hold>> {
     Sql::new("SELECT reason, note, placed_at, placed_by FROM contract_holds WHERE contract_id = $1 AND lifted_at IS NULL ORDER BY id")
         .bind(id)
@@ -96,9 +96,9 @@ pub async fn present_holds(conn: &mut Conn, id: ContractId) -> Result<Vec<Hold>>
         .await
 }
 
-/// The contract, locked until the transaction ends.
+/// Reads a contract and locks it until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: ContractId) -> Result<Option<Contract>> {
-    // in a statement of its own: only what is read after the lock is had is what the one before left
+    // in a separate statement: only a read after the lock is acquired sees the changes of its previous holder
     if tx.engine() == Engine::Postgres {
         Sql::new("SELECT id FROM contracts WHERE id = $1 FOR UPDATE").bind(id).optional::<(ContractId,)>(tx).await?;
     }
@@ -184,14 +184,14 @@ fn values(contract: &Contract, search_text: String) -> Vec<Arg> {
     ]
 }
 
-/// Writes a new contract; the id in it is not used. Answers the id it was given.
+/// Inserts a contract, ignoring the id in it, and returns its new id.
 pub async fn insert(tx: &mut Tx, contract: &Contract, search_text: String) -> Result<ContractId> {
     let mut rows = Bulk::into_table("contracts", &COLUMNS);
     rows.row(values(contract, search_text));
     rows.insert_one(tx).await
 }
 
-/// Saves what can change of a contract and moves its version on. Errors: `stale_version` when somebody else was first.
+/// Saves the mutable fields of a contract and increments its version. Errors: `stale_version` after a concurrent change.
 pub async fn save(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
     let now = tx.now();
     Sql::new(
@@ -216,7 +216,7 @@ pub async fn save(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
     Ok(())
 }
 
-/// Saves what billing changes of many contracts, and moves their versions on. Errors: `stale_version` when somebody else was first.
+/// Saves what billing changes on many contracts, and increments their versions. Errors: `stale_version` after a concurrent change.
 pub async fn save_all(tx: &mut Tx, contracts: &mut [&mut Contract]) -> Result<()> {
     let now = tx.now();
     let mut rows = Given::of(&[
@@ -255,7 +255,7 @@ pub async fn save_all(tx: &mut Tx, contracts: &mut [&mut Contract]) -> Result<()
     Ok(())
 }
 
-/// Saves what an edit may change of a contract and moves its version on. Errors: `stale_version` when somebody else was first.
+/// Saves what an edit may change on a contract and increments its version. Errors: `stale_version` after a concurrent change.
 pub async fn save_edit(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
     let now = tx.now();
     Sql::new(
@@ -279,7 +279,7 @@ pub async fn save_edit(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
     Ok(())
 }
 
-/// Deletes a contract that nothing names. Errors: `in_use`, `stale_version`.
+/// Deletes a contract that no record refers to. Errors: `in_use`, `stale_version`.
 pub async fn delete(tx: &mut Tx, contract: &Contract) -> Result<()> {
     Sql::new("DELETE FROM contracts WHERE id = $1 AND version = $2").bind(contract.id).bind(contract.version).expect_one(tx).await
 }
@@ -327,7 +327,7 @@ pub async fn lift_holds(tx: &mut Tx, id: ContractId, reason: Option<HoldReason>)
     .map(drop)
 }
 
-/// Writes many contracts under the ids they carry, each with its search text.
+/// Inserts many contracts with the given ids, each with its search text.
 pub async fn insert_all(tx: &mut Tx, contracts: &[(Contract, String)]) -> Result<()> {
     let columns: Vec<&str> = ["id"].into_iter().chain(COLUMNS).collect();
     let mut rows = Bulk::into_table("contracts", &columns);
@@ -337,7 +337,7 @@ pub async fn insert_all(tx: &mut Tx, contracts: &[(Contract, String)]) -> Result
     rows.execute(tx).await
 }
 
-/// Writes the present holds of many contracts, as placed by `actor`.
+/// Inserts the active holds of many contracts, placed by the current actor.
 pub async fn insert_holds<'a>(tx: &mut Tx, contracts: impl IntoIterator<Item = &'a Contract>) -> Result<()> {
     let mut rows = Bulk::into_table("contract_holds", &["contract_id", "reason", "placed_at", "placed_by"]);
     for contract in contracts {
@@ -348,7 +348,7 @@ pub async fn insert_holds<'a>(tx: &mut Tx, contracts: impl IntoIterator<Item = &
     rows.execute(tx).await
 }
 
-/// Contracts that break an invariant of SPEC 14.3 or 14.4, with what is wrong.
+/// Finds contracts that break an invariant, with a description.
 pub async fn violations(conn: &mut Conn) -> Result<Vec<(ContractId, String)>> {
     Sql::new(
         "SELECT c.id, 'is active or suspended without one SIM of its own in that state' FROM contracts c \
@@ -372,7 +372,7 @@ pub async fn violations(conn: &mut Conn) -> Result<Vec<(ContractId, String)>> {
     .await
 }
 
-/// Tariffs whose count of living contracts is wrong.
+/// Finds tariffs whose count of active and suspended contracts is wrong.
 pub async fn wrong_counts(conn: &mut Conn) -> Result<Vec<(i64,)>> {
     Sql::new(
         "SELECT t.id FROM tariffs t LEFT JOIN \

@@ -1,7 +1,7 @@
-//! The payment gateways in use, and the conversations with them.
+//! The payment gateways in use, and the requests to them.
 //!
-//! A gateway is asked between two transactions and never in one. The first writes down what is wanted; when the second does
-//! not happen, because the response was lost or the program stopped, [`poll`] asks again.
+//! A request to a gateway runs between two transactions, never inside one. The first transaction saves the intent. If the second does not
+//! happen, because the response was lost or the program stopped, [`poll`] repeats the request.
 
 use std::{
     collections::BTreeMap,
@@ -26,15 +26,15 @@ use crate::{
     store,
 };
 
-/// Who it is that moves payments by a gateway's word.
+/// The actor of changes that a gateway reports.
 pub const ACTOR: &str = "payment gateway";
-/// Payments that one gateway is asked about in one go; more follow at once.
+/// The maximum number of payments in one poll of a gateway; the next poll follows at once.
 const BATCH: i64 = 50;
-/// Questions that wait for one gateway's answer at a time.
+/// The number of concurrent requests to one gateway.
 const AT_ONCE: usize = 8;
-/// Why a gateway that the settings no longer name gives no answer.
-const NOT_IN_USE: &str = "it is not in use any more";
-/// When to come back to a gateway that is away, in seconds.
+/// The reason for an error when the settings no longer name the gateway.
+const NOT_IN_USE: &str = "it is no longer in use";
+/// The `Retry-After` value for an unavailable gateway, in seconds.
 const COME_BACK: u64 = 30;
 
 /// The gateways in use.
@@ -44,7 +44,7 @@ pub struct Gateways {
     refused: Mutex<BTreeMap<&'static str, RefusedEvents>>,
 }
 
-/// Events that were not believed since the last entry about them.
+/// The events rejected since the last audit entry about them.
 #[derive(Default)]
 struct RefusedEvents {
     by_reason: BTreeMap<&'static str, u64>,
@@ -52,11 +52,11 @@ struct RefusedEvents {
 }
 
 impl Gateways {
-    /// Those that the settings name.
+    /// Opens the gateways that the settings name.
     pub fn open(settings: &GatewaySettings) -> Result<Self> {
         let mut all: Vec<Box<dyn Gateway>> = Vec::new();
         if let Some(keys) = &settings.sandbox {
-            log::warn!("GATEWAYS has sandbox: payments through it count, and bring no money");
+            log::warn!("GATEWAYS includes sandbox: its payments count, but no money is received");
             all.push(Box::new(Sandbox::new(keys.clone())));
         }
         if let Some(http) = &settings.http {
@@ -65,23 +65,23 @@ impl Gateways {
         Ok(Self { all, timing: settings.timing, refused: Mutex::default() })
     }
 
-    /// How long gateways are waited for.
+    /// The polling interval and the lifetime of payments.
     pub fn timing(&self) -> &Timing {
         &self.timing
     }
 
-    /// Their names.
+    /// The names of the gateways.
     pub fn names(&self) -> Vec<&'static str> {
         self.all.iter().map(|gateway| gateway.name()).collect()
     }
 
-    /// The one with this name. Errors: `gateway_not_found`.
+    /// Returns the gateway with this name. Errors: `gateway_not_found`.
     pub fn get(&self, name: &str) -> Result<&dyn Gateway> {
         let found = self.all.iter().find(|gateway| gateway.name() == name);
         found.map(|gateway| &**gateway).ok_or_else(|| refusal::GATEWAY_NOT_FOUND.into())
     }
 
-    /// Notes an event that was not believed. Anybody can send those, so they are counted here and put on record together.
+    /// Counts a rejected event. Anybody can send events, so they are counted here and recorded together.
     pub fn note_refused(&self, gateway: &'static str, why: SignatureFault, address: Option<IpAddr>) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let events = refused.entry(gateway).or_default();
@@ -94,7 +94,7 @@ impl Gateways {
     }
 }
 
-/// Puts the events that were not believed on record: one entry for each gateway, however many there were.
+/// Records the rejected events in the audit: one entry for each gateway.
 pub async fn record_refused(gateways: &Gateways, db: &Db, context: &Arc<Context>) -> Result<()> {
     let refused = gateways.take_refused();
     if refused.is_empty() {
@@ -120,9 +120,10 @@ fn taking() -> Granted<perm::PaymentsTake> {
     Granted::system(ACTOR)
 }
 
-/// Has a payment's gateway make its link, unless it has. Answers the payment as it then stands.
+/// Requests a payment link from the gateway, unless the payment has one. Returns the payment after it.
 ///
-/// Errors: `gateway_away`; the payment stays pending then, and asking again is the same order. `gateway_refused`; it has failed then.
+/// Errors: `gateway_away`: the payment stays pending, and a repeated request means the same order. `gateway_refused`: the payment has
+/// failed.
 pub async fn make_link(
     gateways: &Gateways,
     db: &Db,
@@ -147,13 +148,14 @@ pub async fn make_link(
             Err(refused(&work.await?))
         }
         Err(Trouble::Away(why)) => {
-            log::warn!(request_id = &*context.origin.request_id; "gateway {} made no link for payment {id}: {why}", gateway.name());
+            log::warn!(request_id = &*context.origin.request_id; "gateway {} created no link for payment {id}: {why}", gateway.name());
             Err(Error::new(refusal::GATEWAY_AWAY).with("payment", id).retry_after(COME_BACK))
         }
     }
 }
 
-/// Asks a gateway for a refund, unless that is over. Answers the refund as it then stands; one whose gateway is away stays requested.
+/// Requests a refund from the gateway, unless the refund has ended. Returns the refund after it; it stays `requested` when the gateway is
+/// unavailable.
 pub async fn send_refund(
     gateways: &Gateways,
     office: &Office,
@@ -184,11 +186,11 @@ async fn ask_for_refund(
         Ok(Refunding::Done(gateway_refund_id)) => Some(Ok(gateway_refund_id)),
         Err(Trouble::Refused(reason)) => Some(Err(reason)),
         Err(Trouble::Away(why)) => {
-            log::warn!(request_id = &*context.origin.request_id; "gateway {} does not say what became of refund {id}: {why}", refund.gateway);
+            log::warn!(request_id = &*context.origin.request_id; "gateway {} reports no result for refund {id}: {why}", refund.gateway);
             None
         }
     };
-    // a moment later than when it was asked, which counts where the gateway took its time
+    // the gateway may have taken long, so the time is read again
     let context = &office.later(context);
     if answer.is_none() && context.now < refund.asked_until {
         return Ok(refund);
@@ -200,16 +202,16 @@ async fn ask_for_refund(
     told.await
 }
 
-/// Asks every gateway about what is due: payments that are not over, and refunds. Answers whether there may be more.
+/// Polls every gateway for due payments and refunds. Returns whether more may be due.
 ///
-/// Gateways are asked side by side, so that one which hangs holds up nobody but itself; instances share the work. What waits for a
-/// gateway that is no longer in use comes to its end as if that one were away.
+/// Gateways are polled concurrently, so a slow one delays only itself; instances share the work. Payments and refunds of a gateway no
+/// longer in use end as if that gateway were unavailable.
 pub async fn poll(gateways: &Gateways, office: &Office) -> bool {
     let context = office.context("gateways", ACTOR);
     let names = match office.db.read(&context, async |conn| records::waited_for(conn).await).await {
         Ok(names) => names,
         Err(error) => {
-            log::warn!("gateways are asked later: {error}");
+            log::warn!("gateways are polled later: {error}");
             return false;
         }
     };
@@ -227,7 +229,7 @@ async fn poll_one(gateways: &Gateways, office: &Office, name: &str) -> bool {
     let (payments, refunds) = match claimed.await {
         Ok(claimed) => claimed,
         Err(error) => {
-            log::warn!("gateway {name} is asked later: {error}");
+            log::warn!("gateway {name} is polled later: {error}");
             return false;
         }
     };
@@ -238,7 +240,7 @@ async fn poll_one(gateways: &Gateways, office: &Office, name: &str) -> bool {
         .buffer_unordered(AT_ONCE)
         .for_each(async |(id, outcome)| {
             if let Err(error) = outcome {
-                log::warn!("what became of payment {id} is asked later: {error}");
+                log::warn!("the result of payment {id} is requested later: {error}");
             }
         })
         .await;
@@ -248,7 +250,7 @@ async fn poll_one(gateways: &Gateways, office: &Office, name: &str) -> bool {
         .buffer_unordered(AT_ONCE)
         .for_each(async |(id, outcome)| {
             if let Err(error) = outcome {
-                log::warn!("what became of refund {id} is asked later: {error}");
+                log::warn!("the result of refund {id} is requested later: {error}");
             }
         })
         .await;
@@ -259,17 +261,17 @@ async fn ask_about(gateways: &Gateways, office: &Office, context: &Arc<Context>,
     let (payment, order) = office.db.read(context, async |conn| cases::order(conn, id).await).await?;
     let name = payment.gateway.as_deref().unwrap_or_default();
     let is_open = matches!(payment.status, PaymentStatus::Pending | PaymentStatus::Processing);
-    // of what is over there is nothing to ask; that it is over gets noted
+    // a closed payment needs no request, only an end to its polling
     let answer = match gateways.get(name) {
         _ if !is_open => None,
         Ok(gateway) => Some(gateway.ask(&order).await),
         Err(_) => Some(Err(Trouble::Away(NOT_IN_USE.to_owned()))),
     };
     if let Some(Err(trouble)) = &answer {
-        log::warn!("gateway {name} does not say what became of payment {id}: {trouble:?}");
+        log::warn!("gateway {name} reports no result for payment {id}: {trouble:?}");
     }
     let (granted, timing, standing) = (taking(), gateways.timing(), answer.and_then(std::result::Result::ok));
-    // a moment later than when it was claimed, which counts where the gateway took its time
+    // the gateway may have taken long, so the time is read again
     let context = office.later(context);
     office.db.transaction(&context, async |tx| cases::learn(tx, &granted, id, standing.as_ref(), timing).await).await
 }

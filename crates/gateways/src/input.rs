@@ -1,4 +1,4 @@
-//! What clients and gateways may say of payments by gateways.
+//! The requests about payments through gateways, from clients and from gateways.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
@@ -17,7 +17,7 @@ use payments::{EventOutcome, GatewayEventType, PaymentMethod, above_zero};
 use crate::model::{Decision, GatewayRefundStatus, RefundDecision, RowKind};
 
 kernel::text_enum! {
-    /// Ways to pay through a gateway.
+    /// How a payer pays through a gateway.
     pub enum GatewayMethod {
         /// Bank card.
         Card = "card",
@@ -38,27 +38,27 @@ impl From<GatewayMethod> for PaymentMethod {
     }
 }
 
-/// A payment to be made through a gateway.
+/// A payment to make through a gateway.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"contract_id": 12, "amount": "1000.00", "gateway": "sandbox", "return_url": "https://shop.example.com/paid"}))]
 pub struct LinkInput {
-    /// The contract; a terminated one takes no more than it owes.
+    /// The contract; a terminated contract takes no more than it owes.
     pub contract_id: ContractId,
-    /// How much, above zero.
+    /// The amount, above zero.
     #[schema(value_type = AmountInput)]
     pub amount: Money,
     /// The gateway; `GET /payments/gateways` names those in use.
     #[validate(length(min = 1, max = 32))]
     #[schema(min_length = 1, max_length = 32)]
     pub gateway: String,
-    /// Where the payer goes afterwards: an address with `http://` or `https://`.
+    /// The URL to which the payer returns, with `http://` or `https://`.
     #[validate(length(min = 1, max = 500))]
     #[schema(min_length = 1, max_length = 500, pattern = r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?#][!-~]*)?$")]
     pub return_url: String,
-    /// How the payer pays; by card unless told otherwise.
+    /// The payment method; by default a card.
     pub payment_method: Option<GatewayMethod>,
-    /// What it is for; the payer may see it.
+    /// What the payment is for; the payer may see it.
     #[validate(length(max = 200))]
     #[schema(max_length = 200)]
     pub description: Option<String>,
@@ -73,23 +73,23 @@ impl Input for LinkInput {
     }
 }
 
-/// What a gateway says of a payment. Fields beyond these are passed over, so that gateways may say more.
+/// A gateway's report about a payment. Unknown fields are ignored, so gateways may send more.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[schema(example = json!({
     "type": "payment.succeeded", "reference": "101", "amount": "1000.00", "currency": "RUB", "reason": null, "refund_id": null, "refund_reference": null
 }))]
 pub struct GatewayEventInput {
-    /// What happened.
+    /// The type of the event.
     #[serde(rename = "type")]
     pub event_type: GatewayEventType,
-    /// The payment: the reference that the gateway was given.
+    /// The reference of the payment, as sent to the gateway.
     #[validate(length(min = 1, max = 64))]
     #[schema(min_length = 1, max_length = 64)]
     pub reference: String,
-    /// How much was paid or given back; needed with both.
+    /// The paid or refunded amount; required for both events.
     #[schema(value_type = Option<AmountInput>)]
     pub amount: Option<Money>,
-    /// ISO 4217 code of the currency; needed with the amount.
+    /// ISO 4217 code of the currency; required with the amount.
     #[validate(length(min = 3, max = 3))]
     #[schema(min_length = 3, max_length = 3)]
     pub currency: Option<String>,
@@ -97,27 +97,27 @@ pub struct GatewayEventInput {
     #[validate(length(max = 300))]
     #[schema(max_length = 300)]
     pub reason: Option<String>,
-    /// The gateway's own id of a refund; needed with `payment.refunded`.
+    /// The gateway's own id of a refund; required with `payment.refunded`.
     #[validate(length(min = 1, max = 64))]
     #[schema(min_length = 1, max_length = 64)]
     pub refund_id: Option<String>,
-    /// The refund that was asked for: the reference that the gateway was given. Without it, the gateway gave money back of its own.
+    /// The reference of the requested refund, as sent to the gateway. Without it, the gateway made the refund by itself.
     pub refund_reference: Option<String>,
 }
 
 impl GatewayEventInput {
-    /// The payment it is about, if the reference can be one of ours.
+    /// The id of the payment, if the reference is a valid one.
     pub fn payment_id(&self) -> Option<PaymentId> {
         positive(&self.reference).map(PaymentId::new)
     }
 
-    /// The refund it is about: one of ours, or none of ours that can be.
+    /// The id of the requested refund; `Some(None)` if the reference is not a valid one.
     pub fn refund(&self) -> Option<Option<GatewayRefundId>> {
         self.refund_reference.as_deref().map(|text| positive(text).map(GatewayRefundId::new))
     }
 }
 
-/// A number above zero as we write it ourselves, and in no other way.
+/// Parses a number above zero in the form in which the system writes it.
 fn positive(text: &str) -> Option<i64> {
     text.parse().ok().filter(|number: &i64| *number > 0 && number.to_string() == text)
 }
@@ -143,14 +143,14 @@ impl Input for GatewayEventInput {
     }
 }
 
-/// What to do with a payment that waits for a decision.
+/// The decision on a payment that waits for one.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"decision": "accept", "reason": "банк подтвердил полную сумму"}))]
 pub struct DecisionInput {
-    /// What to do.
+    /// The decision.
     pub decision: Decision,
-    /// Why.
+    /// The reason.
     #[validate(length(min = 1, max = 500))]
     #[schema(min_length = 1, max_length = 500)]
     pub reason: String,
@@ -158,18 +158,18 @@ pub struct DecisionInput {
 
 impl Input for DecisionInput {}
 
-/// What somebody found out of a refund that a gateway never answered.
+/// The decision on a refund whose result the gateway never reported.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"decision": "accept", "reason": "банк подтвердил возврат"}))]
 pub struct RefundDecisionInput {
-    /// What to do.
+    /// The decision.
     pub decision: RefundDecision,
-    /// Why; with `fail`, what the refund says as `failure_reason`.
+    /// The reason; with `fail`, the `failure_reason` of the refund.
     #[validate(length(min = 1, max = 300))]
     #[schema(min_length = 1, max_length = 300)]
     pub reason: String,
-    /// With `accept`, the gateway's own id of the refund, where it is known.
+    /// With `accept`, the gateway's own id of the refund, if known.
     #[validate(length(min = 1, max = 64))]
     #[schema(min_length = 1, max_length = 64)]
     pub gateway_refund_id: Option<String>,
@@ -177,7 +177,7 @@ pub struct RefundDecisionInput {
 
 impl Input for RefundDecisionInput {}
 
-/// Which of the payments that wait for a decision to list: all of them.
+/// The list of payments that wait for a decision has no filters.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -193,7 +193,7 @@ pub struct GatewayEventFilter {
     /// Only of this gateway.
     #[param(max_length = 32)]
     pub gateway: Option<String>,
-    /// Only those of which this came.
+    /// Only with this outcome.
     pub outcome: Option<EventOutcome>,
     /// Received at this moment or later.
     pub received_at_after: Option<DateTime<Utc>>,
@@ -234,18 +234,18 @@ pub struct ReconciliationRowFilter {
     pub kind: Option<RowKind>,
 }
 
-/// What a settlement file is of.
+/// The gateway and the days of a settlement file.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ReconciliationQuery {
-    /// The gateway that it came from.
+    /// The gateway that issued the file.
     #[param(required = true, min_length = 1, max_length = 32)]
     pub gateway: Option<String>,
     /// The first day, in the operator's time zone.
     #[param(required = true)]
     pub from: Option<NaiveDate>,
-    /// The last day; at most 31 days together.
+    /// The last day; the range has at most 31 days.
     #[param(required = true)]
     pub to: Option<NaiveDate>,
 }

@@ -1,4 +1,4 @@
-//! Jobs of gateways: asking about what is due, and recording events that were refused.
+//! The jobs of gateways: polling, and recording rejected events.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ pub fn register(driver: &mut Driver, gateways: &Arc<Gateways>) {
     driver.add(RefusedEvents(gateways.clone()));
 }
 
-/// Asks gateways about payments and refunds that are due. Rows are claimed, so instances share the work.
+/// Polls gateways for due payments and refunds. Rows are claimed, so instances share the work.
 struct Polling(Arc<Gateways>);
 
 impl Job for Polling {
@@ -29,7 +29,7 @@ impl Job for Polling {
     }
 }
 
-/// Records the events that were refused since the last turn, which this instance counts.
+/// Records the rejected events that this instance has counted since the last turn.
 struct RefusedEvents(Arc<Gateways>);
 
 impl Job for RefusedEvents {

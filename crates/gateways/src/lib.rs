@@ -1,8 +1,8 @@
 //! Payment gateways and self-service terminals: protocols, links, events, refunds, settlement files.
 //!
-//! [`protocol`] says how a gateway is asked and how its events are believed. [`conversation`] asks, between transactions; the use
-//! cases in `service` write down what is wanted and what was said. [`reconciliation`] compares settlement files with the ledger, and
-//! [`terminal`] is the protocol of terminals.
+//! [`protocol`] has the requests to a gateway and the verification of its events. [`conversation`] sends the requests between
+//! transactions; the use cases in `service` save the intent and the response. [`reconciliation`] compares settlement files with the
+//! ledger, and [`terminal`] is the protocol of terminals.
 
 pub mod conversation;
 mod input;
@@ -31,8 +31,8 @@ pub use records::{get_refund, list_events, list_refunds, violations};
 pub use service::{Begun, EXPIRED, begin_link, begin_refund, hear, order, resolve, resolve_refund};
 pub use terminal_payments::{check, contract_of, known, pay};
 
-/// How lists of events are ordered.
+/// The sort orders of event lists.
 pub const EVENT_LIST: ListSpec = store::events::LIST;
 
-/// How lists of refunds through gateways are ordered.
+/// The sort orders of refund lists.
 pub const REFUND_LIST: ListSpec = store::refunds::LIST;

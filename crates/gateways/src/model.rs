@@ -1,4 +1,4 @@
-//! What is kept of gateways: their events, refunds through them, settlement files.
+//! The stored data of gateways: their events, refunds through them, settlement files.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use kernel::{
@@ -13,72 +13,72 @@ use utoipa::ToSchema;
 /// Refusals about gateways, terminals and settlement files.
 pub mod refusal {
     kernel::codes! {
-        /// No such gateway is in use.
+        /// No gateway with this name is in use.
         GATEWAY_NOT_FOUND = NotFound "gateway_not_found";
-        /// The gateway did not answer, and the payment waits for it.
+        /// The gateway did not respond, and the payment stays pending.
         GATEWAY_AWAY = Unavailable "gateway_away";
-        /// The gateway said no to the payment.
+        /// The gateway refused the payment.
         GATEWAY_REFUSED = Conflict "gateway_refused";
-        /// The gateway said no to the refund.
+        /// The gateway refused the refund.
         GATEWAY_REFUND_REFUSED = Conflict "gateway_refund_refused";
         /// No such refund through a gateway.
         GATEWAY_REFUND_NOT_FOUND = NotFound "gateway_refund_not_found";
-        /// The gateway said what became of the refund, or is still being asked.
+        /// The gateway has reported the result of the refund, or is still being asked.
         GATEWAY_REFUND_NOT_UNANSWERED = Conflict "gateway_refund_not_unanswered";
-        /// An event that was not signed by the gateway, or long ago.
+        /// The event has no valid signature, or its signature is too old.
         EVENT_NOT_SIGNED = Unauthenticated "event_not_signed";
-        /// Payments by terminals are switched off.
+        /// Payments by terminals are disabled.
         TERMINAL_OFF = NotFound "terminal_off";
-        /// Not the key of the terminals.
+        /// The key is not the terminals' key.
         TERMINAL_KEY_WRONG = Unauthenticated "terminal_key_wrong";
         /// No such reconciliation.
         RECONCILIATION_NOT_FOUND = NotFound "reconciliation_not_found";
-        /// More payments lie in the days of a settlement file than are compared at once.
+        /// The days of the settlement file have too many payments to compare at once.
         RECONCILIATION_TOO_LARGE = Invalid "reconciliation_too_large";
     }
 }
 
-/// How long gateways are waited for.
+/// The polling interval and the lifetime of payments.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
-    /// From one question about a payment to the next.
+    /// The time between two requests about a payment.
     pub poll_every: TimeDelta,
-    /// From a payment's making to its being given up.
+    /// The time from the creation of a payment to its expiry.
     pub life: TimeDelta,
 }
 
 text_enum! {
-    /// Where a refund through a gateway stands.
+    /// The status of a refund through a gateway.
     pub enum GatewayRefundStatus {
-        /// The gateway is asked until it says what became of it.
+        /// The gateway is asked until it reports the result.
         Requested = "requested",
-        /// The gateway was asked for long, and never said: somebody has to find out.
+        /// The gateway was asked until the deadline without a result; staff must decide.
         Unanswered = "unanswered",
-        /// The money was given back, and is out of the ledger.
+        /// The money was refunded and subtracted in the ledger.
         Done = "done",
-        /// The gateway said no; the ledger did not move.
+        /// The gateway refused the refund; the ledger did not change.
         Failed = "failed",
     }
 }
 
 text_enum! {
-    /// What to do with a payment that waits for a decision.
+    /// The decision on a payment that waits for one.
     pub enum Decision {
-        /// The money is there: it counts with the amount of the payment.
+        /// The money has come: the payment succeeds with its own amount.
         Accept = "accept",
-        /// It did not come about.
+        /// The payment failed.
         Fail = "fail",
-        /// It stays as it is, and no longer waits.
+        /// The payment keeps its status and no longer waits.
         Dismiss = "dismiss",
     }
 }
 
 text_enum! {
-    /// What to do with a refund that a gateway never answered.
+    /// The decision on a refund whose result the gateway never reported.
     pub enum RefundDecision {
-        /// The money went back: it leaves the ledger.
+        /// The money was refunded: it is subtracted in the ledger.
         Accept = "accept",
-        /// It did not go back, and will not.
+        /// The money was not refunded and will not be.
         Fail = "fail",
         /// The gateway is asked again, for as long as the first time.
         AskAgain = "ask_again",
@@ -86,20 +86,20 @@ text_enum! {
 }
 
 text_enum! {
-    /// How a row of a settlement file and the ledger go together.
+    /// The result of comparing a row of a settlement file with the ledger.
     pub enum RowKind {
-        /// Both have it, with one amount.
+        /// Both have the payment, with the same amount.
         Matched = "matched",
-        /// The file has it, and no payment here has come in under the reference.
+        /// The file has the payment, but the ledger has no successful payment with this reference.
         MissingHere = "missing_here",
-        /// A payment came in here on these days, and the file does not have it.
+        /// The ledger has a payment on these days, but the file does not.
         MissingThere = "missing_there",
-        /// Both have it, with different amounts or currencies.
+        /// Both have the payment, with different amounts or currencies.
         DifferentAmount = "different_amount",
     }
 }
 
-/// An event of a gateway, as it was received.
+/// An event of a gateway, as received.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({
     "id": 5, "gateway": "sandbox", "event_id": "evt-1", "event_type": "payment.succeeded", "reference": "101", "payment_id": 101, "amount": "1000.00",
@@ -110,23 +110,23 @@ pub struct GatewayEvent {
     pub id: GatewayEventId,
     /// The gateway.
     pub gateway: String,
-    /// The gateway's own id of it: `webhook-id`.
+    /// The gateway's own id of the event: `webhook-id`.
     pub event_id: String,
-    /// What it tells of.
+    /// The type of the event.
     pub event_type: GatewayEventType,
-    /// What it says it is about.
+    /// The reference in the event.
     pub reference: String,
-    /// The payment, where the reference is one of this gateway.
+    /// The payment, if the reference is one of this gateway's payments.
     pub payment_id: Option<PaymentId>,
-    /// How much, as the gateway says.
+    /// The amount reported by the gateway.
     pub amount: Option<Money>,
-    /// The currency, as the gateway says.
+    /// The currency reported by the gateway.
     pub currency: Option<String>,
-    /// Why, as the gateway says.
+    /// The reason reported by the gateway.
     pub reason: Option<String>,
     /// The gateway's own id of a refund.
     pub gateway_refund_id: Option<String>,
-    /// What came of it.
+    /// The outcome.
     pub outcome: EventOutcome,
     /// When it was received.
     pub received_at: DateTime<Utc>,
@@ -141,51 +141,51 @@ pub struct GatewayEvent {
     "asked_until": "2026-01-16T09:45:00Z", "version": 2
 }))]
 pub struct GatewayRefund {
-    /// The id, by which the gateway knows it.
+    /// The id, which is also the reference sent to the gateway.
     pub id: GatewayRefundId,
-    /// The payment that is given back.
+    /// The refunded payment.
     pub payment_id: PaymentId,
     /// The gateway.
     pub gateway: String,
-    /// How much.
+    /// The amount.
     pub amount: Money,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// Where it stands.
+    /// The status.
     pub status: GatewayRefundStatus,
-    /// The gateway's own id of it.
+    /// The gateway's own id of the refund.
     pub gateway_refund_id: Option<String>,
-    /// Why it failed.
+    /// Why the refund failed.
     pub failure_reason: Option<String>,
     /// The refund in the ledger, once it is done.
     pub refund_id: Option<PaymentId>,
-    /// Who asked for it.
+    /// Who requested it.
     pub requested_by: String,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: DateTime<Utc>,
     /// When it was done or failed.
     pub finished_at: Option<DateTime<Utc>>,
-    /// How often the gateway was asked.
+    /// How many times the gateway was asked.
     pub attempts: i64,
-    /// Until when it is asked; what it has not answered by then is `unanswered`.
+    /// The deadline for a response; without one the refund becomes `unanswered`.
     pub asked_until: DateTime<Utc>,
     /// Grows with every change.
     pub version: i64,
 }
 
 impl GatewayRefund {
-    /// Whether the money may still go back by it.
+    /// Whether it may still succeed.
     pub fn is_open(&self) -> bool {
         matches!(self.status, GatewayRefundStatus::Requested | GatewayRefundStatus::Unanswered)
     }
 
-    /// Errors: `gateway_refund_not_unanswered` unless somebody has to find out what became of it.
+    /// Errors: `gateway_refund_not_unanswered` unless staff must decide.
     pub fn unanswered(&self) -> Result<()> {
         if self.status == GatewayRefundStatus::Unanswered { Ok(()) } else { Err(refusal::GATEWAY_REFUND_NOT_UNANSWERED.into()) }
     }
 }
 
-/// A settlement file, compared with the ledger.
+/// The comparison of a settlement file with the ledger.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({
     "id": 4, "gateway": "sandbox", "from": "2026-01-15", "to": "2026-01-15", "file_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -205,23 +205,23 @@ pub struct Reconciliation {
     pub to: NaiveDate,
     /// SHA-256 of the file.
     pub file_sha256: String,
-    /// Rows of the file.
+    /// The number of rows in the file.
     pub file_rows: i64,
-    /// Rows that both sides have with one amount.
+    /// Rows that both sides have with the same amount.
     pub matched: i64,
-    /// Rows of the file that no payment here has come in under.
+    /// Rows of the file without a successful payment in the ledger.
     pub missing_here: i64,
-    /// Payments that came in here and are not in the file.
+    /// Payments in the ledger that the file does not have.
     pub missing_there: i64,
     /// Rows that both sides have with different amounts or currencies.
     pub different_amount: i64,
-    /// Who sent the file.
+    /// Who uploaded the file.
     pub created_by: String,
-    /// When.
+    /// When it was uploaded.
     pub created_at: DateTime<Utc>,
 }
 
-/// A row of the comparison.
+/// A row of a comparison.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({
     "id": 17, "kind": "different_amount", "line": 9, "reference": "101", "payment_id": 101, "their_amount": "999.00", "their_currency": "RUB",
@@ -230,20 +230,20 @@ pub struct Reconciliation {
 pub struct ReconciliationRow {
     /// The id.
     pub id: ReconciliationRowId,
-    /// How it goes together.
+    /// The result of the comparison.
     pub kind: RowKind,
-    /// The line of the file.
+    /// The line in the file.
     pub line: Option<i64>,
-    /// The reference, in the file or here.
+    /// The reference of the payment.
     pub reference: String,
-    /// The payment here.
+    /// The payment in the ledger.
     pub payment_id: Option<PaymentId>,
     /// The amount in the file.
     pub their_amount: Option<Money>,
     /// The currency in the file.
     pub their_currency: Option<String>,
-    /// The amount here.
+    /// The amount in the ledger.
     pub our_amount: Option<Money>,
-    /// Where the payment stands here.
+    /// The status of the payment in the ledger.
     pub our_status: Option<PaymentStatus>,
 }

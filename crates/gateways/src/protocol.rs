@@ -1,7 +1,7 @@
-//! Gateways: whoever takes a payer's money elsewhere and says so (SPEC 8.5).
+//! The interface of payment gateways, which take payers' money and report it.
 //!
-//! A [`Gateway`] is asked outside of any transaction, and an answer may get lost. So every order has a reference of ours, by
-//! which a repeated order is known to be the same, and by which the gateway can be asked what became of it.
+//! Requests to a [`Gateway`] run outside of any transaction, and a response may get lost. So every order carries a reference made by this
+//! system: it makes a repeated order recognizable, and serves to ask the gateway for the result.
 
 pub mod http;
 pub mod sandbox;
@@ -13,97 +13,97 @@ use kernel::Money;
 
 pub use signature::{Keys, SignatureFault, SignedHeaders};
 
-/// An answer on its way.
+/// A pending response of a gateway.
 pub type Asking<'a, T> = Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send + 'a>>;
 
-/// Why a gateway did not do as it was asked.
+/// Why a gateway did not carry out a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// It said no, and will not say otherwise. In its words, which staff may read.
+    /// It refused, and a repeated request will not help. Holds its reason, which staff may read.
     Refused(String),
-    /// It did not answer, or with nothing that can be understood: whether it acted is not known. In words for the log.
+    /// It did not respond, or not with a valid response; whether it acted is unknown. Holds a text for the log.
     Away(String),
 }
 
-/// A payment that a gateway shall take.
+/// A payment that a gateway should take.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// Our name for it: the payment's id. The same reference is the same payment.
+    /// The payment's id, as the reference: the same reference means the same payment.
     pub reference: String,
-    /// How much.
+    /// The amount.
     pub amount: Money,
     /// ISO 4217 code of the currency.
     pub currency: &'static str,
     /// What it is for.
     pub description: String,
-    /// Where the payer goes afterwards.
+    /// The URL to which the payer returns.
     pub return_url: String,
 }
 
-/// A payment that a gateway knows of now.
+/// A payment that the gateway has created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Created {
-    /// The gateway's own id of it.
+    /// The gateway's own id of the payment.
     pub id: String,
-    /// Where the payer pays.
+    /// The payment page for the payer.
     pub link: String,
 }
 
-/// Where a payment stands, as its gateway says.
+/// The status of a payment, as its gateway reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReportedState {
-    /// The gateway has never heard of it.
+    /// The gateway does not know the payment.
     Unknown,
-    /// Nobody has paid yet; with the link, where the gateway gives it again.
+    /// Not paid yet; with the link, if the gateway returns it again.
     Pending(Option<Created>),
-    /// The payer has done their part.
+    /// The payer has paid; the gateway is processing the payment.
     Processing,
-    /// The money is there: so much, in this currency.
+    /// The money has come, with its amount and currency.
     Succeeded(Money, String),
-    /// It did not come about, and why.
+    /// The payment failed, with the reason.
     Failed(String),
 }
 
-/// Money to be given back through a gateway.
+/// A refund that a gateway should make.
 #[derive(Clone, Debug)]
 pub struct RefundOrder {
-    /// Our name for the payment.
+    /// The reference of the payment.
     pub payment: String,
-    /// Our name for the refund. The same reference is the same refund.
+    /// The reference of the refund: the same reference means the same refund.
     pub reference: String,
-    /// How much.
+    /// The amount.
     pub amount: Money,
     /// ISO 4217 code of the currency.
     pub currency: &'static str,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// How often the gateway was asked for it before.
+    /// How many times the gateway was asked before.
     pub attempts: i64,
 }
 
-/// What became of a refund.
+/// The status of a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refunding {
-    /// The gateway is at it.
+    /// The gateway is processing the refund.
     Pending,
     /// The money is on its way to the payer; with the gateway's own id of the refund.
     Done(String),
 }
 
-/// Whoever takes payers' money elsewhere.
+/// A payment gateway.
 pub trait Gateway: Send + Sync {
-    /// The name, as clients and addresses say it.
+    /// The name used by clients and in URLs.
     fn name(&self) -> &'static str;
 
-    /// The keys that its events are signed with.
+    /// The keys that sign its events.
     fn keys(&self) -> &Keys;
 
-    /// Has it expect a payment. Repeating the order gives the same payment.
+    /// Creates a payment. A repeated order returns the same payment.
     fn create<'a>(&'a self, order: &'a Order) -> Asking<'a, Created>;
 
-    /// Asks it what became of a payment of ours.
+    /// Requests the status of a payment.
     fn ask<'a>(&'a self, order: &'a Order) -> Asking<'a, ReportedState>;
 
-    /// Has it give money back. Repeating the order gives the state of the same refund.
+    /// Requests a refund. A repeated order returns the status of the same refund.
     fn refund<'a>(&'a self, order: &'a RefundOrder) -> Asking<'a, Refunding>;
 }

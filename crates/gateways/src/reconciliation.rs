@@ -1,6 +1,6 @@
-//! Settlement files: what a gateway says it took, row by row, beside what the ledger has.
+//! Settlement files: the rows of a gateway's report, compared with the ledger.
 //!
-//! A file is CSV in UTF-8 with a head line. [`read`] refuses one that is wrong with everything that is wrong; [`compare`] is pure.
+//! A file is CSV in UTF-8 with a header line. [`read`] reports all errors of a file at once; [`compare`] is pure.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -21,22 +21,22 @@ use crate::{
     store::reconciliations::{self as store, Ours},
 };
 
-/// How lists of reconciliations are ordered.
+/// The sort orders of reconciliation lists.
 pub const LIST: ListSpec = store::LIST;
-/// How the rows of one are ordered: as the file has them, and then what it does not have.
+/// The sort orders of a reconciliation's rows: first those of the file, then the payments that it does not have.
 pub const ROW_LIST: ListSpec = store::ROW_LIST;
 
-/// Bytes that a file may have.
+/// The maximum size of a file, in bytes.
 pub const MOST_BYTES: usize = 10 * 1024 * 1024;
-/// Rows that a file may have, and payments that its days may have.
+/// The maximum number of rows in a file, and of payments on its days.
 pub const MOST_ROWS: usize = 20_000;
-/// Days that a file may be of.
+/// The maximum number of days of a file.
 pub const MOST_DAYS: i64 = 31;
-/// Letters that a cell which is read may have.
+/// The maximum length of a cell that is read.
 const LONGEST_CELL: usize = 64;
-/// Columns that a file may have; those that are not read are passed over.
+/// The maximum number of columns; unknown columns are ignored.
 const MOST_COLUMNS: usize = 100;
-/// Wrong cells that are named; a file of another kind has nothing else.
+/// The maximum number of reported cells; a file of a different kind would have only errors.
 const MOST_WRONG: usize = 100;
 /// The columns that are read.
 const COLUMNS: [&str; 3] = ["reference", "amount", "currency"];
@@ -44,17 +44,17 @@ const COLUMNS: [&str; 3] = ["reference", "amount", "currency"];
 /// A row of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRow {
-    /// The line it begins in, from 1.
+    /// The line where it begins, from 1.
     pub line: u64,
-    /// The reference that the gateway was given.
+    /// The reference that was sent to the gateway.
     pub reference: String,
-    /// How much.
+    /// The amount.
     pub amount: Money,
     /// The currency.
     pub currency: String,
 }
 
-/// The gateway and the days that a file is of.
+/// The gateway and the days of a file.
 #[derive(Clone, Debug)]
 pub struct Span {
     /// The gateway.
@@ -66,7 +66,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// Checks what was asked for, of these gateways. Errors: `invalid_parameter`.
+    /// Checks the query against these gateways. Errors: `invalid_parameter`.
     pub fn of(query: &ReconciliationQuery, gateways: &[&str]) -> Result<Self> {
         let mut wrong = FieldErrors::default();
         let mut required = |name: &str, is_there: bool| {
@@ -95,14 +95,14 @@ impl Span {
     }
 }
 
-/// Reads a file. Errors: `invalid` with what is wrong, at `/file`, `/columns/…` and `/rows/<line>/…`.
+/// Reads a file. Errors: `invalid` with the errors at `/file`, `/columns/…` and `/rows/<line>/…`.
 pub fn read(bytes: &[u8]) -> Result<Vec<FileRow>> {
     let text = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok().filter(|text| !text.contains('\0'));
     let text = text.ok_or_else(|| Error::of_field("file", field::ENCODING))?;
     if text.trim().is_empty() {
         return Err(Error::of_field("file", field::FILE_EMPTY));
     }
-    // the reader counts lines by their last letter, and is at the next one by then
+    // the reader finds lines by their last character, so it would count `\r\n` wrongly
     let text = text.replace("\r\n", "\n");
     let mut reader = ReaderBuilder::new().delimiter(delimiter(&text)).trim(Trim::All).from_reader(text.as_bytes());
     let unreadable = |_| Error::of_field("file", field::FORMAT);
@@ -114,7 +114,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<FileRow>> {
         let record = match record {
             Ok(record) => record,
             Err(error) => {
-                // more or fewer cells than the head has, and then the next row is read
+                // the row has more or fewer cells than the header; the reader continues with the next row
                 let line = line(&text, error.position());
                 wrong.add_at(format!("/rows/{line}"), field::FORMAT);
                 if wrong.0.len() >= MOST_WRONG {
@@ -140,14 +140,14 @@ pub fn read(bytes: &[u8]) -> Result<Vec<FileRow>> {
     wrong.into_result().map(|()| rows)
 }
 
-/// What stands between the cells of the head line: the one that there is most of.
+/// The delimiter of the header line: the most frequent candidate.
 fn delimiter(text: &str) -> u8 {
     let head = text.lines().next().unwrap_or_default();
     let count = |byte: u8| head.bytes().filter(|other| *other == byte).count();
     [b',', b';', b'\t'].into_iter().rev().max_by_key(|byte| count(*byte)).unwrap_or(b',')
 }
 
-/// Where the columns stand that are read. Errors: `invalid`, naming each that is missing or there twice.
+/// Finds the columns that are read. Errors: `invalid`, naming each missing or duplicate column.
 fn columns(head: &StringRecord) -> Result<[usize; 3]> {
     let mut wrong = FieldErrors::default();
     if head.len() > MOST_COLUMNS {
@@ -166,7 +166,7 @@ fn columns(head: &StringRecord) -> Result<[usize; 3]> {
     wrong.into_result().map(|()| places)
 }
 
-/// The line that a row begins in; the reader stands before the empty ones.
+/// The line where a row begins; the reader's position is before the empty lines.
 fn line(text: &str, position: Option<&csv::Position>) -> u64 {
     let Some(position) = position else { return 0 };
     let rest = usize::try_from(position.byte()).ok().and_then(|at| text.as_bytes().get(at..)).unwrap_or_default();
@@ -196,12 +196,12 @@ fn row(record: &StringRecord, line: u64, columns: [usize; 3], wrong: &mut FieldE
     amount.filter(|_| right).map(|amount| FileRow { line, reference: reference.to_owned(), amount, currency: currency.to_owned() })
 }
 
-/// The payment that a reference names, if it can be one of ours.
+/// The payment id in a reference, if it is a valid one.
 fn payment_id(reference: &str) -> Option<PaymentId> {
     reference.parse().ok().filter(|id: &i64| *id > 0 && id.to_string() == reference).map(PaymentId::new)
 }
 
-/// Puts the rows of a file beside the payments that they name, and beside those that came in on its days.
+/// Compares the rows of a file with the payments that they name and with those received on its days.
 pub fn compare(file: &[FileRow], named: &[Ours], came_in: &[Ours], currency: &str) -> Vec<ReconciliationRow> {
     let ours: BTreeMap<PaymentId, &Ours> = named.iter().map(|one| (one.id, one)).collect();
     let mut in_file = HashSet::new();
@@ -243,9 +243,9 @@ pub fn compare(file: &[FileRow], named: &[Ours], came_in: &[Ours], currency: &st
     rows
 }
 
-/// Compares a file with the ledger, and keeps what was found. No money moves.
+/// Compares a file with the ledger and stores the result. No money moves.
 ///
-/// Errors: `reconciliation_too_large` when more payments came in on its days than are compared at once.
+/// Errors: `reconciliation_too_large` when its days have too many payments to compare at once.
 pub async fn reconcile(
     tx: &mut Tx,
     _granted: &Granted<perm::PaymentsReconcile>,
@@ -281,12 +281,12 @@ pub async fn reconcile(
     Ok(reconciliation)
 }
 
-/// One reconciliation. Errors: `reconciliation_not_found`.
+/// Returns a reconciliation. Errors: `reconciliation_not_found`.
 pub async fn get(conn: &mut Conn, _: &Granted<perm::PaymentsReconcile>, id: ReconciliationId) -> Result<Reconciliation> {
     store::get(conn, id).await?.ok_or_else(|| refusal::RECONCILIATION_NOT_FOUND.into())
 }
 
-/// A page of reconciliations.
+/// Lists reconciliations.
 pub async fn list(
     conn: &mut Conn,
     _: &Granted<perm::PaymentsReconcile>,
@@ -296,7 +296,7 @@ pub async fn list(
     store::list(conn, filter, paging).await
 }
 
-/// A page of the rows of one. Errors: `reconciliation_not_found`.
+/// Lists the rows of a reconciliation. Errors: `reconciliation_not_found`.
 pub async fn rows(
     conn: &mut Conn,
     granted: &Granted<perm::PaymentsReconcile>,

@@ -1,4 +1,4 @@
-//! Reading what gateways said and what is on its way.
+//! Reads events of gateways and refunds through them.
 
 use acl::{Granted, perm};
 use database::{Conn, Page, Paging};
@@ -10,7 +10,7 @@ use crate::{
     store,
 };
 
-/// A page of what gateways said.
+/// Lists events of gateways.
 pub async fn list_events(
     conn: &mut Conn,
     _: &Granted<perm::PaymentsRead>,
@@ -20,7 +20,7 @@ pub async fn list_events(
     store::events::list(conn, filter, paging).await
 }
 
-/// A page of refunds through gateways.
+/// Lists refunds through gateways.
 pub async fn list_refunds(
     conn: &mut Conn,
     _: &Granted<perm::PaymentsRead>,
@@ -30,17 +30,17 @@ pub async fn list_refunds(
     store::refunds::list(conn, filter, paging).await
 }
 
-/// One refund through a gateway. Errors: `gateway_refund_not_found`.
+/// Returns a refund through a gateway. Errors: `gateway_refund_not_found`.
 pub async fn get_refund(conn: &mut Conn, _: &Granted<perm::PaymentsRead>, id: GatewayRefundId) -> Result<GatewayRefund> {
     store::refunds::get(conn, id).await?.ok_or_else(|| refusal::GATEWAY_REFUND_NOT_FOUND.into())
 }
 
-/// The gateways that are to be asked about something now.
+/// The gateways with a due request.
 pub async fn waited_for(conn: &mut Conn) -> Result<Vec<String>> {
     store::payments::waited_for(conn).await
 }
 
-/// What breaks the invariants of refunds through gateways, in words for the operator's engineers.
+/// Finds broken invariants of refunds through gateways, described for the operator's engineers.
 pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     let payments = store::refunds::disagreeing(conn).await?.into_iter();
     Ok(payments.map(|id| format!("payment {id} and what its gateway has in hand do not fit each other")).collect())

@@ -1,7 +1,7 @@
-//! Payments by gateways: links, what gateways say, and what follows for the contract .
+//! Payments through gateways: links, reports of gateways, and their effects on the contract.
 //!
-//! A gateway is asked between transactions, never in one: a use case writes down what is wanted, the caller commits and asks,
-//! and another use case writes down what was said. Whatever gets lost in between is asked about later, by the payment's id.
+//! A request to a gateway runs between transactions, never inside one: a use case saves the intent, the caller commits and sends the
+//! request, and another use case saves the response. If anything gets lost in between, the payment is polled by its id.
 
 mod refunds;
 
@@ -32,10 +32,10 @@ use crate::{
     store::{events, payments as store},
 };
 
-/// Why a payment failed that nobody paid in time.
+/// The failure reason of a payment that was not paid in time.
 pub const EXPIRED: &str = "expired";
 
-/// Writes down a payment that a gateway shall take; its link follows.
+/// Inserts a payment through a gateway; its link is requested next.
 ///
 /// Errors: `not_found` in the field `contract_id`, `contract_terminated`.
 pub async fn begin_link(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, input: &LinkInput, timing: &Timing) -> Result<Payment> {
@@ -55,7 +55,7 @@ pub async fn begin_link(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, inp
     Ok(payment)
 }
 
-/// A payment as its gateway is told of it. Errors: `payment_not_found`, also of one that no gateway takes.
+/// The order of a payment for its gateway. Errors: `payment_not_found`, also for a payment without a gateway.
 pub async fn order(conn: &mut Conn, id: PaymentId) -> Result<(Payment, Order)> {
     let payment = payments::read(conn, id).await?;
     let return_url = store::return_url(conn, id).await?.ok_or(payments::refusal::NOT_FOUND)?;
@@ -68,7 +68,7 @@ pub async fn order(conn: &mut Conn, id: PaymentId) -> Result<(Payment, Order)> {
     Ok((payment, order))
 }
 
-/// The gateway has made a link. Answers the payment as it then stands.
+/// Saves the link that a gateway created. Returns the payment after it.
 pub async fn link_made(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, id: PaymentId, created: &Created) -> Result<Payment> {
     let (payment, contract) = payments::load(tx, id).await?;
     keep_link(tx, &contract, payment, created).await
@@ -90,7 +90,7 @@ async fn keep_link(tx: &mut Tx, contract: &Contract, payment: Payment, created: 
     Ok(after)
 }
 
-/// The gateway will not take the payment: it failed. Answers the payment as it then stands.
+/// Marks a payment as failed because its gateway refused it. Returns the payment after it.
 pub async fn link_refused(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, id: PaymentId, reason: &str) -> Result<Payment> {
     let (payment, contract) = payments::load(tx, id).await?;
     if payment.link.is_some() || !is_open(&payment) {
@@ -99,25 +99,24 @@ pub async fn link_refused(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, i
     close(tx, &contract, &payment, Some(reason)).await
 }
 
-/// Whether the gateway may still move it.
+/// Whether the gateway may still change the payment.
 fn is_open(payment: &Payment) -> bool {
     matches!(payment.status, PaymentStatus::Pending | PaymentStatus::Processing)
 }
 
-/// It did not come about, by its gateway's word; nobody is asked any more.
+/// Marks a payment as failed and stops polling its gateway.
 async fn close(tx: &mut Tx, contract: &Contract, payment: &Payment, reason: Option<&str>) -> Result<Payment> {
     store::set_next_poll(tx, payment.id, None).await?;
     ledger::give_up(tx, contract, payment, (PaymentAction::Fail, Decider::Gateway), reason).await
 }
 
-/// What a gateway said, before anything follows from it.
+/// A gateway's report before it is applied.
 struct Word<'a> {
     said: Said<'a>,
     refund: Option<&'a GatewayEventInput>,
 }
 
-/// Takes an event whose signature was good; one that was received before changes nothing. Answers what came of it, and whether it
-/// had been received before.
+/// Applies an event with a valid signature; a repeated event changes nothing. Returns the outcome, and whether the event is a repetition.
 pub async fn hear(
     tx: &mut Tx,
     _granted: &Granted<perm::PaymentsTake>,
@@ -142,7 +141,7 @@ pub async fn hear(
         outcome: EventOutcome::UnknownPayment,
         received_at: tx.now(),
     };
-    // first of all: of many deliveries at once, one gets the row and the others wait for it
+    // this comes first: of concurrent deliveries, one inserts the row and the others wait for it
     let Some(id) = events::insert(tx, &event).await? else {
         let before = events::get(tx, gateway, event_id).await?;
         return Ok((before.unwrap_or(event), true));
@@ -175,7 +174,7 @@ async fn apply(tx: &mut Tx, contract: &mut Contract, payment: &Payment, word: &W
                 ledger::succeed(tx, contract, payment, Decider::Gateway).await?;
                 settle(tx, contract, Service::Unbroken).await?;
             }
-            // the money is there all the same
+            // the money has come even so
             Err(_) => return quarantine(tx, payment, Quarantine::NotAccepted).await,
         },
         Verdict::Fail => {
@@ -191,7 +190,7 @@ async fn apply(tx: &mut Tx, contract: &mut Contract, payment: &Payment, word: &W
     Ok(EventOutcome::Applied)
 }
 
-/// Has a payment wait for somebody's decision; its gateway is asked no more until then.
+/// Marks a payment as waiting for a decision and stops polling its gateway until then.
 async fn quarantine(tx: &mut Tx, payment: &Payment, reason: Quarantine) -> Result<EventOutcome> {
     store::set_quarantine(tx, payment.id, Some(reason)).await?;
     ledger::touch(tx, payment.id).await?;
@@ -200,7 +199,7 @@ async fn quarantine(tx: &mut Tx, payment: &Payment, reason: Quarantine) -> Resul
     Ok(EventOutcome::Quarantined)
 }
 
-/// Decides about a payment that waits for it. Answers the payment as it then stands.
+/// Decides on a payment that waits for a decision. Returns the payment after it.
 ///
 /// Errors: `payment_not_found`, `payment_not_quarantined`, `payment_wrong_state`, `contract_terminated`, `amount_out_of_range`.
 pub async fn resolve(
@@ -217,7 +216,7 @@ pub async fn resolve(
     ledger::touch(tx, id).await?;
     let entry = Entry::new("payment.resolved", "payment", id);
     tx.record(entry.note("quarantine", reason.as_str()).note("decision", input.decision.as_str()).note("reason", input.reason.clone()));
-    // its version has moved on
+    // read again, because its version has changed
     let released = payments::read(tx, id).await?;
     match input.decision {
         Decision::Accept => {
@@ -233,9 +232,9 @@ pub async fn resolve(
     payments::read(tx, id).await
 }
 
-/// Writes down what a gateway said when it was asked about a payment, or that it did not answer.
+/// Applies a gateway's response about a payment, or its absence.
 ///
-/// What nobody has paid in time has failed. While the gateway is away, the payment waits for it as long again.
+/// A payment that was not paid in time has failed. While the gateway is unavailable, this deadline is extended by the same time.
 pub async fn learn(
     tx: &mut Tx,
     _granted: &Granted<perm::PaymentsTake>,
@@ -271,7 +270,7 @@ pub async fn learn(
     apply(tx, &mut contract, &payment, &word).await.map(drop)
 }
 
-/// Whether an error of the ledger means that it cannot take what has happened elsewhere, and somebody has to look.
+/// Whether an error of the ledger means that it cannot book what happened at the gateway, so that staff must decide.
 fn cannot_be_booked(error: &Error) -> Option<Quarantine> {
     match error.code() {
         payments::refusal::REFUND_TOO_LARGE => Some(Quarantine::RefundTooLarge),

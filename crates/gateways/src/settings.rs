@@ -1,4 +1,4 @@
-//! Settings of payment gateways and terminals.
+//! The settings of payment gateways and terminals.
 
 use chrono::TimeDelta;
 use kernel::{
@@ -13,40 +13,40 @@ use crate::{
     terminal::Bounds,
 };
 
-/// The gateways in use, and how long they are waited for.
+/// The gateways in use, and their timing.
 #[derive(Clone, Debug)]
 pub struct GatewaySettings {
-    /// The keys of the sandbox, where it is in use.
+    /// The keys of the sandbox, if it is in use.
     pub sandbox: Option<Keys>,
-    /// The gateway that is spoken to over HTTP, where it is in use.
+    /// The HTTP gateway, if it is in use.
     pub http: Option<HttpGateway>,
-    /// How long gateways are waited for.
+    /// The polling interval and the lifetime of payments.
     pub timing: Timing,
 }
 
-/// A gateway that is spoken to over HTTP.
+/// The settings of the HTTP gateway.
 #[derive(Clone, Debug)]
 pub struct HttpGateway {
-    /// Where it is.
+    /// The URL of the gateway.
     pub url: String,
-    /// The key that it knows us by.
+    /// The API key for requests to the gateway.
     pub api_key: Secret,
-    /// The keys that its events are signed with.
+    /// The keys that sign its events.
     pub keys: Keys,
 }
 
-/// Self-service terminals.
+/// The settings of self-service terminals.
 #[derive(Clone, Debug)]
 pub struct TerminalSettings {
-    /// The key that they come with; none switches them off.
+    /// The key that terminals send; without one they are disabled.
     pub key: Option<Secret>,
-    /// The least and the most that they take.
+    /// The minimum and maximum amount.
     pub bounds: Bounds,
 }
 
 const KEY: &str = "whsec_ and base64 of 24 bytes or more, or a text of 24 bytes or more";
 
-/// Reads the section of gateways.
+/// Reads the settings of gateways.
 pub fn gateways(from: &mut Reader<'_>) -> GatewaySettings {
     let known = |name: &str| [sandbox::NAME, http::NAME].into_iter().find(|known| *known == name);
     let names = from.listed("GATEWAYS", "sandbox, http, or both, separated by commas", known);
@@ -61,10 +61,10 @@ pub fn gateways(from: &mut Reader<'_>) -> GatewaySettings {
     };
     let (uses_sandbox, uses_http) = (names.contains(&sandbox::NAME), names.contains(&http::NAME));
     for (is_missing, name, expected) in [
-        (uses_sandbox && sandbox_keys.is_none(), "GATEWAY_SANDBOX_SECRET", "the key of its events, because GATEWAYS has sandbox"),
-        (uses_http && url.is_none(), "GATEWAY_HTTP_URL", "where the gateway is, because GATEWAYS has http"),
-        (uses_http && api_key.is_none(), "GATEWAY_HTTP_KEY", "the key that the gateway knows us by, because GATEWAYS has http"),
-        (uses_http && http_keys.is_none(), "GATEWAY_HTTP_SECRET", "the key of its events, because GATEWAYS has http"),
+        (uses_sandbox && sandbox_keys.is_none(), "GATEWAY_SANDBOX_SECRET", "the key of its events, because GATEWAYS includes sandbox"),
+        (uses_http && url.is_none(), "GATEWAY_HTTP_URL", "the URL of the gateway, because GATEWAYS includes http"),
+        (uses_http && api_key.is_none(), "GATEWAY_HTTP_KEY", "the API key for the gateway, because GATEWAYS includes http"),
+        (uses_http && http_keys.is_none(), "GATEWAY_HTTP_SECRET", "the key of its events, because GATEWAYS includes http"),
     ] {
         if is_missing {
             from.refuse(name, expected);
@@ -74,14 +74,14 @@ pub fn gateways(from: &mut Reader<'_>) -> GatewaySettings {
     GatewaySettings { sandbox: sandbox_keys.filter(|_| uses_sandbox), http: http.filter(|_| uses_http), timing }
 }
 
-/// The present key, and the one before; none where there is no present one.
+/// Reads the present key and the previous one; none without a present key.
 fn keys(from: &mut Reader<'_>, name: &'static str, previous: &'static str) -> Option<Keys> {
     let mut key = |name| from.parsed(name, KEY, |text| key_bytes(text).map(Some), None);
     let (present, previous) = (key(name), key(previous));
     present.map(|present| Keys::new(&[present].into_iter().chain(previous).collect::<Vec<_>>()))
 }
 
-/// Without TLS only on this machine: the key goes with every request.
+/// Requires TLS except on the local host, because every request carries the API key.
 fn base(text: &str) -> Option<String> {
     let own = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
     let is_own = own.iter().any(|start| text.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/'])));
@@ -89,7 +89,7 @@ fn base(text: &str) -> Option<String> {
     fits.then(|| text.to_owned())
 }
 
-/// Reads the section of terminals.
+/// Reads the settings of terminals.
 pub fn terminal(from: &mut Reader<'_>) -> TerminalSettings {
     let amount = "an amount above zero with two decimals at most, such as 100.00";
     let mut bound = |name, default: i64| {
@@ -127,7 +127,7 @@ mod tests {
         );
         let secret = "a key of twenty-four bytes or more";
         assert!(read(&[("GATEWAYS", "sandbox"), ("GATEWAY_SANDBOX_SECRET", secret)]).unwrap().0.sandbox.is_some());
-        // what is not in use may be there already
+        // settings of an unused gateway are allowed
         assert!(read(&[("GATEWAY_SANDBOX_SECRET", secret)]).unwrap().0.sandbox.is_none());
         assert_eq!(names(&[("GATEWAYS", "paypal")]), ["GATEWAYS"]);
         assert_eq!(names(&[("TERMINAL_MIN", "5"), ("TERMINAL_MAX", "4.99")]), ["TERMINAL_MAX"]);

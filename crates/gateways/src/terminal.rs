@@ -1,7 +1,7 @@
-//! The protocol of self-service terminals common in the region (OSMP, QIWI): `check` and `pay` by GET, answers in XML.
+//! The protocol of self-service terminals common in the region (OSMP, QIWI): `check` and `pay` by GET, responses in XML.
 //!
-//! Whatever is wrong with a request is told within the protocol, by a number and a comment, because that is what terminals
-//! understand; a number other than 0 and 1 makes them give up and give the money back.
+//! Errors are reported within the protocol, by a number and a comment, because terminals understand nothing else. On a number other than 0
+//! and 1 they give up and return the money.
 
 use chrono::{NaiveDateTime, NaiveTime};
 use kernel::{
@@ -12,40 +12,40 @@ use kernel::{
 };
 use payments::RESERVED_PREFIXES;
 
-/// Digits that a terminal's id of a payment may have.
+/// The maximum number of digits in a terminal's id of a payment.
 const LONGEST_TXN_ID: usize = 20;
-/// Letters that an account may have.
+/// The maximum length of an account.
 const LONGEST_ACCOUNT: usize = 32;
 
-/// What a terminal makes of an answer.
+/// The result code of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResultCode {
     /// Done.
     Ok = 0,
-    /// Not now; the terminal asks again.
+    /// Temporary failure; the terminal repeats the request.
     TryAgain = 1,
-    /// The account is not of the form of one.
+    /// The account is malformed.
     AccountFormat = 4,
-    /// There is no such account.
+    /// The account does not exist.
     AccountUnknown = 5,
-    /// The account takes no payment.
+    /// The account accepts no payments.
     Forbidden = 7,
-    /// Less than is taken.
+    /// The sum is below the minimum.
     SumTooSmall = 241,
-    /// More than is taken.
+    /// The sum is above the maximum.
     SumTooLarge = 242,
-    /// Anything else that is wrong with the request.
+    /// Any other error in the request.
     Other = 300,
 }
 
-/// A request that is refused: a number for the terminal, and words for people by their code.
+/// A refused request: a result code for the terminal, and a message code for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TerminalRefusal {
-    /// What the terminal makes of it.
+    /// The result code.
     pub result: ResultCode,
-    /// The name of the message.
+    /// The code of the message.
     pub code: &'static str,
-    /// Values for the message.
+    /// The values of the message.
     pub args: Vec<(&'static str, String)>,
 }
 
@@ -54,72 +54,72 @@ impl TerminalRefusal {
         Self { result, code, args: Vec::new() }
     }
 
-    /// What a terminal is told of an error of ours.
+    /// Converts an error of a use case.
     pub fn of(error: &Error) -> Self {
         let result = match error.kind() {
             Kind::NotFound => ResultCode::AccountUnknown,
             _ if error.code() == common::AMOUNT_OUT_OF_RANGE => ResultCode::SumTooLarge,
             Kind::Conflict => ResultCode::Forbidden,
-            // also a fault of ours: the money is in the terminal, and must not get lost
+            // also for internal errors: the money is in the terminal and must not get lost
             _ => ResultCode::TryAgain,
         };
         Self { result, code: error.code().name, args: error.args().to_vec() }
     }
 
-    /// There is no such account.
+    /// The account does not exist.
     pub fn no_account() -> Self {
         Self::new(ResultCode::AccountUnknown, field::NOT_FOUND)
     }
 }
 
-/// What is asked.
+/// The command of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Whether the account takes the sum.
+    /// Checks whether the account accepts the sum.
     Check,
-    /// To take it.
+    /// Takes the payment.
     Pay,
 }
 
-/// Whose account it is.
+/// The account of a payer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Account {
     /// The number of a contract.
     Contract(String),
-    /// A phone number, whole.
+    /// A complete phone number.
     Msisdn(String),
 }
 
-/// A request that can be answered.
+/// A valid request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// What is asked.
+    /// The command.
     pub command: Command,
     /// The terminal's own id of the payment.
     pub txn_id: String,
-    /// When the money was put in, by the terminal's clock.
+    /// When the cash was inserted, by the terminal's clock.
     pub txn_date: Option<NaiveDateTime>,
-    /// Whose account it is.
+    /// The account.
     pub account: Account,
-    /// How much; with `check` it may be left out.
+    /// The sum; optional with `check`.
     pub sum: Option<Money>,
 }
 
-/// The least and the most that terminals take.
+/// The minimum and maximum sum at terminals.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// The least.
+    /// The minimum.
     pub least: Money,
-    /// The most.
+    /// The maximum.
     pub most: Money,
 }
 
-/// The transaction id of a terminal's payment, which no other payment can have.
+/// The transaction id of a terminal's payment; no other payment can have it.
 pub fn transaction_id(txn_id: &str) -> String {
     format!("{}{txn_id}", RESERVED_PREFIXES[1])
 }
 
-/// The terminal's id in a request, if it is one: to be said again in the answer, whatever else is wrong.
+/// The terminal's id in a request, if valid. It is repeated in the response, whatever else is wrong.
 pub fn txn_id(pairs: &[(String, String)]) -> Option<&str> {
     let text = value(pairs, "txn_id")?;
     let fits = (1..=LONGEST_TXN_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -131,7 +131,7 @@ fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
 }
 
 impl Request {
-    /// Reads a request. Parameters beyond those of the protocol are passed over: networks add their own.
+    /// Reads a request. Unknown parameters are ignored, because networks add their own.
     pub fn read(pairs: &[(String, String)], country: Country, bounds: Bounds) -> Result<Self, TerminalRefusal> {
         let other = |code| TerminalRefusal::new(ResultCode::Other, code);
         let known = ["command", "txn_id", "txn_date", "account", "sum"];
@@ -166,7 +166,7 @@ fn moment(text: &str) -> Option<NaiveDateTime> {
     Some(NaiveDateTime::new(date, NaiveTime::parse_from_str(time, "%H%M%S").ok()?))
 }
 
-/// A contract's number, or a phone number with or without what stands before it.
+/// Parses a contract number, or a phone number with or without its prefix.
 fn account(text: &str, country: Country) -> Option<Account> {
     if text.len() > LONGEST_ACCOUNT || text.is_empty() {
         return None;
@@ -182,11 +182,11 @@ fn account(text: &str, country: Country) -> Option<Account> {
     Some(Account::Msisdn(format!("{prefix}{digits}")))
 }
 
-/// An amount as strict as any, within the bounds of terminals.
+/// Parses a strict amount within the bounds of terminals.
 fn sum(text: &str, bounds: Bounds) -> Result<Money, TerminalRefusal> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    // beyond the limit of money, and an amount all the same
+    // above the limit of `Money`, but a well-formed amount
     let is_huge = digits(whole) && digits(fraction) && fraction.len() <= 2;
     let range = |result| {
         let args = vec![("min", bounds.least.to_string()), ("max", bounds.most.to_string())];
@@ -201,23 +201,23 @@ fn sum(text: &str, bounds: Bounds) -> Result<Money, TerminalRefusal> {
     }
 }
 
-/// An answer, before it is written.
+/// A response before serialization.
 #[derive(Clone, Debug)]
 pub struct TerminalResponse<'a> {
-    /// The terminal's own id, as it came.
+    /// The terminal's own id, as received.
     pub txn_id: Option<&'a str>,
-    /// Our id of the payment.
+    /// The id of the payment in this system.
     pub payment: Option<PaymentId>,
-    /// How much.
+    /// The sum.
     pub sum: Option<Money>,
-    /// What the terminal makes of it.
+    /// The result code.
     pub result: ResultCode,
-    /// Words for people.
+    /// A comment for people.
     pub comment: &'a str,
 }
 
 impl TerminalResponse<'_> {
-    /// The answer in XML.
+    /// Serializes the response to XML.
     pub fn xml(&self) -> String {
         let element =
             |name: &str, text: Option<String>| text.map(|text| format!("<{name}>{}</{name}>", escaped(&text))).unwrap_or_default();
@@ -235,7 +235,7 @@ impl TerminalResponse<'_> {
     }
 }
 
-/// Text as it may stand between tags.
+/// Escapes text for XML.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -243,7 +243,7 @@ fn escaped(text: &str) -> String {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            // XML 1.0 has no way to write these
+            // XML 1.0 cannot represent these characters
             '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {}
             letter => out.push(letter),
         }

@@ -11,12 +11,12 @@ use payments::{
 
 use crate::terminal::{Account, Request, transaction_id};
 
-/// The payment that a terminal has made under this id of its own, if it has.
+/// Finds the payment that a terminal has made with this id.
 pub async fn known(conn: &mut Conn, txn_id: &str) -> Result<Option<Payment>> {
     payments::by_transaction_id(conn, &transaction_id(txn_id)).await
 }
 
-/// The contract of an account, if there is one.
+/// Finds the contract of an account.
 pub async fn contract_of(conn: &mut Conn, account: &Account) -> Result<Option<ContractId>> {
     match account {
         Account::Contract(number) => contracts::by_number(conn, number).await,
@@ -24,15 +24,15 @@ pub async fn contract_of(conn: &mut Conn, account: &Account) -> Result<Option<Co
     }
 }
 
-/// Whether the contract takes this sum, or the least that terminals take. Errors: `contract_terminated`, `amount_out_of_range`.
+/// Checks that the contract accepts this sum, or the minimum of terminals. Errors: `contract_terminated`, `amount_out_of_range`.
 pub async fn check(conn: &mut Conn, id: ContractId, sum: Money) -> Result<()> {
     ledger::accepts(&contracts::read(conn, id).await?, sum)
 }
 
-/// Takes the sum for a contract, and settles what the new balance covers.
+/// Takes the sum for a contract, and settles the contract.
 ///
-/// Errors: `contract_terminated`, `amount_out_of_range`, and `payment_duplicate` when the terminal was faster elsewhere: the
-/// payment is [`known`] then.
+/// Errors: `contract_terminated`, `amount_out_of_range`, and `payment_duplicate` when a concurrent request has made the payment, which
+/// [`known`] then returns.
 pub async fn pay(
     tx: &mut Tx,
     _granted: &Granted<perm::PaymentsTake>,

@@ -1,35 +1,35 @@
-//! Who is told of what, and by which channel: the one table of it (SPEC 10.1, 10.2).
+//! The table of who is notified of which event, and by which channel.
 
 use acl::Permission;
 use database::EventKind;
 
 use crate::model::Channel::{self, Email, InApp, Sms};
 
-/// Which of the staff are told.
+/// The staff who are notified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Staff {
     /// Nobody.
     Nobody,
-    /// Whoever the ticket is given to; where it is given to nobody, all who may give it to somebody.
+    /// The assignee of the ticket; if it has none, everybody who may assign it.
     Assignee,
-    /// All who hold this permission.
+    /// Everybody with this permission.
     Holders(Permission),
 }
 
-/// Who is told of events of one kind.
+/// Who is notified of events of one kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Audience {
-    /// What one must hold to see such events.
+    /// The permission required to see such events.
     pub permission: Permission,
-    /// How the subscriber is told.
+    /// The channels for the subscriber.
     pub subscriber: &'static [Channel],
-    /// Who is told in the program.
+    /// The staff who are notified in the application.
     pub staff: Staff,
     /// The placeholders that messages of this kind know.
     pub placeholders: &'static [&'static str],
 }
 
-/// Who is told of events of this kind.
+/// Who is notified of events of this kind.
 pub const fn of(kind: EventKind) -> Audience {
     use EventKind as Kind;
     const MONEY: &[&str] = &["amount", "balance", "contract", "currency", "date", "name"];
@@ -63,7 +63,7 @@ pub const fn of(kind: EventKind) -> Audience {
     }
 }
 
-/// Whether anybody is told of this by this channel, so that there is a template for it.
+/// Whether this channel carries this kind of event, and so has a template for it.
 pub fn is_told(kind: EventKind, channel: Channel) -> bool {
     let audience = of(kind);
     match channel {
@@ -72,13 +72,13 @@ pub fn is_told(kind: EventKind, channel: Channel) -> bool {
     }
 }
 
-/// Every kind with each channel by which it is told of.
+/// Every kind with each of its channels.
 pub fn all_told() -> impl Iterator<Item = (EventKind, Channel)> {
     let pairs = EventKind::ALL.iter().flat_map(|kind| [Email, Sms, InApp].map(|channel| (*kind, channel)));
     pairs.filter(|(kind, channel)| is_told(*kind, *channel))
 }
 
-/// The kinds that somebody with these permissions may see.
+/// The kinds that a user with these permissions may see.
 pub fn visible(may: impl Fn(Permission) -> bool) -> Vec<EventKind> {
     EventKind::ALL.iter().copied().filter(|kind| may(of(*kind).permission)).collect()
 }

@@ -1,19 +1,19 @@
-//! When a message that did not get through is tried again.
+//! The retry schedule of undelivered messages.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// How often a message is tried before it counts as failed (SPEC 10.2).
+/// The number of attempts before a message fails.
 pub const MOST_ATTEMPTS: i64 = 12;
-/// For how long what was claimed is left to whoever claimed it; longer than sending a batch may take.
+/// How long a claimed message stays reserved; longer than it takes to send a batch.
 pub const LEASE: TimeDelta = TimeDelta::minutes(3);
-/// For how long a sender goes on with what it has claimed.
+/// How long a sender works on the messages that it has claimed.
 pub const SHIFT: std::time::Duration = std::time::Duration::from_secs(60);
 
 const FIRST_WAIT: i64 = 10;
 const LONGEST_WAIT: i64 = 12 * 60 * 60;
 
-/// When to try again after so many tries: 10 s, then three times as long each time, half a day at most, two days in all; none
-/// after the twelfth.
+/// When to retry after this many attempts: 10 s, then three times as long each time up to half a day, two days in all; never after the
+/// twelfth.
 pub fn next_attempt(attempts: i64, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     if attempts >= MOST_ATTEMPTS {
         return None;

@@ -1,4 +1,4 @@
-//! How messages leave: by e-mail and by text message. Each has settings of its own, or sends nothing.
+//! The channels for outgoing messages: e-mail and text messages. Each has its own settings; without them it sends nothing.
 
 pub mod email;
 pub mod sms;
@@ -7,55 +7,55 @@ use chrono::{DateTime, Utc};
 
 pub use self::{email::Mailer, sms::SmsGateway};
 
-/// Characters of an error that are kept.
+/// The maximum stored length of an error, in characters.
 const MOST_OF_ERROR: usize = 300;
 
-/// A message on its way.
+/// A message to send.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Letter {
     /// The notification.
     pub id: i64,
-    /// How often it was tried, this try included.
+    /// The number of attempts, including this one.
     pub attempts: i64,
-    /// The same for every try.
+    /// The message id, the same for every attempt.
     pub message_id: String,
-    /// The address or number.
+    /// The e-mail address or phone number.
     pub recipient: String,
     /// The subject line; empty for text messages.
     pub subject: String,
     /// The text.
     pub text: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
 }
 
-/// What became of a try.
+/// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The other side took it.
+    /// The server accepted the message.
     Taken {
-        /// The status of its answer, where it has one.
+        /// The status of its response, if any.
         status: Option<i64>,
     },
-    /// The other side did not take this one.
+    /// The server rejected this message.
     Refused {
-        /// The status of its answer, where it has one.
+        /// The status of its response, if any.
         status: Option<i64>,
-        /// Why, in words without personal data.
+        /// The reason, without personal data.
         error: Option<String>,
-        /// Whether trying again would change nothing.
+        /// Whether a retry is useless.
         for_good: bool,
     },
-    /// The other side is not there, or takes nothing at present.
+    /// The server is unavailable, or accepts no message at present.
     Away {
-        /// The status of its answer, where it has one.
+        /// The status of its response, if any.
         status: Option<i64>,
-        /// Why, in words without personal data.
+        /// The reason, without personal data.
         error: Option<String>,
     },
 }
 
-/// What sends the messages of a channel.
+/// The sender of a channel.
 pub enum Sender {
     /// E-mail.
     Email(Mailer),
@@ -73,7 +73,7 @@ impl Sender {
     }
 }
 
-/// An error as it is kept: its beginning, on one line.
+/// Shortens an error for storage: its beginning, on one line.
 pub(crate) fn brief(error: &str) -> String {
     error.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MOST_OF_ERROR).collect()
 }

@@ -1,4 +1,4 @@
-//! What a message can say of an event, in words.
+//! The values that a message can state about an event, as text.
 
 use std::collections::HashMap;
 

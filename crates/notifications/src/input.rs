@@ -1,4 +1,4 @@
-//! What a client may say of notifications, templates, events and webhooks.
+//! The requests about notifications, templates, events and webhooks.
 
 use chrono::{DateTime, Utc};
 use database::EventKind;
@@ -22,24 +22,24 @@ pub struct NotificationFilter {
     pub contract: Option<ContractId>,
     /// Only about this subscriber.
     pub customer: Option<CustomerId>,
-    /// Only by this channel.
+    /// Only through this channel.
     pub channel: Option<Channel>,
     /// Only with this status.
     pub status: Option<NotificationStatus>,
     /// Only of this kind.
     pub kind: Option<EventKind>,
-    /// Made at this moment or later.
+    /// Created at this moment or later.
     pub created_at_after: Option<DateTime<Utc>>,
-    /// Made at this moment or earlier.
+    /// Created at this moment or earlier.
     pub created_at_before: Option<DateTime<Utc>>,
 }
 
-/// Which of one's own notifications to list.
+/// Which of the caller's notifications to list.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct InboxFilter {
-    /// Only those that were read, or only those that were not.
+    /// Only read ones, or only unread ones.
     pub is_read: Option<bool>,
 }
 
@@ -50,7 +50,7 @@ pub struct InboxFilter {
 pub struct EventFilter {
     /// Only of this kind.
     pub kind: Option<EventKind>,
-    /// Only those after the event with this id; 0 for all that are kept. The header `Last-Event-ID` goes before it.
+    /// Only those after the event with this id; 0 for all stored events. The header `Last-Event-ID` takes precedence.
     #[param(minimum = 0)]
     pub last_event_id: Option<i64>,
 }
@@ -64,17 +64,17 @@ pub struct DeliveryFilter {
     pub status: Option<DeliveryStatus>,
 }
 
-/// What a message is to say.
+/// The text of a template.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"subject": "", "text": "{{date}}: {{name}}"}))]
 pub struct TemplateInput {
-    /// The subject line of an e-mail, or the title in the program; text messages have none.
+    /// The subject line of an e-mail, or the title in the application; text messages have none.
     #[serde(default)]
     #[validate(length(max = 200))]
     #[schema(max_length = 200)]
     pub subject: String,
-    /// The text; `{{amount}}` and its like stand for values, and `placeholders` of the template names those there are.
+    /// The text, with placeholders such as `{{amount}}`; `placeholders` of the template lists the available ones.
     #[validate(length(min = 1, max = 4000))]
     #[schema(min_length = 1, max_length = 4000, pattern = r"\S")]
     pub text: String,
@@ -91,27 +91,27 @@ impl Input for TemplateInput {
     }
 }
 
-/// Kinds an endpoint may name; there are fewer.
+/// The maximum number of kinds of an endpoint; fewer exist.
 const MOST_KINDS: u64 = 50;
 
-/// Where to send events, and which.
+/// A webhook endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"url": "https://example.com/hooks/crm", "kinds": ["payment.received", "contract.suspended"], "description": "Бухгалтерия", "is_active": true}))]
 pub struct WebhookEndpointInput {
-    /// Where events are sent: `https://`, and a public address unless `WEBHOOKS_ALLOW_PRIVATE` is set.
+    /// The URL to which events are sent: `https://` with a public address, unless `WEBHOOKS_ALLOW_PRIVATE` is set.
     #[validate(length(min = 1, max = 500))]
     #[schema(min_length = 1, max_length = 500)]
     pub url: String,
-    /// The kinds of events, each of which you may see yourself.
+    /// The kinds of events; the caller must be allowed to see each of them.
     #[validate(length(min = 1, max = "MOST_KINDS"))]
     #[schema(min_items = 1, max_items = 50)]
     pub kinds: Vec<EventKind>,
-    /// What it is for.
+    /// What the endpoint is for.
     #[validate(length(max = 500))]
     #[schema(max_length = 500)]
     pub description: Option<String>,
-    /// Whether anything is sent.
+    /// Whether events are sent.
     #[serde(default = "active")]
     #[schema(default = true)]
     pub is_active: bool,

@@ -1,7 +1,7 @@
-//! Jobs of notifications: the relay of events, the senders of messages and webhooks, and their sweeper.
+//! The jobs of notifications: the event relay, the senders of messages and webhooks, and the cleanup.
 //!
-//! Each channel has a job of its own, so that a mail server that hangs holds up e-mail alone, and an integrator's endpoint only its
-//! own deliveries. Instances share the work by claims in the database.
+//! Each channel has its own job, so a slow mail server delays only e-mail, and a slow webhook endpoint only its own deliveries. Instances
+//! share the work by claims in the database.
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
 
@@ -24,18 +24,18 @@ use crate::{
     settings::NotificationSettings,
 };
 
-/// How often each job queries whether there is something to do.
+/// How often each job checks for work.
 const QUERY_EVERY: Duration = Duration::from_millis(500);
-/// Rows removed in one transaction.
+/// The number of rows removed in one transaction.
 const SWEPT_AT_ONCE: i64 = 1000;
-/// Transactions of one sweep.
+/// The maximum number of transactions in one cleanup.
 const MOST_SWEEPS: usize = 500;
 
-/// What messages and webhooks leave by.
+/// The senders of messages and webhooks.
 pub struct Couriers {
-    /// How the operator wants people to be notified.
+    /// The operator's rules for notifications.
     pub rules: Rules,
-    /// What calls integrators.
+    /// The sender of webhooks.
     pub hooks: Hooks,
     email: Option<Sender>,
     sms: Option<Sender>,
@@ -44,7 +44,7 @@ pub struct Couriers {
 }
 
 impl Couriers {
-    /// By these settings. Errors: `internal` when there is no TLS.
+    /// Creates the senders. Errors: `internal` if TLS is not available.
     pub fn new(settings: &NotificationSettings, seals: Seals) -> Result<Self> {
         let email = settings.smtp.as_ref().map(Mailer::new).transpose()?.map(Sender::Email);
         let sms = settings.sms.clone().map(SmsGateway::new).transpose()?.map(Sender::Sms);
@@ -68,7 +68,7 @@ impl Couriers {
     }
 }
 
-/// Handles the next events; returns how many.
+/// Processes the next events; returns how many.
 pub async fn relay_events(office: &Office, couriers: &Couriers) -> Result<usize> {
     let context = surroundings(office);
     if !office.db.read(&context, async |conn| relay::is_behind(conn).await).await? {
@@ -77,29 +77,29 @@ pub async fn relay_events(office: &Office, couriers: &Couriers) -> Result<usize>
     office.db.transaction(&context, async |tx| relay::tell(tx, &couriers.rules).await).await
 }
 
-/// Sends a batch of what is due by one channel; returns how many were taken.
+/// Sends a batch of due messages of one channel; returns how many were accepted.
 pub async fn send_messages(office: &Office, couriers: &Couriers, channel: Channel) -> Result<usize> {
     let Some(sender) = couriers.sender(channel) else { return Ok(0) };
     courier::send_due(office, channel, sender).await
 }
 
-/// Sends a batch of what is due to one endpoint; returns how many it took.
+/// Sends a batch of due deliveries to one endpoint; returns how many it accepted.
 pub async fn call_endpoint(office: &Office, couriers: &Couriers, id: WebhookEndpointId) -> Result<usize> {
     hooks::send_due(office, &couriers.hooks, id).await
 }
 
-/// The endpoints to which something is due.
+/// The endpoints with due deliveries.
 pub async fn endpoints_due(office: &Office) -> Result<Vec<WebhookEndpointId>> {
     office.db.read(&surroundings(office), async |conn| hooks::due(conn).await).await
 }
 
-/// Sends a batch to each endpoint to which something is due, all at once; returns how many were taken.
+/// Sends a batch to each endpoint with due deliveries, concurrently; returns how many were accepted.
 pub async fn call_endpoints(office: &Office, couriers: &Couriers) -> Result<usize> {
     let calls = endpoints_due(office).await?.into_iter().map(|id| call_endpoint(office, couriers, id));
     join_all(calls).await.into_iter().sum()
 }
 
-/// Removes what is too old: events, notifications, deliveries. Returns how many rows.
+/// Removes old events, notifications and deliveries; returns how many rows.
 pub async fn sweep(office: &Office, couriers: &Couriers) -> Result<usize> {
     let mut swept = 0;
     for _ in 0..MOST_SWEEPS {
@@ -117,7 +117,7 @@ pub async fn sweep(office: &Office, couriers: &Couriers) -> Result<usize> {
     Ok(swept)
 }
 
-/// Seals the secrets of webhooks anew where only the previous key opens them; returns how many endpoints' secrets.
+/// Re-encrypts the webhook secrets that only the previous key opens; returns the number of endpoints.
 pub async fn reseal(office: &Office, couriers: &Couriers) -> Result<usize> {
     office.db.transaction(&surroundings(office), async |tx| hooks::reseal(tx, &couriers.hooks).await).await
 }
@@ -132,7 +132,7 @@ pub fn register(driver: &mut Driver, couriers: &Arc<Couriers>) {
     driver.add(Sweeping(couriers.clone()));
 }
 
-/// Once after the start, and then daily: a key may have been changed.
+/// Re-encrypts webhook secrets after the start and then daily, because a key may have been changed.
 struct Resealing(Arc<Couriers>);
 
 impl Job for Resealing {
@@ -149,7 +149,7 @@ impl Job for Resealing {
     }
 }
 
-/// Makes messages and deliveries of events. One row is locked, and skipped where another instance has it.
+/// Creates messages and deliveries from events. Locks one row, and skips the turn if another instance has locked it.
 struct Relay(Arc<Couriers>);
 
 impl Job for Relay {
@@ -183,7 +183,7 @@ impl Job for Sending {
     }
 }
 
-/// Calls endpoints, each by a task of its own: one that hangs holds up its own deliveries alone.
+/// Calls endpoints, each in its own task, so that a slow endpoint delays only its own deliveries.
 struct Webhooks {
     couriers: Arc<Couriers>,
     called: Rc<RefCell<BTreeSet<WebhookEndpointId>>>,
@@ -215,7 +215,7 @@ impl Job for Webhooks {
     }
 }
 
-/// Removes what is too old.
+/// Removes old rows.
 struct Sweeping(Arc<Couriers>);
 
 impl Job for Sweeping {

@@ -1,12 +1,12 @@
-//! Telling others what happened: subscribers by e-mail and SMS, staff in the program, integrators by webhooks.
+//! Notifications about events: to subscribers by e-mail and SMS, to staff in the application, to integrators by webhooks.
 //!
-//! Use cases publish events in their own transactions (`database::events`). The **relay** ([`relay`]) reads them in the order of
-//! their commits, and in one transaction writes what becomes of them, messages and deliveries, and how far it has come: nothing
-//! is lost or doubled, wherever it is killed. **Senders** ([`courier`], [`hooks`]) then claim what is due for a while, send it
-//! outside of any transaction, and note the outcome; what they did not come to note is sent again under the same id.
+//! Use cases publish events in their own transactions (`database::events`). The **relay** ([`relay`]) reads them in commit order and, in
+//! one transaction, writes the resulting messages and deliveries together with its position, so nothing is lost or duplicated when it is
+//! killed. **Senders** ([`courier`], [`hooks`]) then claim due rows for a limited time, send them outside of any transaction, and save the
+//! outcome; a row without a saved outcome is sent again with the same id.
 //!
-//! Who is told of what stands in one table, [`audience`]; what they are told in `templates/`, unless an administrator has
-//! changed it ([`templates`]).
+//! The table [`audience`] lists who is notified of what. The texts are in `templates/`, unless an administrator has changed them
+//! ([`templates`]).
 
 pub mod audience;
 mod backoff;
@@ -31,17 +31,17 @@ pub use model::{
 };
 pub use service::{courier, events, hooks, notifications, relay, templates};
 
-/// How lists of deliveries are ordered.
+/// The sort orders of delivery lists.
 pub const DELIVERY_LIST: ListSpec = store::DELIVERY_LIST;
 
-/// How lists of webhook endpoints are ordered.
+/// The sort orders of endpoint lists.
 pub const ENDPOINT_LIST: ListSpec = store::ENDPOINT_LIST;
 
-/// How lists of events are ordered.
+/// The sort orders of event lists.
 pub const EVENT_LIST: ListSpec = store::EVENT_LIST;
 
-/// How an inbox is ordered.
+/// The sort orders of an inbox.
 pub const INBOX_LIST: ListSpec = store::INBOX_LIST;
 
-/// How lists of notifications are ordered.
+/// The sort orders of notification lists.
 pub const LIST: ListSpec = store::LIST;

@@ -1,4 +1,4 @@
-//! Messages, and what is told to integrators.
+//! Messages, and events for integrators.
 
 mod notification;
 mod webhook;
@@ -21,39 +21,39 @@ pub use self::{
 /// Refusals about notifications, events and webhooks.
 pub mod refusal {
     kernel::codes! {
-        /// No such notification, or not one's own.
+        /// No such notification, or not the caller's own.
         NOT_FOUND = NotFound "notification_not_found";
-        /// The notification's state does not allow the action.
+        /// The notification's status does not allow the action.
         WRONG_STATE = Conflict "notification_wrong_state";
-        /// The channel has no settings.
+        /// The channel is not configured.
         CHANNEL_NOT_CONFIGURED = Conflict "channel_not_configured";
-        /// Events of this kind are not told of by this channel.
+        /// This channel does not carry events of this kind.
         TEMPLATE_NOT_FOUND = NotFound "template_not_found";
-        /// Events after the one named are no longer kept.
+        /// The events after the given one are no longer stored.
         EVENTS_FORGOTTEN = Conflict "events_forgotten";
-        /// As many streams are open as may be.
+        /// The maximum number of event streams is open.
         STREAMS_FULL = TooMany "event_streams_full";
         /// No such endpoint.
         ENDPOINT_NOT_FOUND = NotFound "webhook_endpoint_not_found";
-        /// There are as many endpoints as there may be.
+        /// The maximum number of endpoints exists.
         ENDPOINTS_FULL = Conflict "webhook_endpoints_full";
         /// The endpoint is not active.
         ENDPOINT_INACTIVE = Conflict "webhook_endpoint_inactive";
         /// No such delivery.
         DELIVERY_NOT_FOUND = NotFound "webhook_delivery_not_found";
-        /// The delivery is under way by itself.
+        /// The delivery is still pending.
         DELIVERY_WRONG_STATE = Conflict "webhook_delivery_wrong_state";
     }
 }
 
 text_enum! {
-    /// How somebody is told.
+    /// The channel of a notification.
     pub enum Channel {
         /// By e-mail.
         Email = "email",
         /// By a text message.
         Sms = "sms",
-        /// In the program itself.
+        /// In the application.
         InApp = "in_app",
     }
 }
@@ -68,59 +68,59 @@ text_enum! {
     }
 }
 
-/// What happened, as staff and integrators see it.
+/// An event, as shown to staff and integrators.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({
     "id": 512, "kind": "payment.received", "entity": "payment", "entity_id": 88, "contract_id": 12, "customer_id": 7,
     "data": {"contract_number": "202601-7K3M9Q2A", "amount": "1000.00", "balance_after": "400.00"}, "created_at": "2026-01-15T09:30:00Z"
 }))]
 pub struct RecordedEvent {
-    /// The id; ids grow in the order in which things happened.
+    /// The id; ids grow in the order of the events.
     pub id: EventId,
-    /// What happened.
+    /// The kind of event.
     pub kind: EventKind,
-    /// To what type of thing.
+    /// The type of the changed record.
     pub entity: String,
-    /// To which.
+    /// The id of the changed record.
     pub entity_id: i64,
-    /// The contract it is about.
+    /// The contract concerned.
     pub contract_id: Option<ContractId>,
-    /// The subscriber it is about.
+    /// The subscriber concerned.
     pub customer_id: Option<CustomerId>,
-    /// More of it, by kind.
+    /// Further data, by kind.
     #[schema(value_type = Object)]
     pub data: JsonText,
     /// When it happened.
     pub created_at: DateTime<Utc>,
 }
 
-/// What a message of one kind says by one channel in one language.
+/// The text of messages of one kind, for one channel and one language.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "kind": "payment.received", "channel": "sms", "language": "en", "subject": "", "text": "{{amount}} {{currency}} received. Balance {{balance}} {{currency}}.",
     "is_customized": false, "placeholders": ["amount", "balance", "contract", "currency", "date", "name"], "version": 0
 }))]
 pub struct Template {
-    /// What happened.
+    /// The kind of event.
     pub kind: EventKind,
-    /// How somebody is told of it.
+    /// The channel.
     pub channel: Channel,
-    /// In which language.
+    /// The language.
     pub language: Language,
     /// The subject line; empty for text messages.
     pub subject: String,
     /// The text, with placeholders such as `{{amount}}`.
     pub text: String,
-    /// Whether it was changed from the built-in text.
+    /// Whether an administrator has changed the built-in text.
     pub is_customized: bool,
-    /// The placeholders that it may have.
+    /// The available placeholders.
     #[schema(value_type = Vec<String>)]
     pub placeholders: Vec<&'static str>,
-    /// Grows with every change; 0 while nobody has changed it.
+    /// Grows with every change; 0 for the unchanged built-in text.
     pub version: i64,
 }
 
-/// A list of kinds, kept as one text.
+/// A list of kinds, stored as one text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kinds(pub Vec<EventKind>);
 
@@ -133,7 +133,7 @@ impl Serialize for Kinds {
 impl std::str::FromStr for Kinds {
     type Err = String;
 
-    /// A kind that this version does not know is left out.
+    /// Ignores kinds that this version does not know.
     fn from_str(text: &str) -> Result<Self, String> {
         Ok(Self(text.split(',').filter_map(|word| word.parse().ok()).collect()))
     }

@@ -1,4 +1,4 @@
-//! Settings of notifications, events and webhooks.
+//! The settings of notifications, events and webhooks.
 
 use database::EventKind;
 use kernel::{Secret, settings::Reader};
@@ -17,29 +17,29 @@ use crate::{
 pub struct NotificationSettings {
     /// The language of messages.
     pub language: Language,
-    /// Of what subscribers are told by e-mail.
+    /// The kinds of events that subscribers receive by e-mail.
     pub email_kinds: Vec<EventKind>,
-    /// Of what subscribers are told by text message.
+    /// The kinds of events that subscribers receive by text message.
     pub sms_kinds: Vec<EventKind>,
-    /// Where e-mail is handed in; none keeps it.
+    /// The SMTP server; without it, e-mail is stored but not sent.
     pub smtp: Option<SmtpSettings>,
-    /// Where text messages are handed in; none keeps them.
+    /// The gateway of text messages; without it, they are stored but not sent.
     pub sms: Option<SmsSettings>,
-    /// Whether webhooks may go to private addresses, and without TLS.
+    /// Whether webhooks may call private addresses, also without TLS.
     pub allow_private: bool,
-    /// Days that events and deliveries are kept.
+    /// The number of days that events and deliveries are kept.
     pub events_days: i64,
-    /// Days that notifications are kept.
+    /// The number of days that notifications are kept.
     pub notification_days: i64,
 }
 
-/// Reads the section.
+/// Reads the settings of notifications.
 pub fn read(from: &mut Reader<'_>) -> NotificationSettings {
     let kinds = "kinds of events, such as payment.received,balance.low, or none";
     NotificationSettings {
         language: from.parsed("NOTIFICATION_LANGUAGE", "ru or en", |text| text.parse().ok(), Language::Ru),
         email_kinds: from.parsed("NOTIFY_EMAIL_KINDS", kinds, |text| kinds_by(Channel::Email, text), told_by(Channel::Email, |_| true)),
-        // a message for each charge of a billing run would be a great many, and cost something each
+        // a text message for each charge of a billing run would be too many, at a cost for each
         sms_kinds: from.parsed(
             "NOTIFY_SMS_KINDS",
             kinds,
@@ -72,7 +72,7 @@ fn smtp(from: &mut Reader<'_>) -> Option<SmtpSettings> {
     let address = "an address, such as Telecom <noreply@example.com>";
     let sender = from.parsed("SMTP_FROM", address, |text| email::mailbox(text).map(Some), None);
     if url.is_some() && sender.is_none() {
-        from.refuse("SMTP_FROM", "the address that e-mail comes from, because SMTP_URL is set");
+        from.refuse("SMTP_FROM", "the sender's address, because SMTP_URL is set");
     }
     Some(SmtpSettings { url: url?, from: sender? })
 }
@@ -88,7 +88,7 @@ fn sms(from: &mut Reader<'_>) -> Option<SmsSettings> {
     Some(SmsSettings { url: url?, key, from: sender })
 }
 
-/// It becomes part of a header.
+/// Whether the key is valid in a header.
 fn is_key(text: &str) -> bool {
     text.len() >= 8 && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
@@ -112,7 +112,7 @@ mod tests {
         assert!(standard.email_kinds.contains(&EventKind::PeriodCharged) && !standard.sms_kinds.contains(&EventKind::PeriodCharged));
         let chosen = read(&[("NOTIFY_EMAIL_KINDS", "none"), ("NOTIFY_SMS_KINDS", "period.charged, balance.low")]).unwrap();
         assert_eq!((chosen.email_kinds, chosen.sms_kinds), (vec![], vec![EventKind::PeriodCharged, EventKind::BalanceLow]));
-        // nobody is told of a ticket by text message
+        // ticket events are never sent by text message
         assert_eq!(read(&[("NOTIFY_SMS_KINDS", "ticket.created")]).unwrap_err()[0].name, "NOTIFY_SMS_KINDS");
     }
 

@@ -1,4 +1,4 @@
-//! Texts with placeholders: `{{amount}}` stands for a value, and all else for itself.
+//! Texts with placeholders such as `{{amount}}`; all other text is literal.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,14 +13,14 @@ use crate::{
     model::{Channel, Language},
 };
 
-/// Characters of a message that are kept: what values add to a template has a bound of its own.
+/// The maximum length of a message, in characters: placeholder values can make it longer than its template.
 const MOST_OF_TEXT: usize = 10_000;
-/// The same for a text message, which would be sent in more than ten parts otherwise.
+/// The maximum length of a text message, so that it has at most about ten parts.
 const MOST_OF_SMS: usize = 700;
-/// The same for a subject line.
+/// The maximum length of a subject line.
 const MOST_OF_SUBJECT: usize = 300;
 
-/// A text in its parts.
+/// A parsed text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Pattern(Vec<Part>);
 
@@ -30,12 +30,12 @@ enum Part {
     Value(String),
 }
 
-/// What is wrong with a pattern.
+/// An error in a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Fault {
-    /// Braces that are left open, or empty.
+    /// Unclosed or empty braces.
     Form,
-    /// A name that these messages do not know.
+    /// A placeholder that messages of this kind do not have.
     Unknown(String),
 }
 
@@ -67,7 +67,7 @@ impl Pattern {
     }
 }
 
-/// The subject line and the text of one kind of message.
+/// The parsed subject line and text of one kind of message.
 #[derive(Clone, Debug)]
 pub struct Prepared {
     subject: Pattern,
@@ -76,7 +76,7 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Reads both. Errors: `invalid` with `unknown_placeholder`, which names the known ones, and `invalid_placeholder`.
+    /// Parses both texts. Errors: `invalid` with `unknown_placeholder`, which lists the known ones, and `invalid_placeholder`.
     pub fn new(kind: EventKind, channel: Channel, subject: &str, text: &str) -> Result<Self> {
         let known = audience::of(kind).placeholders;
         let mut wrong = FieldErrors::default();
@@ -96,10 +96,10 @@ impl Prepared {
         Ok(Self { subject, text, channel })
     }
 
-    /// Subject line and text with these values.
+    /// Inserts these values into the subject line and the text.
     pub fn fill(&self, values: &HashMap<&'static str, String>) -> (String, String) {
         let most = if self.channel == Channel::Sms { MOST_OF_SMS } else { MOST_OF_TEXT };
-        // a value may have line breaks, a subject line may not
+        // a value may have line breaks, but a subject line may not
         let subject = self.subject.fill(values, MOST_OF_SUBJECT).split_whitespace().collect::<Vec<_>>().join(" ");
         (subject, self.text.fill(values, most))
     }
@@ -153,7 +153,7 @@ impl Book {
     }
 }
 
-/// The built-in text; none where nobody is told of this by this channel.
+/// The built-in text; none if this channel does not carry this kind.
 pub fn builtin(kind: EventKind, channel: Channel, language: Language) -> Option<&'static Builtin> {
     if !audience::is_told(kind, channel) {
         return None;
@@ -161,12 +161,12 @@ pub fn builtin(kind: EventKind, channel: Channel, language: Language) -> Option<
     Book::of(language).texts.get(&(kind.as_str().to_owned(), channel.as_str().to_owned()))
 }
 
-/// What a word of ours is called in a language; the word itself where the language has none for it.
+/// The name of a code in a language; the code itself if it has no name.
 pub fn word(language: Language, group: &str, word: &str) -> String {
     Book::of(language).words.get(&format!("{group}.{word}")).cloned().unwrap_or_else(|| word.to_owned())
 }
 
-/// The built-in text, ready for use. Errors: `internal` when it is not there, which a test rules out.
+/// The parsed built-in text. Errors: `internal` if it is missing, which a test excludes.
 pub fn prepared_builtin(kind: EventKind, channel: Channel, language: Language) -> Result<Prepared> {
     let builtin = builtin(kind, channel, language).ok_or_else(|| Error::internal(format!("no text for {kind} by {channel}")))?;
     Prepared::new(kind, channel, &builtin.subject, &builtin.text)

@@ -1,4 +1,4 @@
-//! Webhooks by the Standard Webhooks scheme (<https://www.standardwebhooks.com>): what is sent, and what signs it.
+//! The body and the signature of webhooks, by the Standard Webhooks scheme (<https://www.standardwebhooks.com>).
 
 use acl::Secret;
 use aws_lc_rs::{hmac, rand};
@@ -10,25 +10,25 @@ use uuid::Uuid;
 
 use crate::model::RecordedEvent;
 
-/// How a secret begins, so that people and scanners know one when they see it.
+/// The prefix of a secret, by which people and scanners recognize it.
 pub const SECRET_PREFIX: &str = "whsec_";
-/// The type of what is sent to try an endpoint out.
+/// The type of a test event.
 pub const TEST: &str = "webhook.test";
 const SECRET_BYTES: usize = 24;
 
-/// A new secret.
+/// Generates a secret.
 pub fn new_secret() -> Result<Secret> {
     let mut bytes = [0; SECRET_BYTES];
     rand::fill(&mut bytes).map_err(Error::internal)?;
     Ok(Secret::new(format!("{SECRET_PREFIX}{}", BASE64_STANDARD.encode(bytes))))
 }
 
-/// A new `webhook-id`.
+/// Generates a `webhook-id`.
 pub fn new_id() -> String {
     format!("msg_{}", Uuid::new_v4().simple())
 }
 
-/// What an integrator gets to hear of an event.
+/// The body of a delivery for an integrator.
 pub fn body(event: &RecordedEvent) -> String {
     let mut data = Map::new();
     data.insert("event_id".to_owned(), json!(event.id));
@@ -42,7 +42,7 @@ pub fn body(event: &RecordedEvent) -> String {
     envelope(event.kind.as_str(), event.created_at, data)
 }
 
-/// What is sent to try an endpoint out.
+/// The body of a test event.
 pub fn test_body(now: DateTime<Utc>) -> String {
     envelope(TEST, now, Map::new())
 }
@@ -51,7 +51,7 @@ fn envelope(kind: &str, at: DateTime<Utc>, data: Map<String, Value>) -> String {
     json!({"type": kind, "timestamp": at.to_rfc3339_opts(SecondsFormat::AutoSi, true), "data": data}).to_string()
 }
 
-/// `v1,…` of a message, with a secret as it is shown; none when that is no secret.
+/// The signature `v1,…` of a message, with the secret in its displayed form; none if the secret is invalid.
 pub fn signature(secret: &str, id: &str, timestamp: i64, body: &str) -> Option<String> {
     let key = BASE64_STANDARD.decode(secret.strip_prefix(SECRET_PREFIX)?).ok()?;
     let signed = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), format!("{id}.{timestamp}.{body}").as_bytes());

@@ -1,4 +1,4 @@
-//! What a client may say of a payment.
+//! The requests about payments.
 
 use chrono::{DateTime, Utc};
 use kernel::{
@@ -13,23 +13,23 @@ use validator::Validate;
 
 use crate::model::{PaymentMethod, PaymentStatus, TransactionType};
 
-/// What transaction ids of our own making begin with; nobody else's may.
+/// Prefixes of transaction ids that the system generates; clients may not use them.
 pub const RESERVED_PREFIXES: [&str; 2] = ["gateway:", "terminal:"];
 
 kernel::text_enum! {
-    /// Ways in which money comes in.
+    /// How a payment comes in.
     pub enum IncomingMethod {
-        /// Cash at a desk; counted at once.
+        /// Cash at a desk; counts at once.
         Cash = "cash",
-        /// A transfer that has arrived on the operator's account; counted at once.
+        /// A transfer that has arrived on the operator's account; counts at once.
         BankTransfer = "bank_transfer",
-        /// A self-service terminal that has taken the notes; counted at once.
+        /// A self-service terminal that has taken the cash; counts at once.
         Terminal = "terminal",
-        /// Bank card: pending until it is processed.
+        /// Bank card; pending until it is processed.
         Card = "card",
-        /// Mobile wallet: pending until it is processed.
+        /// Mobile wallet; pending until it is processed.
         MobilePayment = "mobile_payment",
-        /// Recurring payment: pending until it is processed.
+        /// Recurring payment; pending until it is processed.
         AutoPayment = "auto_payment",
     }
 }
@@ -47,23 +47,23 @@ impl From<IncomingMethod> for PaymentMethod {
     }
 }
 
-/// A payment to be taken.
+/// A payment to take.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"contract_id": 12, "amount": "1000.00", "payment_method": "cash", "transaction_id": "desk-3-000417"}))]
 pub struct PaymentInput {
-    /// The contract; a terminated one takes no more than it owes.
+    /// The contract; a terminated contract takes no more than it owes.
     pub contract_id: ContractId,
-    /// How much, above zero.
+    /// The amount, above zero.
     #[schema(value_type = AmountInput)]
     pub amount: Money,
-    /// How the money came.
+    /// The payment method.
     pub payment_method: IncomingMethod,
-    /// Your own id of it; the same id is never counted twice. It may not begin with `gateway:` or `terminal:`.
+    /// The client's own id of the payment; the same id never counts twice. It may not begin with `gateway:` or `terminal:`.
     #[validate(length(min = 1, max = 100))]
     #[schema(min_length = 1, max_length = 100)]
     pub transaction_id: Option<String>,
-    /// What it was for.
+    /// What the payment is for.
     #[validate(length(max = 500))]
     #[schema(max_length = 500)]
     pub description: Option<String>,
@@ -78,22 +78,22 @@ impl Input for PaymentInput {
     }
 }
 
-/// Notes an amount that is not above zero.
+/// Reports an amount that is not above zero.
 pub fn above_zero(amount: Option<Money>, wrong: &mut FieldErrors) {
     if amount.is_some_and(|amount| amount <= Money::ZERO) {
         wrong.add("amount", field::RANGE).with("min", "0.01").with("max", Money::MAX);
     }
 }
 
-/// Money to be put on a contract: cash taken at a desk.
+/// Cash taken at a desk for a contract.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"amount": "500.00"}))]
 pub struct AddBalanceInput {
-    /// How much, above zero.
+    /// The amount, above zero.
     #[schema(value_type = AmountInput)]
     pub amount: Money,
-    /// What it was for.
+    /// What the payment is for.
     #[validate(length(max = 500))]
     #[schema(max_length = 500)]
     pub description: Option<String>,
@@ -105,15 +105,15 @@ impl Input for AddBalanceInput {
     }
 }
 
-/// Money to be taken off a contract by a correction.
+/// A deduction from a contract's balance by a correction.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"amount": "50.00", "description": "ошибочно зачислено дважды"}))]
 pub struct DeductBalanceInput {
-    /// How much, above zero.
+    /// The amount, above zero.
     #[schema(value_type = AmountInput)]
     pub amount: Money,
-    /// Why.
+    /// The reason.
     #[validate(length(min = 1, max = 500))]
     #[schema(min_length = 1, max_length = 500)]
     pub description: String,
@@ -125,17 +125,17 @@ impl Input for DeductBalanceInput {
     }
 }
 
-/// A mistake on a contract's balance to be set right.
+/// A correction of a contract's balance.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"contract_id": 12, "amount": "-50.00", "reason": "ошибочно зачислено дважды"}))]
 pub struct CorrectionInput {
     /// The contract, in any state.
     pub contract_id: ContractId,
-    /// What it does to the balance, either way and not zero.
+    /// The change of the balance: positive or negative, not zero.
     #[schema(value_type = SignedAmountInput)]
     pub amount: Money,
-    /// Why.
+    /// The reason.
     #[validate(length(min = 1, max = 500))]
     #[schema(min_length = 1, max_length = 500)]
     pub reason: String,
@@ -149,15 +149,15 @@ impl Input for CorrectionInput {
     }
 }
 
-/// What to give back of a payment.
+/// How much of a payment to refund.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"amount": "100.00", "reason": "оплачен чужой договор"}))]
 pub struct RefundInput {
-    /// How much, above zero; all that is left of the payment unless told otherwise.
+    /// The amount, above zero; by default all that is left of the payment.
     #[schema(value_type = Option<AmountInput>)]
     pub amount: Option<Money>,
-    /// Why.
+    /// The reason.
     #[validate(length(min = 1, max = 500))]
     #[schema(min_length = 1, max_length = 500)]
     pub reason: String,
@@ -169,12 +169,12 @@ impl Input for RefundInput {
     }
 }
 
-/// Why a payment did not come about.
+/// Why a payment failed.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "банк отклонил карту"}))]
 pub struct FailInput {
-    /// The reason, in words.
+    /// The reason, in free text.
     #[validate(length(min = 1, max = 500))]
     #[schema(min_length = 1, max_length = 500)]
     pub reason: String,
@@ -193,7 +193,7 @@ pub struct PaymentFilter {
     pub transaction_type: Option<TransactionType>,
     /// Only with this status.
     pub status: Option<PaymentStatus>,
-    /// Only paid this way.
+    /// Only with this payment method.
     pub payment_method: Option<PaymentMethod>,
     /// Only refunds of this payment.
     pub refund_of: Option<PaymentId>,
@@ -224,7 +224,7 @@ pub struct OnContractFilter {
     pub transaction_type: Option<TransactionType>,
     /// Only with this status.
     pub status: Option<PaymentStatus>,
-    /// Only paid this way.
+    /// Only with this payment method.
     pub payment_method: Option<PaymentMethod>,
     /// Made at this moment or later.
     pub created_at_after: Option<DateTime<Utc>>,
@@ -233,7 +233,7 @@ pub struct OnContractFilter {
 }
 
 impl OnContractFilter {
-    /// The same among the transactions of this contract.
+    /// The filter of all transactions, limited to this contract.
     pub fn of(&self, contract: ContractId) -> PaymentFilter {
         PaymentFilter {
             contract: Some(contract),
@@ -254,7 +254,7 @@ impl OnContractFilter {
 pub struct PendingFilter {
     /// Only of this contract.
     pub contract: Option<ContractId>,
-    /// Only paid this way.
+    /// Only with this payment method.
     pub payment_method: Option<PaymentMethod>,
     /// Only through this gateway.
     #[param(max_length = 32)]
@@ -262,7 +262,7 @@ pub struct PendingFilter {
 }
 
 impl PendingFilter {
-    /// The same among all payments.
+    /// The filter of all transactions, limited to pending ones.
     pub fn of_all(&self) -> PaymentFilter {
         PaymentFilter {
             gateway: self.gateway.clone(),

@@ -1,4 +1,4 @@
-//! The one way money moves.
+//! The only module that moves money.
 
 use std::collections::HashMap;
 
@@ -17,24 +17,24 @@ use crate::{
     store,
 };
 
-/// A transaction to be posted.
+/// A transaction to post.
 #[derive(Clone, Debug)]
 pub struct Posting {
-    /// What it does to the balance.
+    /// The type of the transaction.
     pub transaction_type: TransactionType,
-    /// How much; above zero but for corrections.
+    /// The amount; above zero, except for corrections.
     pub amount: Money,
-    /// How the money came.
+    /// The payment method.
     pub method: PaymentMethod,
-    /// The payer's own id of it.
+    /// The payer's own id of the payment.
     pub transaction_id: Option<String>,
-    /// What it is for.
+    /// What the transaction is for.
     pub description: Option<String>,
-    /// The period a charge is for, from its first day to the day after its last.
+    /// The period of a charge: its first day and the day after its last.
     pub period: Option<(NaiveDate, NaiveDate)>,
 }
 
-/// Writes a successful transaction and moves the balance of the locked contract with it.
+/// Inserts a successful transaction and moves the balance of the locked contract.
 ///
 /// Errors: `payment_duplicate` when the transaction id is taken, `amount_out_of_range`, `contract_terminated`.
 pub async fn post(tx: &mut Tx, contract: &mut Contract, posting: Posting) -> Result<Payment> {
@@ -43,14 +43,14 @@ pub async fn post(tx: &mut Tx, contract: &mut Contract, posting: Posting) -> Res
     enter(tx, contract, posting, None).await
 }
 
-/// Notes a payment whose money is yet to come; no balance moves.
+/// Inserts a payment whose money has not come yet, without moving the balance.
 ///
 /// Errors: `payment_duplicate`, `contract_terminated`.
 pub async fn expect(tx: &mut Tx, contract: &Contract, posting: Posting) -> Result<Payment> {
     expect_by(tx, contract, posting, None).await
 }
 
-/// The same of a payment that a gateway takes, with its name and when the payment is given up.
+/// Inserts a pending payment through a gateway, with the gateway's name and the time when the payment expires.
 ///
 /// Errors: `payment_duplicate`, `contract_terminated`.
 pub async fn expect_by(tx: &mut Tx, contract: &Contract, posting: Posting, gateway: Option<(&str, DateTime<Utc>)>) -> Result<Payment> {
@@ -71,7 +71,7 @@ pub async fn expect_by(tx: &mut Tx, contract: &Contract, posting: Posting, gatew
     Ok(payment)
 }
 
-/// The money of a pending payment is there: it counts from now on, and the balance of the locked contract moves with it.
+/// Marks a pending payment as successful and moves the balance of the locked contract.
 ///
 /// Errors: `payment_wrong_state`, `contract_terminated`, `amount_out_of_range`.
 pub async fn succeed(tx: &mut Tx, contract: &mut Contract, payment: &Payment, by: Decider) -> Result<Payment> {
@@ -84,7 +84,7 @@ pub async fn succeed(tx: &mut Tx, contract: &mut Contract, payment: &Payment, by
     Ok(received)
 }
 
-/// Its gateway has taken a pending payment on; no balance moves. Errors: `payment_wrong_state`.
+/// Marks a pending payment as accepted by its gateway, without moving the balance. Errors: `payment_wrong_state`.
 pub async fn take_on(tx: &mut Tx, payment: &Payment) -> Result<Payment> {
     let status = payment.stepped(PaymentAction::TakeOn, Decider::Gateway)?;
     store::by_gateway::set_processing(tx, payment).await?;
@@ -93,7 +93,7 @@ pub async fn take_on(tx: &mut Tx, payment: &Payment) -> Result<Payment> {
     Ok(after)
 }
 
-/// The payment's gateway has an id for it, which becomes its transaction id. Errors: `stale_version`.
+/// Sets the transaction id of a payment to the id that its gateway gave it. Errors: `stale_version`.
 pub async fn set_transaction_id(tx: &mut Tx, payment: &mut Payment, transaction_id: String) -> Result<()> {
     store::by_gateway::set_transaction_id(tx, payment, &transaction_id).await?;
     payment.transaction_id = Some(transaction_id);
@@ -101,12 +101,12 @@ pub async fn set_transaction_id(tx: &mut Tx, payment: &mut Payment, transaction_
     Ok(())
 }
 
-/// Something about a payment changed that its own row does not hold: its version moves on.
+/// Increments the version of a payment after a change to related rows.
 pub async fn touch(tx: &mut Tx, id: PaymentId) -> Result<()> {
     store::by_gateway::touch(tx, id).await
 }
 
-/// A payment did not come about, or is called off; no balance moves. Errors: `payment_wrong_state`.
+/// Marks a payment as failed or cancelled, without moving the balance. Errors: `payment_wrong_state`.
 pub async fn give_up(
     tx: &mut Tx,
     contract: &Contract,
@@ -124,9 +124,9 @@ pub async fn give_up(
     Ok(over)
 }
 
-/// Gives a payment back, all that is left of it or a part; a transaction of its own, and the payment's row stays as it was.
+/// Refunds a payment in whole or in part. The refund is a separate transaction; the row of the payment does not change.
 ///
-/// What the subscriber has used up meanwhile can be given back too: the balance then falls below zero, and is owed.
+/// A refund may exceed the balance: the balance then falls below zero, and the subscriber owes the difference.
 ///
 /// Errors: `payment_not_refundable`, `refund_too_large`, `amount_out_of_range`.
 pub async fn refund(tx: &mut Tx, contract: &mut Contract, payment: &Payment, (asked, reason): (Option<Money>, &str)) -> Result<Payment> {
@@ -147,9 +147,10 @@ pub async fn refund(tx: &mut Tx, contract: &mut Contract, payment: &Payment, (as
     Ok(refund)
 }
 
-/// Writes successful charges of many locked contracts, each after the other as [`post`] would, in a few statements. Answers their ids.
+/// Inserts successful charges of many locked contracts in a few statements, with the effect of [`post`] on each in turn. Returns their
+/// ids.
 ///
-/// It moves the balances of the contracts given; the caller saves them. Errors: `amount_out_of_range`, `contract_terminated`.
+/// It moves the balances of the given contracts; the caller saves them. Errors: `amount_out_of_range`, `contract_terminated`.
 pub async fn charge_all(tx: &mut Tx, charges: Vec<(&mut Contract, Vec<Posting>)>) -> Result<Vec<Vec<PaymentId>>> {
     let contracts: Vec<ContractId> = charges.iter().filter(|(_, postings)| !postings.is_empty()).map(|(contract, _)| contract.id).collect();
     let mut newest: HashMap<ContractId, i64> = store::newest_ledger_numbers(tx, &contracts).await?.into_iter().collect();
@@ -176,14 +177,13 @@ pub async fn charge_all(tx: &mut Tx, charges: Vec<(&mut Contract, Vec<Posting>)>
     Ok(taken)
 }
 
-/// Whether a contract takes a payment of this amount. Errors: `contract_terminated`, `amount_out_of_range`.
+/// Checks that a contract can take a payment of this amount. Errors: `contract_terminated`, `amount_out_of_range`.
 pub fn accepts(contract: &Contract, amount: Money) -> Result<()> {
     takes(contract, TransactionType::Payment, amount)?;
     contract.balance.add(amount).map(drop)
 }
 
-/// Errors: `contract_terminated` when the contract is over, but for money that is given back, mistakes set right, and the
-/// payment of what it still owes.
+/// Errors: `contract_terminated` when the contract is terminated, except for refunds, corrections, and payments of what it still owes.
 fn takes(contract: &Contract, transaction_type: TransactionType, amount: Money) -> Result<()> {
     let over = contract.status == ContractStatus::Terminated;
     match transaction_type {
@@ -193,7 +193,7 @@ fn takes(contract: &Contract, transaction_type: TransactionType, amount: Money) 
     }
 }
 
-/// Errors: `payment_duplicate`, naming the transaction that has this id already.
+/// Errors: `payment_duplicate`, naming the transaction that already has this id.
 async fn unique(tx: &mut Tx, transaction_id: Option<&str>) -> Result<()> {
     let Some(transaction_id) = transaction_id else { return Ok(()) };
     match store::by_transaction_id(tx, transaction_id).await? {
@@ -202,7 +202,7 @@ async fn unique(tx: &mut Tx, transaction_id: Option<&str>) -> Result<()> {
     }
 }
 
-/// Of two on different contracts at once, one learns from the index that the transaction id is taken.
+/// Converts a violation of the unique index, which catches concurrent payments with the same transaction id on different contracts.
 fn taken(error: Error) -> Error {
     if error.code() == common::DUPLICATE { duplicate(None) } else { error }
 }
@@ -224,7 +224,7 @@ async fn enter(tx: &mut Tx, contract: &mut Contract, posting: Posting, refunded:
     Ok(payment)
 }
 
-/// Records a transaction that was entered, and tells others.
+/// Records a new transaction in the audit and emits its event.
 fn note(tx: &mut Tx, contract: &Contract, payment: &Payment) {
     let action = match payment.transaction_type {
         TransactionType::Payment => "payment.received",
@@ -241,7 +241,7 @@ fn note(tx: &mut Tx, contract: &Contract, payment: &Payment) {
     }
 }
 
-/// Moves the balance of a locked contract, and tells others when it falls below the threshold.
+/// Moves the balance of a locked contract, and emits an event when it falls below the threshold.
 async fn move_balance(tx: &mut Tx, contract: &mut Contract, change: Money, charged: Money) -> Result<()> {
     let before = contract.balance;
     contracts::steps::post(tx, contract, change, charged).await?;
@@ -249,7 +249,7 @@ async fn move_balance(tx: &mut Tx, contract: &mut Contract, change: Money, charg
     Ok(())
 }
 
-/// Tells others when the balance has fallen below the threshold; once for each time that it does.
+/// Emits an event each time the balance falls below the threshold.
 fn tell_if_low(tx: &mut Tx, contract: &Contract, before: Money) {
     let low = tx.policy().low_balance;
     if before >= low && contract.balance < low {
@@ -259,7 +259,7 @@ fn tell_if_low(tx: &mut Tx, contract: &Contract, before: Money) {
     }
 }
 
-/// Tells others what became of a transaction.
+/// Emits an event about a transaction.
 fn tell(tx: &mut Tx, contract: &Contract, kind: EventKind, payment: &Payment) {
     let data = json!({
         "contract_number": contract.number, "transaction_type": payment.transaction_type, "amount": payment.amount, "status": payment.status,
@@ -282,7 +282,7 @@ async fn keep(tx: &mut Tx, action: &'static str, before: &Payment, mut after: Pa
     Ok(after)
 }
 
-/// A successful transaction at this moment that leaves `balance_after`; it has no id and no place in the ledger yet.
+/// Builds a successful transaction at this moment that leaves `balance_after`, without an id or a ledger number.
 pub fn posted(contract_id: ContractId, actor: &Actor, posting: Posting, balance_after: Money, at: DateTime<Utc>) -> Payment {
     Payment {
         id: PaymentId::new(0),

@@ -1,8 +1,8 @@
-//! Payments and the ledger: successful transactions are only ever added.
+//! Payments and the ledger. Successful transactions are only ever added.
 //!
-//! [`ledger::post`] is the one way money moves: it writes a successful transaction with the balance after it and moves the
-//! contract's balance with it, under the contract's lock. What a payment sets off (a debt settled, a period begun) is a use
-//! case of `billing`. Payments that come through gateways and terminals are in `gateways`.
+//! [`ledger::post`] is the only way to move money: under the contract's lock, it inserts a successful transaction with the balance after
+//! it, and moves the contract's balance. What follows from a payment (a debt paid, a period begun) is a use case of `billing`. Payments
+//! through gateways and terminals are in `gateways`.
 
 mod input;
 pub mod ledger;
@@ -27,8 +27,8 @@ pub use model::{
 pub use receipt::{Receipt, receipt};
 pub use service::{by_transaction_id, get, insert_all, list, list_of_contract, list_of_customer, list_quarantined, load, read, violations};
 
-/// How lists of transactions are ordered.
+/// The sort orders of transaction lists.
 pub const LIST: ListSpec = store::LIST;
 
-/// How the list of payments that wait for a decision is ordered.
+/// The sort orders of the list of payments that wait for a decision.
 pub const QUARANTINED_LIST: ListSpec = store::by_gateway::QUARANTINED_LIST;

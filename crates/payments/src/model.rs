@@ -1,4 +1,4 @@
-//! The transaction on a contract.
+//! The transactions on a contract.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
@@ -18,39 +18,39 @@ pub mod refusal {
     kernel::codes! {
         /// No such payment.
         NOT_FOUND = NotFound "payment_not_found";
-        /// The transaction id was used for another payment.
+        /// Another payment has this transaction id.
         DUPLICATE = Conflict "payment_duplicate";
-        /// The payment's state does not allow the action.
+        /// The payment's status does not allow the action.
         WRONG_STATE = Conflict "payment_wrong_state";
-        /// Only a payment that came in can be given back.
+        /// Only a successful payment can be refunded.
         NOT_REFUNDABLE = Conflict "payment_not_refundable";
-        /// More would be given back than is left of the payment.
+        /// The refund exceeds what is left of the payment.
         REFUND_TOO_LARGE = Conflict "refund_too_large";
-        /// A receipt is for money that came in or was given back.
+        /// Only successful payments and refunds have a receipt.
         NO_RECEIPT = Conflict "payment_without_receipt";
-        /// Something is wrong with the payment, and somebody has to decide first.
+        /// The payment has a discrepancy and waits for a decision.
         QUARANTINED = Conflict "payment_quarantined";
-        /// Nothing waits for a decision.
+        /// The payment does not wait for a decision.
         NOT_QUARANTINED = Conflict "payment_not_quarantined";
     }
 }
 
 text_enum! {
-    /// What a transaction does to the balance.
+    /// The type of a transaction.
     pub enum TransactionType {
-        /// Adds to it.
+        /// Adds to the balance.
         Payment = "payment",
-        /// Takes from it.
+        /// Subtracts from the balance.
         Charge = "charge",
-        /// Gives money back: takes from it.
+        /// Returns money to the payer; subtracts from the balance.
         Refund = "refund",
-        /// Sets a mistake right, either way.
+        /// Corrects a mistake, in either direction.
         Correction = "correction",
     }
 }
 
 impl TransactionType {
-    /// What an amount of this type does to the balance.
+    /// The change of the balance by an amount of this type.
     pub const fn effect(self, amount: Money) -> Money {
         match self {
             Self::Payment | Self::Correction => amount,
@@ -60,25 +60,25 @@ impl TransactionType {
 }
 
 text_enum! {
-    /// Where a transaction stands.
+    /// The status of a transaction.
     pub enum PaymentStatus {
-        /// Not yet taken on by its gateway.
+        /// Not yet accepted by its gateway.
         Pending = "pending",
-        /// Under way.
+        /// Accepted by its gateway, not yet paid.
         Processing = "processing",
-        /// Done; final.
+        /// Successful; final.
         Success = "success",
-        /// Did not come about.
+        /// Failed.
         Failed = "failed",
-        /// Given back whole; the row of the ledger stays as it was, and this is told by its refunds.
+        /// Refunded in full; the stored row stays successful, and its refunds show this status.
         Refunded = "refunded",
-        /// Called off.
+        /// Cancelled.
         Cancelled = "cancelled",
     }
 }
 
 text_enum! {
-    /// How the money came.
+    /// The method of a payment.
     pub enum PaymentMethod {
         /// Cash at a desk.
         Cash = "cash",
@@ -92,39 +92,39 @@ text_enum! {
         Terminal = "terminal",
         /// Recurring payment.
         AutoPayment = "auto_payment",
-        /// Made by the system itself.
+        /// Made by the system.
         System = "system",
     }
 }
 
 impl PaymentMethod {
-    /// Whether the money passes through a gateway, which has yet to say that it came.
+    /// Whether the money passes through a gateway, which confirms it later.
     pub const fn is_by_gateway(self) -> bool {
         matches!(self, Self::Card | Self::MobilePayment | Self::AutoPayment)
     }
 }
 
 text_enum! {
-    /// What can be done to a payment.
+    /// The actions on a payment.
     pub enum PaymentAction {
-        /// Its gateway has taken it on.
+        /// The gateway has accepted the payment.
         TakeOn = "take_on",
-        /// The money is there.
+        /// The money has come.
         Succeed = "succeed",
-        /// It did not come about.
+        /// The payment failed.
         Fail = "fail",
-        /// It is called off.
+        /// The payment is cancelled.
         Cancel = "cancel",
     }
 }
 
 impl PaymentAction {
-    /// The states that it is possible from, and the one that it leads to.
+    /// The statuses that allow the action, and the status after it.
     pub const fn steps(self) -> (&'static [PaymentStatus], PaymentStatus) {
         use PaymentStatus::{Cancelled, Failed, Pending, Processing, Success};
         match self {
             Self::TakeOn => (&[Pending], Processing),
-            // what its gateway has taken on, only the gateway's word ends
+            // only the gateway can end a payment that it has accepted
             Self::Succeed => (&[Pending, Processing], Success),
             Self::Fail => (&[Pending, Processing], Failed),
             Self::Cancel => (&[Pending], Cancelled),
@@ -133,9 +133,9 @@ impl PaymentAction {
 }
 
 text_enum! {
-    /// Whose word moves a payment.
+    /// Who decides on a payment.
     pub enum Decider {
-        /// Somebody at a desk, who may decide only on what no gateway has taken on.
+        /// Staff, who may decide only on payments that no gateway has accepted.
         Staff = "staff",
         /// The payment's gateway.
         Gateway = "gateway",
@@ -156,54 +156,54 @@ pub struct Payment {
     pub id: PaymentId,
     /// The contract.
     pub contract_id: ContractId,
-    /// What it does to the balance.
+    /// The type of the transaction.
     pub transaction_type: TransactionType,
-    /// How much; above zero but for corrections, which have a sign.
+    /// The amount; above zero, except for corrections, which have a sign.
     pub amount: Money,
-    /// Where it stands.
+    /// The status.
     pub status: PaymentStatus,
-    /// How the money came.
+    /// The payment method.
     pub payment_method: PaymentMethod,
-    /// The payer's or gateway's own id of it; unique.
+    /// The payer's or gateway's own id of the payment; unique.
     pub transaction_id: Option<String>,
-    /// What it was for.
+    /// What the transaction is for.
     pub description: Option<String>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
     /// When it became final.
     pub processed_at: Option<DateTime<Utc>>,
     /// Who made it final.
     pub processed_by: Option<String>,
-    /// The contract's balance right after it.
+    /// The contract's balance after it.
     pub balance_after: Option<Money>,
-    /// Its place among the successful transactions of the contract, from 1.
+    /// The number of the transaction among the successful transactions of the contract, from 1.
     pub ledger_number: Option<i64>,
-    /// How much of it was given back.
+    /// How much of it was refunded.
     pub refunded_amount: Money,
-    /// The payment that a refund gives back.
+    /// The payment that a refund returns.
     pub refund_of: Option<PaymentId>,
-    /// Why it failed.
+    /// Why the payment failed.
     pub failure_reason: Option<String>,
-    /// First day of the period that a charge is for.
+    /// The first day of the period that a charge is for.
     pub period_start: Option<NaiveDate>,
-    /// The day after the last of that period.
+    /// The day after the last day of that period.
     pub period_end: Option<NaiveDate>,
     /// The gateway that takes the money.
     pub gateway: Option<String>,
-    /// Where the payer pays.
+    /// The payment page for the payer.
     pub link: Option<String>,
-    /// When the payment is given up, unless its gateway has taken it on by then.
+    /// When the payment expires, unless its gateway has accepted it by then.
     pub expires_at: Option<DateTime<Utc>>,
-    /// Why it waits for somebody's decision; until then nothing the gateway says moves it.
+    /// Why the payment waits for a decision; until then no gateway event changes it.
     pub quarantine: Option<Quarantine>,
-    /// How much is on its way back to the payer through the gateway.
+    /// The amount of refunds requested from the gateway and not yet confirmed.
     pub refund_requested: Money,
     /// Grows with every change.
     pub version: i64,
 }
 
 impl Payment {
-    /// The state after an action. Errors: `payment_wrong_state`, naming the present state and those it is possible from.
+    /// The status after an action. Errors: `payment_wrong_state`, naming the present status and the allowed ones.
     pub fn stepped(&self, action: PaymentAction, by: Decider) -> Result<PaymentStatus> {
         let (from, to) = action.steps();
         let from: Vec<PaymentStatus> =
@@ -215,9 +215,9 @@ impl Payment {
         Err(Error::new(refusal::WRONG_STATE).with("status", self.status).with("from", words.join(", ")))
     }
 
-    /// How much of it a refund gives back: what was asked for, or all that is left and not on its way back.
+    /// The amount of a refund: the requested amount, or all that is neither refunded nor requested.
     ///
-    /// Errors: `payment_not_refundable` for what is no payment that came in, `refund_too_large`.
+    /// Errors: `payment_not_refundable` unless it is a successful payment, `refund_too_large`.
     pub fn refundable(&self, asked: Option<Money>) -> Result<Money> {
         let came_in = matches!(self.status, PaymentStatus::Success | PaymentStatus::Refunded);
         if self.transaction_type != TransactionType::Payment || !came_in {
@@ -231,7 +231,7 @@ impl Payment {
         Ok(amount)
     }
 
-    /// Errors: `payment_quarantined` while somebody has to decide first.
+    /// Errors: `payment_quarantined` while the payment waits for a decision.
     pub fn not_quarantined(&self) -> Result<()> {
         match self.quarantine {
             None => Ok(()),
@@ -239,7 +239,7 @@ impl Payment {
         }
     }
 
-    /// Errors: `payment_without_receipt` unless money came in or was given back.
+    /// Errors: `payment_without_receipt` unless it is a successful payment or refund.
     pub fn receipted(&self) -> Result<()> {
         let money_moved = matches!(self.transaction_type, TransactionType::Payment | TransactionType::Refund);
         match self.status {

@@ -1,4 +1,4 @@
-//! What the payer takes home.
+//! The receipt of a transaction.
 
 use acl::{Granted, perm};
 use chrono::{DateTime, Utc};
@@ -15,7 +15,7 @@ use crate::{
     store,
 };
 
-/// A receipt for money that came in or was given back.
+/// A receipt for a payment or a refund.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "number": "202601-7K3M9QXA/1", "payment_id": 101, "transaction_type": "payment", "status": "success", "issued_at": "2026-01-15T09:45:00Z",
@@ -24,27 +24,27 @@ use crate::{
     "msisdn": "+79161234567", "cashier": "operator", "balance_after": "1000.00"
 }))]
 pub struct Receipt {
-    /// The contract's number and the transaction's place in its ledger.
+    /// The contract's number and the transaction's ledger number.
     pub number: String,
     /// The transaction.
     pub payment_id: PaymentId,
-    /// Whether the money came in or was given back.
+    /// Whether it is a payment or a refund.
     pub transaction_type: TransactionType,
-    /// Where it stands now.
+    /// The present status.
     pub status: PaymentStatus,
     /// When the money moved.
     pub issued_at: Option<DateTime<Utc>>,
-    /// How much.
+    /// The amount.
     pub amount: Money,
-    /// How much of it was given back since.
+    /// How much of the payment has been refunded since.
     pub refunded_amount: Money,
     /// ISO 4217 code of the currency.
     pub currency: &'static str,
-    /// How the money moved.
+    /// The payment method.
     pub payment_method: PaymentMethod,
-    /// The payer's own id of it.
+    /// The payer's own id of the payment.
     pub transaction_id: Option<String>,
-    /// What it was for.
+    /// What the transaction is for.
     pub description: Option<String>,
     /// The contract.
     pub contract_id: ContractId,
@@ -54,15 +54,15 @@ pub struct Receipt {
     pub customer_id: CustomerId,
     /// The subscriber's name.
     pub customer_name: String,
-    /// The phone number of the contract, if it has one now.
+    /// The present phone number of the contract, if any.
     pub msisdn: Option<String>,
-    /// Who took the money or gave it back.
+    /// Who took or refunded the money.
     pub cashier: Option<String>,
-    /// The contract's balance right after it.
+    /// The contract's balance after the transaction.
     pub balance_after: Option<Money>,
 }
 
-/// The receipt of a transaction, with its version. Errors: `payment_not_found`, `payment_without_receipt`.
+/// Returns the receipt of a transaction, with the transaction's version. Errors: `payment_not_found`, `payment_without_receipt`.
 pub async fn receipt(conn: &mut Conn, _: &Granted<perm::PaymentsRead>, id: PaymentId) -> Result<(Receipt, i64)> {
     let payment = store::get(conn, id).await?.ok_or(refusal::NOT_FOUND)?;
     payment.receipted()?;

@@ -1,4 +1,4 @@
-//! The use cases of payments that move no money; those that do are in `ledger` and, above, in `billing`.
+//! The use cases of payments that move no money; the others are in `ledger` and in `billing`.
 
 use acl::{Granted, perm};
 use contracts::Contract;
@@ -14,17 +14,17 @@ use crate::{
     store,
 };
 
-/// One transaction. Errors: `payment_not_found`.
+/// Returns a transaction. Errors: `payment_not_found`.
 pub async fn get(conn: &mut Conn, _: &Granted<perm::PaymentsRead>, id: PaymentId) -> Result<Payment> {
     store::get(conn, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
 }
 
-/// One transaction as it is, for use cases above that have asked for their own permission. Errors: `payment_not_found`.
+/// Reads a transaction for a use case that has checked its own permission. Errors: `payment_not_found`.
 pub async fn read(conn: &mut Conn, id: PaymentId) -> Result<Payment> {
     store::get(conn, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
 }
 
-/// The transaction with this transaction id, if there is one.
+/// Finds the transaction with this transaction id.
 pub async fn by_transaction_id(conn: &mut Conn, transaction_id: &str) -> Result<Option<Payment>> {
     match store::by_transaction_id(conn, transaction_id).await? {
         Some(id) => store::get(conn, id).await,
@@ -32,16 +32,16 @@ pub async fn by_transaction_id(conn: &mut Conn, transaction_id: &str) -> Result<
     }
 }
 
-/// A transaction and its contract, both locked until the transaction ends. Errors: `payment_not_found`.
+/// Reads a transaction and its contract, and locks both until the transaction ends. Errors: `payment_not_found`.
 pub async fn load(tx: &mut Tx, id: PaymentId) -> Result<(Payment, Contract)> {
     let contract_id = store::contract_of(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
-    // whoever changes a transaction holds its contract, so that lock is enough, and what is read after it is what the one before left
+    // every change of a transaction holds its contract's lock, so this lock is enough, and reads after it see the committed state
     let contract = contracts::steps::load(tx, contract_id).await?;
     let payment = store::get(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
     Ok((payment, contract))
 }
 
-/// A page of the transactions of one contract. Errors: `contract_not_found`.
+/// Lists the transactions of one contract. Errors: `contract_not_found`.
 pub async fn list_of_contract(
     conn: &mut Conn,
     _: &Granted<perm::PaymentsRead>,
@@ -53,12 +53,12 @@ pub async fn list_of_contract(
     store::list(conn, &filter.of(id), paging).await
 }
 
-/// A page of transactions.
+/// Lists transactions.
 pub async fn list(conn: &mut Conn, _: &Granted<perm::PaymentsRead>, filter: &PaymentFilter, paging: &Paging) -> Result<Page<Payment>> {
     store::list(conn, filter, paging).await
 }
 
-/// A page of the transactions on all contracts of a subscriber.
+/// Lists the transactions on all contracts of a subscriber.
 pub async fn list_of_customer(
     conn: &mut Conn,
     _: &Granted<perm::PaymentsRead>,
@@ -68,17 +68,17 @@ pub async fn list_of_customer(
     store::list_of_customer(conn, customer_id, paging).await
 }
 
-/// A page of the payments that wait for somebody's decision.
+/// Lists the payments that wait for a decision.
 pub async fn list_quarantined(conn: &mut Conn, _: &Granted<perm::PaymentsRead>, paging: &Paging) -> Result<Page<Payment>> {
     store::by_gateway::list_quarantined(conn, paging).await
 }
 
-/// Writes many transactions under the ids they carry; the caller has moved the balances.
+/// Inserts many transactions with the given ids; the caller has moved the balances.
 pub async fn insert_all(tx: &mut Tx, payments: &[Payment]) -> Result<()> {
     store::insert_all(tx, payments).await
 }
 
-/// What breaks the invariants of the ledger (SPEC 14.1, 14.5), in words for the operator's engineers.
+/// Finds broken invariants of the ledger, described for the operator's engineers.
 pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     let balances = store::wrong_balances(conn).await?.into_iter();
     let mut all: Vec<String> =

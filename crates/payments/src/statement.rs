@@ -1,4 +1,4 @@
-//! What happened on a contract's balance in some days: what was there, every transaction, what is there after (SPEC 7.5).
+//! The account statement of a contract: the opening balance, every transaction, and the closing balance of a range of days.
 
 use acl::{Granted, perm};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
@@ -16,27 +16,27 @@ use crate::{
     store::{self, statement::Sums},
 };
 
-/// How the rows of a statement are ordered.
+/// The sort orders of statement rows.
 pub const LIST: ListSpec = store::statement::LIST;
 
-/// Years that days may be asked about.
+/// The years that a range may cover.
 const YEARS: std::ops::RangeInclusive<i32> = 2000..=2100;
 
-/// From which day to which.
+/// A range of days.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Days {
-    /// The first day; the first of this month unless told otherwise.
+    /// The first day; by default the first of this month.
     pub from: Option<NaiveDate>,
-    /// The last day; today unless told otherwise.
+    /// The last day; by default today.
     pub to: Option<NaiveDate>,
 }
 
 impl Days {
-    /// The first day and the last, and the moments from which and up to which they count.
+    /// The first and the last day, and the moments at which the range begins and ends.
     ///
-    /// Errors: `invalid_parameter` for days beyond the years 2000 to 2100, and for an end before its beginning.
+    /// Errors: `invalid_parameter` for days outside the years 2000 to 2100, and for a last day before the first.
     #[allow(clippy::type_complexity, reason = "two days and two moments")]
     pub fn span(self, context: &Context) -> Result<((NaiveDate, NaiveDate), (DateTime<Utc>, DateTime<Utc>))> {
         let to = self.to.unwrap_or_else(|| context.today());
@@ -51,12 +51,12 @@ impl Days {
             wrong.add_at("to".to_owned(), field::ENDS_BEFORE_BEGIN);
         }
         wrong.into_error(common::INVALID_PARAMETER)?;
-        let after = to.succ_opt().ok_or_else(|| Error::internal("the day after is beyond the calendar"))?;
+        let after = to.succ_opt().ok_or_else(|| Error::internal("the day after the last day is out of range"))?;
         Ok(((from, to), (context.day_begins(from), context.day_begins(after))))
     }
 }
 
-/// The sums of an account statement; with its rows they come out even, to the kopeck.
+/// The sums of an account statement; they match its rows to the kopeck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({
     "contract_id": 12, "from": "2026-01-01", "to": "2026-01-31", "opening_balance": "0.00", "payments": "1000.00", "charges": "600.00",
@@ -69,21 +69,21 @@ pub struct Statement {
     pub from: NaiveDate,
     /// The last day.
     pub to: NaiveDate,
-    /// The balance when the first day began.
+    /// The balance at the beginning of the first day.
     pub opening_balance: Money,
-    /// What came in.
+    /// The sum of payments.
     #[schema(value_type = kernel::money::MoneyTotal)]
     pub payments: Money,
-    /// What was charged.
+    /// The sum of charges.
     #[schema(value_type = kernel::money::MoneyTotal)]
     pub charges: Money,
-    /// What was given back.
+    /// The sum of refunds.
     #[schema(value_type = kernel::money::MoneyTotal)]
     pub refunds: Money,
-    /// What corrections came to, either way.
+    /// The sum of corrections, positive or negative.
     #[schema(value_type = kernel::money::MoneyTotal)]
     pub corrections: Money,
-    /// The balance when the last day ended, or now.
+    /// The balance at the end of the last day, or now.
     pub closing_balance: Money,
 }
 
@@ -96,7 +96,7 @@ impl Statement {
     }
 }
 
-/// An account statement, with a page of its rows and the number of the newest.
+/// Returns an account statement, with a page of its rows and the number of the newest row.
 ///
 /// Errors: `contract_not_found`, `invalid_parameter`.
 pub async fn statement(

@@ -1,4 +1,4 @@
-//! What many payments come to.
+//! Statistics of payments.
 
 use acl::{Granted, perm};
 use chrono::NaiveDate;
@@ -13,15 +13,15 @@ use crate::{
     store,
 };
 
-/// Payments in one state.
+/// Payments with one status.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({"status": "success", "count": 120, "amount": "84000.00"}))]
 pub struct OfStatus {
-    /// The state.
+    /// The status.
     pub status: PaymentStatus,
     /// How many.
     pub count: i64,
-    /// How much.
+    /// Their sum.
     #[schema(value_type = kernel::money::MoneyTotal)]
     pub amount: Money,
 }
@@ -34,25 +34,25 @@ pub struct OfType {
     pub transaction_type: TransactionType,
     /// How many.
     pub count: i64,
-    /// How much; corrections have a sign.
+    /// Their sum; corrections have a sign.
     #[schema(value_type = kernel::money::MoneyTotal)]
     pub amount: Money,
 }
 
-/// Payments that came in by one way.
+/// Payments with one payment method.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({"payment_method": "cash", "count": 12, "amount": "9000.00"}))]
 pub struct OfMethod {
-    /// How the money came.
+    /// The payment method.
     pub payment_method: PaymentMethod,
     /// How many.
     pub count: i64,
-    /// How much.
+    /// Their sum.
     #[schema(value_type = kernel::money::MoneyTotal)]
     pub amount: Money,
 }
 
-/// What the payments of some days come to.
+/// Statistics of payments in a range of days.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "from": "2026-01-01", "to": "2026-01-31", "by_status": [{"status": "success", "count": 120, "amount": "84000.00"}],
@@ -64,15 +64,15 @@ pub struct PaymentStatistics {
     pub from: NaiveDate,
     /// The last day.
     pub to: NaiveDate,
-    /// Payments made in these days, by where they stand now.
+    /// Payments created on these days, by their present status.
     pub by_status: Vec<OfStatus>,
-    /// Transactions that counted from these days on, by type.
+    /// Transactions that took effect on these days, by type.
     pub by_type: Vec<OfType>,
-    /// Payments that came in these days, by how the money came; what was given back later is in them.
+    /// Payments received on these days, by payment method; refunds are not subtracted.
     pub by_method: Vec<OfMethod>,
 }
 
-/// What the payments of some days come to. Errors: `invalid_parameter`.
+/// Computes the statistics of payments in a range of days. Errors: `invalid_parameter`.
 pub async fn statistics(conn: &mut Conn, _: &Granted<perm::ReportsRead>, days: Days) -> Result<PaymentStatistics> {
     let ((from, to), span) = days.span(conn.context())?;
     Ok(PaymentStatistics {

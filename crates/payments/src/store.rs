@@ -1,4 +1,4 @@
-//! SQL of transactions. What is pending may be decided; a successful transaction is final, and the database refuses otherwise.
+//! SQL of transactions. A pending payment can be updated; a successful transaction is final, and the database rejects its update.
 
 pub mod by_gateway;
 pub mod statement;
@@ -20,7 +20,7 @@ use crate::{
     model::{Payment, PaymentStatus, TransactionType},
 };
 
-/// How lists of transactions are ordered.
+/// The sort orders of transaction lists.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "created_at", column: "payments.created_at", kind: KeyKind::Time },
@@ -31,7 +31,7 @@ pub const LIST: ListSpec = ListSpec {
     id_name: "id",
 };
 
-/// A payment that was given back whole shows so, and counts its refunds as changes of its own: its row never changes.
+/// Selects transactions. The row of a refunded payment never changes, so its status and its version include its refunds.
 macro_rules! select {
     ($tail:literal) => {
         concat!(
@@ -56,7 +56,7 @@ pub async fn get(conn: &mut Conn, id: PaymentId) -> Result<Option<Payment>> {
     Sql::new(select!(" WHERE payments.id = $1")).bind(id).optional(conn).await
 }
 
-/// The contract that a transaction is on, which never changes.
+/// Finds the contract of a transaction, which never changes.
 pub async fn contract_of(conn: &mut Conn, id: PaymentId) -> Result<Option<ContractId>> {
     let found: Option<(ContractId,)> = Sql::new("SELECT contract_id FROM payments WHERE id = $1").bind(id).optional(conn).await?;
     Ok(found.map(|(contract_id,)| contract_id))
@@ -85,7 +85,7 @@ pub async fn list(conn: &mut Conn, filter: &PaymentFilter, paging: &Paging) -> R
     paging.fetch(conn, select!(""), "payments", conditions).await
 }
 
-/// The transactions on all contracts of a subscriber.
+/// Lists the transactions on all contracts of a subscriber.
 pub async fn list_of_customer(conn: &mut Conn, id: CustomerId, paging: &Paging) -> Result<Page<Payment>> {
     let mut conditions = Filter::new(conn.engine());
     conditions.value("payments.contract_id IN (SELECT contracts.id FROM contracts WHERE contracts.customer_id = ?)", Some(id));
@@ -98,12 +98,12 @@ pub async fn by_transaction_id(conn: &mut Conn, transaction_id: &str) -> Result<
     Ok(found.map(|(id,)| id))
 }
 
-/// The place of the next successful transaction of a contract, whose lock is held.
+/// The ledger number of the next successful transaction of a contract, whose lock the caller holds.
 pub async fn next_ledger_number(tx: &mut Tx, id: ContractId) -> Result<i64> {
     Sql::new("SELECT COALESCE(MAX(ledger_number), 0) + 1 FROM payments WHERE contract_id = $1").bind(id).scalar(tx).await
 }
 
-/// The places of the newest successful transactions of these contracts; nothing of one that has none.
+/// The newest ledger numbers of these contracts; a contract without transactions has none.
 pub async fn newest_ledger_numbers(tx: &mut Tx, ids: &[ContractId]) -> Result<Vec<(ContractId, i64)>> {
     let rows: Vec<(ContractId, Option<i64>)> = Given::one_column(&["of_contract"], ids.iter().copied())
         .all("SELECT of_contract, (SELECT MAX(ledger_number) FROM payments WHERE contract_id = of_contract) FROM given", tx)
@@ -134,7 +134,7 @@ const COLUMNS: [&str; 19] = [
 ];
 
 fn values(payment: &Payment) -> Vec<Arg> {
-    // charges are most of the rows, and nobody looks for one by its words
+    // most rows are charges, and nobody searches for them by text
     let searched = [&payment.transaction_id, &payment.description].map(Option::as_deref);
     let search = if payment.transaction_type == TransactionType::Charge { String::new() } else { search_text(searched) };
     vec![
@@ -160,14 +160,14 @@ fn values(payment: &Payment) -> Vec<Arg> {
     ]
 }
 
-/// Writes a new transaction; the id in it is not used. Answers the id it was given.
+/// Inserts a transaction, ignoring the id in it, and returns its new id.
 pub async fn insert(tx: &mut Tx, payment: &Payment) -> Result<PaymentId> {
     let mut rows = Bulk::into_table("payments", &COLUMNS);
     rows.row(values(payment));
     rows.insert_one(tx).await
 }
 
-/// Writes what became of a pending payment and moves its version on. Errors: `stale_version` when somebody else was first.
+/// Saves the decision on a pending payment and increments its version. Errors: `stale_version` after a concurrent change.
 pub async fn decide(tx: &mut Tx, payment: &mut Payment) -> Result<()> {
     Sql::new(
         "UPDATE payments SET status = $1, processed_at = $2, processed_by = $3, balance_after = $4, ledger_number = $5, failure_reason = $6, \
@@ -187,12 +187,12 @@ pub async fn decide(tx: &mut Tx, payment: &mut Payment) -> Result<()> {
     Ok(())
 }
 
-/// Notes that a payment was given back whole.
+/// Marks a payment as refunded in full.
 pub async fn set_refunded(tx: &mut Tx, id: PaymentId, at: DateTime<Utc>) -> Result<()> {
     Sql::new("INSERT INTO refunded_payments (payment_id, refunded_at) VALUES ($1, $2)").bind(id).bind(at).execute(tx).await.map(drop)
 }
 
-/// Writes many transactions under the ids they carry.
+/// Inserts many transactions with the given ids.
 pub async fn insert_all(tx: &mut Tx, payments: &[Payment]) -> Result<()> {
     let columns: Vec<&str> = ["id"].into_iter().chain(COLUMNS).collect();
     let mut rows = Bulk::into_table("payments", &columns);
@@ -202,7 +202,7 @@ pub async fn insert_all(tx: &mut Tx, payments: &[Payment]) -> Result<()> {
     rows.execute(tx).await
 }
 
-/// Contracts whose balance is not the signed sum of their successful transactions, or not what the newest left (SPEC 14.1).
+/// Finds contracts whose balance differs from the signed sum of their successful transactions, or from the newest balance in the ledger.
 pub async fn wrong_balances(conn: &mut Conn) -> Result<Vec<(ContractId,)>> {
     Sql::new(
         "SELECT c.id FROM contracts c LEFT JOIN (SELECT contract_id, MAX(ledger_number) AS newest, \
@@ -216,7 +216,7 @@ pub async fn wrong_balances(conn: &mut Conn) -> Result<Vec<(ContractId,)>> {
     .await
 }
 
-/// Successful transactions whose balance is not that of the one before them moved by their amount, or whose place has none before it.
+/// Finds successful transactions whose balance does not follow from the one before them, or whose ledger number has no predecessor.
 pub async fn broken_ledgers(conn: &mut Conn) -> Result<Vec<(PaymentId,)>> {
     Sql::new(
         "SELECT p.id FROM payments p LEFT JOIN payments b ON b.contract_id = p.contract_id AND b.ledger_number = p.ledger_number - 1 \
@@ -227,7 +227,7 @@ pub async fn broken_ledgers(conn: &mut Conn) -> Result<Vec<(PaymentId,)>> {
     .await
 }
 
-/// Payments of which more was given back than was paid (SPEC 14.5).
+/// Finds payments that were refunded by more than their amount.
 pub async fn refunded_too_much(conn: &mut Conn) -> Result<Vec<(PaymentId,)>> {
     Sql::new(
         "SELECT p.id FROM payments p JOIN (SELECT refund_of, SUM(amount) AS total FROM payments WHERE refund_of IS NOT NULL AND status = 'success' \
@@ -237,7 +237,7 @@ pub async fn refunded_too_much(conn: &mut Conn) -> Result<Vec<(PaymentId,)>> {
     .await
 }
 
-/// Payments that count as given back whole and were not, or the other way round; and refunds on another contract than their payment.
+/// Finds payments marked as refunded in full that are not, or the reverse; and refunds on a different contract from their payment's.
 pub async fn wrong_refunds(conn: &mut Conn) -> Result<Vec<(PaymentId,)>> {
     Sql::new(
         "SELECT p.id FROM payments p JOIN (SELECT refund_of, SUM(amount) AS total FROM payments WHERE refund_of IS NOT NULL GROUP BY refund_of) r \

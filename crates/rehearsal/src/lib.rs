@@ -1,4 +1,4 @@
-//! What fills and tries the system: made-up data, simulated months, events of the sandbox gateway. Nothing of it serves requests.
+//! Tools that fill and test the system: generated data, simulated months, events of the sandbox gateway. None of them serves requests.
 
 mod progress;
 mod sandbox_event;

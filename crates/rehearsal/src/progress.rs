@@ -1,10 +1,10 @@
-//! How far it has come: a bar on a terminal, a line for every tenth elsewhere.
+//! Progress output: a bar on a terminal, otherwise a line for every tenth.
 
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Shows on standard error how far it has come.
+/// Prints the progress on standard error.
 pub struct Progress {
     total: u64,
     what: &'static str,
@@ -13,7 +13,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Nothing of `total` of these yet.
+    /// Starts at zero of `total`; `what` names the units.
     pub fn new(total: u64, what: &'static str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template(&format!("{{bar:40}} {{human_pos}}/{{human_len}} {what}, {{eta}} left"));
@@ -22,7 +22,7 @@ impl Progress {
         Self { total, what, tenths: 0, bar }
     }
 
-    /// So much of it.
+    /// Reports that `done` units are complete.
     pub fn reach(&mut self, done: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(done);
@@ -35,7 +35,7 @@ impl Progress {
         }
     }
 
-    /// All of it.
+    /// Reports that all units are complete.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -1,4 +1,4 @@
-//! `telecom-crm sandbox-event`: an event of the sandbox, signed, to be sent by hand.
+//! `telecom-crm sandbox-event`: prints a signed event of the sandbox gateway to send by hand.
 
 use std::net::SocketAddr;
 
@@ -8,24 +8,25 @@ use kernel::{Clock, Money, Result, country::Country};
 use payments::GatewayEventType;
 use serde_json::json;
 
-/// What the sandbox shall say.
+/// The event that the sandbox should report.
 #[derive(Args)]
 pub struct SandboxEvent {
     /// The id of a payment through the sandbox.
     payment: i64,
-    /// What happened: payment.processing, payment.succeeded, payment.failed or payment.refunded.
+    /// The type of the event: payment.processing, payment.succeeded, payment.failed or payment.refunded.
     #[arg(long = "type", default_value = "payment.succeeded")]
     event_type: GatewayEventType,
-    /// How much was paid or given back.
+    /// The paid or refunded amount.
     #[arg(long, default_value = "100.00", value_parser = |text: &str| text.parse::<Money>())]
     amount: Money,
-    /// The event's id; made of the payment and the type unless told otherwise.
+    /// The event's id; by default composed of the payment and the type.
     #[arg(long)]
     id: Option<String>,
 }
 
 impl SandboxEvent {
-    /// A command that sends the event to the server at this address, signed. Errors: `gateway_not_found` without the sandbox's keys.
+    /// Returns a command that sends the signed event to the server at this address. Errors: `gateway_not_found` without the sandbox's
+    /// keys.
     pub fn command(&self, keys: Option<&Keys>, bind: SocketAddr, country: Country) -> Result<String> {
         let keys = keys.ok_or(gateways::refusal::GATEWAY_NOT_FOUND)?;
         let id = self.id.clone().unwrap_or_else(|| format!("{}-{}", self.event_type, self.payment));

@@ -1,7 +1,7 @@
-//! `telecom-crm seed`: realistic subscribers with all that belongs to them, the same for the same seed and day.
+//! `telecom-crm seed`: realistic subscribers with their contracts and records; the same seed and day give the same data.
 //!
-//! A batch of subscribers is put together in memory ([`plan`]) on a thread of its own while the one before is written, and
-//! is written whole in one transaction: whenever it is stopped, what is there satisfies every rule.
+//! A separate thread builds each batch of subscribers in memory ([`plan`]) while the previous batch is written. A batch is written in one
+//! transaction, so the data satisfies every rule whenever the command is stopped.
 
 mod complaints;
 pub(crate) mod dice;
@@ -27,29 +27,29 @@ use self::{
 };
 use crate::progress::Progress;
 
-/// The tables that must be empty, because what is written is unique only by itself.
+/// The tables that must be empty, because the generated values are unique only among themselves.
 pub(crate) const ANYTHING_THERE: Sql = Sql::new(
     "SELECT CAST((SELECT COUNT(*) FROM (SELECT id FROM customers LIMIT 1) AS customer) + (SELECT COUNT(*) FROM (SELECT id FROM tariffs LIMIT 1) AS tariff) \
      + (SELECT COUNT(*) FROM (SELECT id FROM numbers LIMIT 1) AS number) + (SELECT COUNT(*) FROM (SELECT id FROM sims LIMIT 1) AS sim) AS BIGINT)",
 );
-/// Rows in a statement. SQLite looks up each `$n` among all the statement has, so that its time grows with the square of its
-/// length; to PostgreSQL a long message over TCP waits 40 ms for an acknowledgement, which a short one does not.
+/// The number of rows in a statement. SQLite looks up each `$n` among all parameters of the statement, so the time grows with the square
+/// of its length; on PostgreSQL a long message over TCP waits 40 ms for an acknowledgement, but a short one does not.
 const ROWS_AT_ONCE: usize = 25;
-/// Days since when the tariffs are in force.
+/// The number of days since the tariffs came into force.
 const TARIFF_DAYS: u64 = 730;
 
-/// Fills an empty database with realistic people, SIMs, contracts, payments and tickets.
+/// Fills an empty database with realistic subscribers, SIMs, contracts, payments and tickets.
 #[derive(Args)]
 pub struct Seed {
-    /// How many subscribers.
+    /// The number of subscribers.
     #[arg(long, default_value_t = 1000, value_parser = value_parser!(u32).range(1..=1_000_000))]
     customers: u32,
-    /// The same seed makes the same data on the same day.
+    /// The seed; on the same day, the same seed makes the same data.
     #[arg(long, default_value_t = 20_260_101)]
     seed: u64,
 }
 
-/// How many rows were written.
+/// The number of rows written.
 #[derive(Clone, Copy, Debug, Default)]
 struct Written {
     customers: usize,
@@ -61,7 +61,7 @@ struct Written {
 }
 
 impl Seed {
-    /// Writes them. Errors: when the database is not empty.
+    /// Writes the data. Errors: `database_not_empty`.
     pub async fn run(self, office: &Office) -> Result<()> {
         let began = Instant::now();
         let db = office.db.patient();
@@ -92,7 +92,7 @@ impl Seed {
         Ok(())
     }
 
-    /// Writes what all batches refer to.
+    /// Writes the records that all batches refer to.
     async fn plan(&self, db: &Db, context: &Arc<Context>) -> Result<Plan> {
         let policy = &context.policy;
         let calendar = Calendar { today: context.today(), time_zone: policy.time_zone };
@@ -130,23 +130,23 @@ impl Written {
     }
 }
 
-/// Begins to put a batch together on another thread; past the last one it is empty.
+/// Starts to build a batch on another thread; a batch after the last one is empty.
 fn put_together(plan: &Arc<Plan>, batch_number: u64, customers: u64) -> tokio::task::JoinHandle<Result<Batch>> {
     let plan = plan.clone();
     let count = customers.saturating_sub(batch_number * BATCH).min(BATCH);
     tokio::task::spawn_blocking(move || if count == 0 { Ok(Batch::default()) } else { plan.batch(batch_number, count) })
 }
 
-/// Readies the writing connection for much at once.
+/// Prepares the connection for large writes.
 async fn prepare(tx: &mut Tx) -> Result<()> {
     match tx.engine() {
-        // the indexes of 50 000 subscribers do not fit the 2 MiB that are usual; 256 MiB, for this connection alone
+        // the indexes of 50 000 subscribers exceed the default cache of 2 MiB; this connection gets 256 MiB
         Engine::Sqlite => Sql::new("PRAGMA cache_size = -262144").execute(tx).await.map(drop),
         Engine::Postgres => Ok(()),
     }
 }
 
-/// Writes a batch, parents before children; contracts and SIMs name each other, which is checked at the end.
+/// Writes a batch, parents before children. Contracts and SIMs refer to each other, which is checked at commit.
 async fn write(tx: &mut Tx, batch: Batch) -> Result<()> {
     let first = FirstIds {
         customer: reserve(tx, "customers", batch.customers.len()).await?,
@@ -196,18 +196,18 @@ async fn write(tx: &mut Tx, batch: Batch) -> Result<()> {
     Ok(())
 }
 
-/// The rows a few at a time.
+/// Splits the rows into small parts.
 fn parts<R>(rows: &[R]) -> std::slice::Chunks<'_, R> {
     rows.chunks(ROWS_AT_ONCE)
 }
 
-/// The same, each part with the id of its first row.
+/// Splits the rows into small parts, each with the id of its first row.
 fn numbered<R>(first_id: i64, rows: &[R]) -> impl Iterator<Item = (i64, &[R])> {
     (first_id..).step_by(ROWS_AT_ONCE).zip(parts(rows))
 }
 
-/// Ids for rows of which a small batch may have none.
+/// Reserves ids for rows; a small batch may have none.
 async fn reserve(tx: &mut Tx, table: &'static str, rows: usize) -> Result<i64> {
-    // at least one: a sequence cannot be set back before its beginning
+    // at least one: a sequence cannot be set to a value before its start
     tx.reserve_ids(table, i64::try_from(rows.max(1)).map_err(Error::internal)?).await
 }

@@ -1,9 +1,9 @@
-//! `telecom-crm simulate`: months of an operator's life in seconds, through the use cases that the API calls, and a reckoning
-//! beside them that knows the rules and not the code.
+//! `telecom-crm simulate`: months of an operator's business in seconds, through the use cases that the API calls, with an independent
+//! calculation that knows the rules but not the code.
 //!
-//! Days go by on a clock of their own. Each morning, and on some days after people have acted already, the billing runs; now
-//! and then it is down for days. People register, pay, forget to, change and lose things, and leave. Every step must come off or be
-//! refused as was foreseen, and at the end every ledger must be what was reckoned, and every invariant must hold.
+//! Days pass on a simulated clock. Each morning, and on some days after people have already acted, the billing runs; from time to time it
+//! is down for days. People register, pay, forget to pay, change and lose things, and leave. Every step must succeed or be refused as
+//! planned; at the end every ledger must match the calculation, and every invariant must hold.
 
 mod life;
 mod market;
@@ -45,31 +45,31 @@ use crate::{
     },
 };
 
-/// The first day: a leap year, so that February has a 29th in the second month.
+/// The first day: in a leap year, so that February has a 29th in the second month.
 const FIRST_DAY: (i32, u32, u32) = (2024, 1, 1);
-/// Days in which the first subscribers come.
+/// The number of days in which the first subscribers come.
 const OPENING: u64 = 31;
-/// Steps in one transaction.
+/// The number of steps in one transaction.
 const AT_ONCE: usize = 50;
-/// Minutes into the day of the billing on most days, and on others.
+/// The usual time of the billing run, in minutes of the day.
 const USUAL_RUN: i64 = 120;
 const EARLY_RUN: i64 = 30;
-/// A place in memory, where the system has one: what is thrown away need not reach a disk.
+/// An in-memory folder, if the system has one, because a temporary database need not reach a disk.
 const IN_MEMORY: &str = "/dev/shm";
 
-/// Live through months of an operator's life and check every amount.
+/// Simulate months of an operator's business and check every amount.
 #[derive(Args)]
 pub struct Simulate {
-    /// How many subscribers come in the first month; more come later.
+    /// The number of subscribers in the first month; more come later.
     #[arg(long, default_value_t = 200, value_parser = value_parser!(u32).range(1..=100_000))]
     customers: u32,
-    /// How many months.
+    /// The number of months.
     #[arg(long, default_value_t = 24, value_parser = value_parser!(u32).range(1..=600))]
     months: u32,
-    /// The same seed makes the same life, on either engine.
+    /// The seed; the same seed gives the same simulation on either engine.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// An empty database to live in, and to be kept; one of its own, thrown away, unless given.
+    /// The URL of an empty database to use and keep; by default a temporary one.
     #[arg(long, value_parser = database_url)]
     database_url: Option<DatabaseUrl>,
 }
@@ -79,7 +79,7 @@ fn database_url(url: &str) -> std::result::Result<DatabaseUrl, &'static str> {
 }
 
 impl Simulate {
-    /// Lives through it in an empty database; returns whether everything is as it must be.
+    /// Runs the simulation in an empty database; returns whether everything is correct.
     pub async fn run(self, db: &Db, policy: &Arc<Policy>, verify: impl AsyncFn(&Db, &Arc<Context>) -> Result<Invariants>) -> Result<bool> {
         let began = Instant::now();
         let size = Size { customers: self.customers, months: self.months, seed: self.seed };
@@ -89,7 +89,7 @@ impl Simulate {
         Ok(outcome.is_sound)
     }
 
-    /// Where to live, with the folder to be thrown away after.
+    /// The database to use, with its temporary folder, if any.
     pub fn place(&self) -> Result<(DatabaseUrl, Option<TempDir>)> {
         if let Some(url) = &self.database_url {
             return Ok((url.clone(), None));
@@ -100,34 +100,34 @@ impl Simulate {
     }
 }
 
-/// Every invariant with what breaks it.
+/// Every invariant with its violations.
 pub type Invariants = Vec<(&'static str, Vec<String>)>;
 
-/// How much is lived through.
+/// The size of a simulation.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
-    /// Subscribers of the first month.
+    /// The number of subscribers in the first month.
     pub customers: u32,
-    /// Months.
+    /// The number of months.
     pub months: u32,
-    /// What chance goes by.
+    /// The seed of the random generator.
     pub seed: u64,
 }
 
-/// What came of it.
+/// The outcome of a simulation.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The account, and what is wrong.
+    /// The statement, with everything that is wrong.
     pub text: String,
-    /// Whether all is as it must be.
+    /// Whether everything is correct.
     pub is_sound: bool,
-    /// How many steps came off, by their names.
+    /// The number of successful steps, by name.
     pub steps: BTreeMap<&'static str, usize>,
-    /// How many were refused, by the code.
+    /// The number of refusals, by code.
     pub refusals: BTreeMap<&'static str, usize>,
 }
 
-/// Lives through it in an empty database. Errors: `database_not_empty`, and what no step should meet.
+/// Runs the simulation in an empty database. Errors: `database_not_empty`, and unexpected ones.
 pub async fn simulate(
     db: &Db,
     policy: &Arc<Policy>,
@@ -174,11 +174,11 @@ struct Simulation {
     market: Market,
     world: World,
     first: NaiveDate,
-    /// The billing does not run before this day.
+    /// The first day on which billing runs again.
     down_until: NaiveDate,
     steps: BTreeMap<&'static str, usize>,
     refusals: BTreeMap<&'static str, usize>,
-    /// Steps that came off, or did not, against what was foreseen.
+    /// Steps with a different outcome from the planned one.
     surprises: Vec<String>,
 }
 
@@ -192,10 +192,10 @@ const TARIFFS: [(&str, bool, i64); 7] = [
     ("Бизнес", false, 33_333),
     ("Бизнес Плюс", false, 120_005),
 ];
-/// Code, fee in minor units, and how many of the tariffs it goes with.
+/// Code, fee in minor units, and number of compatible tariffs.
 const OPTIONS: [(&str, i64, usize); 4] = [("ROAM", 15_001, 7), ("MUSIC", 4_999, 7), ("FREE", 0, 7), ("KIDS", 3_005, 4)];
 
-/// The surroundings of what is done at a minute of a day.
+/// The context of a minute of a day.
 fn context(policy: &Arc<Policy>, today: NaiveDate, minute: i64) -> Arc<Context> {
     let calendar = Calendar { today, time_zone: policy.time_zone };
     let origin = Origin { request_id: "simulate".into(), address: None };
@@ -207,7 +207,7 @@ impl Simulation {
         context(&self.policy, today, minute)
     }
 
-    /// Makes the tariffs and options.
+    /// Creates the tariffs and options.
     async fn open_shop(&mut self) -> Result<()> {
         let context = self.context(self.first, 0);
         let first = self.first;
@@ -231,7 +231,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// One day.
+    /// Simulates one day.
     async fn live(&mut self, today: NaiveDate, is_last: bool) -> Result<()> {
         if today >= self.down_until && one_in(&mut self.dice, 90) {
             let days = if one_in(&mut self.dice, 8) { self.dice.between(10, 70) } else { self.dice.between(1, 4) };
@@ -239,7 +239,7 @@ impl Simulation {
         }
         let is_up = is_last || today >= self.down_until;
         let run_at = if one_in(&mut self.dice, 4) { EARLY_RUN } else { USUAL_RUN };
-        // on some days people are up before the billing
+        // on some days people act before the billing run
         let early_birds = one_in(&mut self.dice, 4);
         if early_birds {
             self.act(today, 10).await?;
@@ -253,7 +253,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// The nightly run.
+    /// Runs the nightly billing.
     async fn bill(&mut self, today: NaiveDate, minute: i64) -> Result<()> {
         let context = self.context(today, minute).acting_as(Actor::system(run::ACTOR));
         let input = RunInput { date: None, dry_run: false };
@@ -269,7 +269,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// Prices change, and people do what they do.
+    /// Changes prices and performs the steps of the subscribers.
     async fn act(&mut self, today: NaiveDate, minute: i64) -> Result<()> {
         let context = self.context(today, minute);
         self.change_prices(&context, today).await?;
@@ -292,13 +292,13 @@ impl Simulation {
             let so_far = customers * day / OPENING;
             return usize::try_from(so_far).unwrap_or_default().saturating_sub(self.world.subscribers());
         }
-        // as many again in ten years
+        // doubles the number of subscribers in ten years
         let chance = i64::from(self.size.customers);
         let (whole, rest) = (chance / 3650, chance % 3650);
         usize::try_from(whole).unwrap_or_default() + usize::from(self.dice.between(1, 3650) <= rest)
     }
 
-    /// Steps that are to come off, in one transaction; when one does not, each in its own, to see which.
+    /// Performs steps that must succeed in one transaction; if one fails, performs each in its own transaction to find it.
     async fn take(&mut self, context: &Arc<Context>, planned: &[Planned]) -> Result<()> {
         let all = async |tx: &mut database::Tx| {
             let mut made = Vec::with_capacity(planned.len());
@@ -325,7 +325,7 @@ impl Simulation {
         self.world.note(planned.clone(), made);
     }
 
-    /// A step that is to be refused.
+    /// Performs a step that must be refused.
     async fn refuse(&mut self, context: &Arc<Context>, planned: Planned) {
         let code = planned.should.as_ref().err().copied().unwrap_or_default();
         let outcome = self.db.transaction(context, async |tx| planned.step.perform(tx).await).await;
@@ -339,14 +339,14 @@ impl Simulation {
         }
     }
 
-    /// Now and then a tariff has another price from some day on, and an option from now on.
+    /// Changes from time to time the price of a tariff from some day on, or the present price of an option.
     async fn change_prices(&mut self, context: &Arc<Context>, today: NaiveDate) -> Result<()> {
         if one_in(&mut self.dice, 40) {
             let at = usize::try_from(self.dice.between(0, 6)).unwrap_or_default();
             let from = today + Days::new(u64::try_from(self.dice.between(0, 40)).unwrap_or_default());
             let fee = self.dice.between(0, 150_000);
             let tariff = &mut self.market.tariffs[at];
-            // the price of a day by which periods have begun cannot be replaced
+            // a price by which periods have already begun cannot be replaced
             if !tariff.fees.contains_key(&from) {
                 let edit = Edit::merge(object(json!({"monthly_fee": money(fee)?, "effective_from": from}))?);
                 let work = async |tx: &mut database::Tx| tariffs::edit(tx, &granted(), tariff.id, &edit, &Expected::Any).await;
@@ -366,7 +366,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// The account, the comparison and the invariants.
+    /// Builds the statement, and checks the ledgers and the invariants.
     async fn conclude(self, last: NaiveDate, verify: impl AsyncFn(&Db, &Arc<Context>) -> Result<Invariants>) -> Result<Outcome> {
         let Size { customers, months, seed } = self.size;
         let context = self.context(last, 0);

@@ -1,4 +1,4 @@
-//! Putting the program together: one way for every command and for the tests.
+//! Assembles the program in the same way for every command and for the tests.
 
 use std::{fs, io::Write, path::Path, sync::Arc};
 
@@ -20,17 +20,17 @@ use uuid::Uuid;
 
 use crate::settings::Settings;
 
-/// A database that is open and migrated, and what was made on the way.
+/// An open and migrated database, with the state of the program.
 pub struct Opened {
-    /// The program's parts.
+    /// The state of the program.
     pub state: Arc<State>,
-    /// What was set.
+    /// The settings.
     pub settings: Settings,
-    /// The first administrator, when it was made just now.
+    /// The first administrator, if it was created just now.
     pub first_admin: Option<FirstAdmin>,
 }
 
-/// Opens the database, migrates it, makes the built-in roles and the first administrator where they are missing.
+/// Opens and migrates the database, and creates the built-in roles and the first administrator if they are missing.
 pub async fn open(settings: Settings, clock: Clock, cost: PasswordCost) -> Result<Opened> {
     let db = connect(&settings).await?;
     SCHEMA.migrate(&db, &settings.database_url).await?;
@@ -61,18 +61,18 @@ pub async fn open(settings: Settings, clock: Clock, cost: PasswordCost) -> Resul
     }));
     let context = state.office.context("start", "bootstrap");
     let (name, password) = (&settings.access.admin_username, settings.access.admin_password.as_ref());
-    // a start is not given up for a slow disk or for another instance that starts at the same time; nor is a generated password lost
+    // patient, so that a slow disk or another starting instance does not fail the start and lose a generated password
     let first_admin = bootstrap::bootstrap(&state.db.patient(), &context, state.access.passwords(), name, password).await?;
     state.db.drop_idle();
     Ok(Opened { state, settings, first_admin })
 }
 
-/// Opens the database without touching it.
+/// Connects to the database without changing it.
 pub async fn connect(settings: &Settings) -> Result<Db> {
     Db::connect(&ConnectOptions { url: settings.database_url.clone(), pool_size: settings.database_pool_size }).await
 }
 
-/// Every job, registered by its feature. Where jobs are off, only those that belong to serving remain.
+/// Registers every job. With jobs switched off, only those that serving requires remain.
 pub fn driver(state: &State, settings: &Settings) -> Driver {
     let mut driver = Driver::new(state.office.clone(), state.jobs.clone(), Uuid::new_v4().to_string());
     acl::jobs::register(&mut driver, &state.access, &state.reads);
@@ -88,7 +88,7 @@ pub fn driver(state: &State, settings: &Settings) -> Driver {
     driver
 }
 
-/// The secret kept beside the database; made when there is none. Two instances that start at once agree on one.
+/// Reads the secret stored beside the database, and creates it if there is none. Concurrent first starts agree on one secret.
 fn kept_secret(folder: &Path) -> Result<Secret> {
     let path = folder.join("jwt.secret");
     if !path.exists() {
@@ -96,7 +96,7 @@ fn kept_secret(folder: &Path) -> Result<Secret> {
         let mut draft = tempfile::NamedTempFile::new_in(folder).map_err(Error::internal)?;
         draft.write_all(acl::random_secret()?.as_bytes()).map_err(Error::internal)?;
         draft.as_file().sync_all().map_err(Error::internal)?;
-        // readable by its owner alone, and never in place of one that is there already
+        // readable only by its owner, and never overwrites an existing file
         if let Err(failed) = draft.persist_noclobber(&path)
             && !path.exists()
         {

@@ -1,4 +1,4 @@
-//! Settings from the environment and `.env`: the sections of all features, put together.
+//! Settings from the environment and `.env`, combined from all features.
 
 use std::{collections::BTreeMap, ffi::OsString, io::ErrorKind, net::SocketAddr, path::Path, str::FromStr, sync::Arc};
 
@@ -14,45 +14,45 @@ use kernel::{
     settings::{Reader, WrongSetting, parse_text},
 };
 
-/// Everything that can be set.
+/// All settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Address to serve on.
+    /// The address to serve on.
     pub bind: SocketAddr,
-    /// Where the database is.
+    /// The location of the database.
     pub database_url: DatabaseUrl,
-    /// Most connections to PostgreSQL.
+    /// The maximum number of connections to PostgreSQL.
     pub database_pool_size: u32,
-    /// Keys of tokens, their lives, the first administrator.
+    /// The keys and lifetimes of tokens, and the first administrator.
     pub access: AccessSection,
-    /// What rules depend on.
+    /// The operator's settings that business rules use.
     pub policy: Arc<Policy>,
-    /// Whether this instance does the work that goes on beside the requests.
+    /// Whether this instance runs background jobs.
     pub jobs: bool,
-    /// When the run of each day begins, where the operator is; `None` never begins one.
+    /// The local time at which the daily billing run begins; `None` switches it off.
     pub billing_time: Option<NaiveTime>,
     /// How requests are served.
     pub http: HttpSettings,
-    /// How log lines look.
+    /// The format of log lines.
     pub log_format: LogFormat,
-    /// What is logged, in the syntax of `env_logger`.
+    /// The log filter, in the syntax of `env_logger`.
     pub log_filter: String,
     /// Payment gateways.
     pub gateways: GatewaySettings,
     /// Self-service terminals.
     pub terminal: TerminalSettings,
-    /// Where files are.
+    /// The location of attached files.
     pub files_at: FilesAt,
     /// How subscribers, staff and integrators are notified.
     pub notifications: NotificationSettings,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -69,16 +69,16 @@ impl FromStr for LogFormat {
 }
 
 impl Settings {
-    /// Reads `.env`, if there is one, and the environment, which goes first.
+    /// Reads `.env`, if there is one, and the environment, which takes precedence.
     pub fn from_environment() -> Result<Self, Vec<WrongSetting>> {
         let mut variables = from_file(Path::new(".env")).map_err(|wrong| vec![wrong])?;
-        // what is no UTF-8 keeps a mark that no value may have
+        // the replacement character of invalid UTF-8 makes the value invalid
         let lossy = |text: OsString| text.to_string_lossy().into_owned();
         variables.extend(std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))));
         Self::read(&variables)
     }
 
-    /// Reads variables. Errors: every one that cannot be used.
+    /// Reads variables. Errors: every invalid setting.
     pub fn read(variables: &BTreeMap<String, String>) -> Result<Self, Vec<WrongSetting>> {
         let from = &mut Reader::new(variables);
         let bind = from.parsed("BIND", "an address and a port, such as 127.0.0.1:8000", parse_text, ([127, 0, 0, 1], 8000).into());
@@ -123,7 +123,7 @@ fn on_or_off(text: &str) -> Option<bool> {
     }
 }
 
-/// The variables of a file; none where there is no file.
+/// The variables of a file; empty if there is no file.
 fn from_file(path: &Path) -> Result<BTreeMap<String, String>, WrongSetting> {
     let wrong = |_| WrongSetting { name: ".env", expected: "a file of lines NAME=value" };
     match dotenvy::from_path_iter(path) {
@@ -133,7 +133,7 @@ fn from_file(path: &Path) -> Result<BTreeMap<String, String>, WrongSetting> {
     }
 }
 
-/// Checked here, because the logger takes a level that it does not know for a part of the program, and falls silent.
+/// Checks the filter, because the logger would take an unknown level for a module name and log nothing.
 fn log_filter(text: &str) -> Option<String> {
     let level = |word: &str| word.parse::<log::LevelFilter>().is_ok();
     let right = |item: &str| item.split_once('=').map_or_else(|| level(item), |(part, word)| !part.is_empty() && level(word));

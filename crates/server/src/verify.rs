@@ -1,4 +1,4 @@
-//! `telecom-crm verify`: every invariant, and a non-zero exit when one is broken.
+//! `telecom-crm verify`: checks every invariant, and fails when one is broken.
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -9,10 +9,10 @@ use rehearsal::Invariants;
 
 use crate::{assembly, settings::Settings};
 
-/// Violations shown of each invariant; a broken database has thousands of the same.
+/// The number of violations shown for each invariant; a broken database has thousands of the same kind.
 const MOST_SHOWN: usize = 20;
 
-/// Checks a database without changing it; stops at the first invariant that is broken.
+/// Checks a database without changing it; stops at the first broken invariant.
 pub async fn run(settings: &Settings) -> Result<ExitCode> {
     if let DatabaseUrl::Sqlite(path) = &settings.database_url
         && !path.exists()
@@ -38,7 +38,7 @@ pub async fn run(settings: &Settings) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Every invariant with what breaks it, each asked of the feature that owns it.
+/// Checks every invariant, using the feature that owns it.
 pub async fn violations(db: &Db, context: &Arc<Context>) -> Result<Invariants> {
     Ok(vec![
         (

@@ -1,4 +1,4 @@
-//! A billing period as it is stored.
+//! A billing period as stored in the database.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
@@ -13,40 +13,40 @@ use crate::{fees::OptionFees, period::days};
 pub struct PeriodRow {
     /// The contract.
     pub contract_id: ContractId,
-    /// Its first day.
+    /// The first day.
     pub period_start: NaiveDate,
-    /// The day after its last.
+    /// The day after the last day.
     pub period_end: NaiveDate,
-    /// The prices it is charged by.
+    /// The version of the tariff with its prices.
     pub tariff_version_id: TariffVersionId,
-    /// The options that it is charged for.
+    /// The options that it is charged for, with their fees.
     pub option_fees: OptionFees,
-    /// What a whole period costs by that, less the discount: fixed when it begins.
+    /// The fee of a whole period, less the discount; fixed when the period begins.
     pub whole_fee: Money,
-    /// Days of the whole period; more than its own where it is the rest of one that a change cut.
+    /// The days of a whole period; more than its own days if it is the rest of a period that a change cut.
     pub whole_days: i64,
-    /// What was charged; nothing yet while a postpaid period runs.
+    /// The charged amount; none while a postpaid period runs.
     pub fee: Option<Money>,
-    /// What of that was given back when a change cut it.
+    /// The amount that was credited when a change cut the period.
     pub credited: Money,
-    /// The charge, where there was something to charge.
+    /// The transaction of the charge, if the amount is not zero.
     pub payment_id: Option<PaymentId>,
     /// When it was charged.
     pub charged_at: Option<DateTime<Utc>>,
 }
 
 impl PeriodRow {
-    /// Whether it has not ended yet on this day.
+    /// Whether it has not ended on this day.
     pub fn is_running(&self, today: NaiveDate) -> bool {
         self.period_end > today
     }
 
-    /// What these of its days cost.
+    /// The cost of this number of its days.
     pub fn share(&self, days: i64) -> Result<Money> {
         self.whole_fee.share(days, self.whole_days)
     }
 
-    /// What it costs as long as it is: less than a whole one where it began in between.
+    /// The cost of its own days: less than the whole fee if it began in the middle.
     pub fn amount(&self) -> Result<Money> {
         self.share(days(self.period_start, self.period_end))
     }

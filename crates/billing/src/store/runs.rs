@@ -16,7 +16,7 @@ use crate::{
     model::{BillingRun, Figures, Queue, RunFailure, RunState},
 };
 
-/// How runs are ordered.
+/// The sort orders of run lists.
 pub const RUNS: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "started_at", column: "billing_runs.started_at", kind: KeyKind::Time },
@@ -27,7 +27,7 @@ pub const RUNS: ListSpec = ListSpec {
     id_name: "id",
 };
 
-/// How the failures of a run are ordered.
+/// The sort orders of a run's failures.
 pub const FAILURES: ListSpec = ListSpec {
     order_fields: &[OrderField { name: "contract_id", column: "billing_run_failures.contract_id", kind: KeyKind::Int }],
     default_order: "contract_id",
@@ -46,7 +46,7 @@ pub async fn get(conn: &mut Conn, id: BillingRunId) -> Result<Option<BillingRun>
     Sql::new(concat!("SELECT ", columns!(), " FROM billing_runs WHERE id = $1")).bind(id).optional(conn).await
 }
 
-/// The run, locked until the transaction ends.
+/// Reads a run and locks it until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: BillingRunId) -> Result<Option<BillingRun>> {
     Sql::owned(format!(concat!("SELECT ", columns!(), " FROM billing_runs WHERE id = $1{}"), tx.for_update())).bind(id).optional(tx).await
 }
@@ -69,7 +69,7 @@ pub async fn failures(conn: &mut Conn, id: BillingRunId, paging: &Paging) -> Res
     paging.fetch(conn, select, "billing_run_failures", conditions).await
 }
 
-/// A run that is to begin.
+/// A run to insert.
 pub struct NewRun {
     pub billing_date: NaiveDate,
     pub dry_run: bool,
@@ -78,7 +78,7 @@ pub struct NewRun {
     pub lease_until: DateTime<Utc>,
 }
 
-/// Writes a new run; nothing where one for that day runs, or where one was scheduled for it.
+/// Inserts a run; returns nothing if a run for that day is running, or one was scheduled for it.
 pub async fn insert(tx: &mut Tx, run: NewRun) -> Result<Option<BillingRun>> {
     let now = tx.now();
     Sql::new(concat!(
@@ -96,7 +96,7 @@ pub async fn insert(tx: &mut Tx, run: NewRun) -> Result<Option<BillingRun>> {
     .await
 }
 
-/// The run that runs for this day.
+/// Finds the running run for this day.
 pub async fn running(tx: &mut Tx, billing_date: NaiveDate, dry_run: bool) -> Result<Option<BillingRun>> {
     Sql::new(concat!("SELECT ", columns!(), " FROM billing_runs WHERE billing_date = $1 AND dry_run = $2 AND state = 'running'"))
         .bind(billing_date)
@@ -105,12 +105,12 @@ pub async fn running(tx: &mut Tx, billing_date: NaiveDate, dry_run: bool) -> Res
         .await
 }
 
-/// The newest day that a run was scheduled for.
+/// The newest day for which a run was scheduled.
 pub async fn newest_scheduled(conn: &mut Conn) -> Result<Option<NaiveDate>> {
     Sql::new("SELECT MAX(scheduled_for) FROM billing_runs").scalar(conn).await
 }
 
-/// Notes that a run counts as the scheduled one of its day.
+/// Marks a run as the scheduled run of its day.
 pub async fn set_scheduled(tx: &mut Tx, run: &BillingRun) -> Result<()> {
     Sql::new("UPDATE billing_runs SET scheduled_for = billing_date, version = version + 1 WHERE id = $1 AND scheduled_for IS NULL")
         .bind(run.id)
@@ -119,7 +119,7 @@ pub async fn set_scheduled(tx: &mut Tx, run: &BillingRun) -> Result<()> {
         .map(drop)
 }
 
-/// Whether there is a run that nobody is at work on.
+/// Whether there is an abandoned run.
 pub async fn is_left(conn: &mut Conn) -> Result<bool> {
     let now = conn.now();
     let left: Option<(BillingRunId,)> =
@@ -127,7 +127,7 @@ pub async fn is_left(conn: &mut Conn) -> Result<bool> {
     Ok(left.is_some())
 }
 
-/// The oldest run that nobody is at work on, for the caller to work on; of several who ask at once each gets another.
+/// Reserves the oldest abandoned run for the caller; concurrent callers get different runs.
 pub async fn take_up(tx: &mut Tx, lease_until: DateTime<Utc>) -> Result<Option<BillingRunId>> {
     let now = tx.now();
     let found: Option<(BillingRunId,)> = Sql::new(
@@ -141,13 +141,13 @@ pub async fn take_up(tx: &mut Tx, lease_until: DateTime<Utc>) -> Result<Option<B
     Ok(found.map(|(id,)| id))
 }
 
-/// Lets others take up a run at once.
+/// Lets other instances resume a run at once.
 pub async fn let_go(tx: &mut Tx, id: BillingRunId) -> Result<()> {
     let now = tx.now();
     Sql::new("UPDATE billing_runs SET lease_until = $1 WHERE id = $2 AND state = 'running'").bind(now).bind(id).execute(tx).await.map(drop)
 }
 
-/// Notes how many contracts are due; nothing where that was counted already.
+/// Saves how many contracts are due; does nothing if they were counted already.
 pub async fn set_due(tx: &mut Tx, run: &BillingRun) -> Result<Option<BillingRun>> {
     Sql::new(concat!(
         "UPDATE billing_runs SET version = version + 1, due_count = (SELECT COUNT(*) FROM contracts WHERE status = 'active' AND next_billing_date <= $1) \
@@ -162,7 +162,7 @@ pub async fn set_due(tx: &mut Tx, run: &BillingRun) -> Result<Option<BillingRun>
     .await
 }
 
-/// Adds what a part of a run came to, and how far it is. Answers the run as it then stands.
+/// Adds the totals and the place of a part of a run. Returns the run after it.
 pub async fn add(tx: &mut Tx, id: BillingRunId, figures: Figures, place: Place, lease_until: DateTime<Utc>) -> Result<BillingRun> {
     Sql::new(concat!(
         "UPDATE billing_runs SET done_count = done_count + $1, charged_count = charged_count + $2, skipped_count = skipped_count + $3, ",
@@ -186,7 +186,7 @@ pub async fn add(tx: &mut Tx, id: BillingRunId, figures: Figures, place: Place, 
     .await
 }
 
-/// Ends a run that runs; nothing when somebody else was first.
+/// Ends a running run; returns nothing if it has already ended.
 pub async fn end(tx: &mut Tx, id: BillingRunId, state: RunState, failure: Option<&'static str>) -> Result<Option<BillingRun>> {
     let now = tx.now();
     Sql::new(concat!(
@@ -201,7 +201,7 @@ pub async fn end(tx: &mut Tx, id: BillingRunId, state: RunState, failure: Option
     .await
 }
 
-/// Notes contracts that could not be charged.
+/// Inserts the contracts that could not be charged.
 pub async fn insert_failures(tx: &mut Tx, id: BillingRunId, failures: &[(ContractId, Error)]) -> Result<()> {
     let now = tx.now();
     let mut rows = Bulk::into_table("billing_run_failures", &["run_id", "contract_id", "code", "arguments", "failed_at"]);
@@ -212,42 +212,41 @@ pub async fn insert_failures(tx: &mut Tx, id: BillingRunId, failures: &[(Contrac
     rows.execute(tx).await
 }
 
-/// How far a run has come: what is due is taken by its day, then by the contract's id.
+/// The place in a run: due contracts are taken by day, then by contract id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Place {
-    /// Where it looks.
+    /// The queue.
     #[sqlx(rename = "place_queue")]
     pub queue: Queue,
-    /// The day of the last one.
+    /// The day of the last contract.
     #[sqlx(rename = "place_date")]
     pub date: NaiveDate,
-    /// The contract.
+    /// The last contract.
     #[sqlx(rename = "place_id")]
     pub id: ContractId,
 }
 
 impl Place {
-    /// Before everything in a queue.
+    /// The place before everything in a queue.
     pub fn before(queue: Queue) -> Self {
         Self { queue, date: NaiveDate::from_ymd_opt(1, 1, 1).unwrap_or_default(), id: ContractId::new(0) }
     }
 }
 
-/// How far a dry run has come.
+/// The place of a dry run.
 pub async fn place(tx: &mut Tx, id: BillingRunId) -> Result<Place> {
     Sql::new("SELECT place_queue, place_date, place_id FROM billing_runs WHERE id = $1").bind(id).one(tx).await
 }
 
-/// Batches that a database has at work at once, whoever does them; more than these only keep each other from the processors.
+/// The number of batches that a database processes at once, for all instances; more would only compete for the processors.
 const AT_ONCE: u32 = 4;
-/// The first of the advisory locks that stand for them; those of PostgreSQL have no names.
+/// The first of the advisory locks for these batches; PostgreSQL advisory locks have numbers instead of names.
 const FIRST_LOCK: i64 = 0x6269_6c6c_696e_6700;
 
-/// Readies a transaction for a batch of the worker with this number, as soon as fewer than [`AT_ONCE`] others are at work.
+/// Prepares a transaction for a batch of the worker with this number, once fewer than [`AT_ONCE`] others are running.
 ///
-/// It waits for others longer than a request may: it is not to be given up because somebody else is slow. And its statements are
-/// planned once, for any number of rows: by the rows of the moment, the first few in each connection would be planned to read whole
-/// tables.
+/// Its lock timeout is longer than a request's, because a slow worker elsewhere must not make it fail. Its statements use generic plans:
+/// plans for the first parameters of each connection would read whole tables.
 pub async fn prepare_batch(tx: &mut Tx, worker: u32) -> Result<()> {
     match tx.engine() {
         Engine::Sqlite => Ok(()),
@@ -260,18 +259,18 @@ pub async fn prepare_batch(tx: &mut Tx, worker: u32) -> Result<()> {
     }
 }
 
-/// How contracts are taken, so that others do not take them as well.
+/// How contracts are taken, so that other workers do not also take them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taking {
-    /// Those that nobody else holds.
+    /// Only contracts that are not locked.
     Free,
-    /// Those that somebody holds too, as soon as they are let go.
+    /// Also locked contracts, once they are unlocked.
     All,
-    /// Only to look at.
+    /// Without a lock, for reading only.
     Unlocked,
 }
 
-/// The next contracts that are due, after a place; those that failed in this run are left out.
+/// Takes the next due contracts after a place, without those that failed in this run.
 pub async fn due(tx: &mut Tx, run: &BillingRun, place: Place, taking: Taking, most: i64) -> Result<Vec<(ContractId, NaiveDate)>> {
     let select = match place.queue {
         Queue::Active => {
@@ -289,7 +288,7 @@ pub async fn due(tx: &mut Tx, run: &BillingRun, place: Place, taking: Taking, mo
              ORDER BY contract_periods.period_end, contract_periods.contract_id LIMIT $5"
         }
     };
-    // SQLite's one writer holds everything
+    // SQLite's single writer already excludes others
     let lock = match (tx.engine(), taking) {
         (Engine::Sqlite, _) | (Engine::Postgres, Taking::Unlocked) => "",
         (Engine::Postgres, Taking::Free) => " FOR UPDATE OF contracts SKIP LOCKED",

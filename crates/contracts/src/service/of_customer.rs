@@ -1,7 +1,7 @@
-//! What befalls all contracts of a subscriber at once, because something befalls the subscriber.
+//! Changes to all contracts of a subscriber at once, when the subscriber changes.
 //!
-//! The contracts are locked first ([`lock`]), then the subscriber, and only then is anything changed: with the subscriber
-//! locked, no contract of theirs begins to run.
+//! The caller locks the contracts first ([`lock`]), then the subscriber, and only then changes anything: while the subscriber is locked,
+//! none of their contracts can be activated.
 
 use database::{Conn, Tx, audit::Entry};
 use kernel::{
@@ -18,22 +18,22 @@ use crate::{
     store::of_customer as store,
 };
 
-/// Locks all contracts of a subscriber until the transaction ends; before the subscriber is locked.
+/// Locks all contracts of a subscriber until the transaction ends; call it before locking the subscriber.
 pub async fn lock(tx: &mut Tx, customer_id: CustomerId) -> Result<()> {
     store::lock(tx, [customer_id; 2]).await
 }
 
-/// The same for two subscribers, in one order for everybody.
+/// Locks all contracts of two subscribers, always in the same order.
 pub async fn lock_both(tx: &mut Tx, one: CustomerId, other: CustomerId) -> Result<()> {
     store::lock(tx, [one, other]).await
 }
 
-/// How many contracts of a subscriber are not over, drafts among them.
+/// Counts the contracts of a subscriber that are not terminated, including drafts.
 pub async fn not_over(conn: &mut Conn, customer_id: CustomerId) -> Result<i64> {
     store::not_over(conn, customer_id).await
 }
 
-/// Places hold `customer` on every contract of a locked subscriber that runs without it. Answers them as they are now.
+/// Places hold `customer` on every running contract of a locked subscriber that does not have it. Returns the changed contracts.
 pub async fn hold(tx: &mut Tx, customer_id: CustomerId, note: &str) -> Result<Vec<Contract>> {
     let before: Vec<Contract> =
         store::running(tx, customer_id).await?.into_iter().filter(|contract| !contract.is_held(HoldReason::Customer)).collect();
@@ -45,7 +45,7 @@ pub async fn hold(tx: &mut Tx, customer_id: CustomerId, note: &str) -> Result<Ve
     record(tx, "contract.suspended", before, |contract| contract.held(HoldReason::Customer))
 }
 
-/// Lifts hold `customer` from every contract of a locked subscriber that has it. Answers them as they are now.
+/// Lifts hold `customer` from every contract of a locked subscriber that has it. Returns the changed contracts.
 pub async fn release(tx: &mut Tx, customer_id: CustomerId) -> Result<Vec<Contract>> {
     let before: Vec<Contract> =
         store::running(tx, customer_id).await?.into_iter().filter(|contract| contract.is_held(HoldReason::Customer)).collect();
@@ -57,7 +57,7 @@ pub async fn release(tx: &mut Tx, customer_id: CustomerId) -> Result<Vec<Contrac
     record(tx, "contract.resumed", before, |contract| contract.released(HoldReason::Customer))
 }
 
-/// Gives all contracts of one locked subscriber to another. Answers how many there were.
+/// Moves all contracts of a locked subscriber to another. Returns their number.
 pub async fn give(tx: &mut Tx, (from, former_name): (CustomerId, &str), (to, name): (CustomerId, &str)) -> Result<usize> {
     rename(tx, from, former_name, name).await?;
     let moved = store::give(tx, from, to).await?;
@@ -68,18 +68,18 @@ pub async fn give(tx: &mut Tx, (from, former_name): (CustomerId, &str), (to, nam
     Ok(moved.len())
 }
 
-/// Lets the contracts of a subscriber be found by another name.
+/// Replaces the subscriber's name in the search texts of their contracts.
 pub async fn rename(tx: &mut Tx, customer_id: CustomerId, former: &str, name: &str) -> Result<()> {
     let (former, name) = (searchable(former), searchable(name));
     if former == name { Ok(()) } else { store::rename(tx, customer_id, &former, &name).await }
 }
 
-/// Errors: `stale_version` when others changed them meanwhile, against all locks.
+/// Errors: `stale_version` when the statement did not change all of these contracts, despite the locks.
 fn all_of_them(changed: u64, ids: &[ContractId]) -> Result<()> {
     if usize::try_from(changed).is_ok_and(|changed| changed == ids.len()) { Ok(()) } else { Err(Error::new(common::STALE)) }
 }
 
-/// Notes what a statement did to all of them, by the same rule that holds for one.
+/// Records what one statement did to all contracts, by the transition that applies to one.
 fn record(tx: &mut Tx, action: &'static str, before: Vec<Contract>, turn: impl Fn(&Contract) -> Result<Contract>) -> Result<Vec<Contract>> {
     let mut all = Vec::with_capacity(before.len());
     for contract in before {

@@ -1,4 +1,4 @@
-//! SQL of what befell a contract.
+//! SQL of the history of a contract.
 
 use database::{
     Conn, Filter, Page, Paging,
@@ -8,7 +8,7 @@ use kernel::{Result, id::ContractId};
 
 use crate::{history::HistoryEntry, input::HistoryFilter};
 
-/// How the history is ordered.
+/// The sort orders of the history.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[OrderField { name: "at", column: "history.at", kind: KeyKind::Time }],
     default_order: "-at",
@@ -16,7 +16,7 @@ pub const LIST: ListSpec = ListSpec {
     id_name: "id",
 };
 
-/// Three tables as one; `$1` is the contract, in each of them by its index. The ids are told apart by their last digit.
+/// Combines three tables; `$1` is the contract, which each of them finds by an index. The last digit of an id tells the table.
 macro_rules! history {
     () => {
         "(SELECT seq * 10 AS id, at, CAST(NULL AS TIMESTAMPTZ) AS until, 'change' AS kind, action, actor, CAST(NULL AS TEXT) AS ended_by, \
@@ -32,7 +32,7 @@ macro_rules! history {
 
 pub async fn list(conn: &mut Conn, id: ContractId, filter: &HistoryFilter, paging: &Paging) -> Result<Page<HistoryEntry>> {
     let mut conditions = Filter::new(conn.engine());
-    // always so; it brings the contract in as `$1`
+    // always true; it binds the contract as `$1`
     conditions.value("? > 0", Some(id));
     conditions.equal("history.kind", filter.kind);
     conditions.at_least("history.at", filter.at_after);

@@ -1,4 +1,4 @@
-//! SQL of all contracts of a subscriber at once: however many there are, a few statements.
+//! SQL that changes all contracts of a subscriber in a few statements, however many there are.
 
 use database::{Bulk, Conn, Engine, Sql, Tx};
 use kernel::{
@@ -8,7 +8,7 @@ use kernel::{
 
 use crate::model::{Contract, HoldReason};
 
-/// Locks the contracts of subscribers until the transaction ends, in one order for everybody.
+/// Locks the contracts of subscribers until the transaction ends, always in the same order.
 pub async fn lock(tx: &mut Tx, customers: [CustomerId; 2]) -> Result<()> {
     if tx.engine() == Engine::Postgres {
         let [one, other] = customers;
@@ -21,12 +21,12 @@ pub async fn lock(tx: &mut Tx, customers: [CustomerId; 2]) -> Result<()> {
     Ok(())
 }
 
-/// The contracts that run.
+/// The active and suspended contracts.
 pub async fn running(tx: &mut Tx, customer_id: CustomerId) -> Result<Vec<Contract>> {
     Sql::new(select!(" WHERE customer_id = $1 AND status IN ('active', 'suspended') ORDER BY id")).bind(customer_id).all(tx).await
 }
 
-/// How many are not over.
+/// Counts the contracts that are not terminated.
 pub async fn not_over(conn: &mut Conn, customer_id: CustomerId) -> Result<i64> {
     Sql::new("SELECT CAST(COUNT(*) AS BIGINT) FROM contracts WHERE customer_id = $1 AND status <> 'terminated'")
         .bind(customer_id)
@@ -34,7 +34,7 @@ pub async fn not_over(conn: &mut Conn, customer_id: CustomerId) -> Result<i64> {
         .await
 }
 
-/// Places hold `customer` on these contracts, which are all of the subscriber that run without it. Answers how many changed.
+/// Places hold `customer` on these contracts, which are all running contracts of the subscriber without it. Returns how many changed.
 pub async fn hold(tx: &mut Tx, customer_id: CustomerId, contracts: &[ContractId], note: &str) -> Result<u64> {
     let now = tx.now();
     let changed = Sql::new(
@@ -54,7 +54,7 @@ pub async fn hold(tx: &mut Tx, customer_id: CustomerId, contracts: &[ContractId]
     Ok(changed)
 }
 
-/// Lifts hold `customer` from all contracts of the subscriber that have it. Answers how many changed.
+/// Lifts hold `customer` from all contracts of the subscriber that have it. Returns how many changed.
 pub async fn release(tx: &mut Tx, customer_id: CustomerId) -> Result<u64> {
     let now = tx.now();
     let changed = Sql::new(
@@ -80,7 +80,7 @@ pub async fn release(tx: &mut Tx, customer_id: CustomerId) -> Result<u64> {
     Ok(changed)
 }
 
-/// Gives all contracts of one subscriber to another; answers their ids and new versions.
+/// Moves all contracts of a subscriber to another. Returns their ids and new versions.
 pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<Vec<(ContractId, i64)>> {
     let now = tx.now();
     Sql::new("UPDATE contracts SET customer_id = $2, updated_at = $3, version = version + 1 WHERE customer_id = $1 RETURNING id, version")
@@ -91,8 +91,8 @@ pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<Vec<(
         .await
 }
 
-/// Writes another name into what the subscriber's contracts are searched by. Each field has a line of its own there, so
-/// that the name is replaced where it is a whole line, and nowhere else.
+/// Replaces the name in the search texts of the subscriber's contracts. Each field has its own line there, so the name is replaced only
+/// where it is a whole line.
 pub async fn rename(tx: &mut Tx, customer_id: CustomerId, former: &str, name: &str) -> Result<()> {
     Sql::new("UPDATE contracts SET search_text = RTRIM(REPLACE(search_text || $2, $3, $4), $2) WHERE customer_id = $1")
         .bind(customer_id)

@@ -14,7 +14,7 @@ use crate::{
     plan::{ContractOption, Plan},
 };
 
-/// How the options of a contract are listed.
+/// The sort orders of a contract's options.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[OrderField { name: "code", column: "options.code", kind: KeyKind::Text }],
     default_order: "code",
@@ -42,7 +42,7 @@ fn args(ids: &[OptionId]) -> impl Iterator<Item = Arg> {
     ids.iter().copied().map(Arg::from)
 }
 
-/// Writes the options of a new contract.
+/// Inserts the options of a new contract.
 pub async fn insert(tx: &mut Tx, id: ContractId, options: &[OptionId]) -> Result<()> {
     let now = tx.now();
     let mut rows = Bulk::into_table("contract_options", &["contract_id", "option_id", "is_in_force", "is_in_next", "added_at", "added_by"]);
@@ -52,7 +52,7 @@ pub async fn insert(tx: &mut Tx, id: ContractId, options: &[OptionId]) -> Result
     rows.execute(tx).await
 }
 
-/// Takes options from a draft, which never had them in force.
+/// Deletes options from a draft, where they were never in force.
 pub async fn delete(tx: &mut Tx, id: ContractId, options: &[OptionId]) -> Result<()> {
     if options.is_empty() {
         return Ok(());
@@ -62,12 +62,12 @@ pub async fn delete(tx: &mut Tx, id: ContractId, options: &[OptionId]) -> Result
     Sql::owned(text).bind(id).bind_all(args(options)).execute(tx).await.map(drop)
 }
 
-/// Makes the rows of a contract those of these two plans, whatever they were.
+/// Replaces the option rows of a contract with those of these two plans.
 pub async fn set(tx: &mut Tx, contract: &Contract, plan: &Plan, next: &Plan) -> Result<()> {
     let now = tx.now();
     let (before, before_next) = (&contract.options.0, &contract.next_options.0);
     let gone = |id: &&OptionId| !plan.options.contains(id) && !next.options.contains(id);
-    // one that only waited, or stood in a draft, never was in force: it leaves no trace but the audit's
+    // an option that was only planned, or only on a draft, was never in force: its row is deleted, and only the audit keeps it
     let is_draft = contract.status == ContractStatus::Draft;
     let never: Vec<OptionId> = before_next.iter().filter(gone).filter(|id| is_draft || !before.contains(id)).copied().collect();
     delete(tx, contract.id, &never).await?;
@@ -114,7 +114,7 @@ pub async fn set(tx: &mut Tx, contract: &Contract, plan: &Plan, next: &Plan) -> 
     new.execute(tx).await
 }
 
-/// Saves the tariff of a contract and the one that follows, and moves its version on. Errors: `stale_version`.
+/// Saves the tariff of a contract and its next tariff, and increments its version. Errors: `stale_version`.
 pub async fn save_tariff(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
     let now = tx.now();
     Sql::new(
@@ -132,12 +132,12 @@ pub async fn save_tariff(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
     Ok(())
 }
 
-/// Options that some contract has, or is to have, together with this one.
+/// Finds options that some contract has, or will have, together with this one.
 pub async fn had_together(conn: &mut Conn, id: OptionId, others: &[OptionId]) -> Result<Vec<(OptionId, ContractId)>> {
     if others.is_empty() {
         return Ok(Vec::new());
     }
-    // each other once: the contracts may be very many
+    // one row for each other option, because very many contracts may have both
     let text = format!(
         "SELECT b.option_id, MIN(b.contract_id) FROM contract_options a JOIN contract_options b ON b.contract_id = a.contract_id \
          WHERE a.option_id = $1 AND a.removed_at IS NULL AND b.removed_at IS NULL AND b.option_id IN ({}) \
@@ -147,7 +147,7 @@ pub async fn had_together(conn: &mut Conn, id: OptionId, others: &[OptionId]) ->
     Sql::owned(text).bind(id).bind_all(args(others)).all(conn).await
 }
 
-/// Contracts whose options or planned changes cannot be, with what is wrong.
+/// Finds contracts whose options or planned changes are impossible, with a description.
 pub async fn violations(conn: &mut Conn) -> Result<Vec<(ContractId, String)>> {
     Sql::new(
         "SELECT a.contract_id, 'has options that exclude each other' FROM contract_options a \

@@ -1,4 +1,4 @@
-//! SQL of what many contracts come to.
+//! SQL of contract statistics.
 
 use chrono::Datelike;
 use database::{Conn, Sql};
@@ -16,7 +16,7 @@ pub async fn by_hold(conn: &mut Conn) -> Result<Vec<ContractsOfHold>> {
         .await
 }
 
-/// The balances, and what happened in the month of this day.
+/// Reads the totals of balances, and the contracts of the current month.
 pub async fn totals(conn: &mut Conn) -> Result<Totals> {
     let today = conn.today();
     Sql::new(

@@ -1,4 +1,4 @@
-//! A gateway that speaks JSON over HTTPS. What it is asked, and what it has to answer, is in `docs/payments.md`.
+//! A gateway with a JSON API over HTTPS. `docs/payments.md` describes its requests and responses.
 
 use kernel::{Money, Result};
 use outgoing::{Answered, Outgoing, Reach, is_web_url};
@@ -7,17 +7,17 @@ use serde_json::json;
 
 use super::{Asking, Created, Gateway, Keys, Order, RefundOrder, Refunding, ReportedState, Trouble};
 
-/// The name.
+/// The name of the gateway.
 pub const NAME: &str = "http";
 
-/// Letters of the gateway's own ids.
+/// The maximum length of the gateway's ids.
 const LONGEST_ID: usize = 64;
-/// Letters of a link.
+/// The maximum length of a link.
 const LONGEST_LINK: usize = 2000;
-/// Letters of a reason that are kept.
+/// The maximum stored length of a reason.
 const LONGEST_REASON: usize = 300;
 
-/// A gateway at an address that the operator set.
+/// A gateway at an address that the operator configured.
 pub struct Http {
     base: String,
     api_key: String,
@@ -62,13 +62,14 @@ struct RefusalAnswer {
 }
 
 impl Http {
-    /// One at this address, which takes this key of ours and signs with these.
+    /// Creates a gateway at this address with this API key; `keys` sign its events.
     pub fn new(base: &str, api_key: &str, keys: Keys) -> Result<Self> {
         let outgoing = Outgoing::new(Reach::Anywhere)?;
         Ok(Self { base: base.trim_end_matches('/').to_owned(), api_key: api_key.to_owned(), keys, outgoing })
     }
 
-    /// Asks; `None` where there is no such thing. What is neither success nor a plain no is no answer.
+    /// Sends a request; `None` if the resource does not exist. Any response that is neither a success nor a clear refusal counts as no
+    /// response.
     async fn call(
         &self,
         path: &str,
@@ -89,7 +90,7 @@ impl Http {
         match answered.status {
             200..300 => Ok(Some(answered)),
             404 if body.is_none() => Ok(None),
-            // these say that it understood and will not; others, that something is wrong with it, or with our key
+            // these statuses are refusals; other statuses mean a fault in the gateway or a wrong API key
             400 | 402 | 409 | 422 => {
                 let said = serde_json::from_slice::<RefusalAnswer>(&answered.body).map(|said| said.reason).ok();
                 Err(Trouble::Refused(reason(said, &format!("status {}", answered.status))))
@@ -108,7 +109,7 @@ impl Http {
         if payment.status == Status::Failed {
             return Err(Trouble::Refused(reason(payment.reason, "failed")));
         }
-        known(&payment)?.ok_or_else(|| Trouble::Away("the answer has no link".to_owned()))
+        known(&payment)?.ok_or_else(|| Trouble::Away("the response has no link".to_owned()))
     }
 
     async fn standing(&self, order: &Order) -> Result<ReportedState, Trouble> {
@@ -122,7 +123,7 @@ impl Http {
             Status::Failed => ReportedState::Failed(reason(payment.reason, "failed")),
             Status::Succeeded => match (payment.amount, payment.currency) {
                 (Some(amount), Some(currency)) if currency.len() <= 3 => ReportedState::Succeeded(amount, currency),
-                _ => return Err(Trouble::Away("the answer has no amount and currency".to_owned())),
+                _ => return Err(Trouble::Away("the response has no amount and currency".to_owned())),
             },
         })
     }
@@ -136,22 +137,22 @@ impl Http {
             Status::Pending | Status::Processing => Ok(Refunding::Pending),
             Status::Failed => Err(Trouble::Refused(reason(refund.reason, "failed"))),
             Status::Succeeded if is_id(&refund.id) => Ok(Refunding::Done(refund.id)),
-            Status::Succeeded => Err(Trouble::Away("the answer has an id that cannot be one".to_owned())),
+            Status::Succeeded => Err(Trouble::Away("the response has an invalid id".to_owned())),
         }
     }
 }
 
 fn read<T: for<'de> Deserialize<'de>>(answered: Option<&Answered>) -> Result<T, Trouble> {
     let body = answered.map(|answered| answered.body.as_slice()).unwrap_or_default();
-    // without its words: they may hold what the gateway said, and that is anything
-    serde_json::from_slice(body).map_err(|_| Trouble::Away("the answer cannot be understood".to_owned()))
+    // without the parser's message, which may quote arbitrary text of the gateway
+    serde_json::from_slice(body).map_err(|_| Trouble::Away("the response cannot be parsed".to_owned()))
 }
 
-/// What the gateway calls the payment and where it is paid, where the answer says both.
+/// The gateway's id of the payment and its link, if the response has both.
 fn known(payment: &PaymentAnswer) -> Result<Option<Created>, Trouble> {
     let Some(link) = &payment.link else { return Ok(None) };
     if !is_id(&payment.id) || link.len() > LONGEST_LINK || !is_web_url(link) {
-        return Err(Trouble::Away("the answer has an id or a link that cannot be one".to_owned()));
+        return Err(Trouble::Away("the response has an invalid id or link".to_owned()));
     }
     Ok(Some(Created { id: payment.id.clone(), link: link.clone() }))
 }
@@ -160,7 +161,7 @@ fn is_id(text: &str) -> bool {
     (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// What staff may read of a gateway's reason.
+/// The part of a gateway's reason that staff may read.
 fn reason(said: Option<String>, otherwise: &str) -> String {
     let said = said.unwrap_or_default();
     let plain: String = said.chars().filter(|letter| !letter.is_control()).take(LONGEST_REASON).collect();

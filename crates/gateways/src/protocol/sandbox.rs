@@ -1,38 +1,38 @@
-//! A gateway for trying things out: no money moves, and what it does follows from the amount alone.
+//! A gateway for tests and demonstrations: no money moves, and its behavior depends only on the amount.
 //!
-//! The last two digits of an amount, its kopecks, are the script:
+//! The last two digits of the amount, the kopecks, select the behavior:
 //!
-//! | ends in | when the link is made | when it is asked |
+//! | ends in | link request | status request |
 //! |---|---|---|
 //! | `.01` | a link | declined by the bank |
-//! | `.02` | a link | nobody has paid, ever |
-//! | `.03` | a link | under way, for as long as it is asked |
-//! | `.04` | refused | never heard of it |
-//! | `.05` | does not answer, and did nothing | never heard of it |
-//! | `.06` | acts, and its answer is lost | paid |
+//! | `.02` | a link | never paid |
+//! | `.03` | a link | always processing |
+//! | `.04` | refused | unknown |
+//! | `.05` | no response and no action | unknown |
+//! | `.06` | action, but the response is lost | paid |
 //! | `.07` | a link | paid, one kopeck less |
 //! | `.08` | a link | paid, in another currency |
-//! | `.09` | a link | does not answer |
+//! | `.09` | a link | no response |
 //! | anything else | a link | paid |
 //!
-//! The amount of a refund is its script as well: `.11` is refused, `.12` acts and loses its first answer, `.13` is pending when
-//! it is asked for and done when it is asked again, `.14` is never answered; anything else is done at once.
+//! The amount of a refund also selects its behavior: `.11` is refused, `.12` succeeds but loses its first response, `.13` is pending at
+//! the first request and done at the next, `.14` never gets a response; any other is done at once.
 
 use kernel::Money;
 
 use super::{Asking, Created, Gateway, Keys, Order, RefundOrder, Refunding, ReportedState, Trouble};
 
-/// The name.
+/// The name of the gateway.
 pub const NAME: &str = "sandbox";
 
-/// The gateway for trying things out.
+/// The gateway for tests and demonstrations.
 #[derive(Clone, Debug)]
 pub struct Sandbox {
     keys: Keys,
 }
 
 impl Sandbox {
-    /// One whose events are signed with these keys.
+    /// Creates a sandbox whose events are signed with these keys.
     pub fn new(keys: Keys) -> Self {
         Self { keys }
     }
@@ -47,7 +47,7 @@ fn script(amount: Money) -> i64 {
 }
 
 fn away() -> Trouble {
-    Trouble::Away("the sandbox does not answer, as the amount told it".to_owned())
+    Trouble::Away("the sandbox gives no response for this amount".to_owned())
 }
 
 impl Gateway for Sandbox {

@@ -1,4 +1,4 @@
-//! The signatures of events, by the Standard Webhooks scheme: HMAC-SHA256 over the event's id, the time and the raw body.
+//! Signatures of events by the Standard Webhooks scheme: HMAC-SHA256 over the event's id, the time and the raw body.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use aws_lc_rs::hmac;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chrono::{DateTime, Utc};
 
-/// Seconds that an event's time may be off, either way.
+/// The maximum clock difference of an event, in seconds.
 pub const TOLERANCE: i64 = 300;
-/// Letters that an event's id may have.
+/// The maximum length of an event's id.
 pub const LONGEST_ID: usize = 255;
-/// Signatures of one event that are looked at: one for each key that may be in use.
+/// The maximum number of signatures checked for one event: one for each key that may be in use.
 const MOST_SIGNATURES: usize = 8;
-/// Bytes that a key has at least.
+/// The minimum length of a key, in bytes.
 pub const SHORTEST_KEY: usize = 24;
 
-/// The keys of one gateway: the present one, and the one before while it is changed.
+/// The keys of one gateway: the present key, and the previous one during a key change.
 #[derive(Clone)]
 pub struct Keys(Vec<hmac::Key>);
 
@@ -25,9 +25,9 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// The bytes of a key: those after `whsec_` in base64, as Standard Webhooks writes keys, or those of the text itself.
+/// The bytes of a key: base64 after `whsec_`, as in Standard Webhooks, or else the bytes of the text itself.
 ///
-/// `None` for what is too short, or no base64.
+/// `None` if it is too short or not valid base64.
 pub fn key_bytes(text: &str) -> Option<Vec<u8>> {
     let bytes = match text.strip_prefix("whsec_") {
         Some(encoded) => BASE64_STANDARD.decode(encoded).ok()?,
@@ -36,30 +36,30 @@ pub fn key_bytes(text: &str) -> Option<Vec<u8>> {
     (bytes.len() >= SHORTEST_KEY).then_some(bytes)
 }
 
-/// What an event came with.
+/// The signature headers of an event.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SignedHeaders<'a> {
     /// `webhook-id`.
     pub id: Option<&'a str>,
     /// `webhook-timestamp`: seconds since 1970.
     pub timestamp: Option<&'a str>,
-    /// `webhook-signature`: one or more of `v1,<base64>`, with blanks between.
+    /// `webhook-signature`: one or more of `v1,<base64>`, separated by spaces.
     pub signature: Option<&'a str>,
 }
 
-/// Why an event is not believed; for the record, and not for whoever sent it.
+/// Why an event is rejected; recorded, but not returned to the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SignatureFault {
-    /// A header is missing or cannot be read.
+    /// A header is missing or malformed.
     Headers,
-    /// The time is too far from ours.
+    /// The time differs too much from the server's time.
     Time,
-    /// No signature fits.
+    /// No signature matches.
     Signature,
 }
 
 impl SignatureFault {
-    /// A word for it.
+    /// The name of the fault.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Headers => "headers",
@@ -70,12 +70,12 @@ impl SignatureFault {
 }
 
 impl Keys {
-    /// Keys of these bytes, the present one first.
+    /// Creates the keys from these bytes, the present key first.
     pub fn new(keys: &[Vec<u8>]) -> Self {
         Self(keys.iter().map(|bytes| hmac::Key::new(hmac::HMAC_SHA256, bytes)).collect())
     }
 
-    /// The event's id, if it was signed by one of the keys and not long ago.
+    /// Returns the event's id if one of the keys signed it recently.
     pub fn verify<'a>(&self, headers: SignedHeaders<'a>, body: &[u8], now: DateTime<Utc>) -> Result<&'a str, SignatureFault> {
         let (Some(id), Some(timestamp), Some(signatures)) = (headers.id, headers.timestamp, headers.signature) else {
             return Err(SignatureFault::Headers);
@@ -92,12 +92,12 @@ impl Keys {
         let content = content(id, timestamp, body);
         let given = signatures.split(' ').filter_map(|one| one.strip_prefix("v1,")).take(MOST_SIGNATURES);
         let given: Vec<Vec<u8>> = given.filter_map(|encoded| BASE64_STANDARD.decode(encoded).ok()).collect();
-        // each comparison takes the same time, whatever it finds
+        // the comparison takes constant time
         let fits = self.0.iter().any(|key| given.iter().any(|tag| hmac::verify(key, &content, tag).is_ok()));
         if fits { Ok(id) } else { Err(SignatureFault::Signature) }
     }
 
-    /// The signature of an event by the present key, as its header has it; for whoever tries this out.
+    /// Signs an event with the present key, for tests. Returns the value of the header.
     pub fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> String {
         let content = content(id, &timestamp.to_string(), body);
         self.0.first().map(|key| format!("v1,{}", BASE64_STANDARD.encode(hmac::sign(key, &content)))).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Refunds through gateways: asked for first, and out of the ledger once the gateway says that the money went back.
+//! Refunds through gateways: requested first, and subtracted in the ledger once the gateway confirms them.
 
 use acl::{Granted, perm};
 use billing::{Service, steps::settle};
@@ -18,18 +18,18 @@ use crate::{
     store::{payments as orders, refunds as store},
 };
 
-/// Who asked for a refund that a gateway made of its own.
+/// The requester of a refund that a gateway made by itself.
 const OF_ITS_OWN: &str = "gateway";
 
-/// A refund, as far as one transaction brings it.
+/// The result of the first transaction of a refund.
 pub enum Begun {
-    /// It is done: the payment came through no gateway.
+    /// The refund is done: the payment has no gateway.
     InLedger(Payment),
-    /// Its gateway is to be asked.
+    /// The refund must now be requested from the gateway.
     Requested(Payment, GatewayRefundId),
 }
 
-/// Gives a payment back at once, or, where a gateway took it, writes down that it is to be given back through it.
+/// Refunds a payment at once, or saves a refund request if a gateway took the payment.
 ///
 /// Errors: those of [`billing::refund_payment`], `payment_quarantined`, `gateway_not_found` when its gateway is not among those in use.
 pub async fn begin_refund(
@@ -77,19 +77,19 @@ fn asked(payment: &Payment, gateway: String, amount: Money, reason: &str, contex
     }
 }
 
-/// Takes a refund, to ask its gateway for it now; none that is over. Nobody else asks until the time of a poll has passed.
+/// Claims a refund to request it from its gateway now, unless it has ended. Nobody else requests it until a polling interval has passed.
 pub async fn claim_refund(tx: &mut Tx, id: GatewayRefundId, timing: &Timing) -> Result<Option<GatewayRefund>> {
     let now = tx.now();
     store::claim(tx, id, now + timing.poll_every).await
 }
 
-/// Takes refunds that a gateway is to be asked for again, at most `limit`.
+/// Claims refunds to request again from a gateway, at most `limit`.
 pub async fn claim_refunds(tx: &mut Tx, gateway: &str, timing: &Timing, limit: i64) -> Result<Vec<GatewayRefundId>> {
     let now = tx.now();
     store::due(tx, gateway, now + timing.poll_every, limit).await
 }
 
-/// A refund as its gateway is told of it, if it is still to be asked. Errors: `gateway_refund_not_found`.
+/// The order of a refund for its gateway, if it is still open. Errors: `gateway_refund_not_found`.
 pub async fn refund_order(conn: &mut Conn, id: GatewayRefundId) -> Result<Option<RefundOrder>> {
     let refund = store::get(conn, id).await?.ok_or(refusal::GATEWAY_REFUND_NOT_FOUND)?;
     let order = RefundOrder {
@@ -103,7 +103,7 @@ pub async fn refund_order(conn: &mut Conn, id: GatewayRefundId) -> Result<Option
     Ok((refund.status == GatewayRefundStatus::Requested).then_some(order))
 }
 
-/// Writes down what a gateway made of a refund: its own id of it, or why not. Answers the refund as it then stands.
+/// Saves a gateway's response about a refund: its own id of the refund, or the reason of the refusal. Returns the refund after it.
 pub async fn refund_answered(
     tx: &mut Tx,
     _granted: &Granted<perm::PaymentsRefund>,
@@ -122,8 +122,8 @@ pub async fn refund_answered(
     store::get(tx, id).await?.ok_or_else(|| refusal::GATEWAY_REFUND_NOT_FOUND.into())
 }
 
-/// The gateway was asked and said nothing. Answers the refund as it then stands: asked again later, or, when it was asked long enough,
-/// waiting for somebody who finds out. What it takes is kept for it all the same, for the money may have gone.
+/// Handles a missing response. Returns the refund after it: requested again later or, after the deadline, waiting for a decision. Its
+/// amount stays reserved, because the money may have been refunded.
 pub async fn refund_not_answered(tx: &mut Tx, _granted: &Granted<perm::PaymentsRefund>, id: GatewayRefundId) -> Result<GatewayRefund> {
     let refund = locked(tx, id).await?.0;
     if refund.status != GatewayRefundStatus::Requested || tx.now() < refund.asked_until {
@@ -135,7 +135,7 @@ pub async fn refund_not_answered(tx: &mut Tx, _granted: &Granted<perm::PaymentsR
     Ok(after)
 }
 
-/// Decides about a refund that a gateway never answered. Answers the refund as it then stands.
+/// Decides on a refund whose result a gateway never reported. Returns the refund after it.
 ///
 /// Errors: `gateway_refund_not_found`, `gateway_refund_not_unanswered`, `amount_out_of_range`.
 pub async fn resolve_refund(
@@ -165,16 +165,16 @@ pub async fn resolve_refund(
     store::get(tx, id).await?.ok_or_else(|| refusal::GATEWAY_REFUND_NOT_FOUND.into())
 }
 
-/// A refund with its payment and the contract, which is locked. Errors: `gateway_refund_not_found`.
+/// Reads a refund with its payment and the contract, which is locked. Errors: `gateway_refund_not_found`.
 async fn locked(tx: &mut Tx, id: GatewayRefundId) -> Result<(GatewayRefund, Payment, Contract)> {
     let refund = store::get(tx, id).await?.ok_or(refusal::GATEWAY_REFUND_NOT_FOUND)?;
     let (payment, contract) = payments::load(tx, refund.payment_id).await?;
-    // read again: whoever was faster held the contract
+    // read again, because a concurrent transaction may have changed it before the lock
     let refund = store::get(tx, id).await?.ok_or(refusal::GATEWAY_REFUND_NOT_FOUND)?;
     Ok((refund, payment, contract))
 }
 
-/// The money went back: it leaves the ledger.
+/// Completes a refund: subtracts the money in the ledger.
 async fn done(
     tx: &mut Tx,
     contract: &mut Contract,
@@ -182,7 +182,7 @@ async fn done(
     (mut refund, gateway_refund_id): (GatewayRefund, Option<&str>),
 ) -> Result<EventOutcome> {
     let before = refund.clone();
-    // what was kept for this refund is there for it
+    // the amount reserved for this refund is available to it
     let payment = Payment { refund_requested: payment.refund_requested.subtract(refund.amount)?, ..payment.clone() };
     let posted = match ledger::refund(tx, contract, &payment, (Some(refund.amount), &refund.reason)).await {
         Ok(posted) => posted,
@@ -203,7 +203,7 @@ async fn done(
     Ok(EventOutcome::Applied)
 }
 
-/// The gateway said no: nothing left the ledger, and nothing will.
+/// Marks a refund as failed; the ledger does not change.
 async fn failed(tx: &mut Tx, mut refund: GatewayRefund, reason: &str) -> Result<()> {
     let before = refund.clone();
     (refund.status, refund.failure_reason, refund.finished_at) = (GatewayRefundStatus::Failed, Some(reason.to_owned()), Some(tx.now()));
@@ -213,7 +213,7 @@ async fn failed(tx: &mut Tx, mut refund: GatewayRefund, reason: &str) -> Result<
     Ok(())
 }
 
-/// A gateway tells of a refund of a payment that came in: one that was asked for, or one of its own.
+/// Applies a gateway's report of a refund of a successful payment: a requested refund, or one made by the gateway itself.
 pub(super) async fn told(tx: &mut Tx, contract: &mut Contract, payment: &Payment, input: &GatewayEventInput) -> Result<EventOutcome> {
     let asked_for = match input.refund() {
         None => None,
@@ -237,12 +237,12 @@ pub(super) async fn told(tx: &mut Tx, contract: &mut Contract, payment: &Payment
             done(tx, contract, payment, (refund, Some(gateway_refund_id))).await
         }
         Some(refund) if refund.status == GatewayRefundStatus::Done => Ok(EventOutcome::NoChange),
-        // of its own, or after it had said no
+        // not requested, or made after the gateway had refused the request
         _ => of_its_own(tx, contract, payment, input).await,
     }
 }
 
-/// Money that a gateway gave back without being asked to: it is gone, so it leaves the ledger as well.
+/// Books a refund that a gateway made without a request: the money is gone, so it is subtracted in the ledger.
 async fn of_its_own(tx: &mut Tx, contract: &mut Contract, payment: &Payment, input: &GatewayEventInput) -> Result<EventOutcome> {
     let (gateway, refund_id) = (payment.gateway.clone().unwrap_or_default(), input.refund_id.clone().unwrap_or_default());
     if store::is_known(tx, &gateway, &refund_id).await? {

@@ -1,4 +1,4 @@
-//! SQL of what gateways said.
+//! SQL of gateway events.
 
 use database::{
     Conn, Filter, Page, Paging, Sql, Tx,
@@ -9,7 +9,7 @@ use payments::EventOutcome;
 
 use crate::{input::GatewayEventFilter, model::GatewayEvent};
 
-/// How lists of events are ordered.
+/// The sort orders of event lists.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[OrderField { name: "received_at", column: "gateway_events.received_at", kind: KeyKind::Time }],
     default_order: "-received_at",
@@ -17,9 +17,9 @@ pub const LIST: ListSpec = ListSpec {
     id_name: "id",
 };
 
-/// Writes an event down, unless it is there already; answers its id.
+/// Inserts an event and returns its id; returns nothing if it exists.
 pub async fn insert(tx: &mut Tx, event: &GatewayEvent) -> Result<Option<GatewayEventId>> {
-    // on PostgreSQL this waits for another that brings the same event
+    // on PostgreSQL this waits for a concurrent transaction with the same event
     let inserted: Option<(GatewayEventId,)> = Sql::new(
         "INSERT INTO gateway_events (gateway, event_id, event_type, reference, payment_id, amount, currency, reason, gateway_refund_id, outcome, \
          received_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (gateway, event_id) DO NOTHING RETURNING id",
@@ -44,18 +44,18 @@ const SELECT_EVENT: &str = "SELECT gateway_events.id, gateway_events.gateway, ga
     gateway_events.reference, gateway_events.payment_id, gateway_events.amount, gateway_events.currency, gateway_events.reason, \
     gateway_events.gateway_refund_id, gateway_events.outcome, gateway_events.received_at FROM gateway_events";
 
-/// An event by the gateway's own id of it.
+/// Finds an event by the gateway's own id.
 pub async fn get(conn: &mut Conn, gateway: &str, event_id: &str) -> Result<Option<GatewayEvent>> {
     let text = format!("{SELECT_EVENT} WHERE gateway = $1 AND event_id = $2");
     Sql::owned(text).bind(gateway.to_owned()).bind(event_id.to_owned()).optional(conn).await
 }
 
-/// Notes what came of an event.
+/// Saves the outcome of an event.
 pub async fn set_outcome(tx: &mut Tx, id: GatewayEventId, outcome: EventOutcome) -> Result<()> {
     Sql::new("UPDATE gateway_events SET outcome = $1 WHERE id = $2").bind(outcome).bind(id).execute(tx).await.map(drop)
 }
 
-/// A page of events.
+/// Lists events.
 pub async fn list(conn: &mut Conn, filter: &GatewayEventFilter, paging: &Paging) -> Result<Page<GatewayEvent>> {
     let mut conditions = Filter::new(conn.engine());
     conditions.equal("gateway_events.payment_id", filter.payment);

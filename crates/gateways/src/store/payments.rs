@@ -1,11 +1,11 @@
-//! SQL of the payments that gateways have in hand.
+//! SQL of payments through gateways.
 
 use chrono::{DateTime, Utc};
 use database::{Bulk, Conn, Sql, Tx};
 use kernel::{Result, id::PaymentId};
 use payments::{Payment, Quarantine};
 
-/// Writes down that a gateway shall take a payment.
+/// Inserts the gateway data of a payment.
 pub async fn insert(tx: &mut Tx, payment: &Payment, gateway: &str, return_url: &str, next_poll_at: DateTime<Utc>) -> Result<()> {
     let columns = ["payment_id", "gateway", "return_url", "created_at", "expires_at", "next_poll_at"];
     let mut rows = Bulk::into_table("gateway_payments", &columns);
@@ -20,7 +20,7 @@ pub async fn insert(tx: &mut Tx, payment: &Payment, gateway: &str, return_url: &
     rows.execute(tx).await
 }
 
-/// Whether this gateway takes the payment.
+/// Whether the payment is one of this gateway's.
 pub async fn is_of(conn: &mut Conn, id: PaymentId, gateway: &str) -> Result<bool> {
     let found: Option<(PaymentId,)> = Sql::new("SELECT payment_id FROM gateway_payments WHERE payment_id = $1 AND gateway = $2")
         .bind(id)
@@ -30,14 +30,14 @@ pub async fn is_of(conn: &mut Conn, id: PaymentId, gateway: &str) -> Result<bool
     Ok(found.is_some())
 }
 
-/// Where a payer goes after paying.
+/// The URL to which the payer returns.
 pub async fn return_url(conn: &mut Conn, id: PaymentId) -> Result<Option<String>> {
     let found: Option<(String,)> =
         Sql::new("SELECT return_url FROM gateway_payments WHERE payment_id = $1").bind(id).optional(conn).await?;
     Ok(found.map(|(url,)| url))
 }
 
-/// Notes what the gateway calls the payment, and where it is paid.
+/// Saves the gateway's id of the payment, and its link.
 pub async fn set_link(tx: &mut Tx, payment: &Payment, gateway_payment_id: &str) -> Result<()> {
     Sql::new("UPDATE gateway_payments SET gateway_payment_id = $1, link = $2 WHERE payment_id = $3")
         .bind(gateway_payment_id.to_owned())
@@ -48,17 +48,17 @@ pub async fn set_link(tx: &mut Tx, payment: &Payment, gateway_payment_id: &str) 
         .map(drop)
 }
 
-/// Has a payment wait for somebody's decision, or wait no longer.
+/// Sets or clears the reason why a payment waits for a decision.
 pub async fn set_quarantine(tx: &mut Tx, id: PaymentId, quarantine: Option<Quarantine>) -> Result<()> {
     Sql::new("UPDATE gateway_payments SET quarantine = $1 WHERE payment_id = $2").bind(quarantine).bind(id).execute(tx).await.map(drop)
 }
 
-/// Says when the gateway is asked next, if ever.
+/// Sets when the gateway is polled next, if ever.
 pub async fn set_next_poll(tx: &mut Tx, id: PaymentId, at: Option<DateTime<Utc>>) -> Result<()> {
     Sql::new("UPDATE gateway_payments SET next_poll_at = $1 WHERE payment_id = $2").bind(at).bind(id).execute(tx).await.map(drop)
 }
 
-/// The gateways that are to be asked about something now.
+/// The gateways with a due request.
 pub async fn waited_for(conn: &mut Conn) -> Result<Vec<String>> {
     let now = conn.now();
     Sql::new(
@@ -69,7 +69,7 @@ pub async fn waited_for(conn: &mut Conn) -> Result<Vec<String>> {
     .await
 }
 
-/// Takes payments about which a gateway is to be asked: nobody else takes them until `again_at`.
+/// Claims due payments of a gateway: nobody else claims them until `again_at`.
 pub async fn claim_due(tx: &mut Tx, gateway: &str, again_at: DateTime<Utc>, limit: i64) -> Result<Vec<PaymentId>> {
     let now = tx.now();
     let lock = tx.skip_locked();

@@ -1,4 +1,4 @@
-//! SQL of settlement files that were compared with the ledger.
+//! SQL of settlement files and their comparison with the ledger.
 
 use chrono::{DateTime, Utc};
 use database::{
@@ -16,7 +16,7 @@ use crate::{
     model::{Reconciliation, ReconciliationRow},
 };
 
-/// How lists of reconciliations are ordered.
+/// The sort orders of reconciliation lists.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[OrderField { name: "created_at", column: "reconciliations.created_at", kind: KeyKind::Time }],
     default_order: "-created_at",
@@ -24,7 +24,7 @@ pub const LIST: ListSpec = ListSpec {
     id_name: "id",
 };
 
-/// How the rows of one are ordered: as the file has them, and then what it does not have.
+/// The sort orders of a reconciliation's rows: first those of the file, then the payments that it does not have.
 pub const ROW_LIST: ListSpec = ListSpec {
     order_fields: &[OrderField { name: "id", column: "reconciliation_rows.id", kind: KeyKind::Int }],
     default_order: "id",
@@ -32,21 +32,21 @@ pub const ROW_LIST: ListSpec = ListSpec {
     id_name: "id",
 };
 
-/// References looked up in one statement.
+/// The number of references in one statement.
 const AT_ONCE: usize = 1000;
 
-/// What there is of a payment here.
+/// A payment in the ledger.
 #[derive(Clone, Copy, Debug, sqlx::FromRow)]
 pub struct Ours {
     /// The payment.
     pub id: PaymentId,
-    /// How much.
+    /// The amount.
     pub amount: Money,
-    /// Where it stands.
+    /// The status.
     pub status: PaymentStatus,
 }
 
-/// The payments of a gateway among these.
+/// Finds the payments of a gateway among these.
 pub async fn by_ids(conn: &mut Conn, gateway: &str, ids: &[PaymentId]) -> Result<Vec<Ours>> {
     let mut found = Vec::with_capacity(ids.len());
     for some in ids.chunks(AT_ONCE) {
@@ -61,7 +61,7 @@ pub async fn by_ids(conn: &mut Conn, gateway: &str, ids: &[PaymentId]) -> Result
     Ok(found)
 }
 
-/// The payments of a gateway whose money came in a time, at most `limit` of them.
+/// Finds the payments of a gateway received in a time range, at most `limit`.
 pub async fn came_in(conn: &mut Conn, gateway: &str, (from, until): (DateTime<Utc>, DateTime<Utc>), limit: i64) -> Result<Vec<Ours>> {
     Sql::new(
         "SELECT id, amount, status FROM payments WHERE status = 'success' AND processed_at >= $1 AND processed_at < $2 AND gateway = $3 \
@@ -111,7 +111,7 @@ pub async fn rows(
     paging.fetch(conn, select, "reconciliation_rows", conditions).await
 }
 
-/// Writes one with its rows; the ids in them are not used. Answers the id it was given.
+/// Inserts a reconciliation with its rows, ignoring the ids in them, and returns its new id.
 pub async fn insert(tx: &mut Tx, reconciliation: &Reconciliation, rows: &[ReconciliationRow]) -> Result<ReconciliationId> {
     let columns = [
         "gateway",

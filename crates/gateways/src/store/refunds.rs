@@ -12,7 +12,7 @@ use kernel::{
 
 use crate::{input::GatewayRefundFilter, model::GatewayRefund};
 
-/// How lists of refunds through gateways are ordered.
+/// The sort orders of refund lists.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[OrderField { name: "created_at", column: "gateway_refunds.created_at", kind: KeyKind::Time }],
     default_order: "-created_at",
@@ -32,12 +32,12 @@ macro_rules! select {
     };
 }
 
-/// The refund, if there is one.
+/// Reads a refund.
 pub async fn get(conn: &mut Conn, id: GatewayRefundId) -> Result<Option<GatewayRefund>> {
     Sql::new(select!(" WHERE gateway_refunds.id = $1")).bind(id).optional(conn).await
 }
 
-/// Whether the gateway's own id of a refund is known.
+/// Whether this gateway's id of a refund is known.
 pub async fn is_known(conn: &mut Conn, gateway: &str, gateway_refund_id: &str) -> Result<bool> {
     let found: Option<(GatewayRefundId,)> = Sql::new("SELECT id FROM gateway_refunds WHERE gateway = $1 AND gateway_refund_id = $2")
         .bind(gateway.to_owned())
@@ -47,7 +47,7 @@ pub async fn is_known(conn: &mut Conn, gateway: &str, gateway_refund_id: &str) -
     Ok(found.is_some())
 }
 
-/// A page of refunds.
+/// Lists refunds.
 pub async fn list(conn: &mut Conn, filter: &GatewayRefundFilter, paging: &Paging) -> Result<Page<GatewayRefund>> {
     let mut conditions = Filter::new(conn.engine());
     conditions.equal("gateway_refunds.payment_id", filter.payment);
@@ -56,7 +56,7 @@ pub async fn list(conn: &mut Conn, filter: &GatewayRefundFilter, paging: &Paging
     paging.fetch(conn, select!(""), "gateway_refunds", conditions).await
 }
 
-/// Writes a new one; the id in it is not used. Answers the id it was given.
+/// Inserts a refund, ignoring the id in it, and returns its new id.
 pub async fn insert(tx: &mut Tx, refund: &GatewayRefund, next_try_at: Option<DateTime<Utc>>) -> Result<GatewayRefundId> {
     let columns = [
         "payment_id",
@@ -90,7 +90,7 @@ pub async fn insert(tx: &mut Tx, refund: &GatewayRefund, next_try_at: Option<Dat
     rows.insert_one(tx).await
 }
 
-/// Writes how one stands now, and when its gateway is asked next, if ever; moves its version on. Errors: `stale_version`.
+/// Saves the state of a refund and when its gateway is asked next, if ever; increments its version. Errors: `stale_version`.
 pub async fn save(tx: &mut Tx, refund: &mut GatewayRefund, next_try_at: Option<DateTime<Utc>>) -> Result<()> {
     Sql::new(
         "UPDATE gateway_refunds SET status = $1, gateway_refund_id = $2, failure_reason = $3, refund_id = $4, finished_at = $5, asked_until = $6, \
@@ -111,7 +111,7 @@ pub async fn save(tx: &mut Tx, refund: &mut GatewayRefund, next_try_at: Option<D
     Ok(())
 }
 
-/// Adds up anew what is on its way back to the payer.
+/// Recomputes the sum of requested refunds of a payment.
 pub async fn sum_up(tx: &mut Tx, id: PaymentId) -> Result<()> {
     Sql::new(
         "UPDATE gateway_payments SET refund_requested = (SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM gateway_refunds \
@@ -123,7 +123,7 @@ pub async fn sum_up(tx: &mut Tx, id: PaymentId) -> Result<()> {
     .map(drop)
 }
 
-/// Takes one refund that the gateway is to be asked for now: nobody else takes it until `again_at`.
+/// Claims a due refund: nobody else claims it until `again_at`.
 pub async fn claim(tx: &mut Tx, id: GatewayRefundId, again_at: DateTime<Utc>) -> Result<Option<GatewayRefund>> {
     let taken = Sql::new("UPDATE gateway_refunds SET next_try_at = $1, attempts = attempts + 1 WHERE id = $2 AND status = 'requested'")
         .bind(again_at)
@@ -133,7 +133,7 @@ pub async fn claim(tx: &mut Tx, id: GatewayRefundId, again_at: DateTime<Utc>) ->
     if taken == 1 { get(tx, id).await } else { Ok(None) }
 }
 
-/// Those of a gateway that it is to be asked for; they are taken one by one.
+/// Claims due refunds of a gateway one by one.
 pub async fn due(tx: &mut Tx, gateway: &str, again_at: DateTime<Utc>, limit: i64) -> Result<Vec<GatewayRefundId>> {
     let now = tx.now();
     let lock = tx.skip_locked();
@@ -144,7 +144,7 @@ pub async fn due(tx: &mut Tx, gateway: &str, again_at: DateTime<Utc>, limit: i64
     Sql::owned(text).bind(again_at).bind(gateway.to_owned()).bind(now).bind(limit).scalars(tx).await
 }
 
-/// Payments whose refunds through a gateway and what was noted of them do not agree.
+/// Finds payments whose sum of requested refunds is wrong.
 pub async fn disagreeing(conn: &mut Conn) -> Result<Vec<PaymentId>> {
     Sql::new(
         "SELECT g.payment_id FROM gateway_payments g WHERE g.refund_requested <> (SELECT COALESCE(SUM(r.amount), 0) FROM gateway_refunds r \

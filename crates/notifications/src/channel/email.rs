@@ -12,35 +12,35 @@ use lettre::{
 
 use super::{Letter, Outcome, brief};
 
-/// Longest wait for each step of a conversation.
+/// The timeout of each SMTP step.
 const STEP_WAIT: Duration = Duration::from_secs(10);
-/// Longest wait for a whole one.
+/// The timeout of a whole SMTP conversation.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// Connections kept at once.
+/// The maximum number of connections.
 const CONNECTIONS: u32 = 8;
-/// Answers by which a server says that the recipient does not exist.
+/// Responses which mean that the recipient does not exist.
 const NOBODY_THERE: [u16; 3] = [550, 551, 553];
 
-/// Answers that concern every message: the server is about to go, or does not let us in.
+/// Responses that concern every message: the server is shutting down, or rejects the login.
 const TAKES_NOTHING: [u16; 5] = [421, 454, 530, 534, 535];
 
-/// Where e-mail is handed in, and in whose name.
+/// The SMTP server and the sender of e-mail.
 #[derive(Clone, Debug)]
 pub struct SmtpSettings {
     /// `smtp://user:password@host:587`, or `smtps://…`; with `?tls=required`, `opportunistic` or `none`.
     pub url: Secret,
-    /// The address that e-mail comes from, with a name before it or without.
+    /// The sender's address, with or without a name.
     pub from: Mailbox,
 }
 
-/// Reads what may stand in a `From` line.
+/// Parses the value of a `From` line.
 pub fn mailbox(text: &str) -> Option<Mailbox> {
     text.parse().ok()
 }
 
-/// The URL with how it is protected; none when it cannot be used.
+/// Adds the TLS mode to the URL; `None` if the URL is invalid.
 ///
-/// Unless it says so itself, a password goes to other machines over TLS alone.
+/// Unless the URL says otherwise, a password is sent to other hosts only over TLS.
 pub fn checked_url(text: &str) -> Option<String> {
     let url: reqwest::Url = text.parse().ok()?;
     let host = url.host_str()?;
@@ -60,16 +60,16 @@ pub fn checked_url(text: &str) -> Option<String> {
     AsyncSmtpTransport::<Tokio1Executor>::from_url(&chosen).ok().map(|_| chosen)
 }
 
-/// Hands e-mail in.
+/// Sends e-mail.
 pub struct Mailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
 }
 
 impl Mailer {
-    /// Errors: `internal` when the URL cannot be used, which the settings rule out.
+    /// Errors: `internal` for an invalid URL, which the settings have already excluded.
     pub fn new(settings: &SmtpSettings) -> Result<Self> {
-        // the library's own words may hold the URL, and its password
+        // the library's message may contain the URL with its password
         let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(settings.url.reveal()).map_err(|_| Error::internal("SMTP_URL"))?;
         let pool = lettre::transport::smtp::PoolConfig::new().max_size(CONNECTIONS).min_idle(0);
         Ok(Self { transport: builder.timeout(Some(STEP_WAIT)).pool_config(pool).build(), from: settings.from.clone() })
@@ -78,7 +78,7 @@ impl Mailer {
     /// Sends one e-mail.
     pub async fn send(&self, letter: &Letter) -> Outcome {
         let refused = |error: String| Outcome::Refused { status: None, error: Some(error), for_good: true };
-        let Ok(to) = letter.recipient.parse::<Address>() else { return refused("this is no e-mail address".to_owned()) };
+        let Ok(to) = letter.recipient.parse::<Address>() else { return refused("the e-mail address is not valid".to_owned()) };
         let message = Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
@@ -92,7 +92,7 @@ impl Mailer {
             Err(error) => return refused(brief(&error.to_string())),
         };
         match tokio::time::timeout(LONGEST_WAIT, self.transport.send(message)).await {
-            Err(_) => Outcome::Away { status: None, error: Some("no answer in time".to_owned()) },
+            Err(_) => Outcome::Away { status: None, error: Some("no response in time".to_owned()) },
             Ok(Ok(_)) => Outcome::Taken { status: None },
             Ok(Err(error)) => outcome_of(&error),
         }
@@ -107,7 +107,7 @@ fn outcome_of(error: &lettre::transport::smtp::Error) -> Outcome {
         }
         return Outcome::Away { status: None, error: Some(brief(&deepest.to_string())) };
     };
-    // the server's words may repeat the address; its number says enough
+    // the server's message may repeat the address; its code is enough
     let (status, error) = (Some(i64::from(code)), Some(format!("the mail server answered {code}")));
     if TAKES_NOTHING.contains(&code) {
         return Outcome::Away { status, error };

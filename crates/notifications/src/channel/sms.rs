@@ -1,4 +1,4 @@
-//! Text messages through a gateway that takes them by HTTP.
+//! Text messages through an HTTP gateway.
 
 use acl::Secret;
 use kernel::{Error, Result};
@@ -7,25 +7,25 @@ use serde_json::json;
 
 use super::{Letter, Outcome, brief};
 
-/// Where text messages are handed in.
+/// The gateway of text messages.
 #[derive(Clone, Debug)]
 pub struct SmsSettings {
-    /// The gateway's address; it may hold a key, and is shown to nobody.
+    /// The gateway's URL; it may contain a key and is never shown.
     pub url: Secret,
     /// Sent as `Authorization: Bearer …`.
     pub key: Option<Secret>,
-    /// The name or number that messages come from.
+    /// The sender's name or number.
     pub from: Option<String>,
 }
 
-/// Hands text messages in, as `POST` of `{"id", "to", "from", "text"}`; any status of success means that the gateway has it.
+/// Sends text messages as `POST` of `{"id", "to", "from", "text"}`; any success status means that the gateway has accepted the message.
 pub struct SmsGateway {
     outgoing: Outgoing,
     settings: SmsSettings,
 }
 
 impl SmsGateway {
-    /// Errors: `internal` when there is no TLS.
+    /// Errors: `internal` if TLS is not available.
     pub fn new(settings: SmsSettings) -> Result<Self> {
         Ok(Self { outgoing: Outgoing::new(Reach::Anywhere)?, settings })
     }
@@ -34,13 +34,13 @@ impl SmsGateway {
     pub async fn send(&self, letter: &Letter) -> Outcome {
         let answered = match self.request(letter) {
             Ok(request) => self.outgoing.send(request).await,
-            Err(_) => Err(NoAnswer::Failed("SMS_URL cannot be called".to_owned())),
+            Err(_) => Err(NoAnswer::Failed("SMS_URL is not a valid URL".to_owned())),
         };
         match answered {
             Ok(answer) if answer.is_success() => Outcome::Taken { status: Some(answer.status.into()) },
             Ok(answer) => {
                 let (status, error) = (Some(answer.status.into()), Some(format!("the gateway answered {}", answer.status)));
-                // of a message alone it says so by 400 and 422; all else concerns the next one as well
+                // these statuses concern this message only; any other also concerns the next messages
                 match answer.status {
                     400 | 404 | 409 | 422 => Outcome::Refused { status, error, for_good: false },
                     _ => Outcome::Away { status, error },
@@ -57,6 +57,6 @@ impl SmsGateway {
             Some(key) => request.bearer_auth(key.reveal()),
             None => request,
         };
-        request.build().map_err(|_| Error::internal("the request to the gateway of text messages cannot be made"))
+        request.build().map_err(|_| Error::internal("the request to the gateway of text messages cannot be built"))
     }
 }

@@ -1,4 +1,4 @@
-//! A message to one recipient by one channel.
+//! A message to one recipient through one channel.
 
 use chrono::{DateTime, Utc};
 use database::EventKind;
@@ -14,20 +14,20 @@ use utoipa::ToSchema;
 use super::{Channel, refusal};
 
 text_enum! {
-    /// What became of a message.
+    /// The status of a message.
     pub enum NotificationStatus {
         /// It is sent at `next_attempt_at`.
         Pending = "pending",
-        /// The other side has taken it; in the program, it lies in the inbox.
+        /// The server has accepted it, or it is in the user's inbox.
         Sent = "sent",
-        /// It was tried as often as may be, or its recipient does not exist.
+        /// All attempts failed, or the recipient does not exist.
         Failed = "failed",
-        /// Its channel has no settings, so it is only kept.
+        /// The channel is not configured; the message is stored but not sent.
         Logged = "logged",
     }
 }
 
-/// A message to a subscriber or to one of the staff. Its text was made once, and each try sends the same.
+/// A message to a subscriber or to a staff member. Every attempt sends the same text.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({
     "id": 901, "kind": "payment.received", "channel": "sms", "status": "sent", "event_id": 512, "contract_id": 12, "customer_id": 7, "user_id": null,
@@ -38,46 +38,46 @@ text_enum! {
 pub struct Notification {
     /// The id.
     pub id: NotificationId,
-    /// What it tells of.
+    /// The kind of event.
     pub kind: EventKind,
-    /// How it is sent.
+    /// The channel.
     pub channel: Channel,
-    /// What became of it.
+    /// The status.
     pub status: NotificationStatus,
-    /// The event it tells of.
+    /// The event.
     pub event_id: EventId,
-    /// The contract it is about.
+    /// The contract concerned.
     pub contract_id: Option<ContractId>,
-    /// The subscriber it is about.
+    /// The subscriber concerned.
     pub customer_id: Option<CustomerId>,
-    /// The user in whose inbox it lies.
+    /// The user whose inbox has it.
     pub user_id: Option<UserId>,
-    /// The address, number or user name; those of subscribers are masked without `customers:pii`.
+    /// The e-mail address, phone number or user name; those of subscribers are masked without `customers:pii`.
     pub recipient: String,
     /// The subject line; empty for text messages.
     pub subject: String,
     /// The text.
     pub text: String,
-    /// The same for every try, so that the other side can drop what it has already.
+    /// The same for every attempt, so that the recipient's system can drop duplicates.
     pub message_id: String,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: i64,
-    /// When it is tried next.
+    /// The time of the next attempt.
     pub next_attempt_at: Option<DateTime<Utc>>,
-    /// Why the last try failed.
+    /// Why the last attempt failed.
     pub last_error: Option<String>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
-    /// When the other side took it.
+    /// When it was accepted.
     pub sent_at: Option<DateTime<Utc>>,
     /// When the user read it.
     pub read_at: Option<DateTime<Utc>>,
-    /// Grows with every change, also by a try to send it.
+    /// Grows with every change, including attempts to send it.
     pub version: i64,
 }
 
 impl Notification {
-    /// The form that is shown: the subscriber's address masked unless `unmasked`.
+    /// The notification with the subscriber's address masked, unless `unmasked`.
     #[must_use]
     pub fn shown(mut self, unmasked: bool) -> Self {
         if !unmasked && self.channel != Channel::InApp {
@@ -86,7 +86,7 @@ impl Notification {
         self
     }
 
-    /// To be sent once more, as if it were new. Errors: `notification_wrong_state` unless it failed or was only kept.
+    /// The notification reset for a new attempt. Errors: `notification_wrong_state` unless it failed or was not sent.
     pub fn retried(&self, now: DateTime<Utc>) -> Result<Self> {
         use NotificationStatus::{Failed, Logged, Pending};
         if !matches!(self.status, Failed | Logged) {

@@ -1,4 +1,4 @@
-//! Integrators' addresses, and what is on its way to them.
+//! Webhook endpoints and deliveries to them.
 
 use acl::Secret;
 use chrono::{DateTime, Utc};
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::{Kinds, refusal};
 
-/// An address that is told of events of the chosen kinds.
+/// A webhook endpoint with its kinds of events.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({
     "id": 3, "url": "https://example.com/hooks/crm", "kinds": ["payment.received", "contract.suspended"], "description": "Бухгалтерия",
@@ -22,18 +22,18 @@ use super::{Kinds, refusal};
 pub struct WebhookEndpoint {
     /// The id.
     pub id: WebhookEndpointId,
-    /// Where events are sent.
+    /// The URL to which events are sent.
     pub url: String,
     /// The kinds of events that are sent.
     #[schema(value_type = Vec<EventKind>)]
     pub kinds: Kinds,
-    /// What it is for.
+    /// What the endpoint is for.
     pub description: Option<String>,
-    /// Whether anything is sent; of what happens meanwhile it never hears.
+    /// Whether events are sent; events during an inactive time are never sent.
     pub is_active: bool,
-    /// Until when the secret before the present one signs too.
+    /// Until when the previous secret also signs.
     pub previous_secret_until: Option<DateTime<Utc>>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
@@ -41,7 +41,7 @@ pub struct WebhookEndpoint {
     pub version: i64,
 }
 
-/// An endpoint with its secret, which is shown this once.
+/// An endpoint with its secret, which is returned only once.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": 3, "url": "https://example.com/hooks/crm", "kinds": ["payment.received"], "description": null, "is_active": true, "previous_secret_until": null,
@@ -51,7 +51,7 @@ pub struct WebhookEndpointWithSecret {
     /// The endpoint.
     #[serde(flatten)]
     pub endpoint: WebhookEndpoint,
-    /// What signs each delivery: keep it, it is not shown again.
+    /// The secret that signs each delivery; store it, because it is not returned again.
     #[serde(serialize_with = "reveal")]
     #[schema(value_type = String)]
     pub secret: Secret,
@@ -62,18 +62,18 @@ fn reveal<S: serde::Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok,
 }
 
 text_enum! {
-    /// What became of a delivery.
+    /// The status of a delivery.
     pub enum DeliveryStatus {
         /// It is sent at `next_attempt_at`.
         Pending = "pending",
-        /// The integrator answered with a status of success.
+        /// The endpoint responded with a success status.
         Delivered = "delivered",
-        /// It was tried as often as may be.
+        /// All attempts failed.
         Failed = "failed",
     }
 }
 
-/// An event on its way to an endpoint.
+/// A delivery of an event to an endpoint.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({
     "id": 71, "endpoint_id": 3, "event_id": 512, "kind": "payment.received", "message_id": "msg_0193f0a26a5e7c3b9f642f6f0c1d2e3f", "status": "pending",
@@ -87,28 +87,28 @@ pub struct WebhookDelivery {
     pub endpoint_id: WebhookEndpointId,
     /// The event; none for a test.
     pub event_id: Option<EventId>,
-    /// What it tells of; `webhook.test` for a test.
+    /// The kind of event; `webhook.test` for a test.
     pub kind: String,
-    /// `webhook-id`, the same for every try.
+    /// `webhook-id`, the same for every attempt.
     pub message_id: String,
-    /// What became of it.
+    /// The status.
     pub status: DeliveryStatus,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: i64,
-    /// When it is tried next.
+    /// The time of the next attempt.
     pub next_attempt_at: Option<DateTime<Utc>>,
-    /// The status of the last answer.
+    /// The status code of the last response.
     pub last_status: Option<i64>,
-    /// Why there was no answer.
+    /// Why there was no response.
     pub last_error: Option<String>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
-    /// When it was taken.
+    /// When it was accepted.
     pub delivered_at: Option<DateTime<Utc>>,
 }
 
 impl WebhookDelivery {
-    /// To be sent once more, as if it were new. Errors: `webhook_delivery_wrong_state` while it is pending.
+    /// The delivery reset for a new attempt. Errors: `webhook_delivery_wrong_state` while it is pending.
     pub fn retried(&self, now: DateTime<Utc>) -> Result<Self> {
         if self.status == DeliveryStatus::Pending {
             return Err(Error::new(refusal::DELIVERY_WRONG_STATE));

@@ -1,4 +1,4 @@
-//! Sending what is due: claimed for a while, sent outside of any transaction, noted.
+//! Sends due rows: claims them for a limited time, sends them outside of any transaction, and saves the outcomes.
 
 use std::{cell::Cell, collections::BTreeMap, sync::Arc, time::Instant};
 
@@ -16,14 +16,14 @@ use crate::{
     },
 };
 
-/// Messages claimed at once.
+/// The number of messages claimed at once.
 const BATCH: i64 = 64;
-/// Messages under way at once, by one channel of one instance.
+/// The number of concurrent messages, per channel and instance.
 const AT_ONCE: usize = 8;
-/// Outcomes noted in one transaction.
+/// The number of outcomes saved in one transaction.
 const NOTED_AT_ONCE: usize = 32;
 
-/// Messages that wait to be sent.
+/// The queue of messages.
 pub(crate) const MESSAGES: Queue = Queue {
     table: "notifications",
     part: "channel",
@@ -33,17 +33,17 @@ pub(crate) const MESSAGES: Queue = Queue {
     done_at: "sent_at",
 };
 
-/// The actor and the request id of what couriers do.
+/// The actor and the request id of senders.
 const ACTOR: &str = "couriers";
 
-/// The surroundings of the next step of a courier.
+/// The context of a sender's next step.
 pub fn surroundings(office: &Office) -> Arc<Context> {
     office.context(ACTOR, ACTOR)
 }
 
-/// Something that was claimed.
+/// A claimed row.
 pub(crate) trait Claimed {
-    /// Its row, and how often it was tried, this try included.
+    /// The id and the number of attempts, including this one.
     fn row(&self) -> (i64, i64);
 }
 
@@ -53,9 +53,9 @@ impl Claimed for Letter {
     }
 }
 
-/// Sends what is due by one channel, at most a batch; answers how many the other side took.
+/// Sends one batch of due messages of a channel; returns how many were accepted.
 ///
-/// When the other side is away, what was not tried yet is given back at once. Errors: `database_away` while claiming.
+/// When the server is unavailable, messages without an attempt are released at once. Errors: `database_away` while claiming.
 pub async fn send_due(office: &Office, channel: Channel, sender: &Sender) -> Result<usize> {
     let context = surroundings(office);
     if !office.db.read(&context, async |conn| MESSAGES.is_due(conn, channel.into()).await).await? {
@@ -66,7 +66,7 @@ pub async fn send_due(office: &Office, channel: Channel, sender: &Sender) -> Res
     Ok(work_off(office, &MESSAGES, letters, AT_ONCE, async |letter| sender.send(letter).await).await)
 }
 
-/// Sends what was claimed and notes what becomes of it; answers how many were taken.
+/// Sends the claimed rows and saves the outcomes; returns how many were accepted.
 pub(crate) async fn work_off<T: Claimed>(
     office: &Office,
     queue: &Queue,
@@ -93,8 +93,8 @@ pub(crate) async fn work_off<T: Claimed>(
         let context = surroundings(office);
         let noted = office.db.transaction(&context, async |tx| note(tx, queue, &chunk).await).await;
         if let Err(error) = noted {
-            // they are sent again when the lease is over, under the same ids
-            log::warn!("what became of {} messages could not be noted: {error}", chunk.len());
+            // they are sent again with the same ids after the lease expires
+            log::warn!("the outcomes of {} messages could not be saved: {error}", chunk.len());
         }
     }
     taken

@@ -1,4 +1,4 @@
-//! What happened, for staff and for programs.
+//! The list of events, for staff and for programs.
 
 use acl::SignedIn;
 use chrono::TimeDelta;
@@ -12,7 +12,7 @@ use crate::{
     store::events as store,
 };
 
-/// A page of the events that the caller may see. Errors: `events_forgotten`.
+/// Lists the events that the caller may see. Errors: `events_forgotten`.
 pub async fn list(conn: &mut Conn, caller: &SignedIn, filter: &EventFilter, paging: &Paging) -> Result<Page<RecordedEvent>> {
     let kinds = audience::visible(|permission| caller.may(permission));
     if let Some(last) = filter.last_event_id {
@@ -21,7 +21,7 @@ pub async fn list(conn: &mut Conn, caller: &SignedIn, filter: &EventFilter, pagi
     store::list(conn, filter, &kinds, paging).await
 }
 
-/// Errors: `events_forgotten` when events after this one are no longer kept; 0 asks for what there is.
+/// Errors: `events_forgotten` when events after this one are no longer stored; 0 means all stored events.
 pub async fn must_be_kept(conn: &mut Conn, last: i64) -> Result<()> {
     if last == 0 {
         return Ok(());
@@ -32,17 +32,17 @@ pub async fn must_be_kept(conn: &mut Conn, last: i64) -> Result<()> {
     }
 }
 
-/// The next events after this one, of every kind: for a program that leaves out what each of its readers may not see.
+/// Reads the next events after this one, of every kind; the caller filters them for each of its readers.
 pub async fn after(conn: &mut Conn, id: i64, limit: i64) -> Result<Vec<RecordedEvent>> {
     store::after(conn, id, limit).await
 }
 
-/// The newest event's id.
+/// The id of the newest event.
 pub async fn newest(conn: &mut Conn) -> Result<i64> {
     store::newest(conn).await
 }
 
-/// Removes events that were told and are older than this; a bounded number at a time, and answers how many.
+/// Removes processed events older than this, a limited number at a time; returns how many.
 pub async fn forget(tx: &mut Tx, days: i64, limit: i64) -> Result<usize> {
     let now = tx.now();
     store::forget(tx, now - TimeDelta::days(days), limit).await

@@ -1,4 +1,4 @@
-//! Integrators' endpoints: what they are told of, and sending it.
+//! Webhook endpoints of integrators, and deliveries to them.
 
 use acl::{Granted, Seals, Secret, perm};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -25,15 +25,15 @@ use crate::{
     webhook,
 };
 
-/// Endpoints there may be. Each has a sender of its own, so that none waits for another.
+/// The maximum number of endpoints. Each has its own sender, so that none waits for another.
 pub const MOST_ENDPOINTS: i64 = 50;
-/// Deliveries claimed at once, for one endpoint.
+/// The number of deliveries claimed at once for one endpoint.
 const BATCH: i64 = 32;
-/// Deliveries under way at once, to one endpoint.
+/// The number of concurrent deliveries to one endpoint.
 const AT_ONCE: usize = 4;
-/// For how long a secret that was replaced signs too.
+/// How long a replaced secret also signs.
 const OVERLAP: TimeDelta = TimeDelta::hours(24);
-/// What the secrets are sealed for.
+/// The purpose for which the secrets are encrypted.
 const PURPOSE: &str = "webhook secret";
 
 const DELIVERIES: Queue = Queue {
@@ -47,7 +47,7 @@ const DELIVERIES: Queue = Queue {
 
 type Managing = Granted<perm::WebhooksManage>;
 
-/// What calls endpoints, and how far it may reach.
+/// The sender of webhooks, with the addresses that it may call.
 pub struct Hooks {
     outgoing: Outgoing,
     allow_private: bool,
@@ -55,7 +55,7 @@ pub struct Hooks {
 }
 
 impl Hooks {
-    /// With `allow_private`, addresses of private networks are called, also without TLS. Errors: `internal` when there is no TLS.
+    /// With `allow_private`, private addresses are allowed, also without TLS. Errors: `internal` if TLS is not available.
     pub fn new(allow_private: bool, seals: Seals) -> Result<Self> {
         let reach = if allow_private { Reach::Anywhere } else { Reach::Public };
         Ok(Self { outgoing: Outgoing::new(reach)?, allow_private, seals })
@@ -75,23 +75,23 @@ impl Hooks {
     }
 }
 
-/// Nobody has others told what they may not see themselves. Errors: `permission_missing`.
+/// Checks that the caller may see every kind of the endpoint. Errors: `permission_missing`.
 fn may_see(granted: &Managing, input: &WebhookEndpointInput) -> Result<()> {
     let hidden = input.kinds.iter().map(|kind| audience::of(*kind).permission).find(|permission| !granted.may(*permission));
     hidden.map_or(Ok(()), |permission| Err(Error::new(acl::refusal::PERMISSION_MISSING).with("permission", permission)))
 }
 
-/// One endpoint. Errors: `webhook_endpoint_not_found`.
+/// Returns an endpoint. Errors: `webhook_endpoint_not_found`.
 pub async fn get(conn: &mut Conn, _: &Managing, id: WebhookEndpointId) -> Result<WebhookEndpoint> {
     store::get(conn, id).await?.ok_or_else(|| refusal::ENDPOINT_NOT_FOUND.into())
 }
 
-/// A page of endpoints.
+/// Lists endpoints.
 pub async fn list(conn: &mut Conn, _: &Managing, paging: &Paging) -> Result<Page<WebhookEndpoint>> {
     store::list(conn, paging).await
 }
 
-/// Makes an endpoint, and shows its secret.
+/// Creates an endpoint, and returns its secret.
 ///
 /// Errors: `invalid_url`, `url_not_public`, `permission_missing` for kinds that the caller may not see, `webhook_endpoints_full`.
 pub async fn create(tx: &mut Tx, granted: &Managing, hooks: &Hooks, input: &WebhookEndpointInput) -> Result<WebhookEndpointWithSecret> {
@@ -108,7 +108,7 @@ pub async fn create(tx: &mut Tx, granted: &Managing, hooks: &Hooks, input: &Webh
     Ok(WebhookEndpointWithSecret { endpoint, secret })
 }
 
-/// Changes an endpoint. Errors: `webhook_endpoint_not_found`, `stale_version`, `invalid`, and what `create` refuses.
+/// Changes an endpoint. Errors: `webhook_endpoint_not_found`, `stale_version`, `invalid`, and those of `create`.
 pub async fn edit(
     tx: &mut Tx,
     granted: &Managing,
@@ -136,7 +136,7 @@ pub async fn edit(
     Ok(after)
 }
 
-/// Deletes an endpoint; what is on its way to it is not sent any more. Errors: `webhook_endpoint_not_found`, `stale_version`.
+/// Deletes an endpoint; its pending deliveries are not sent. Errors: `webhook_endpoint_not_found`, `stale_version`.
 pub async fn delete(tx: &mut Tx, _granted: &Managing, id: WebhookEndpointId, expected: &Expected) -> Result<()> {
     let before = lock(tx, id).await?;
     expected.check(before.version)?;
@@ -145,7 +145,7 @@ pub async fn delete(tx: &mut Tx, _granted: &Managing, id: WebhookEndpointId, exp
     Ok(())
 }
 
-/// Gives an endpoint a new secret; the present one signs too for a day. Errors: `webhook_endpoint_not_found`.
+/// Replaces the secret of an endpoint; the present one also signs for a day. Errors: `webhook_endpoint_not_found`.
 pub async fn rotate_secret(tx: &mut Tx, _granted: &Managing, hooks: &Hooks, id: WebhookEndpointId) -> Result<WebhookEndpointWithSecret> {
     let now = tx.now();
     let before = lock(tx, id).await?;
@@ -158,7 +158,7 @@ pub async fn rotate_secret(tx: &mut Tx, _granted: &Managing, hooks: &Hooks, id: 
     Ok(WebhookEndpointWithSecret { endpoint, secret })
 }
 
-/// Sends something harmless to try an endpoint out. Errors: `webhook_endpoint_not_found`, `webhook_endpoint_inactive`.
+/// Sends a test event to an endpoint. Errors: `webhook_endpoint_not_found`, `webhook_endpoint_inactive`.
 pub async fn test(tx: &mut Tx, _granted: &Managing, id: WebhookEndpointId) -> Result<WebhookDelivery> {
     let endpoint = lock(tx, id).await?;
     if !endpoint.is_active {
@@ -177,7 +177,7 @@ pub async fn test(tx: &mut Tx, _granted: &Managing, id: WebhookEndpointId) -> Re
     store::lock_delivery(tx, delivery).await?.ok_or_else(|| refusal::DELIVERY_NOT_FOUND.into())
 }
 
-/// A page of what was sent to an endpoint. Errors: `webhook_endpoint_not_found`.
+/// Lists the deliveries to an endpoint. Errors: `webhook_endpoint_not_found`.
 pub async fn deliveries(
     conn: &mut Conn,
     granted: &Managing,
@@ -189,7 +189,7 @@ pub async fn deliveries(
     store::list_deliveries(conn, id, filter, paging).await
 }
 
-/// Sends a delivery once more, the same under the same id. Errors: `webhook_delivery_not_found`, `webhook_delivery_wrong_state`.
+/// Sends a delivery again, unchanged and with the same id. Errors: `webhook_delivery_not_found`, `webhook_delivery_wrong_state`.
 pub async fn retry(tx: &mut Tx, _granted: &Managing, id: WebhookDeliveryId) -> Result<WebhookDelivery> {
     let before = store::lock_delivery(tx, id).await?.ok_or(refusal::DELIVERY_NOT_FOUND)?;
     let after = before.retried(tx.now())?;
@@ -203,7 +203,7 @@ async fn lock(tx: &mut Tx, id: WebhookEndpointId) -> Result<WebhookEndpoint> {
     store::lock(tx, id).await?.ok_or_else(|| refusal::ENDPOINT_NOT_FOUND.into())
 }
 
-/// The endpoints to which something is due.
+/// The endpoints with due deliveries.
 pub async fn due(conn: &mut Conn) -> Result<Vec<WebhookEndpointId>> {
     store::due(conn).await
 }
@@ -222,9 +222,9 @@ impl Claimed for Parcel {
     }
 }
 
-/// Sends what is due to one endpoint, at most a batch; answers how many it took.
+/// Sends one batch of due deliveries to an endpoint; returns how many it accepted.
 ///
-/// When it does not take one, those that were not tried yet are given back. Errors: `database_away` while claiming.
+/// When the endpoint does not accept one, deliveries without an attempt are released. Errors: `database_away` while claiming.
 pub async fn send_due(office: &Office, hooks: &Hooks, id: WebhookEndpointId) -> Result<usize> {
     let context = surroundings(office);
     let Some(target) = office.db.read(&context, async |conn| store::target(conn, id).await).await? else { return Ok(0) };
@@ -237,7 +237,7 @@ pub async fn send_due(office: &Office, hooks: &Hooks, id: WebhookEndpointId) -> 
 }
 
 impl Hooks {
-    /// The same under the present key; none where it is already, or where it cannot be opened.
+    /// Re-encrypts a secret with the present key; `None` if it already is, or cannot be decrypted.
     fn sealed_anew(&self, sealed: &[u8]) -> Result<Option<Vec<u8>>> {
         if self.seals.is_present(PURPOSE, sealed) {
             return Ok(None);
@@ -257,7 +257,7 @@ impl Hooks {
     async fn send(&self, target: &SealedSecrets, parcel: &Parcel, now: DateTime<Utc>) -> Outcome {
         let away = |status: Option<u16>, error: Option<String>| Outcome::Away { status: status.map(i64::from), error };
         let Some(secrets) = self.secrets(target, now) else {
-            return away(None, Some("the endpoint's secret cannot be read: give it a new one".to_owned()));
+            return away(None, Some("the endpoint's secret cannot be decrypted: rotate it".to_owned()));
         };
         let signatures: Vec<String> = secrets
             .iter()
@@ -272,7 +272,7 @@ impl Hooks {
             .header("webhook-timestamp", now.timestamp().to_string())
             .header("webhook-signature", signatures.join(" "))
             .body(parcel.body.clone());
-        let Ok(request) = request.build() else { return away(None, Some("the address cannot be called".to_owned())) };
+        let Ok(request) = request.build() else { return away(None, Some("the URL is not valid".to_owned())) };
         match self.outgoing.send(request).await {
             Ok(answer) if answer.is_success() => Outcome::Taken { status: Some(answer.status.into()) },
             Ok(answer) => away(Some(answer.status), None),
@@ -281,7 +281,7 @@ impl Hooks {
     }
 }
 
-/// Seals secrets anew that only the key before the present one opens; answers of how many endpoints.
+/// Re-encrypts the secrets that only the previous key opens; returns the number of endpoints.
 pub async fn reseal(tx: &mut Tx, hooks: &Hooks) -> Result<usize> {
     let mut resealed = 0;
     for mut secrets in store::all_secrets(tx).await? {
@@ -298,8 +298,8 @@ pub async fn reseal(tx: &mut Tx, hooks: &Hooks) -> Result<usize> {
     Ok(resealed)
 }
 
-/// Removes deliveries that are older than this and not on their way, and what is left of deleted endpoints; a bounded number of each
-/// endpoint at a time. Answers how many.
+/// Removes deliveries that are older than this and not pending, and the rest of deleted endpoints; a limited number per endpoint at a
+/// time. Returns how many.
 pub async fn forget(tx: &mut Tx, days: i64, limit: i64) -> Result<usize> {
     let mut forgotten = 0;
     for (id, is_deleted) in store::all(tx).await? {

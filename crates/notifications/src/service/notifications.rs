@@ -1,4 +1,4 @@
-//! Messages as staff see them.
+//! Notifications as shown to staff.
 
 use acl::{Granted, Permission, SignedIn, perm};
 use chrono::TimeDelta;
@@ -15,13 +15,13 @@ use crate::{
     store::notifications as store,
 };
 
-/// One notification, its address masked for those who may not see personal data. Errors: `notification_not_found`.
+/// Returns a notification, with a masked address for callers who may not see personal data. Errors: `notification_not_found`.
 pub async fn get(conn: &mut Conn, granted: &Granted<perm::NotificationsRead>, id: NotificationId) -> Result<Notification> {
     let notification = store::get(conn, id).await?.ok_or(refusal::NOT_FOUND)?;
     Ok(notification.shown(granted.may(Permission::CustomersPii)))
 }
 
-/// A page of notifications, masked in the same way.
+/// Lists notifications, masked in the same way.
 pub async fn list(
     conn: &mut Conn,
     granted: &Granted<perm::NotificationsRead>,
@@ -32,12 +32,12 @@ pub async fn list(
     Ok(store::list(conn, filter, paging).await?.map(|notification| notification.shown(unmasked)))
 }
 
-/// A page of the caller's own.
+/// Lists the caller's own notifications.
 pub async fn inbox(conn: &mut Conn, caller: &SignedIn, filter: &InboxFilter, paging: &Paging) -> Result<Page<Notification>> {
     store::inbox(conn, caller.user_id, filter, paging).await
 }
 
-/// Marks one of the caller's own as read; once is enough. Errors: `notification_not_found`.
+/// Marks one of the caller's notifications as read, unless it already is. Errors: `notification_not_found`.
 pub async fn read(tx: &mut Tx, caller: &SignedIn, id: NotificationId) -> Result<Notification> {
     let before = store::lock(tx, id).await?.filter(|one| one.user_id == Some(caller.user_id)).ok_or(refusal::NOT_FOUND)?;
     if before.read_at.is_some() {
@@ -50,15 +50,14 @@ pub async fn read(tx: &mut Tx, caller: &SignedIn, id: NotificationId) -> Result<
     Ok(after)
 }
 
-/// Gives all of one locked subscriber to another, who is the same; they were sent where they say. Answers how many there were.
+/// Moves all notifications of a locked subscriber to another, for a merge; their recipients stay. Returns their number.
 pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<u64> {
     store::give(tx, from, to).await
 }
 
-/// Sends a message that failed or was only kept once more, under the same id and with the same text.
+/// Sends a message again that failed or was not sent, with the same id and text.
 ///
-/// `configured` tells by which channels anything can be sent. Errors: `notification_not_found`, `notification_wrong_state`,
-/// `channel_not_configured`.
+/// `configured` lists the channels that can send. Errors: `notification_not_found`, `notification_wrong_state`, `channel_not_configured`.
 pub async fn retry(
     tx: &mut Tx,
     granted: &Granted<perm::NotificationsManage>,
@@ -76,7 +75,7 @@ pub async fn retry(
     Ok(after.shown(granted.may(Permission::CustomersPii)))
 }
 
-/// Removes notifications that are older than this and not on their way; a bounded number at a time, and answers how many.
+/// Removes notifications that are older than this and not pending, a limited number at a time; returns how many.
 pub async fn forget(tx: &mut Tx, days: i64, limit: i64) -> Result<usize> {
     let now = tx.now();
     store::forget(tx, now - TimeDelta::days(days), limit).await

@@ -1,4 +1,4 @@
-//! From events to what becomes of them: messages to subscribers and staff, deliveries to integrators.
+//! The relay from events to messages for subscribers and staff, and to deliveries for integrators.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -28,28 +28,28 @@ use crate::{
     webhook,
 };
 
-/// Events that are told of in one transaction.
+/// The number of events processed in one transaction.
 pub const BATCH: usize = 500;
-/// Most of the staff that one event is told to.
+/// The maximum number of staff members notified of one event.
 const MOST_STAFF: i64 = 50;
 
-/// How the operator wants people to be told.
+/// The operator's rules for notifications.
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// The language of messages.
     pub language: Language,
-    /// Of what subscribers are told by e-mail.
+    /// The kinds of events that subscribers receive by e-mail.
     pub email_kinds: Vec<EventKind>,
-    /// Of what subscribers are told by text message.
+    /// The kinds of events that subscribers receive by text message.
     pub sms_kinds: Vec<EventKind>,
-    /// Whether e-mails can be sent.
+    /// Whether e-mail is configured.
     pub has_email: bool,
-    /// Whether text messages can be sent.
+    /// Whether text messages are configured.
     pub has_sms: bool,
 }
 
 impl Rules {
-    /// Whether anything can be sent by this channel.
+    /// Whether this channel can send.
     pub fn has(&self, channel: Channel) -> bool {
         match channel {
             Channel::Email => self.has_email,
@@ -75,15 +75,15 @@ impl Rules {
     }
 }
 
-/// Whether there is anything to tell of.
+/// Whether there are unprocessed events.
 pub async fn is_behind(conn: &mut Conn) -> Result<bool> {
     store::is_behind(conn).await
 }
 
-/// Tells of the next events, at most [`BATCH`], and answers how many they were.
+/// Processes the next events, at most [`BATCH`], and returns how many.
 ///
-/// All of it is one transaction with the note of how far it came: an event is told of once, whoever is killed when. Another
-/// instance that does it meanwhile is left alone. Nothing goes on the audit trail: the change that made the event is there.
+/// The messages and the new position are written in one transaction, so each event is processed once, even after a crash. If another
+/// instance is processing, it does nothing. The audit records nothing here: it already has the change that published the event.
 pub async fn tell(tx: &mut Tx, rules: &Rules) -> Result<usize> {
     let Some(told) = store::lock_relay(tx).await? else { return Ok(0) };
     let events = store::after(tx, told, i64::try_from(BATCH).unwrap_or(i64::MAX)).await?;
@@ -96,7 +96,7 @@ pub async fn tell(tx: &mut Tx, rules: &Rules) -> Result<usize> {
     }
     let kept = messages.iter().filter(|message| message.status == NotificationStatus::Logged).count();
     if kept > 0 {
-        log::info!("{kept} messages are kept and not sent: their channels have no settings");
+        log::info!("{kept} messages are stored but not sent, because their channels are not configured");
     }
     notifications::insert_all(tx, messages).await?;
     let endpoints = webhooks::active(tx).await?;
@@ -118,13 +118,13 @@ pub async fn tell(tx: &mut Tx, rules: &Rules) -> Result<usize> {
     Ok(events.len())
 }
 
-/// All that a batch of events needs to be told of, read once.
+/// The data needed to process a batch of events, read once.
 struct Desk<'a> {
     context: Arc<Context>,
     rules: &'a Rules,
     texts: HashMap<(EventKind, Channel), Prepared>,
     contacts: HashMap<i64, Contact>,
-    /// Users by what makes them be told: a permission, or being named.
+    /// The users to notify, by permission or by id.
     holders: HashMap<Permission, Vec<(UserId, String)>>,
     named: HashMap<i64, String>,
 }
@@ -192,7 +192,7 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// The user whom the event names as the one who is to work on it.
+/// The user whom the event names as the assignee.
 fn assignee(event: &RecordedEvent) -> Option<UserId> {
     match audience::of(event.kind).staff {
         Staff::Assignee => event.data.0["assigned_to"].as_i64().map(UserId::new),
@@ -200,7 +200,7 @@ fn assignee(event: &RecordedEvent) -> Option<UserId> {
     }
 }
 
-/// The permission whose holders are told.
+/// The permission whose holders are notified.
 fn told_by_permission(event: &RecordedEvent) -> Option<Permission> {
     match audience::of(event.kind).staff {
         Staff::Holders(permission) => Some(permission),

@@ -1,4 +1,4 @@
-//! What messages say: built-in texts, and those that an administrator changed.
+//! The templates of messages: built-in texts, and those that an administrator has changed.
 
 use acl::{Granted, perm};
 use database::{Conn, EventKind, Tx, audit::Entry};
@@ -13,17 +13,17 @@ use crate::{
     template::{self, Prepared},
 };
 
-/// Which template it is.
+/// The key of a template.
 pub type Key = (EventKind, Channel, Language);
 
-/// Every template, by kind, channel and language.
+/// Lists every template, ordered by kind, channel and language.
 pub async fn list(conn: &mut Conn, _: &Granted<perm::NotificationsManage>) -> Result<Vec<Template>> {
     let changed = store::all(conn).await?;
     let keys = audience::all_told().flat_map(|(kind, channel)| Language::ALL.iter().map(move |language| (kind, channel, *language)));
     keys.map(|key| shown(key, &changed)).collect()
 }
 
-/// One template. Errors: `template_not_found`.
+/// Returns a template. Errors: `template_not_found`.
 pub async fn get(conn: &mut Conn, _: &Granted<perm::NotificationsManage>, key: Key) -> Result<Template> {
     shown(key, &store::all(conn).await?)
 }
@@ -38,10 +38,10 @@ fn shown((kind, channel, language): Key, changed: &[Changed]) -> Result<Template
     Ok(Template { kind, channel, language, subject, text, is_customized, placeholders: audience::of(kind).placeholders.to_vec(), version })
 }
 
-/// Changes what messages made from now on say.
+/// Changes the text of future messages.
 ///
-/// Errors: `template_not_found`, `stale_version`, `invalid` with `unknown_placeholder` or `invalid_placeholder`, `required` for the
-/// subject line where there is one, `mismatch` where there is none.
+/// Errors: `template_not_found`, `stale_version`, `invalid` with `unknown_placeholder` or `invalid_placeholder`, `required` for a missing
+/// subject line, `mismatch` for a subject line on a channel without one.
 pub async fn set(
     tx: &mut Tx,
     _granted: &Granted<perm::NotificationsManage>,
@@ -64,7 +64,7 @@ pub async fn set(
     Ok(after)
 }
 
-/// Goes back to the built-in text. Errors: `template_not_found`, `stale_version`.
+/// Restores the built-in text. Errors: `template_not_found`, `stale_version`.
 pub async fn reset(tx: &mut Tx, _granted: &Granted<perm::NotificationsManage>, key: Key, expected: &Expected) -> Result<()> {
     store::lock(tx).await?;
     let before = shown(key, &store::all(tx).await?)?;
@@ -83,13 +83,13 @@ fn record(tx: &mut Tx, action: &'static str, (before, after): (&Template, &Templ
     tx.record(Entry::new(action, "notification_template", id).change(&said(before), &said(after)));
 }
 
-/// The texts of one language, ready for use.
+/// The parsed templates of one language.
 pub(crate) async fn prepared(conn: &mut Conn, language: Language) -> Result<Vec<((EventKind, Channel), Prepared)>> {
     let changed = store::all(conn).await?;
     let mut all = Vec::new();
     for (kind, channel) in audience::all_told() {
         let template = shown((kind, channel, language), &changed)?;
-        // a text that an older version took may name what this one no longer knows
+        // a text saved by an older version may use a placeholder that no longer exists
         let prepared = Prepared::new(kind, channel, &template.subject, &template.text);
         all.push(((kind, channel), prepared.or_else(|_| template::prepared_builtin(kind, channel, language))?));
     }

@@ -1,4 +1,4 @@
-//! SQL of events, and of how far they were told.
+//! SQL of events, and of the relay's position.
 
 use chrono::{DateTime, Utc};
 use database::{
@@ -10,7 +10,7 @@ use kernel::Result;
 use super::places;
 use crate::{input::EventFilter, model::RecordedEvent};
 
-/// How lists of events are ordered.
+/// The sort orders of event lists.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[OrderField { name: "id", column: "events.id", kind: KeyKind::Int }],
     default_order: "id",
@@ -21,7 +21,7 @@ pub const LIST: ListSpec = ListSpec {
 const SELECT: &str = "SELECT events.id, events.kind, events.entity, events.entity_id, events.contract_id, events.customer_id, events.data, \
      events.created_at FROM events";
 
-/// A page of the events of these kinds.
+/// Lists the events of these kinds.
 pub async fn list(conn: &mut Conn, filter: &EventFilter, kinds: &[EventKind], paging: &Paging) -> Result<Page<RecordedEvent>> {
     let mut conditions = Filter::new(conn.engine());
     match filter.kind {
@@ -37,22 +37,22 @@ pub async fn list(conn: &mut Conn, filter: &EventFilter, kinds: &[EventKind], pa
     paging.fetch(conn, SELECT, "events", conditions).await
 }
 
-/// The next events after this one, in the order in which they happened.
+/// Reads the next events after this one, in their order.
 pub async fn after(conn: &mut Conn, id: i64, limit: i64) -> Result<Vec<RecordedEvent>> {
     Sql::owned(format!("{SELECT} WHERE events.id > $1 ORDER BY events.id LIMIT $2")).bind(id).bind(limit).all(conn).await
 }
 
-/// The newest event's id, also of one that is no longer kept.
+/// The id of the newest event, even if it is no longer stored.
 pub async fn newest(conn: &mut Conn) -> Result<i64> {
     Sql::new("SELECT COALESCE((SELECT MAX(id) FROM events), forgotten_id) FROM event_relay WHERE id = 1").scalar(conn).await
 }
 
-/// The last event that is no longer kept.
+/// The id of the last event that is no longer stored.
 pub async fn forgotten(conn: &mut Conn) -> Result<i64> {
     Sql::new("SELECT forgotten_id FROM event_relay WHERE id = 1").scalar(conn).await
 }
 
-/// Whether there are events that nobody was told of.
+/// Whether there are unprocessed events.
 pub async fn is_behind(conn: &mut Conn) -> Result<bool> {
     let behind: i64 = Sql::new(
         "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM events WHERE id > (SELECT last_event_id FROM event_relay WHERE id = 1) LIMIT 1) \
@@ -63,25 +63,25 @@ pub async fn is_behind(conn: &mut Conn) -> Result<bool> {
     Ok(behind > 0)
 }
 
-/// How far events were told, locked until the transaction ends; none while another instance tells of them.
+/// Reads the relay's position and locks it until the transaction ends; returns nothing while another instance has locked it.
 pub async fn lock_relay(tx: &mut Tx) -> Result<Option<i64>> {
     let skip = match tx.engine() {
         Engine::Sqlite => "",
-        // whoever comes second has nothing to do here, and does not wait
+        // a second instance has nothing to do here, and does not wait
         Engine::Postgres => " FOR UPDATE SKIP LOCKED",
     };
     let row: Option<(i64,)> = Sql::owned(format!("SELECT last_event_id FROM event_relay WHERE id = 1{skip}")).optional(tx).await?;
     Ok(row.map(|(id,)| id))
 }
 
-/// All up to this event are told.
+/// Saves the relay's position: every event up to this one is processed.
 pub async fn set_told(tx: &mut Tx, id: i64) -> Result<()> {
     Sql::new("UPDATE event_relay SET last_event_id = $1 WHERE id = 1").bind(id).execute(tx).await.map(drop)
 }
 
-/// Removes the oldest events that were told and happened before this moment; answers how many.
+/// Removes the oldest processed events before this moment; returns how many.
 pub async fn forget(tx: &mut Tx, before: DateTime<Utc>, limit: i64) -> Result<usize> {
-    // the oldest come first by their ids, so that no index by time is needed
+    // ids follow time, so no index by time is needed
     let oldest: Vec<(i64,)> = Sql::new(
         "SELECT id FROM (SELECT id, created_at FROM events WHERE id <= (SELECT last_event_id FROM event_relay WHERE id = 1) \
          ORDER BY id LIMIT $1) AS oldest WHERE created_at < $2 ORDER BY id",

@@ -16,7 +16,7 @@ use crate::{
     model::{Channel, Notification, NotificationStatus},
 };
 
-/// How lists of notifications are ordered.
+/// The sort orders of notification lists.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[OrderField { name: "created_at", column: "notifications.created_at", kind: KeyKind::Time }],
     default_order: "-created_at",
@@ -24,7 +24,7 @@ pub const LIST: ListSpec = ListSpec {
     id_name: "id",
 };
 
-/// How one's own are ordered.
+/// The sort orders of an inbox.
 pub const INBOX: ListSpec = LIST;
 
 const SELECT: &str = "SELECT notifications.id, notifications.kind, notifications.channel, notifications.status, notifications.event_id, \
@@ -36,7 +36,7 @@ pub async fn get(conn: &mut Conn, id: NotificationId) -> Result<Option<Notificat
     Sql::owned(format!("{SELECT} WHERE notifications.id = $1")).bind(id).optional(conn).await
 }
 
-/// Gives all of one subscriber to another, who is the same. Answers how many there were.
+/// Moves all notifications of a subscriber to another, for a merge. Returns their number.
 pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<u64> {
     Sql::new("UPDATE notifications SET customer_id = $1, version = version + 1 WHERE customer_id = $2")
         .bind(to)
@@ -45,7 +45,7 @@ pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<u64> 
         .await
 }
 
-/// The notification, locked until the transaction ends.
+/// Reads a notification and locks it until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: NotificationId) -> Result<Option<Notification>> {
     Sql::owned(format!("{SELECT} WHERE notifications.id = $1{}", tx.for_update())).bind(id).optional(tx).await
 }
@@ -70,7 +70,7 @@ pub async fn inbox(conn: &mut Conn, user: UserId, filter: &InboxFilter, paging: 
     paging.fetch(conn, SELECT, "notifications", conditions).await
 }
 
-/// A notification that is yet to be written.
+/// A notification to insert.
 pub struct NewNotification {
     pub kind: EventKind,
     pub channel: Channel,
@@ -103,7 +103,7 @@ const COLUMNS: [&str; 15] = [
     "version",
 ];
 
-/// Writes many at once.
+/// Inserts many notifications.
 pub async fn insert_all(tx: &mut Tx, all: Vec<NewNotification>) -> Result<()> {
     let now = tx.now();
     let mut rows = Bulk::into_table("notifications", &COLUMNS);
@@ -131,7 +131,7 @@ pub async fn insert_all(tx: &mut Tx, all: Vec<NewNotification>) -> Result<()> {
     rows.execute(tx).await
 }
 
-/// Saves where it stands, and moves its version on. Errors: `stale_version` when somebody else was first.
+/// Saves the status of a notification and increments its version. Errors: `stale_version` after a concurrent change.
 pub async fn update(tx: &mut Tx, after: &mut Notification) -> Result<()> {
     Sql::new(
         "UPDATE notifications SET status = $1, attempts = $2, next_attempt_at = $3, read_at = $4, version = version + 1 \
@@ -149,7 +149,7 @@ pub async fn update(tx: &mut Tx, after: &mut Notification) -> Result<()> {
     Ok(())
 }
 
-/// Removes the oldest notifications that were made before this moment and are not on their way; answers how many.
+/// Removes the oldest notifications created before this moment that are not pending; returns how many.
 pub async fn forget(tx: &mut Tx, before: DateTime<Utc>, limit: i64) -> Result<usize> {
     let oldest: Vec<(NotificationId,)> =
         Sql::new("SELECT id FROM notifications WHERE created_at < $1 AND status <> 'pending' ORDER BY created_at, id LIMIT $2")

@@ -1,4 +1,4 @@
-//! SQL of what is due: claiming it for a while, and noting what became of it. The same for both tables that hold such rows.
+//! SQL of the sending queues: claims due rows for a limited time and saves the outcomes. Both tables with such rows use it.
 
 use chrono::{DateTime, Utc};
 use database::{Arg, Conn, Engine, Row, Sql, Tx};
@@ -7,34 +7,34 @@ use kernel::Result;
 use super::places;
 use crate::backoff::{LEASE, MOST_ATTEMPTS};
 
-/// A table whose rows are sent: `id`, `attempts` and `next_attempt_at`, and what parts them into queues.
+/// A table of rows to send, with `id`, `attempts` and `next_attempt_at`, and a column that divides it into queues.
 pub struct Queue {
-    /// The table.
+    /// The name of the table.
     pub table: &'static str,
-    /// The column that parts it.
+    /// The column that divides the table.
     pub part: &'static str,
-    /// What a sender needs of a row.
+    /// The columns that a sender needs.
     pub columns: &'static str,
-    /// What else an outcome touches.
+    /// Further assignments when an outcome is saved.
     pub touch: &'static str,
-    /// The word for what the other side took.
+    /// The status of an accepted row.
     pub done: &'static str,
-    /// When it took it.
+    /// The column for the time of acceptance.
     pub done_at: &'static str,
 }
 
-/// What became of a row.
+/// The outcome of a row.
 pub struct Note {
     pub id: i64,
     pub attempts: i64,
-    /// None when the other side took it; else when to try again, if at all.
+    /// `None` when the row was accepted; otherwise the time of the next attempt, if any.
     pub failed: Option<Option<DateTime<Utc>>>,
     pub status: Option<i64>,
     pub error: Option<String>,
 }
 
 impl Queue {
-    /// Whether anything is due in this part.
+    /// Whether this queue has a due row.
     pub async fn is_due(&self, conn: &mut Conn, part: Arg) -> Result<bool> {
         let now = conn.now();
         let text = format!(
@@ -45,8 +45,8 @@ impl Queue {
         Ok(due > 0)
     }
 
-    /// Takes what is due, oldest first, for as long as the lease lasts: until then nobody else takes it, and what comes of it is to
-    /// be noted. A row that was claimed for the last time and of which nobody noted anything has failed.
+    /// Claims due rows, oldest first, until the lease expires: until then no other sender claims them, and the outcome must be saved. A
+    /// row that was claimed for the last time without a saved outcome has failed.
     pub async fn claim<T: Row>(&self, tx: &mut Tx, part: Arg, limit: i64) -> Result<Vec<T>> {
         let now = tx.now();
         let Self { table, part: column, columns, touch, .. } = self;
@@ -59,7 +59,7 @@ impl Queue {
              WHERE {column} = $1 AND status = 'pending' AND next_attempt_at <= $2 AND attempts >= $3"
         );
         Sql::owned(given_up).bind_all([part.clone()]).bind(now).bind(MOST_ATTEMPTS).execute(tx).await?;
-        // chosen once, before any row is touched: a statement of its own within the statement
+        // a materialized subquery selects the rows once, before any row is updated
         let text = format!(
             "WITH due AS MATERIALIZED (SELECT id FROM {table} WHERE {column} = $2 AND status = 'pending' AND next_attempt_at <= $3 \
              ORDER BY next_attempt_at, id LIMIT $4{skip}) \
@@ -68,7 +68,7 @@ impl Queue {
         Sql::owned(text).bind(now + LEASE).bind_all([part]).bind(now).bind(limit).all(tx).await
     }
 
-    /// Gives back what was claimed and not tried.
+    /// Releases rows that were claimed but not attempted.
     pub async fn release(&self, tx: &mut Tx, ids: &[i64]) -> Result<()> {
         let now = tx.now();
         if ids.is_empty() {
@@ -83,7 +83,7 @@ impl Queue {
         Sql::owned(text).bind(now).bind_all(ids.iter().map(|id| Arg::from(*id))).execute(tx).await.map(drop)
     }
 
-    /// Notes what was taken: in one statement, whoever else has claimed it meanwhile.
+    /// Marks rows as accepted, in one statement, even if another sender has claimed them meanwhile.
     pub async fn note_done(&self, tx: &mut Tx, ids: &[i64]) -> Result<()> {
         let now = tx.now();
         if ids.is_empty() {
@@ -100,7 +100,7 @@ impl Queue {
         Sql::owned(text).bind(now).bind_all(ids.iter().map(|id| Arg::from(*id))).execute(tx).await.map(drop)
     }
 
-    /// Notes that a try failed, unless somebody else has claimed the row since.
+    /// Saves a failed attempt, unless another sender has claimed the row since.
     pub async fn note_failed(&self, tx: &mut Tx, note: &Note) -> Result<()> {
         let next = note.failed.flatten();
         let status = if next.is_some() { "pending" } else { "failed" };

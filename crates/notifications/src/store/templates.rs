@@ -5,7 +5,7 @@ use kernel::Result;
 
 use crate::model::{Channel, Language};
 
-/// A template that somebody changed, or changed back.
+/// A template that an administrator has changed or restored.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Changed {
     pub kind: String,
@@ -22,12 +22,12 @@ impl Changed {
     }
 }
 
-/// All of them: there are at most as many as kinds, channels and languages make.
+/// Reads all changed templates; there is at most one for each kind, channel and language.
 pub async fn all(conn: &mut Conn) -> Result<Vec<Changed>> {
     Sql::new("SELECT kind, channel, language, subject, text, version FROM notification_templates").all(conn).await
 }
 
-/// Writes what a template says from now on; nothing for the built-in text. Answers its version.
+/// Saves the text of a template; no text for the built-in one. Returns its version.
 pub async fn save(tx: &mut Tx, (kind, channel, language): (EventKind, Channel, Language), text: Option<(&String, &String)>) -> Result<i64> {
     let now = tx.now();
     Sql::new(
@@ -45,8 +45,8 @@ pub async fn save(tx: &mut Tx, (kind, channel, language): (EventKind, Channel, L
     .await
 }
 
-/// Keeps others from changing templates until the transaction ends.
+/// Locks the templates until the transaction ends.
 pub async fn lock(tx: &mut Tx) -> Result<()> {
-    // there is no row to lock where none was changed yet; the one of the relay is always there, and held briefly
+    // an unchanged template has no row to lock; the relay's row always exists and is locked only briefly
     Sql::owned(format!("SELECT id FROM event_relay WHERE id = 1{}", tx.for_update())).one::<(i64,)>(tx).await.map(drop)
 }

@@ -16,7 +16,7 @@ use crate::{
     model::{Kinds, WebhookDelivery, WebhookEndpoint},
 };
 
-/// How lists of endpoints are ordered.
+/// The sort orders of endpoint lists.
 pub const ENDPOINTS: ListSpec = ListSpec {
     order_fields: &[OrderField { name: "created_at", column: "webhook_endpoints.created_at", kind: KeyKind::Time }],
     default_order: "created_at",
@@ -24,7 +24,7 @@ pub const ENDPOINTS: ListSpec = ListSpec {
     id_name: "id",
 };
 
-/// How lists of deliveries are ordered.
+/// The sort orders of delivery lists.
 pub const DELIVERIES: ListSpec = ListSpec {
     order_fields: &[OrderField { name: "created_at", column: "webhook_deliveries.created_at", kind: KeyKind::Time }],
     default_order: "-created_at",
@@ -51,7 +51,7 @@ pub async fn get(conn: &mut Conn, id: WebhookEndpointId) -> Result<Option<Webhoo
     Sql::owned(text).bind(id).optional(conn).await
 }
 
-/// The endpoint, locked until the transaction ends.
+/// Reads an endpoint and locks it until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: WebhookEndpointId) -> Result<Option<WebhookEndpoint>> {
     let text = format!("{SELECT_ENDPOINT} WHERE webhook_endpoints.id = $1 AND NOT webhook_endpoints.is_deleted{}", tx.for_update());
     Sql::owned(text).bind(id).optional(tx).await
@@ -67,7 +67,7 @@ pub async fn count(conn: &mut Conn) -> Result<i64> {
     Sql::new("SELECT CAST(COUNT(*) AS BIGINT) FROM webhook_endpoints WHERE NOT is_deleted").scalar(conn).await
 }
 
-/// Those that are told of something, with the kinds they chose.
+/// The active endpoints with their kinds.
 pub async fn active(conn: &mut Conn) -> Result<Vec<(WebhookEndpointId, Kinds)>> {
     Sql::new("SELECT id, kinds FROM webhook_endpoints WHERE is_active AND NOT is_deleted ORDER BY id").all(conn).await
 }
@@ -109,7 +109,7 @@ pub async fn update(tx: &mut Tx, before: &WebhookEndpoint, input: &WebhookEndpoi
     .await
 }
 
-/// The present secret becomes the previous one, which signs until a moment.
+/// Makes the present secret the previous one, which signs until the given moment.
 pub async fn rotate(tx: &mut Tx, before: &WebhookEndpoint, secret: Vec<u8>, until: DateTime<Utc>) -> Result<()> {
     let now = tx.now();
     Sql::new(
@@ -125,7 +125,7 @@ pub async fn rotate(tx: &mut Tx, before: &WebhookEndpoint, secret: Vec<u8>, unti
     .await
 }
 
-/// Hides an endpoint, and forgets its secrets.
+/// Hides an endpoint and erases its secrets.
 pub async fn delete(tx: &mut Tx, before: &WebhookEndpoint) -> Result<()> {
     let now = tx.now();
     Sql::new(
@@ -142,7 +142,7 @@ pub async fn delete(tx: &mut Tx, before: &WebhookEndpoint) -> Result<()> {
     .await
 }
 
-/// The secrets of an endpoint, sealed.
+/// The encrypted secrets of an endpoint.
 #[derive(sqlx::FromRow)]
 pub struct SealedSecrets {
     pub id: WebhookEndpointId,
@@ -152,7 +152,7 @@ pub struct SealedSecrets {
     pub previous_until: Option<DateTime<Utc>>,
 }
 
-/// Where to send what is due to an endpoint, and what signs it; none when it is not active.
+/// The URL and the secrets of an endpoint; none when it is not active.
 pub async fn target(conn: &mut Conn, id: WebhookEndpointId) -> Result<Option<SealedSecrets>> {
     Sql::new(
         "SELECT id, url, secret, previous_secret, previous_until FROM webhook_endpoints WHERE id = $1 AND is_active AND NOT is_deleted",
@@ -162,7 +162,7 @@ pub async fn target(conn: &mut Conn, id: WebhookEndpointId) -> Result<Option<Sea
     .await
 }
 
-/// The secrets of all endpoints, locked until the transaction ends.
+/// Reads the secrets of all endpoints and locks them until the transaction ends.
 pub async fn all_secrets(tx: &mut Tx) -> Result<Vec<SealedSecrets>> {
     let text = format!(
         "SELECT id, url, secret, previous_secret, previous_until FROM webhook_endpoints WHERE NOT is_deleted ORDER BY id{}",
@@ -171,7 +171,7 @@ pub async fn all_secrets(tx: &mut Tx) -> Result<Vec<SealedSecrets>> {
     Sql::owned(text).all(tx).await
 }
 
-/// Writes the same secrets, sealed anew.
+/// Saves the re-encrypted secrets.
 pub async fn set_secrets(tx: &mut Tx, secrets: &SealedSecrets) -> Result<()> {
     Sql::new("UPDATE webhook_endpoints SET secret = $1, previous_secret = $2 WHERE id = $3")
         .bind(secrets.secret.clone())
@@ -182,7 +182,7 @@ pub async fn set_secrets(tx: &mut Tx, secrets: &SealedSecrets) -> Result<()> {
         .map(drop)
 }
 
-/// The active endpoints to which something is due.
+/// The active endpoints with due deliveries.
 pub async fn due(conn: &mut Conn) -> Result<Vec<WebhookEndpointId>> {
     let now = conn.now();
     let rows: Vec<(WebhookEndpointId,)> = Sql::new(
@@ -195,7 +195,7 @@ pub async fn due(conn: &mut Conn) -> Result<Vec<WebhookEndpointId>> {
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// A delivery that is yet to be written.
+/// A delivery to insert.
 pub struct NewDelivery {
     pub endpoint_id: WebhookEndpointId,
     pub event_id: Option<EventId>,
@@ -245,7 +245,7 @@ pub async fn list_deliveries(
     paging.fetch(conn, SELECT_DELIVERY, "webhook_deliveries", conditions).await
 }
 
-/// A delivery to an endpoint that was not deleted, locked until the transaction ends.
+/// Reads a delivery to an existing endpoint and locks it until the transaction ends.
 pub async fn lock_delivery(tx: &mut Tx, id: WebhookDeliveryId) -> Result<Option<WebhookDelivery>> {
     let text = format!(
         "{SELECT_DELIVERY} WHERE webhook_deliveries.id = $1 AND webhook_deliveries.endpoint_id IN \
@@ -267,7 +267,7 @@ pub async fn set_pending(tx: &mut Tx, delivery: &WebhookDelivery) -> Result<()> 
     .await
 }
 
-/// The status of the last answer to a delivery.
+/// Saves the status of the last response to deliveries.
 pub async fn set_last_status(tx: &mut Tx, ids: &[i64], status: Option<i64>) -> Result<()> {
     if ids.is_empty() {
         return Ok(());
@@ -276,8 +276,8 @@ pub async fn set_last_status(tx: &mut Tx, ids: &[i64], status: Option<i64>) -> R
     Sql::owned(text).bind(status).bind_all(ids.iter().map(|id| Arg::from(*id))).execute(tx).await.map(drop)
 }
 
-/// Removes some deliveries of one endpoint: all when it was deleted, else those before this moment that are not on their way. Answers
-/// how many.
+/// Removes some deliveries of an endpoint: any if it was deleted, otherwise those before this moment that are not pending. Returns how
+/// many.
 pub async fn forget(tx: &mut Tx, id: WebhookEndpointId, before: Option<DateTime<Utc>>, limit: i64) -> Result<usize> {
     let sql = match before {
         None => Sql::new("SELECT id FROM webhook_deliveries WHERE endpoint_id = $1 ORDER BY created_at, id LIMIT $2").bind(id).bind(limit),
@@ -296,7 +296,7 @@ pub async fn forget(tx: &mut Tx, id: WebhookEndpointId, before: Option<DateTime<
     Ok(oldest.len())
 }
 
-/// Every endpoint, and whether it was deleted.
+/// Reads every endpoint, and whether it was deleted.
 pub async fn all(conn: &mut Conn) -> Result<Vec<(WebhookEndpointId, bool)>> {
     Sql::new("SELECT id, is_deleted FROM webhook_endpoints ORDER BY id").all(conn).await
 }

@@ -1,95 +1,95 @@
-//! What gateways say of payments, and what follows from it.
+//! What gateways report about payments, and what follows from it.
 
 use kernel::{Error, Money, Result, text_enum};
 
 use super::{Payment, PaymentStatus, refusal};
 
 text_enum! {
-    /// Why a payment waits for somebody's decision.
+    /// Why a payment waits for a decision.
     pub enum Quarantine {
-        /// The gateway took another amount than it was told to.
+        /// The gateway took a different amount from the requested one.
         WrongAmount = "wrong_amount",
-        /// The gateway took another currency.
+        /// The gateway took a different currency.
         WrongCurrency = "wrong_currency",
-        /// The money came after the payment had failed or was called off.
+        /// The money came after the payment had failed or been cancelled.
         PaidAfterEnd = "paid_after_end",
-        /// Money was given back before it had come.
+        /// A refund came before the payment.
         RefundBeforePayment = "refund_before_payment",
-        /// More was given back than there was.
+        /// The refunds exceed the payment.
         RefundTooLarge = "refund_too_large",
-        /// The money is there, and the contract cannot take it: it is over, or its balance is at the limit.
+        /// The money has come, but the contract cannot take it: it is terminated, or its balance is at the limit.
         NotAccepted = "not_accepted",
     }
 }
 
 text_enum! {
-    /// What an event of a gateway tells of.
+    /// The type of a gateway event.
     pub enum GatewayEventType {
-        /// The payer has done their part.
+        /// The payer has paid; the gateway is processing the payment.
         PaymentProcessing = "payment.processing",
-        /// The money is there.
+        /// The money has come.
         PaymentSucceeded = "payment.succeeded",
-        /// The payment did not come about.
+        /// The payment failed.
         PaymentFailed = "payment.failed",
-        /// Money was given back to the payer.
+        /// Money was refunded to the payer.
         PaymentRefunded = "payment.refunded",
-        /// A refund that was asked for did not come about.
+        /// A requested refund failed.
         RefundFailed = "refund.failed",
     }
 }
 
 text_enum! {
-    /// What came of an event.
+    /// The outcome of an event.
     pub enum EventOutcome {
-        /// The payment was moved by it.
+        /// The event changed the payment.
         Applied = "applied",
-        /// The payment stands so already, or is past that.
+        /// The payment already has this status or a later one.
         NoChange = "no_change",
-        /// The payment waits for somebody's decision because of it.
+        /// The payment waits for a decision because of this event.
         Quarantined = "quarantined",
-        /// The payment waited for somebody's decision already.
+        /// The payment already waited for a decision.
         Held = "held",
-        /// No payment of this gateway has the reference.
+        /// The gateway has no payment with this reference.
         UnknownPayment = "unknown_payment",
-        /// No refund of the payment has the reference.
+        /// The payment has no refund with this reference.
         UnknownRefund = "unknown_refund",
     }
 }
 
-/// What a gateway says of a payment, by an event or when asked.
+/// What a gateway reports about a payment, in an event or in a response.
 #[derive(Clone, Debug)]
 pub struct Said<'a> {
-    /// What it tells of.
+    /// The type of the report.
     pub event_type: GatewayEventType,
-    /// How much.
+    /// The amount.
     pub amount: Option<Money>,
     /// The currency.
     pub currency: Option<&'a str>,
-    /// Why.
+    /// The reason.
     pub reason: Option<&'a str>,
 }
 
-/// What follows from it.
+/// What follows from a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The gateway has taken it on.
+    /// The gateway has accepted the payment.
     TakeOn,
-    /// It counts.
+    /// The payment succeeds.
     Succeed,
-    /// It did not come about.
+    /// The payment fails.
     Fail,
-    /// Money was given back.
+    /// Money was refunded.
     Refund,
-    /// A refund did not come about.
+    /// A refund failed.
     RefundFailed,
-    /// Somebody has to decide.
+    /// The payment waits for a decision.
     Quarantine(Quarantine),
-    /// Nothing.
+    /// Nothing changes.
     Nothing(EventOutcome),
 }
 
 impl Payment {
-    /// What follows from a gateway's words, which may come late, twice, or in any order. Final states never go back.
+    /// Decides what follows from a gateway's report. Reports may come late, twice, or in any order; a final status never changes back.
     pub fn judged(&self, said: &Said<'_>, currency: &str) -> Verdict {
         use PaymentStatus::{Cancelled, Failed, Pending, Processing, Refunded, Success};
         if self.quarantine.is_some() {
@@ -112,7 +112,7 @@ impl Payment {
         }
     }
 
-    /// Why it waits for a decision. Errors: `payment_not_quarantined`.
+    /// Why the payment waits for a decision. Errors: `payment_not_quarantined`.
     pub fn quarantined(&self) -> Result<Quarantine> {
         self.quarantine.ok_or_else(|| Error::new(refusal::NOT_QUARANTINED))
     }

@@ -1,4 +1,4 @@
-//! SQL of payments that a gateway takes.
+//! SQL of payments through gateways.
 
 use database::{
     Conn, Filter, Page, Paging, Sql, Tx,
@@ -9,7 +9,7 @@ use kernel::{Result, id::PaymentId, text::search_text};
 use super::select;
 use crate::model::Payment;
 
-/// How the list of payments that wait for a decision is ordered.
+/// The sort orders of the list of payments that wait for a decision.
 pub const QUARANTINED_LIST: ListSpec = ListSpec {
     order_fields: &[OrderField { name: "created_at", column: "gateway_payments.created_at", kind: KeyKind::Time }],
     default_order: "-created_at",
@@ -17,7 +17,7 @@ pub const QUARANTINED_LIST: ListSpec = ListSpec {
     id_name: "id",
 };
 
-/// Notes that the gateway has taken a pending payment on.
+/// Marks a pending payment as accepted by its gateway.
 pub async fn set_processing(tx: &mut Tx, payment: &Payment) -> Result<()> {
     Sql::new("UPDATE payments SET status = 'processing', version = version + 1 WHERE id = $1 AND version = $2")
         .bind(payment.id)
@@ -26,7 +26,7 @@ pub async fn set_processing(tx: &mut Tx, payment: &Payment) -> Result<()> {
         .await
 }
 
-/// Gives a payment its transaction id. Errors: `stale_version`.
+/// Sets the transaction id of a payment. Errors: `stale_version`.
 pub async fn set_transaction_id(tx: &mut Tx, payment: &Payment, transaction_id: &str) -> Result<()> {
     Sql::new("UPDATE payments SET transaction_id = $1, search_text = $2, version = version + 1 WHERE id = $3 AND version = $4")
         .bind(transaction_id.to_owned())
@@ -37,19 +37,19 @@ pub async fn set_transaction_id(tx: &mut Tx, payment: &Payment, transaction_id: 
         .await
 }
 
-/// Moves a payment's version on, but for a successful row, which never changes.
+/// Increments a payment's version, unless the payment is successful: its row never changes.
 pub async fn touch(tx: &mut Tx, id: PaymentId) -> Result<()> {
     Sql::new("UPDATE payments SET version = version + 1 WHERE id = $1 AND status <> 'success'").bind(id).execute(tx).await.map(drop)
 }
 
-/// A page of the payments that wait for somebody's decision.
+/// Lists the payments that wait for a decision.
 pub async fn list_quarantined(conn: &mut Conn, paging: &Paging) -> Result<Page<Payment>> {
     let mut conditions = Filter::new(conn.engine());
     conditions.when(true, "gateway_payments.quarantine IS NOT NULL");
     paging.fetch(conn, select!(""), "gateway_payments", conditions).await
 }
 
-/// Payments whose row and what their gateway has in hand do not say the same.
+/// Finds payments whose row contradicts their gateway's row.
 pub async fn disagreeing(conn: &mut Conn) -> Result<Vec<(PaymentId,)>> {
     Sql::new(
         "SELECT p.id FROM payments p LEFT JOIN gateway_payments g ON g.payment_id = p.id WHERE p.gateway IS NOT NULL AND p.transaction_type = 'payment' \

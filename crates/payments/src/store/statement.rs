@@ -10,7 +10,7 @@ use kernel::{Money, Result, id::ContractId};
 use super::select;
 use crate::model::Payment;
 
-/// How the rows of a statement are ordered.
+/// The sort orders of statement rows.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[OrderField { name: "ledger_number", column: "payments.ledger_number", kind: KeyKind::Int }],
     default_order: "ledger_number",
@@ -18,24 +18,24 @@ pub const LIST: ListSpec = ListSpec {
     id_name: "id",
 };
 
-/// The sums of a statement, all of one moment.
+/// The sums of a statement, all read at one moment.
 #[derive(Clone, Copy, sqlx::FromRow)]
 pub struct Sums {
-    /// What was there before.
+    /// The balance before the range.
     pub opening_balance: Money,
-    /// Payments of the time.
+    /// The sum of payments.
     pub payments: Money,
-    /// Charges of the time.
+    /// The sum of charges.
     pub charges: Money,
-    /// Refunds of the time.
+    /// The sum of refunds.
     pub refunds: Money,
-    /// Corrections of the time, which have a sign.
+    /// The sum of corrections, positive or negative.
     pub corrections: Money,
-    /// The newest row that was summed up.
+    /// The number of the newest row in the sums.
     pub newest: i64,
 }
 
-/// Sums up a contract's successful transactions before `from`, and by type from then to before `until`.
+/// Sums a contract's successful transactions: those before `from`, and by type those in `from..until`.
 pub async fn sums(conn: &mut Conn, id: ContractId, (from, until): (DateTime<Utc>, DateTime<Utc>)) -> Result<Sums> {
     Sql::new(
         "SELECT CAST(COALESCE(SUM(CASE WHEN processed_at >= $2 THEN 0 WHEN transaction_type IN ('charge', 'refund') THEN -amount ELSE amount END), 0) \
@@ -54,7 +54,7 @@ pub async fn sums(conn: &mut Conn, id: ContractId, (from, until): (DateTime<Utc>
     .await
 }
 
-/// The rows of that time, none newer than what was summed up.
+/// Lists the rows of the range, none newer than the sums.
 pub async fn rows(
     conn: &mut Conn,
     id: ContractId,

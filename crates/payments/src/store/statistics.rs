@@ -1,4 +1,4 @@
-//! SQL of what many payments come to.
+//! SQL of payment statistics.
 
 use chrono::{DateTime, Utc};
 use database::{Conn, Sql};
@@ -6,7 +6,7 @@ use kernel::Result;
 
 use crate::statistics::{OfMethod, OfStatus, OfType};
 
-/// How many were made from then to before `until`, and how much, by state.
+/// Counts and sums the payments created in `from..until`, by status.
 pub async fn by_status(conn: &mut Conn, (from, until): (DateTime<Utc>, DateTime<Utc>)) -> Result<Vec<OfStatus>> {
     Sql::new(
         "SELECT CASE WHEN refunded_payments.payment_id IS NOT NULL THEN 'refunded' ELSE payments.status END AS status, \
@@ -20,7 +20,7 @@ pub async fn by_status(conn: &mut Conn, (from, until): (DateTime<Utc>, DateTime<
     .await
 }
 
-/// How many successful transactions there were, and what they came to, by type.
+/// Counts and sums the successful transactions, by type.
 pub async fn by_type(conn: &mut Conn, (from, until): (DateTime<Utc>, DateTime<Utc>)) -> Result<Vec<OfType>> {
     Sql::new(
         "SELECT transaction_type, CAST(COUNT(*) AS BIGINT) AS count, CAST(SUM(amount) AS BIGINT) AS amount FROM payments \
@@ -32,7 +32,7 @@ pub async fn by_type(conn: &mut Conn, (from, until): (DateTime<Utc>, DateTime<Ut
     .await
 }
 
-/// How many payments came in, and how much, by how the money came.
+/// Counts and sums the received payments, by payment method.
 pub async fn by_method(conn: &mut Conn, (from, until): (DateTime<Utc>, DateTime<Utc>)) -> Result<Vec<OfMethod>> {
     Sql::new(
         "SELECT payment_method, CAST(COUNT(*) AS BIGINT) AS count, CAST(SUM(amount) AS BIGINT) AS amount FROM payments \

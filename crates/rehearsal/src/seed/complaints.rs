@@ -1,4 +1,4 @@
-//! What subscribers ask and complain about, and how it was solved.
+//! The questions and complaints of subscribers, and their solutions.
 
 use chrono::{NaiveDate, TimeDelta};
 use kernel::id::{ContractId, CustomerId};
@@ -6,7 +6,7 @@ use tickets::{Assignee, NewTicket, PastTicket, TicketCategory, TicketPriority};
 
 use super::dice::{Calendar, Dice};
 
-/// What it is about, in short, at length, how it was solved.
+/// The category, the subject, the description and the solution.
 type Row = (TicketCategory, &'static str, &'static str, &'static str);
 
 const ROWS: [Row; 16] = [
@@ -43,7 +43,7 @@ const ROWS: [Row; 16] = [
     (TicketCategory::Other, "Изменились данные", "Сменил паспорт, прошу обновить данные.", "Данные обновлены."),
 ];
 
-/// A ticket filed on `since` or later, before today.
+/// Builds a ticket filed on `since` or later, before today.
 pub fn ticket(
     dice: &mut Dice,
     calendar: &Calendar,
@@ -61,7 +61,7 @@ pub fn ticket(
     let filed_on = dice.day(since, calendar.yesterday());
     let filed_at = calendar.in_business_hours(dice, filed_on);
     let midnight = calendar.at(calendar.today, 0);
-    // what would have happened today has not happened yet
+    // events of today have not happened yet
     let later = |minutes: i64| Some(filed_at + TimeDelta::minutes(minutes)).filter(|at| *at < midnight);
     let taken_up = dice.between(5, 12 * 60);
     let solved = taken_up + dice.between(20, 60 * 60);

@@ -1,53 +1,53 @@
-//! Chance that repeats, days of the past, and values that never meet twice.
+//! Repeatable random values, past days, and unique values.
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-/// Odd and no multiple of 3, 5, 7 or 13: it shares no factor with the spaces that indexes are spread over here.
+/// Odd and not a multiple of 3, 5, 7 or 13, so that it shares no factor with the spaces over which indexes are spread here.
 const STRIDE: u64 = 618_033_989;
 
-/// Chance, the same for the same seed and stream.
+/// A random generator that repeats its values for the same seed and stream.
 pub struct Dice(StdRng);
 
 impl Dice {
-    /// Dice of their own for one batch, so that batches do not depend on each other's order.
+    /// Creates a separate generator for one batch, so that batches do not depend on each other's order.
     pub fn new(seed: u64, stream: u64) -> Self {
         Self(StdRng::seed_from_u64(seed.wrapping_add(stream.wrapping_mul(0x9E37_79B9_7F4A_7C15))))
     }
 
-    /// A number from `least` to `most`.
+    /// Returns a number from `least` to `most`.
     pub fn between(&mut self, least: i64, most: i64) -> i64 {
         self.0.random_range(least..=most.max(least))
     }
 
-    /// Yes in so many of a hundred cases.
+    /// Returns true with a probability of `chance` percent.
     pub fn percent(&mut self, chance: u32) -> bool {
         self.0.random_ratio(chance.min(100), 100)
     }
 
-    /// One of these; there must be one.
+    /// Picks an element; the slice must not be empty.
     pub fn pick<'a, T>(&mut self, among: &'a [T]) -> &'a T {
         &among[self.0.random_range(0..among.len())]
     }
 
-    /// A day from `first` to `last`.
+    /// Returns a day from `first` to `last`.
     pub fn day(&mut self, first: NaiveDate, last: NaiveDate) -> NaiveDate {
         first + TimeDelta::days(self.between(0, (last - first).num_days()))
     }
 }
 
-/// Spreads indexes below `space` over it: no two land on the same place, and neighbours land far apart.
+/// Spreads indexes below `space` over it: no two get the same value, and neighbors are far apart.
 ///
-/// `space` has no prime factors but 2, 3, 5, 7 and 13, and is at most 10⁹.
+/// `space` has no prime factors except 2, 3, 5, 7 and 13, and is at most 10⁹.
 pub fn spread(index: u64, shift: u64, space: u64) -> u64 {
     (index % space + shift % space) % space * STRIDE % space
 }
 
-/// The operator's days.
+/// The days of the operator.
 #[derive(Clone, Copy, Debug)]
 pub struct Calendar {
-    /// Nothing that is made happens on it or later, so that the time of day changes nothing.
+    /// The present day. All generated events are before it, so that the time of day makes no difference.
     pub today: NaiveDate,
     /// The operator's time zone.
     pub time_zone: Tz,
@@ -59,21 +59,21 @@ impl Calendar {
         self.ago(1)
     }
 
-    /// So many days before today.
+    /// The day this many days before today.
     pub fn ago(&self, days: u64) -> NaiveDate {
         self.today.checked_sub_days(Days::new(days)).unwrap_or(self.today)
     }
 
-    /// The moment so many minutes into a day.
+    /// The moment this many minutes into a day.
     pub fn at(&self, day: NaiveDate, minute: i64) -> DateTime<Utc> {
         let local = day.and_time(chrono::NaiveTime::MIN) + TimeDelta::minutes(minute);
         let moment = local.and_local_timezone(self.time_zone).earliest();
-        // an hour that the change to summer time leaves out happens an hour later
+        // a time skipped by the change to summer time is moved an hour later
         let moment = moment.or_else(|| (local + TimeDelta::hours(1)).and_local_timezone(self.time_zone).earliest());
         moment.map_or_else(|| local.and_utc(), |moment| moment.to_utc())
     }
 
-    /// A moment of a day while shops are open.
+    /// A moment of a day within opening hours.
     pub fn in_business_hours(&self, dice: &mut Dice, day: NaiveDate) -> DateTime<Utc> {
         self.at(day, dice.between(8 * 60, 20 * 60)) + TimeDelta::seconds(dice.between(0, 59))
     }

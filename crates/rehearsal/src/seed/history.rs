@@ -1,4 +1,4 @@
-//! The past of a contract: its periods, and the charges and payments that fit them.
+//! The past of a contract: its periods, with matching charges and payments.
 
 use billing::{
     OptionFees, PeriodRow,
@@ -18,42 +18,42 @@ use super::{
     offers::Offer,
 };
 
-/// When the billing run charges, in minutes of the day.
+/// The time of the billing run, in minutes of the day.
 const BILLING: i64 = 2 * 60;
-/// Periods a contract has begun before it can have run into debt or ended.
+/// The number of periods that a contract needs before it can be in debt or terminated.
 const SEASONED: usize = 3;
 
-/// Where a contract that was activated ends up.
+/// The final state of an activated contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It is served.
+    /// Active.
     Served,
-    /// Its balance did not cover what was due.
+    /// Suspended, because its balance did not cover the charges.
     InDebt,
-    /// Somebody placed this hold.
+    /// Suspended with this hold.
     Held(HoldReason),
-    /// It is over.
+    /// Terminated.
     Ended,
 }
 
-/// What happened on a contract.
+/// The history of a contract.
 pub struct History {
-    /// Its transactions in the order of time.
+    /// The transactions in order of time.
     pub payments: Vec<Payment>,
-    /// Its periods in order.
+    /// The periods in order.
     pub periods: Vec<PeriodRow>,
     /// When it was terminated.
     pub ended_at: Option<DateTime<Utc>>,
 }
 
-/// What a history is made with.
+/// The parameters of a history.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
-    /// The days.
+    /// The calendar.
     pub calendar: Calendar,
-    /// Who posts.
+    /// The actor of the transactions.
     pub actor: &'a Actor,
-    /// What payments are rounded to, in minor units.
+    /// The unit to which payments are rounded, in minor units.
     pub round_sum: i64,
 }
 
@@ -68,7 +68,7 @@ struct Life<'a> {
     history: History,
 }
 
-/// Lives a contract that was activated at this moment up to yesterday; it comes out with its final state and balance.
+/// Builds the history of a contract from its activation up to yesterday, and sets its final state and balance.
 pub fn live(
     dice: &mut Dice,
     around: Surroundings<'_>,
@@ -81,7 +81,7 @@ pub fn live(
     let fee = offer.monthly_fee.less(contract.discount_percent)?;
     let mut spans = spans(activated_on, around.calendar.today);
     let fate = match fate {
-        // whoever owes nothing for a month cannot run into debt, and debt and endings take their time
+        // a contract without a fee cannot be in debt, and debts and terminations take time
         Fate::InDebt if fee == Money::ZERO => Fate::Served,
         Fate::InDebt | Fate::Ended if spans.len() < SEASONED => Fate::Served,
         fate => fate,
@@ -95,7 +95,7 @@ pub fn live(
     contract.next_billing_date = spans.last().map(|(_, end)| *end);
     contract.updated_at = activated_at;
     if offer.tariff_type == TariffType::Postpaid {
-        // one unpaid month is within it, two are not
+        // the limit covers one unpaid month, but not two
         contract.credit_limit = Money::from_minor(round_up(fee.minor(), 10_000))?;
     }
     let history = History { payments: Vec::new(), periods: Vec::with_capacity(spans.len()), ended_at: None };
@@ -109,12 +109,12 @@ pub fn live(
     }
     life.come_to(fate, &spans);
     let Life { contract, history, .. } = life;
-    // drawn up, activated, and changed by each transaction and by what befell it last
+    // one version each for creation, activation, every transaction, and the last change of state
     contract.version = 2 + i64::try_from(history.payments.len()).unwrap_or_default() + i64::from(fate != Fate::Served);
     Ok(history)
 }
 
-/// The periods from activation on; the last one covers today.
+/// The periods since the activation; the last one includes today.
 pub fn spans(activated_on: NaiveDate, today: NaiveDate) -> Vec<(NaiveDate, NaiveDate)> {
     let next = |start: NaiveDate| (start, end_of_period(start, activated_on.day()));
     std::iter::successors(Some(next(activated_on)), |(_, end)| Some(next(*end))).take_while(|(start, _)| *start <= today).collect()
@@ -134,7 +134,7 @@ impl Life<'_> {
             let lacking = self.fee.subtract(self.contract.balance)?;
             let topped_up = lacking > Money::ZERO || (!to_the_last && self.dice.percent(15));
             if topped_up {
-                // whoever is to run into debt never has more than the next fee
+                // a contract that will be in debt never has more than the next fee
                 let beyond = if to_the_last { 0 } else { self.dice.between(0, 3) * self.around.round_sum };
                 let amount = round_up(lacking.minor().max(1), self.around.round_sum) + beyond;
                 let window = before.map(|(start, _): (NaiveDate, _)| (start + TimeDelta::days(1), last_day(span.0)));
@@ -170,7 +170,7 @@ impl Life<'_> {
             let charged_at = ended_at.unwrap_or_else(|| calendar.at(span.1, BILLING));
             let payment_id = self.charge(*span, charged_at)?;
             self.period(*span, Some((self.fee, payment_id, charged_at)));
-            // what was left unpaid twice is more than the credit limit
+            // two unpaid fees exceed the credit limit
             let left_unpaid = ended_at.is_some() || (fate == Fate::InDebt && place + 2 >= spans.len());
             let window = (span.1 + TimeDelta::days(1), (span.1 + TimeDelta::days(14)).min(calendar.yesterday()));
             let owed = self.contract.balance.negated().minor();
@@ -181,7 +181,7 @@ impl Life<'_> {
         Ok(())
     }
 
-    /// The last turn: what state the contract is in now, and since when.
+    /// Sets the final state of the contract, and its time.
     fn come_to(&mut self, fate: Fate, spans: &[(NaiveDate, NaiveDate)]) {
         let calendar = self.around.calendar;
         let Some((start, end)) = spans.last().copied() else { return };
@@ -197,7 +197,7 @@ impl Life<'_> {
             }
             Fate::InDebt => (HoldReason::Debt, calendar.at(end, BILLING)),
             Fate::Held(reason) => {
-                // in the evening, after all that may have happened on that day
+                // in the evening, after any other event of that day
                 let since = self.contract.updated_at.with_timezone(&calendar.time_zone).date_naive().max(start);
                 let day = self.dice.day(since, calendar.yesterday());
                 (reason, calendar.at(day, self.dice.between(21 * 60, 23 * 60)))
@@ -240,7 +240,7 @@ impl Life<'_> {
         self.post(posting, at).map(Some)
     }
 
-    /// One payment or two on days of the window; without one, in the half hour before the activation.
+    /// Makes one or two payments on days of the window; without a window, in the half hour before the activation.
     fn pay_in_parts(&mut self, amount: i64, window: Option<(NaiveDate, NaiveDate)>, activated_at: DateTime<Utc>) -> Result<()> {
         let calendar = self.around.calendar;
         let step = self.around.round_sum;

@@ -1,33 +1,33 @@
-//! The words that people, firms and streets are made of, by country. The lists are kept as they are: a word a line would be
-//! eight hundred lines.
+//! Names of people, companies and streets, by country. The lists are not reformatted, because one name per line would take eight hundred
+//! lines.
 
 use kernel::country::Country;
 
-/// What differs from country to country in who lives there.
+/// The names and number prefixes of a country.
 pub struct Words {
     /// Family names of men; a woman's has one more letter.
     pub last_names: &'static [&'static str],
-    /// Given names of men; fathers have them too.
+    /// Given names of men, also used for fathers.
     pub men: &'static [&'static str],
     /// Given names of women.
     pub women: &'static [&'static str],
-    /// Cities, the large ones more than once.
+    /// Cities; large ones occur more than once.
     pub cities: &'static [&'static str],
     /// Streets.
     pub streets: &'static [&'static str],
-    /// Legal forms of firms.
+    /// Legal forms of companies.
     pub legal_forms: &'static [&'static str],
-    /// Codes that contact phones begin with.
+    /// Prefixes of contact phone numbers.
     pub other_codes: &'static [&'static str],
-    /// Codes of the operator's own numbers.
+    /// Prefixes of the operator's own numbers.
     pub own_codes: &'static [&'static str],
-    /// What every ICCID begins with.
+    /// The prefix of every ICCID.
     pub iccid_prefix: &'static str,
-    /// Country and network code that every IMSI begins with.
+    /// The prefix of every IMSI: country and network code.
     pub imsi_prefix: &'static str,
 }
 
-/// The words of a country.
+/// The names of a country.
 pub const fn words(country: Country) -> &'static Words {
     match country {
         Country::Ru => &RU,
@@ -36,7 +36,7 @@ pub const fn words(country: Country) -> &'static Words {
     }
 }
 
-/// Names of firms that fit any country.
+/// Names of companies for any country.
 #[rustfmt::skip]
 pub const FIRMS: &[&str] = &[
     "Альфа", "Атлант", "Базис", "Вектор", "Вершина", "Гарант", "Горизонт", "Дельта", "Запад", "Заря", "Импульс", "Каскад", "Квант", "Контур",
@@ -44,7 +44,7 @@ pub const FIRMS: &[&str] = &[
     "Сигма", "Спектр", "Старт", "Темп", "Триумф", "Факел", "Феникс", "Эталон", "Юпитер",
 ];
 
-/// What firms do, after their name.
+/// Lines of business, after the name of a company.
 pub const TRADES: &[&str] = &["", "", "Сервис", "Строй", "Торг", "Транс", "Медиа", "Агро", "Логистик", "Инвест", "Проект", "Плюс"];
 
 /// A father's name as a Russian patronymic: for a man and for a woman.

@@ -1,4 +1,4 @@
-//! The tariffs that contracts are made on.
+//! The tariffs of the generated contracts.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use database::Tx;
@@ -13,22 +13,22 @@ use tariffs::{TariffInput, TariffType};
 
 use super::dice::Dice;
 
-/// A tariff as far as contracts are made on it.
+/// The data of a tariff that contracts need.
 #[derive(Clone, Copy, Debug)]
 pub struct Offer {
     /// The tariff.
     pub tariff_id: TariffId,
-    /// Its prices.
+    /// The version of its prices.
     pub version_id: TariffVersionId,
-    /// When a period is paid for.
+    /// Whether a period is paid at its start or at its end.
     pub tariff_type: TariffType,
     /// The price of a period.
     pub monthly_fee: Money,
-    /// How many of a hundred contracts have it.
+    /// The percentage of contracts with this tariff.
     share: i64,
 }
 
-/// Name, what it is for, whether postpaid, fee, minutes, messages, gigabytes, how many of a hundred contracts have it.
+/// Name, description, whether postpaid, fee, minutes, messages, gigabytes, percentage of contracts.
 type Row = (&'static str, &'static str, bool, i64, Option<i64>, Option<i64>, Option<&'static str>, i64);
 
 const ROWS: [Row; 12] = [
@@ -46,7 +46,7 @@ const ROWS: [Row; 12] = [
     ("Бизнес Безлимит", "Без ограничений, с оплатой по счёту", true, 1600, None, None, None, 3),
 ];
 
-/// Money buys less of some currencies.
+/// The factor for prices in the country's currency.
 const fn price_level(country: Country) -> i64 {
     match country {
         Country::Ru | Country::Kg => 1,
@@ -54,12 +54,12 @@ const fn price_level(country: Country) -> i64 {
     }
 }
 
-/// The smallest sum that people round their payments to, in minor units.
+/// The unit to which people round their payments, in minor units.
 pub const fn round_sum(country: Country) -> i64 {
     price_level(country) * 50_00
 }
 
-/// Writes the tariffs, in force since `since`, and answers them as offers.
+/// Writes the tariffs, in force since `since`, and returns them as offers.
 pub async fn write(tx: &mut Tx, since: NaiveDate, made_at: DateTime<Utc>) -> Result<Vec<Offer>> {
     let today = tx.today();
     let actor = tx.actor().clone();
@@ -105,7 +105,7 @@ fn inputs(country: Country) -> Result<Vec<TariffInput>> {
     .collect()
 }
 
-/// One of the offers, the popular ones more often; firms rather take a postpaid one.
+/// Picks an offer, popular ones more often; companies prefer a postpaid one.
 pub fn choose<'a>(dice: &mut Dice, offers: &'a [Offer], firm: bool) -> &'a Offer {
     let weight = |offer: &Offer| match offer.tariff_type {
         TariffType::Postpaid if firm => offer.share * 50,

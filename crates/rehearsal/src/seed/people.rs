@@ -1,4 +1,4 @@
-//! Subscribers as the country knows them: names, documents, tax numbers, phones, no two alike.
+//! Generated subscribers with the country's names, documents, tax numbers and phones, all unique.
 
 use chrono::{Datelike, NaiveDate, TimeDelta};
 use customers::{CustomerInput, CustomerType, DocumentType};
@@ -9,31 +9,31 @@ use super::{
     names::{FIRMS, PATRONYMICS, TRADES, Words, words},
 };
 
-/// Birth dates lie on so many days; the youngest turned 18 just now, the oldest are 89.
+/// The number of days of birth: the youngest subscribers have just turned 18, the oldest are 89.
 const BIRTH_DAYS: u64 = 26_000;
-/// Serial numbers that people born on one day are told apart by.
+/// The number of serial numbers for people born on the same day.
 const SERIALS: u64 = 10_000;
-/// How many days old somebody of 18 years is at most.
+/// The maximum age in days of a person who has just turned 18.
 const GROWN_UP: i64 = 18 * 366;
 
-/// Makes subscribers.
+/// A generator of subscribers.
 #[derive(Clone, Copy, Debug)]
 pub struct People {
     /// The country they live in.
     pub country: Country,
-    /// The day on which they are as old as they are.
+    /// The day on which the ages are computed.
     pub today: NaiveDate,
-    /// Moves every number that must be unique, so that another seed gives other ones.
+    /// An offset for every unique number, so that another seed gives different ones.
     pub shift: u64,
 }
 
 impl People {
-    /// The subscriber of this index, below a million; of two indexes no unique value is the same.
+    /// Builds the subscriber with this index, which is below a million; no two indexes share a unique value.
     pub fn subscriber(&self, dice: &mut Dice, index: u64) -> CustomerInput {
         if dice.percent(5) { self.organization(dice, index) } else { self.person(dice, index) }
     }
 
-    /// A phone number out of these codes, another one for every index below a million for each code.
+    /// A phone number with one of these prefixes, different for every index below a million times the number of prefixes.
     pub fn phone(&self, codes: &[&str], index: u64) -> String {
         let width = self.country.phone_digits() - 3;
         let lines = 10_u64.pow(width as u32);
@@ -139,9 +139,9 @@ impl People {
         format!("г. {city}, {street}, д. {}, кв. {}", dice.between(1, 140), dice.between(1, 220))
     }
 
-    /// The kind of document, its series and its number; the number alone tells all apart.
+    /// The type, series and number of the document; the number alone is unique.
     fn document(&self, dice: &mut Dice, index: u64) -> (DocumentType, Option<String>, String) {
-        // moved, or it would be the end of the phone number
+        // offset, so that it differs from the end of the phone number
         let number = spread(index, self.shift + 314_159, 1_000_000);
         match (self.country, dice.between(1, 100)) {
             (Country::Ru, 1..=93) => {
@@ -157,7 +157,7 @@ impl People {
         }
     }
 
-    /// The tax number with the country's check digits; birth date and serial number tell all apart, and so does the index.
+    /// The tax number with the country's check digits; birth date with serial number makes it unique, and so does the index.
     fn tax_number(&self, dice: &mut Dice, index: u64, woman: bool, born: NaiveDate, serial: u64) -> Option<String> {
         match self.country {
             Country::Ru => {
@@ -175,14 +175,14 @@ impl People {
                 if check == 10 {
                     check = weighed(&body, &[3, 4, 5, 6, 7, 8, 9, 10, 11, 1, 2]) % 11;
                 }
-                // numbers without a check digit are never given out
+                // numbers without a check digit are never issued
                 (check < 10).then(|| format!("{body}{check}"))
             }
         }
     }
 }
 
-/// What the subscriber is called in full, as [`customers::Customer`] computes it.
+/// The subscriber's full name, as [`customers::Customer`] computes it.
 pub fn full_name(input: &CustomerInput) -> String {
     if let Some(name) = &input.organization_name {
         return name.clone();
@@ -191,7 +191,7 @@ pub fn full_name(input: &CustomerInput) -> String {
     parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
-/// The digit that makes a number pass Luhn's test when it is put behind it.
+/// The digit that completes a number to pass the Luhn check.
 pub fn luhn_digit(number: &str) -> u32 {
     let digits = number.chars().rev().filter_map(|digit| digit.to_digit(10));
     let sum: u32 = digits.enumerate().map(|(at, digit)| if at % 2 == 0 { digit * 2 / 10 + digit * 2 % 10 } else { digit }).sum();
@@ -202,7 +202,7 @@ fn weighed(digits: &str, weights: &[u32]) -> u32 {
     digits.chars().filter_map(|digit| digit.to_digit(10)).zip(weights).map(|(digit, weight)| digit * weight).sum()
 }
 
-/// A name as it is written in e-mail addresses.
+/// A name as written in e-mail addresses.
 fn latin(name: &str) -> String {
     name.to_lowercase()
         .chars()

@@ -1,7 +1,7 @@
-//! A batch of subscribers with all that belongs to them, put together before the database is touched.
+//! A batch of subscribers with all their records, built before the database is changed.
 //!
-//! Ids in it count from zero; [`Batch::placed`] moves them to where the database has room. So the same batch comes out
-//! whatever else was written, and a transaction that has to be tried again starts from the same one.
+//! Ids in a batch count from zero; [`Batch::placed`] moves them to the reserved ids. So a batch does not depend on other data, and a
+//! retried transaction starts from the same batch.
 
 use billing::PeriodRow;
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
@@ -26,28 +26,28 @@ use super::{
     people::{People, full_name, luhn_digit},
 };
 
-/// Subscribers in a batch, and so in a transaction.
+/// The number of subscribers in a batch, which is one transaction.
 pub const BATCH: u64 = 1000;
-/// Places for SIM cards and numbers that each batch has for itself; it needs two for a subscriber at most, and the stock.
+/// The number of SIM cards and numbers reserved for each batch; it needs at most two per subscriber, plus the stock.
 const PLACES: u64 = 3 * BATCH;
-/// Crockford's base 32, as in the numbers of contracts.
+/// Crockford's base 32, as in contract numbers.
 const NUMBER_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// What all batches have in common.
+/// The data that all batches share.
 pub struct Plan {
-    /// The same seed and day make the same data.
+    /// The seed; with the same day it makes the same data.
     pub seed: u64,
-    /// Who subscribes.
+    /// The generator of subscribers.
     pub people: People,
-    /// The days.
+    /// The calendar.
     pub calendar: Calendar,
-    /// What contracts are made on.
+    /// The tariffs of contracts.
     pub offers: Vec<Offer>,
-    /// Who works on tickets.
+    /// The assignees of tickets.
     pub staff: Vec<Assignee>,
-    /// Who writes all this.
+    /// The actor of all records.
     pub actor: Actor,
-    /// Days a number rests after termination.
+    /// The number of days in quarantine for a number after termination.
     pub quarantine_days: i64,
 }
 
@@ -74,18 +74,18 @@ pub struct Batch {
     first_place: u64,
 }
 
-/// The first ids that the database has room for.
+/// The first ids reserved in the database.
 #[derive(Clone, Copy, Debug)]
 pub struct FirstIds {
-    /// Of the subscribers.
+    /// For subscribers.
     pub customer: i64,
-    /// Of the numbers.
+    /// For numbers.
     pub number: i64,
-    /// Of the SIM cards.
+    /// For SIM cards.
     pub sim: i64,
-    /// Of the contracts.
+    /// For contracts.
     pub contract: i64,
-    /// Of the transactions.
+    /// For transactions.
     pub payment: i64,
 }
 
@@ -98,7 +98,7 @@ fn next_id<T, R>(rows: &[R]) -> Id<T> {
 }
 
 impl Batch {
-    /// The batch with its ids moved to these.
+    /// Moves the ids of the batch to the reserved ones.
     #[must_use]
     pub fn placed(mut self, first: FirstIds) -> Self {
         for number in &mut self.numbers {
@@ -122,7 +122,7 @@ impl Batch {
         for payment in &mut self.payments {
             payment.id = moved(payment.id, first.payment);
             payment.contract_id = moved(payment.contract_id, first.contract);
-            // what comes from outside brings its own id, unique as ours is
+            // an external payment has its own transaction id, which is as unique as the payment's
             payment.transaction_id = match payment.payment_method {
                 PaymentMethod::Terminal => Some(format!("terminal-{:010}", payment.id.get())),
                 PaymentMethod::BankTransfer => Some(format!("bank-{:010}", payment.id.get())),
@@ -140,7 +140,7 @@ impl Batch {
         self
     }
 
-    /// A place for a SIM card or a number that no other batch has.
+    /// The index of a SIM card or a number, unique among all batches.
     fn next_place(&mut self) -> u64 {
         self.used_places += 1;
         debug_assert!(self.used_places <= PLACES);
@@ -149,7 +149,7 @@ impl Batch {
 }
 
 impl Plan {
-    /// Puts together the subscribers of one batch, `count` of them.
+    /// Builds one batch of `count` subscribers.
     pub fn batch(&self, batch_number: u64, count: u64) -> Result<Batch> {
         let mut dice = Dice::new(self.seed, batch_number + 1);
         let dice = &mut dice;
@@ -157,7 +157,7 @@ impl Plan {
         for index in batch_number * BATCH..batch_number * BATCH + count {
             self.subscriber(dice, &mut batch, index)?;
         }
-        // the stock: cards that wait for a contract, and numbers that wait for a card
+        // the stock: cards without a contract, and numbers without a card
         for _ in 0..count.div_ceil(20) {
             let stocked_on = dice.day(self.calendar.ago(300), self.calendar.ago(1));
             self.free_sim(dice, &mut batch, stocked_on);
@@ -199,7 +199,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Adds a contract with its SIM card and its past; answers when it was signed.
+    /// Adds a contract with its SIM card and its past; returns when it was signed.
     fn contract(
         &self,
         dice: &mut Dice,
@@ -248,7 +248,7 @@ impl Plan {
         Ok(signed_on)
     }
 
-    /// Turns a free card and its number into what they are on this contract now.
+    /// Binds a free card and its number to this contract, and sets their final state.
     fn bind(&self, batch: &mut Batch, sim_id: SimId, contract: &Contract, activated_at: DateTime<Utc>, ended_at: Option<DateTime<Utc>>) {
         let Some(sim) = batch.sims.get_mut(sim_id.get() as usize) else { return };
         let Some((number_id, _)) = sim.number.clone() else { return };
@@ -309,11 +309,11 @@ impl Plan {
         NewNumber::available(msisdn, self.calendar.at(stocked_on, 9 * 60))
     }
 
-    /// One to six months ago, the recent months more often; the longer ago, the more may have happened.
+    /// A day one to six months ago, recent months more often; older contracts may have a longer history.
     fn activation_day(&self, dice: &mut Dice, fate: Fate) -> NaiveDate {
         let least = if matches!(fate, Fate::InDebt | Fate::Ended) { 70 } else { 30 };
         let mut days = dice.between(least, 180).min(dice.between(least, 180));
-        // on the day a period begins the billing run may not have been yet, and then nobody could say whether it is charged
+        // the billing run may not have happened yet on the first day of a period, so its charge would be uncertain
         while days < 190 {
             let day = self.calendar.today - TimeDelta::days(days);
             if history::spans(day, self.calendar.today).last().is_some_and(|(start, _)| *start < self.calendar.today) {
@@ -335,7 +335,7 @@ fn discount(dice: &mut Dice) -> Percent {
     percent.parse().unwrap_or_default()
 }
 
-/// A contract's number: an odd factor leads no two indexes to the same 40 bits.
+/// A contract number: with an odd factor, no two indexes give the same 40 bits.
 fn contract_number(signed_on: NaiveDate, index: u64) -> String {
     let bits = (index + 1).wrapping_mul(0x9E_3779_B97F) & 0xFF_FFFF_FFFF;
     let letters = (0..8).rev().map(|place| char::from(NUMBER_ALPHABET[(bits >> (5 * place) & 31) as usize]));

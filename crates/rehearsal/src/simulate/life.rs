@@ -1,4 +1,4 @@
-//! Who lives in the simulation, what they do on a day, and what must come of it.
+//! The people of the simulation, their steps on a day, and the expected results.
 
 use chrono::NaiveDate;
 use kernel::id::{ContractId, CustomerId, PaymentId, SimId};
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::seed::dice::Dice;
 
-/// Lines that a subscriber has at most.
+/// The maximum number of contracts of a subscriber.
 const MOST_LINES: usize = 3;
 
 /// A subscriber.
@@ -21,36 +21,36 @@ struct Subscriber {
     is_suspended: bool,
 }
 
-/// A contract, with what it should be.
+/// A contract and its expected state.
 #[derive(Clone, Debug)]
 pub struct Line {
     /// The contract.
     pub contract: ContractId,
-    /// What it should be.
+    /// The expected state.
     pub should: Reckoning,
     sim: Option<SimId>,
     is_blocked: bool,
-    /// Payments with what can still be given back of each.
+    /// The payments, each with its refundable rest.
     payments: Vec<(PaymentId, i64)>,
     pending: Vec<(PaymentId, i64)>,
 }
 
-/// Everybody.
+/// All subscribers and contracts.
 #[derive(Clone, Debug, Default)]
 pub struct World {
     subscribers: Vec<Subscriber>,
     /// The contracts.
     pub lines: Vec<Line>,
-    /// Numbers given to people and cards.
+    /// The number of phone numbers given to people and cards.
     numbers: u64,
 }
 
-/// A step to be done, with what must come of it.
+/// A planned step with its expected result.
 #[derive(Clone, Debug)]
 pub struct Planned {
     /// The step.
     pub step: Step,
-    /// What the contracts then should be, or the code of the refusal.
+    /// The expected states of the contracts, or the code of the expected refusal.
     pub should: Result<Vec<(usize, Reckoning)>, &'static str>,
     subscriber: Option<usize>,
     line: Option<usize>,
@@ -58,12 +58,12 @@ pub struct Planned {
 }
 
 impl World {
-    /// How many subscribers there are.
+    /// The number of subscribers.
     pub fn subscribers(&self) -> usize {
         self.subscribers.len()
     }
 
-    /// What everybody does on a day, at most one thing each; `newcomers` come besides.
+    /// The steps of all contracts on a day, at most one each, besides those of the `newcomers`.
     pub fn day(&mut self, dice: &mut Dice, market: &Market, today: NaiveDate, newcomers: usize) -> Vec<Planned> {
         let mut planned: Vec<Planned> =
             (0..self.subscribers.len()).filter_map(|subscriber| self.anything(dice, market, today, subscriber)).collect();
@@ -71,7 +71,7 @@ impl World {
         planned
     }
 
-    /// What the nightly run makes of everybody.
+    /// Applies the nightly run to all expected states.
     pub fn run(&mut self, today: NaiveDate, market: &Market) {
         self.lines.iter_mut().for_each(|line| line.should.run(today, market));
     }
@@ -110,7 +110,7 @@ impl World {
         self.numbers
     }
 
-    /// A line for a subscriber, or for somebody new.
+    /// A contract for a subscriber, or for a new person.
     fn join(&mut self, dice: &mut Dice, market: &Market, today: NaiveDate, subscriber: Option<usize>) -> Planned {
         let mut plan = Plan { tariff: index(dice, market.tariffs.len()), ..Plan::default() };
         for option in 0..market.options.len() {
@@ -123,7 +123,7 @@ impl World {
         should.credit_limit = if one_in(dice, 3) { dice.between(0, 100_000) } else { 0 };
         should.discount = if one_in(dice, 3) { dice.between(0, 10_000) } else { 0 };
         let fee = should.next_fee(market, today);
-        // most pay for the first month, some too little or nothing
+        // most people pay for the first month, some too little or nothing
         let paid = *dice.pick(&[fee, fee, fee + 10_000, fee / 2, 0]);
         let step = Step::Join {
             number: self.number(),
@@ -150,7 +150,7 @@ impl World {
         Planned { step, should: should.collect(), subscriber: Some(subscriber), line: None, newcomer: None }
     }
 
-    /// Notes what a step has come to that came off.
+    /// Saves the results of a successful step.
     pub fn note(&mut self, planned: Planned, made: Made) {
         for (line, should) in planned.should.into_iter().flatten() {
             self.lines[line].should = should;
@@ -202,14 +202,14 @@ impl Line {
     }
 }
 
-/// What may be done about one line today.
+/// The possible steps of one contract today.
 struct Doing<'a> {
     world: &'a World,
     at: usize,
     line: &'a Line,
     market: &'a Market,
     today: NaiveDate,
-    /// For a new card.
+    /// The number for a new card.
     number: u64,
 }
 
@@ -225,7 +225,7 @@ impl Doing<'_> {
         self.plan(step, |should| should.pay(amount, self.today, self.market))
     }
 
-    /// What is owed is paid, what is left is given back, and now and then somebody pays for nothing.
+    /// After termination, debts are paid, remaining money is refunded, and some people pay by mistake.
     fn after_the_end(&self, dice: &mut Dice) -> Option<Planned> {
         let balance = self.line.should.balance;
         if one_in(dice, 500) {
@@ -275,7 +275,7 @@ impl Doing<'_> {
         }
     }
 
-    /// Payments for the next period, in time, late or too small.
+    /// Pays for the next period: in time, late, or too little.
     fn about_debt(&self, dice: &mut Dice) -> Option<Planned> {
         let should = &self.line.should;
         let is_prepaid = self.market.tariffs[should.next.tariff].is_prepaid;
@@ -310,7 +310,7 @@ impl Doing<'_> {
                 let hold = if fraud { Hold::Fraud } else { Hold::Request };
                 self.plan(Step::Suspend { contract, fraud }, |should| should.hold(hold, today, market))
             }
-            // nearly always in vain
+            // nearly always refused
             271..=274 => self.plan(Step::Resume { contract, fraud: true }, |should| should.release(Hold::Fraud, today, market)),
             281..=310 => {
                 let (payment, left) = *self.line.payments.last().filter(|(_, left)| *left > 0)?;
@@ -346,7 +346,7 @@ impl Doing<'_> {
         let step = match dice.between(1, 3) {
             1 => Step::LoseSim { sim },
             2 => Step::BlockSim { sim },
-            // one that works is replaced without a break
+            // a working card is replaced without a break
             _ => return Some(self.plan(Step::ReplaceSim { contract: self.line.contract, number: self.number }, |_| Ok(()))),
         };
         Some(self.plan(step, |should| should.hold(Hold::NoSim, self.today, self.market)))
@@ -391,13 +391,13 @@ impl Doing<'_> {
                     }),
                 )
             }
-            // it waits for the next period
+            // the change is already planned for the next period
             _ => None,
         }
     }
 }
 
-/// Whether this is the one time in so many.
+/// Returns true with a probability of one in `times`.
 pub fn one_in(dice: &mut Dice, times: i64) -> bool {
     dice.between(1, times) == 1
 }

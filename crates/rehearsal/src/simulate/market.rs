@@ -1,11 +1,11 @@
-//! What there is to buy, with every price that it ever had.
+//! The tariffs and options on sale, with all their prices.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use kernel::id::{OptionId, TariffId};
 
-/// A tariff and options, by their places in the [`Market`].
+/// A tariff and options, by index in the [`Market`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The tariff.
@@ -19,9 +19,9 @@ pub struct Plan {
 pub struct Tariff {
     /// Its id.
     pub id: TariffId,
-    /// Whether a period is paid for when it begins.
+    /// Whether a period is paid when it begins.
     pub is_prepaid: bool,
-    /// Its prices in minor units, by the day from which they hold.
+    /// Its prices in minor units, by the first day on which they apply.
     pub fees: BTreeMap<NaiveDate, i64>,
 }
 
@@ -32,7 +32,7 @@ pub struct Extra {
     pub id: OptionId,
     /// Its present price in minor units.
     pub fee: i64,
-    /// The tariffs that it goes with.
+    /// The tariffs that it is compatible with.
     pub tariffs: BTreeSet<usize>,
 }
 
@@ -46,12 +46,12 @@ pub struct Market {
 }
 
 impl Market {
-    /// What a tariff costs on a day.
+    /// The price of a tariff on a day.
     pub fn fee_on(&self, tariff: usize, day: NaiveDate) -> i64 {
         self.tariffs[tariff].fees.range(..=day).next_back().map_or(0, |(_, fee)| *fee)
     }
 
-    /// Whether the options go with the tariff.
+    /// Whether the options are compatible with the tariff.
     pub fn fits(&self, plan: &Plan) -> bool {
         plan.options.iter().all(|option| self.options[*option].tariffs.contains(&plan.tariff))
     }

@@ -1,7 +1,7 @@
-//! What each contract should have been charged, reckoned from SPEC 8.3 and 7.4 with whole numbers and nothing of `billing`.
+//! The expected charges of each contract, calculated from the billing rules with whole numbers and without the code of `billing`.
 //!
-//! It is told what was done to a contract, day by day, and says what the ledger must hold, in which order, and whether a
-//! debt is on. Nothing here is quick or clever: a billing day is found by going from day to day.
+//! It gets the actions on a contract, day by day, and returns the expected rows of the ledger, in order, and whether hold `debt` is
+//! active. It prefers simplicity to speed: it finds a billing day by going from day to day.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,18 +9,18 @@ use chrono::{Datelike, Days, NaiveDate};
 
 use super::market::{Market, Plan};
 
-/// A row that the ledger must have.
+/// An expected row of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The transaction's type.
+    /// The type of the transaction.
     pub kind: &'static str,
-    /// What it does to the balance, in minor units.
+    /// Its change of the balance, in minor units.
     pub effect: i64,
-    /// The first day of its period and the day after the last.
+    /// The first day of its period and the day after the last day.
     pub span: Option<(NaiveDate, NaiveDate)>,
 }
 
-/// A hold that is not for debt.
+/// A hold other than `debt`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hold {
     /// The subscriber asked for it.
@@ -38,33 +38,33 @@ pub enum Hold {
 struct Period {
     start: NaiveDate,
     end: NaiveDate,
-    /// Days of the whole period, of which this may be the rest.
+    /// The days of the whole period, of which this may be the rest.
     whole_days: i64,
     tariff: usize,
-    /// The tariff's price, and that of each option, as they were when it began.
+    /// The tariff's price and the price of each option at the start of the period.
     fee: i64,
     option_fees: BTreeMap<usize, i64>,
-    /// What a whole period costs by them.
+    /// The price of a whole period.
     whole_fee: i64,
     charged: Option<i64>,
 }
 
-/// A contract as it should be.
+/// The expected state of a contract.
 #[derive(Clone, Debug, Default)]
 pub struct Reckoning {
     /// The balance in minor units.
     pub balance: i64,
-    /// How far below zero it may go.
+    /// How far below zero the balance may go.
     pub credit_limit: i64,
-    /// Hundredths of a percent off every fee.
+    /// The discount on every fee, in hundredths of a percent.
     pub discount: i64,
-    /// What is in force.
+    /// The plan in force.
     pub plan: Plan,
-    /// What will be from the next period on.
+    /// The plan from the next period on.
     pub next: Plan,
-    /// The holds that are on, but for debt.
+    /// The active holds except `debt`.
     pub holds: BTreeSet<Hold>,
-    /// Whether hold `debt` is on.
+    /// Whether hold `debt` is active.
     pub debt: bool,
     /// Whether it has been activated.
     pub is_begun: bool,
@@ -83,17 +83,17 @@ impl Reckoning {
         Self { plan: plan.clone(), next: plan.clone(), ..Self::default() }
     }
 
-    /// Whether the line is served.
+    /// Whether the contract is active.
     pub fn is_active(&self) -> bool {
         self.is_begun && !self.is_over && !self.debt && self.holds.is_empty()
     }
 
-    /// The day on which the next period begins, if the line is served until then.
+    /// The first day of the next period, if the contract stays active until then.
     pub fn next_start(&self) -> Option<NaiveDate> {
         self.period.as_ref().map(|period| period.end)
     }
 
-    /// What a period beginning on this day would cost.
+    /// The cost of a period that begins on this day.
     pub fn next_fee(&self, market: &Market, day: NaiveDate) -> i64 {
         let options = self.next.options.iter().map(|option| market.options[*option].fee).sum::<i64>();
         less(market.fee_on(self.next.tariff, day) + options, self.discount)
@@ -104,20 +104,20 @@ impl Reckoning {
     }
 
     fn post(&mut self, kind: &'static str, effect: i64, span: Option<(NaiveDate, NaiveDate)>) {
-        // what is nothing leaves no row
+        // a zero amount creates no row
         if effect != 0 {
             self.balance += effect;
             self.rows.push(Row { kind, effect, span });
         }
     }
 
-    /// Activated.
+    /// Activates the contract.
     pub fn activate(&mut self, today: NaiveDate, market: &Market) {
         self.is_begun = true;
         self.settle(today, market, true);
     }
 
-    /// Money came in. Errors: the code of the refusal.
+    /// Receives a payment. Errors: the code of the refusal.
     pub fn pay(&mut self, amount: i64, today: NaiveDate, market: &Market) -> Result<(), &'static str> {
         if self.is_over && amount > -self.balance {
             return Err("contract_terminated");
@@ -126,13 +126,13 @@ impl Reckoning {
         Ok(())
     }
 
-    /// Money came in, was given back, or a mistake was set right.
+    /// Books a payment, a refund or a correction.
     pub fn move_money(&mut self, kind: &'static str, effect: i64, today: NaiveDate, market: &Market) {
         self.post(kind, effect, None);
         self.settle(today, market, false);
     }
 
-    /// A hold goes on; what began before is due before.
+    /// Places a hold, after charging the periods that have begun.
     pub fn hold(&mut self, hold: Hold, today: NaiveDate, market: &Market) -> Result<(), &'static str> {
         if !self.is_begun || self.is_over {
             return Err("contract_not_running");
@@ -145,7 +145,7 @@ impl Reckoning {
         Ok(())
     }
 
-    /// A hold comes off.
+    /// Lifts a hold.
     pub fn release(&mut self, hold: Hold, today: NaiveDate, market: &Market) -> Result<(), &'static str> {
         if !self.is_begun || self.is_over {
             return Err("contract_not_running");
@@ -157,7 +157,7 @@ impl Reckoning {
         Ok(())
     }
 
-    /// The subscriber may be served again; lines that stay suspended for another reason are left alone.
+    /// Lifts the subscriber's hold; contracts that stay suspended for another reason do not change.
     pub fn release_with_subscriber(&mut self, today: NaiveDate, market: &Market) {
         self.holds.remove(&Hold::Customer);
         if self.is_active() && !self.runs(today) {
@@ -165,7 +165,7 @@ impl Reckoning {
         }
     }
 
-    /// Another credit limit.
+    /// Changes the credit limit.
     pub fn limit(&mut self, credit_limit: i64, today: NaiveDate, market: &Market) {
         if credit_limit != self.credit_limit {
             self.credit_limit = credit_limit;
@@ -173,7 +173,7 @@ impl Reckoning {
         }
     }
 
-    /// Over: days served and not paid for are charged; the last day was served too.
+    /// Terminates the contract: unpaid days of service are charged, including the last day.
     pub fn terminate(&mut self, today: NaiveDate, market: &Market) -> Result<(), &'static str> {
         if self.is_over {
             return Err("contract_terminated");
@@ -194,7 +194,7 @@ impl Reckoning {
         Ok(())
     }
 
-    /// The nightly run: on a line that is served a period begins; one that ended on a line that is not is charged all the same.
+    /// Runs the nightly billing: on an active contract the next period begins; on a suspended one an ended period is still charged.
     pub fn run(&mut self, today: NaiveDate, market: &Market) {
         let ended = self.period.as_ref().filter(|period| period.end <= today);
         if ended.is_some_and(|period| period.charged.is_none() || self.is_active()) {
@@ -202,14 +202,14 @@ impl Reckoning {
         }
     }
 
-    /// What began on an active line before it stops being one is due as if the run had been there.
+    /// Charges a period that began on an active contract before it becomes inactive, even if the nightly run has not happened.
     fn catch_up(&mut self, today: NaiveDate, market: &Market) {
         if self.is_active() && !self.runs(today) {
             self.settle(today, market, false);
         }
     }
 
-    /// Another tariff or other options. Errors: the code of the refusal.
+    /// Changes the tariff or the options. Errors: the code of the refusal.
     pub fn change(&mut self, now: bool, today: NaiveDate, market: &Market, change: impl Fn(&Plan) -> Plan) -> Result<(), &'static str> {
         if self.is_over {
             return Err("contract_terminated");
@@ -230,12 +230,12 @@ impl Reckoning {
         Ok(())
     }
 
-    /// The rest of the running period goes by another plan.
+    /// Replaces the rest of the running period by one with another plan.
     fn swap(&mut self, running: Period, plan: &Plan, today: NaiveDate, market: &Market) -> Result<(), &'static str> {
         let length = (running.end - running.start).num_days();
         let used = (today - running.start).num_days();
         let left = length - used;
-        // a change of options alone stays with the tariff's price of the period, and each option keeps its own
+        // a change of options alone keeps the tariff's price of the period, and the price of each option
         let fee = if plan.tariff == running.tariff { running.fee } else { market.fee_on(plan.tariff, today) };
         let price = |option: &usize| running.option_fees.get(option).copied().unwrap_or(market.options[*option].fee);
         let option_fees: BTreeMap<usize, i64> = plan.options.iter().map(|option| (*option, price(option))).collect();
@@ -260,13 +260,12 @@ impl Reckoning {
         Ok(())
     }
 
-    /// What is due today is charged, what is due to begin begins, and the debt is on or off; `comes_back` when the line was not
-    /// served until now.
+    /// Charges what is due today, begins due periods, and updates hold `debt`; `comes_back` if the contract was not active until now.
     fn settle(&mut self, today: NaiveDate, market: &Market, comes_back: bool) {
         if !self.is_begun || self.is_over {
             return;
         }
-        // a debt is a break as well
+        // a debt is a break too
         let mut from_today = comes_back || self.debt;
         loop {
             if let Some(ended) = self.period.clone().filter(|period| period.end <= today && period.charged.is_none()) {
@@ -276,14 +275,14 @@ impl Reckoning {
             }
             let funds = self.balance + self.credit_limit;
             if let Some(running) = self.period.as_ref().filter(|period| period.end > today) {
-                // what is paid for is paid for
+                // a charged period is already paid for
                 self.debt = running.charged.is_none() && funds < 0;
                 return;
             }
             let start = self.next_start().filter(|_| !from_today).unwrap_or(today);
             let whole_fee = self.next_fee(market, start);
             let is_prepaid = market.tariffs[self.next.tariff].is_prepaid;
-            // a line that is held anyway owes nothing for a period that does not begin
+            // a suspended contract owes nothing for a period that does not begin
             self.debt = if is_prepaid { funds < whole_fee && (self.debt || self.holds.is_empty()) } else { funds < 0 };
             if self.debt || !self.holds.is_empty() {
                 return;
@@ -316,7 +315,7 @@ impl Reckoning {
     }
 }
 
-/// The first billing day after a day: that day of a month, or the month's last where it is shorter.
+/// The first billing day after a day: that day of a month, or the last day of a shorter month.
 fn next_billing_day(after: NaiveDate, billing_day: u32) -> NaiveDate {
     let mut day = after + Days::new(1);
     loop {
@@ -329,12 +328,12 @@ fn next_billing_day(after: NaiveDate, billing_day: u32) -> NaiveDate {
     }
 }
 
-/// An amount less so many hundredths of a percent.
+/// An amount less a discount in hundredths of a percent.
 fn less(amount: i64, discount: i64) -> i64 {
     share(amount, 10_000 - discount, 10_000)
 }
 
-/// `amount × part ÷ whole` of what is not negative, a half going to the even side.
+/// `amount × part ÷ whole` for non-negative values, rounded half-even.
 fn share(amount: i64, part: i64, whole: i64) -> i64 {
     let product = amount * part;
     let (below, rest) = (product / whole, product % whole);

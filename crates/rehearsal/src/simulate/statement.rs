@@ -1,4 +1,4 @@
-//! What is in the database at the end: the account of it, and whether it is what was reckoned.
+//! The statement of the database at the end, and its comparison with the expected states.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,7 +12,7 @@ use super::{
     steps::decimal,
 };
 
-/// Differences that are shown; once one is wrong, others follow.
+/// The number of differences shown, because one wrong row leads to more.
 const MOST_SHOWN: usize = 20;
 
 const LEDGER: Sql = Sql::new(
@@ -29,7 +29,7 @@ const EVENTS: Sql = Sql::new("SELECT kind, COUNT(*) FROM events GROUP BY kind OR
 type LedgerRow = (ContractId, String, Money, Option<NaiveDate>, Option<NaiveDate>);
 type ContractRow = (ContractId, String, Money, Money, Option<NaiveDate>, Option<i64>, String);
 
-/// What the database holds.
+/// The contents of the database.
 pub struct Found {
     ledgers: BTreeMap<ContractId, Vec<Row>>,
     contracts: Vec<ContractRow>,
@@ -37,7 +37,7 @@ pub struct Found {
 }
 
 impl Found {
-    /// Reads it.
+    /// Reads the contents.
     pub async fn read(db: &Db, context: &Arc<Context>) -> Result<Self> {
         db.read(context, async |conn| Self::from(conn).await).await
     }
@@ -56,7 +56,7 @@ impl Found {
         Ok(Self { ledgers, contracts: CONTRACTS.clone().all(conn).await?, events: EVENTS.clone().all(conn).await? })
     }
 
-    /// Where it is not what was reckoned.
+    /// The differences from the expected states.
     pub fn differences(&self, world: &World) -> Vec<String> {
         let mut found = Vec::new();
         let by_id: BTreeMap<ContractId, &ContractRow> = self.contracts.iter().map(|contract| (contract.0, contract)).collect();
@@ -85,7 +85,7 @@ impl Found {
         found
     }
 
-    /// The account: what came in and went out, what is left, and whether that agrees.
+    /// The totals: money received, charged, refunded and left, and whether they agree.
     pub fn account(&self) -> (String, bool) {
         let rows: Vec<&Row> = self.ledgers.values().flatten().collect();
         let sum = |kind: &str| rows.iter().filter(|row| row.kind == kind).map(|row| row.effect).sum::<i64>();
@@ -118,7 +118,7 @@ impl Found {
         (text, agrees)
     }
 
-    /// How many rows the ledgers have.
+    /// The number of rows in all ledgers.
     pub fn rows(&self) -> usize {
         self.ledgers.values().map(Vec::len).sum()
     }
@@ -158,7 +158,7 @@ fn should_stand(should: &Reckoning) -> String {
 }
 
 fn words(status: &str, (balance, charged): (i64, i64), next: Option<NaiveDate>, billing_day: i64, holds: &[&str]) -> String {
-    // a terminated contract has no next period, whatever day is noted
+    // the next period of a terminated contract is ignored
     let next =
         next.filter(|_| status != "terminated").map(|day| format!(", next period on {day} by day {billing_day}")).unwrap_or_default();
     format!("{status} with {} after charges of {}, held for {holds:?}{next}", signed(balance), signed(charged))

@@ -1,4 +1,4 @@
-//! What people and the operator do, through the use cases that the API calls.
+//! The steps of people and of the operator, through the use cases that the API calls.
 
 use acl::{Granted, PermissionType};
 use database::Tx;
@@ -9,77 +9,77 @@ use kernel::{
 };
 use serde_json::{Map, Value, json};
 
-/// Something that is done in one request, or in a few that belong together.
+/// A step: one request, or a few that belong together.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// A line is drawn up for a subscriber, or for somebody new, paid in advance with so much, and activated.
+    /// A contract is created for a subscriber or a new person, prepaid with `paid`, and activated.
     Join { number: u64, customer: Option<CustomerId>, tariff: TariffId, options: Vec<OptionId>, limit: i64, discount: i64, paid: i64 },
-    /// Cash.
+    /// Cash is paid.
     Pay { contract: ContractId, amount: i64 },
-    /// A card payment that is yet to come.
+    /// A card payment is created and stays pending.
     Promise { contract: ContractId, amount: i64 },
-    /// It came.
+    /// A pending payment succeeds.
     Process { payment: PaymentId },
-    /// It did not come.
+    /// A pending payment fails.
     Fail { payment: PaymentId },
-    /// It was called off.
+    /// A pending payment is cancelled.
     Cancel { payment: PaymentId },
-    /// So much of a payment is given back, or all that is left of it.
+    /// A payment is refunded, in part or all that is left of it.
     Refund { payment: PaymentId, amount: Option<i64> },
-    /// A mistake is set right.
+    /// A balance is corrected.
     Correct { contract: ContractId, amount: i64 },
-    /// Another tariff.
+    /// The tariff is changed.
     ChangeTariff { contract: ContractId, tariff: TariffId, now: bool },
-    /// An option is taken.
+    /// An option is added.
     TakeOption { contract: ContractId, option: OptionId, now: bool },
-    /// An option is left.
+    /// An option is removed.
     LeaveOption { contract: ContractId, option: OptionId, now: bool },
     /// A hold is placed by hand.
     Suspend { contract: ContractId, fraud: bool },
-    /// It is lifted.
+    /// The hold is lifted.
     Resume { contract: ContractId, fraud: bool },
-    /// The subscriber is suspended with all lines.
+    /// The subscriber is suspended with all contracts.
     SuspendCustomer { customer: CustomerId },
     /// The subscriber is active again.
     ActivateCustomer { customer: CustomerId },
-    /// A card is barred.
+    /// A card is blocked.
     BlockSim { sim: SimId },
-    /// It works again.
+    /// The card is unblocked.
     UnblockSim { sim: SimId },
     /// A card is lost.
     LoseSim { sim: SimId },
-    /// A new card takes its place.
+    /// A new card replaces the present one.
     ReplaceSim { contract: ContractId, number: u64 },
-    /// Another credit limit and another discount.
+    /// The credit limit and the discount are changed.
     SetTerms { contract: ContractId, limit: i64, discount: i64 },
-    /// Over.
+    /// The contract is terminated.
     Terminate { contract: ContractId },
 }
 
-/// What a step has made.
+/// The record that a step has created.
 #[derive(Clone, Copy, Debug)]
 pub enum Made {
-    /// A line.
+    /// A contract with its records.
     Line { customer: CustomerId, contract: ContractId, sim: SimId, payment: Option<PaymentId> },
     /// A payment.
     Payment(PaymentId),
     /// A card.
     Sim(SimId),
-    /// Nothing new.
+    /// No record.
     Nothing,
 }
 
-/// The rights of the simulation.
+/// The permission of the simulation.
 pub fn granted<P: PermissionType>() -> Granted<P> {
     Granted::system("simulate")
 }
 
-/// Reads an input as a request's body is read, by the same rules.
+/// Parses an input by the rules of a request body.
 pub fn input<I: Input>(context: &Context, fields: Value) -> Result<I> {
     kernel::input::from_fields(object(fields)?, context)
 }
 
-/// The fields of an object.
+/// Returns the fields of an object.
 pub fn object(fields: Value) -> Result<Map<String, Value>> {
     match fields {
         Value::Object(fields) => Ok(fields),
@@ -87,18 +87,18 @@ pub fn object(fields: Value) -> Result<Map<String, Value>> {
     }
 }
 
-/// An amount of minor units.
+/// Converts minor units to an amount.
 pub fn money(minor: i64) -> Result<Money> {
     Money::from_minor(minor)
 }
 
-/// Hundredths, as they are written.
+/// Formats hundredths as a decimal number.
 pub fn decimal(hundredths: i64) -> String {
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
 impl Step {
-    /// What it is called.
+    /// The name of the step.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Join { .. } => "join",
@@ -128,7 +128,7 @@ impl Step {
         }
     }
 
-    /// Does it.
+    /// Performs the step.
     pub async fn perform(&self, tx: &mut Tx) -> Result<Made> {
         match self {
             Self::Join { .. } => self.join(tx).await,
@@ -266,7 +266,7 @@ async fn pay(tx: &mut Tx, contract: ContractId, amount: i64, method: &str) -> Re
     Ok(billing::take_payment(tx, &granted(), &input(&context, fields)?).await?.id)
 }
 
-/// Somebody who clashes with nobody.
+/// A person with unique data.
 fn person(number: u64, context: &Context) -> Value {
     json!({
         "customer_type": "individual", "last_name": format!("Абонент {number}"), "first_name": "Пётр", "birth_date": "1990-05-17",
@@ -274,7 +274,7 @@ fn person(number: u64, context: &Context) -> Value {
     })
 }
 
-/// A card with a number that clashes with no other.
+/// A card with a unique number.
 fn card(number: u64, country: Country) -> Value {
     json!({"iccid": format!("897{number:016}"), "imsi": format!("25099{number:010}"), "msisdn": phone(number, country)})
 }

@@ -13,10 +13,10 @@ use rehearsal::Progress;
 
 use crate::assembly::Opened;
 
-/// Failures that are shown; the list of the run has the others.
+/// The number of failures shown; the API lists all failures of a run.
 const MOST_SHOWN: i64 = 20;
 
-/// Charges what is due.
+/// Charges everything that is due.
 #[derive(Args)]
 pub struct Billing {
     #[command(subcommand)]
@@ -25,23 +25,23 @@ pub struct Billing {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Charge everything that is due, as the server does every day; ends with 1 when a contract could not be charged.
+    /// Charge everything that is due, as the server does every day. The exit status is 1 if a contract could not be charged.
     Run(Run),
 }
 
-/// Which run.
+/// The run to start or to continue.
 #[derive(Args)]
 struct Run {
-    /// The day to charge; today unless told otherwise.
+    /// The day to charge; by default today.
     #[arg(long)]
     date: Option<NaiveDate>,
-    /// Only reckon what would be charged.
+    /// Only compute what would be charged.
     #[arg(long)]
     dry_run: bool,
 }
 
 impl Billing {
-    /// Does it. Errors: a date that a run cannot have, a database that is away.
+    /// Runs the command. Errors: a date that a run cannot have, an unavailable database.
     pub async fn run(self, opened: Opened) -> Result<ExitCode> {
         let Command::Run(run) = self.command;
         run.run(opened).await
@@ -107,7 +107,7 @@ async fn show_failures(state: &api::state::State, run: &BillingRun) -> Result<()
         eprintln!("contract {}: {} ({})", failure.contract_number, failure.message, failure.code);
     }
     if run.failed_count > MOST_SHOWN {
-        eprintln!("and {} more, by GET /api/v1/billing/runs/{}/failures", run.failed_count - MOST_SHOWN, run.id);
+        eprintln!("and {} more; see GET /api/v1/billing/runs/{}/failures", run.failed_count - MOST_SHOWN, run.id);
     }
     Ok(())
 }

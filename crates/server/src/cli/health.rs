@@ -1,4 +1,4 @@
-//! `telecom-crm health`: for containers, whose image has no other client.
+//! `telecom-crm health`, for containers, whose image has no other client.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -10,10 +10,10 @@ use tokio::{
 
 use crate::settings::Settings;
 
-/// Longest wait for the answer.
+/// The timeout of the request.
 const WAIT: Duration = Duration::from_secs(3);
 
-/// Success when the server on `BIND` says it is ready.
+/// Succeeds when the server on `BIND` is ready.
 pub async fn run(settings: &Settings) -> ExitCode {
     match timeout(WAIT, status_line(settings)).await {
         Ok(Ok(line)) if line.starts_with("HTTP/1.1 200") => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! How log lines look (SPEC 13.1).
+//! The format and the output of log lines.
 
 use std::{
     io::Write,
@@ -15,10 +15,10 @@ use serde_json::{Map, json};
 
 use crate::settings::{LogFormat, Settings};
 
-/// Begins to log to standard error.
+/// Starts logging to standard error.
 pub fn start(settings: &Settings) {
     let mut builder = Builder::new();
-    // it logs every malformed request head as an error, which any stranger can send
+    // this module logs every malformed request head as an error, and any client can cause that
     builder.filter_module("actix_http::h1::dispatcher", log::LevelFilter::Off);
     builder.parse_filters(&settings.log_filter);
     match settings.log_format {
@@ -26,7 +26,7 @@ pub fn start(settings: &Settings) {
         LogFormat::Json => builder.format(json_line),
     };
     builder.target(Target::Pipe(Box::new(Lines)));
-    // a second start, as in tests, changes nothing
+    // in tests the logger may already be set
     if builder.try_init().is_ok() {
         std::thread::spawn(|| {
             loop {
@@ -37,12 +37,12 @@ pub fn start(settings: &Settings) {
     }
 }
 
-/// Longest time a line waits to be written.
+/// The maximum delay before a line is written.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
-/// Lines that wait to be written together: a write for each would cost a request more than making its line.
+/// Lines to write together: a separate write for each would cost more than formatting it.
 static WAITING: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-/// So many bytes are written at once, without waiting.
+/// The size in bytes at which the lines are written at once.
 const MOST_WAITING: usize = 32 * 1024;
 
 struct Lines;
@@ -55,7 +55,7 @@ impl Write for Lines {
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        // the logger asks after each line; what waits is written by the thread that `start` began
+        // the logger flushes after each line; the thread started by `start` writes the lines
         Ok(())
     }
 }
@@ -70,9 +70,9 @@ fn write_out(waiting: &mut Vec<u8>) -> std::io::Result<()> {
     written
 }
 
-/// Writes the lines that wait; once more before the program ends.
+/// Writes the pending lines; also called before the program ends.
 pub fn flush() {
-    // a log that cannot be written must not stop the work that it tells of
+    // a failure to write the log must not stop the program
     let _unwritten = write_out(&mut waiting());
 }
 

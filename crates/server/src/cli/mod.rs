@@ -1,4 +1,4 @@
-//! The command-line tool.
+//! The command-line interface.
 
 mod billing;
 mod health;
@@ -18,7 +18,7 @@ use schema::SCHEMA;
 
 use crate::{assembly, settings::Settings, verify};
 
-/// Settings that cannot be used, or a command that cannot be read.
+/// The exit status for invalid settings or arguments.
 const USAGE: u8 = 2;
 
 /// The back office of a mobile operator.
@@ -31,33 +31,33 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the API (what it does when told nothing).
+    /// Serve the API (the default command).
     Serve,
-    /// Bring the database's schema up to date.
+    /// Migrate the database to the current schema.
     Migrate,
-    /// Make a staff user; the password is read from the terminal or from standard input, or made up.
+    /// Create a staff user. The password is read from the terminal or from standard input, or generated.
     CreateUser(users::CreateUser),
-    /// Fill the database with realistic people, SIMs, contracts, payments and tickets.
+    /// Fill the database with realistic subscribers, SIMs, contracts, payments and tickets.
     Seed(rehearsal::Seed),
-    /// Live through months of an operator's life on a clock of its own, and check every amount.
+    /// Simulate months of an operator's business with its own clock, and check every amount.
     Simulate(rehearsal::Simulate),
-    /// Charge what is due.
+    /// Charge everything that is due.
     Billing(billing::Billing),
     /// Print the OpenAPI document.
     Openapi,
     /// Check every invariant of money, states and the audit trail.
     Verify,
-    /// Ask a running server on BIND whether it can serve.
+    /// Check whether the server on BIND is ready.
     Health,
-    /// Print a command that sends an event of the sandbox gateway, signed, for trying payments out.
+    /// Print a command that sends a signed event of the sandbox gateway, to test payments.
     SandboxEvent(rehearsal::SandboxEvent),
 }
 
-/// Runs the tool.
+/// Runs the command line.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Serve);
-    // needs no settings, and is asked for by builds
+    // needs no settings, and builds run it
     if matches!(command, Command::Openapi) {
         return print_document();
     }
@@ -80,7 +80,7 @@ pub fn main() -> ExitCode {
     code
 }
 
-/// Says on the terminal what a caller would read in a problem, and what lies beneath.
+/// Prints the message of an error, its wrong fields and its cause.
 fn explain(error: &Error) {
     let locale = Locale::negotiate(Some("en"));
     eprintln!("{}", locale.text(error.code().name, error.args()));
@@ -130,7 +130,7 @@ async fn stop_signal() {
         }
     }
     if tokio::signal::ctrl_c().await.is_err() {
-        // there is nothing to wait for
+        // without signals, waits forever
         std::future::pending::<()>().await;
     }
 }

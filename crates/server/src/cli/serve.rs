@@ -9,10 +9,10 @@ use kernel::{Clock, Error, Result};
 
 use crate::{assembly, settings::Settings};
 
-/// Serves until SIGTERM or Ctrl-C; then finishes what runs and writes down what is in memory.
+/// Serves until SIGTERM or Ctrl-C, then finishes open requests and saves the data in memory.
 pub async fn run(settings: Settings) -> Result<()> {
     let bind = settings.bind;
-    // first of all, so that a port that is taken shows before anything is made
+    // bind first, so that a port in use is reported before anything is created
     let listener = TcpListener::bind(bind).map_err(|error| Error::internal(format!("BIND {bind}: {error}")))?;
     let opened = assembly::open(settings, Clock::System, PasswordCost::default()).await?;
     announce(&opened);
@@ -25,25 +25,25 @@ pub async fn run(settings: Settings) -> Result<()> {
     signals.abort();
     stop.stop();
     if let Err(error) = jobs.await {
-        log::warn!("jobs were left as they are: {error}");
+        log::warn!("jobs did not stop cleanly: {error}");
     }
     state.db.close().await;
     log::info!("stopped");
     Ok(())
 }
 
-/// Streams never end by themselves, and the server waits for what runs: they are asked to stop as soon as the server is.
+/// Stops streams together with the server. Streams never end by themselves, and the server waits for open requests.
 async fn stop_at_a_signal(stop: Stop) {
     super::stop_signal().await;
     stop.stop();
 }
 
-/// Shows the password of an administrator that was made just now; it is shown this once.
+/// Prints the password of an administrator that was created just now; it is not shown again.
 pub fn announce(opened: &assembly::Opened) {
     if let Some(admin) = &opened.first_admin
         && let Some(password) = &admin.generated_password
     {
-        // to the terminal and never to the log
+        // printed to the terminal, never to the log
         println!(
             "The first administrator was made. Keep this, it is not shown again:\n  user name: {}\n  password:  {}",
             admin.username,

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::assembly::Opened;
 
-/// Makes a staff user.
+/// Creates a staff user.
 #[derive(Args)]
 pub struct CreateUser {
     /// The name to sign in with.
@@ -17,16 +17,16 @@ pub struct CreateUser {
     /// The role.
     #[arg(long, default_value = "operator")]
     role: String,
-    /// The full name; the user name unless told otherwise.
+    /// The full name; by default the user name.
     #[arg(long)]
     full_name: Option<String>,
-    /// Read the password from standard input instead of making one up.
+    /// Read the password from standard input instead of generating one.
     #[arg(long)]
     password_stdin: bool,
 }
 
 impl CreateUser {
-    /// Makes the user; a password made up is shown once.
+    /// Creates the user; a generated password is printed once.
     pub async fn run(self, opened: Opened) -> Result<()> {
         let state = opened.state;
         let password = if self.password_stdin { from_standard_input()? } else { random_password()? };
@@ -39,9 +39,9 @@ impl CreateUser {
         let hash = state.access.passwords().hash(&input.password).await?;
         let granted = Granted::system("create-user");
         let user = state.db.patient().transaction(&context, async |tx| users::create(tx, &granted, &input, &hash).await).await?;
-        println!("User {} was made with role {}.", user.username, user.role);
+        println!("User {} was created with role {}.", user.username, user.role);
         if !self.password_stdin {
-            println!("Password, shown this once: {password}");
+            println!("Password, not shown again: {password}");
         }
         Ok(())
     }
