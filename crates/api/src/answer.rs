@@ -1,4 +1,4 @@
-//! Responses: pages, resources and what was made, ready to be sent or to be stored and given again.
+//! Responses: pages and resources, ready to be sent, or to be stored and replayed.
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
@@ -14,7 +14,7 @@ use crate::problem::Refused;
 /// What a handler returns.
 pub type Reply<T = ()> = std::result::Result<Answer<T>, Refused>;
 
-/// Whether a tag is among those of an `If-None-Match`.
+/// Whether an `If-None-Match` header names a tag.
 pub(crate) fn is_among(tags: &str, tag: &str) -> bool {
     tags.split(',').map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag)
 }
@@ -22,35 +22,35 @@ pub(crate) fn is_among(tags: &str, tag: &str) -> bool {
 /// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct List<T> {
-    /// How many match, exactly up to 100000; null when paging by cursor.
+    /// Number of matching rows, exact up to 100000; null when paging by cursor.
     pub count: Option<i64>,
-    /// False when more match than were counted; null when paging by cursor.
+    /// False if more rows match than were counted; null when paging by cursor.
     pub count_exact: Option<bool>,
-    /// The next page.
+    /// URL of the next page, if there is one.
     pub next: Option<String>,
-    /// The page before; null when paging by cursor.
+    /// URL of the previous page, if there is one; null when paging by cursor.
     pub previous: Option<String>,
     /// The rows.
     pub results: Vec<T>,
 }
 
-/// A response, finished but for the connection: it can be stored under an idempotency key and given again.
+/// A complete response, to be sent, or to be stored under an idempotency key and replayed.
 ///
-/// `T` is what the use case made, where the handler goes on with it after the commit: an id, mostly. It is stored with the
-/// response, so that a repeat has it too.
+/// `T` is what the use case made, for a handler that continues after the commit; mostly an id. It is stored with the response,
+/// so that a repeated request has it too.
 #[derive(Clone, Debug)]
 pub struct Answer<T = ()> {
-    /// The status.
+    /// The HTTP status.
     pub status: StatusCode,
-    /// `Location`, relative to the server.
+    /// The `Location` header, relative to the server.
     pub location: Option<String>,
-    /// `ETag`.
+    /// The `ETag` header.
     pub etag: Option<String>,
-    /// JSON, or nothing.
+    /// The body: JSON, or empty.
     pub body: Vec<u8>,
-    /// Whether it was given before.
+    /// Whether the response is a replay of a stored one.
     pub replayed: bool,
-    /// Whether it may be kept by nobody.
+    /// Whether nobody may store it (`Cache-Control: no-store`).
     pub secret: bool,
     /// What the use case made.
     pub made: T,
@@ -72,52 +72,52 @@ impl Answer {
         Ok(Self::ok(resource)?.tagged(version))
     }
 
-    /// 201 with something new that has no version, and the list it is in.
+    /// 201 with a new resource that has no version, and its `Location`.
     pub fn created_plain(location: String, resource: &impl Serialize) -> Result<Self> {
         let mut answer = Self::json(StatusCode::CREATED, resource)?;
         answer.location = Some(format!("/api/v1/{location}"));
         Ok(answer)
     }
 
-    /// 201 with a new resource and where it is.
+    /// 201 with a new resource of this version, its `ETag` and its `Location`.
     pub fn created(location: String, resource: &impl Serialize, version: i64) -> Result<Self> {
         let mut answer = Self::json(StatusCode::CREATED, resource)?.tagged(version);
         answer.location = Some(format!("/api/v1/{location}"));
         Ok(answer)
     }
 
-    /// 202 with the resource that is worked on, and what to watch.
+    /// 202 with the resource in progress, and in `Location` what to poll.
     pub fn accepted(location: String, resource: &impl Serialize) -> Result<Self> {
         let mut answer = Self::json(StatusCode::ACCEPTED, resource)?;
         answer.location = Some(format!("/api/v1/{location}"));
         Ok(answer)
     }
 
-    /// The same, saying more than the resource: tag and location stay those of the resource alone.
+    /// Replaces the body by one with more than the resource; `ETag` and `Location` stay.
     pub fn saying(mut self, body: &impl Serialize) -> Result<Self> {
         self.body = serde_json::to_vec(body).map_err(Error::internal)?;
         Ok(self)
     }
 
-    /// 204.
+    /// 204 without a body.
     pub fn empty() -> Self {
         Self { status: StatusCode::NO_CONTENT, location: None, etag: None, body: Vec::new(), replayed: false, secret: false, made: () }
     }
 
-    /// The same, to be kept by nobody on the way.
+    /// Forbids storing the response.
     #[must_use]
     pub fn secret(mut self) -> Self {
         self.secret = true;
         self
     }
 
-    /// The same response to a use case that made this.
+    /// Attaches what the use case made.
     pub fn having_made<T>(self, made: T) -> Answer<T> {
         let Self { status, location, etag, body, replayed, secret, made: () } = self;
         Answer { status, location, etag, body, replayed, secret, made }
     }
 
-    /// A strong tag: the version for `If-Match`, and a hash because what is shown depends on who asks.
+    /// Adds a strong tag: the version for `If-Match`, and a hash of the body, because the body depends on the caller.
     fn tagged(mut self, version: i64) -> Self {
         let hash = sha256(&self.body);
         self.etag = Some(format!("\"{version}-{}\"", &hash[..16]));

@@ -1,4 +1,4 @@
-//! The server: every endpoint, and what wraps them.
+//! The HTTP server: every endpoint, and the middleware around them.
 
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
@@ -20,12 +20,12 @@ use crate::{
     state::State,
 };
 
-/// Longest wait for a request's head.
+/// Longest wait for the headers of a request.
 const HEAD_WAIT: Duration = Duration::from_secs(5);
-/// How long an idle connection is kept.
+/// How long an idle connection stays open.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// Serves on a listener until the program is told to stop.
+/// Starts the server on a listener. It serves until the program stops.
 pub fn serve(state: Arc<State>, listener: TcpListener) -> std::io::Result<Server> {
     let (workers, shutdown) = (state.settings.workers, state.settings.shutdown_seconds);
     served::prepare();
@@ -33,7 +33,7 @@ pub fn serve(state: Arc<State>, listener: TcpListener) -> std::io::Result<Server
     let server = HttpServer::new(move || {
         let swagger = SwaggerUi::new("/swagger-ui/{_:.*}")
             .config(Config::new([openapi::PATH]).try_it_out_enabled(true).persist_authorization(true).doc_expansion("none").filter(true));
-        // before the routes: their scope answers for everything under it, the document's address too
+        // before the routes: their scope takes every path under it, the path of the document too
         let app = App::new().service(swagger).route(openapi::PATH, web::get().to(served::document));
         app.configure(|config| routes::configure(&mut Mount::Served(config)))
             .app_data(state.clone())
@@ -41,7 +41,7 @@ pub fn serve(state: Arc<State>, listener: TcpListener) -> std::io::Result<Server
             .route("/swagger-ui", web::get().to(to_swagger))
             .default_service(web::to(served::nothing_here))
             .wrap(from_fn(served::literal_paths_first))
-            // without origins there is nothing for it to do
+            // without allowed origins there is no CORS
             .wrap(Condition::new(!state.settings.cors_allowed_origins.is_empty(), cors(&state.settings)))
             .wrap(from_fn(edge::around))
     });

@@ -1,5 +1,5 @@
-//! One request on its way to the database and back. The edge owns the transaction: [`Call::write`] begins it, claims the
-//! idempotency key in it, runs the use case, stores the response with the key, and commits.
+//! Runs the use case of a request. The edge owns the transaction: [`Call::write`] begins it, claims the idempotency key in it,
+//! runs the use case, stores the response with the key, and commits.
 
 use std::{cell::OnceCell, sync::Arc};
 
@@ -29,9 +29,9 @@ use crate::{
     state::State,
 };
 
-/// Who calls, from where, and with which headers that bear on the answer.
+/// A request as its handler sees it: the caller, the address, and the headers that affect the response.
 pub struct Call {
-    /// What every request shares.
+    /// State that all requests share.
     pub state: Data<State>,
     arrived: Arc<Context>,
     acting: OnceCell<Arc<Context>>,
@@ -54,7 +54,7 @@ impl FromRequest for Call {
 }
 
 impl Call {
-    /// The surroundings of the use case, in the name of the caller.
+    /// The context of the use case, with the caller as its actor.
     pub fn context(&self) -> &Arc<Context> {
         self.acting.get_or_init(|| match self.caller() {
             Some(caller) => self.arrived.acting_as(caller.actor()),
@@ -62,7 +62,7 @@ impl Call {
         })
     }
 
-    /// The same call, for work of the system that no signed-in caller asks for.
+    /// Makes the system the actor, for a request without a signed-in caller.
     #[must_use]
     pub fn acting_as(mut self, actor: &'static str) -> Self {
         self.acting = OnceCell::from(self.arrived.acting_as(Actor::system(actor)));
@@ -71,22 +71,22 @@ impl Call {
 
     /// Runs reads on one connection.
     pub async fn read<T>(&self, work: impl AsyncFn(&mut Conn) -> Result<T>) -> Result<T> {
-        // boxed: a handler's future is moved about, and this part of it is large
+        // boxed: this part of a handler's future is large, and the future is moved several times
         Box::pin(self.state.db.read(self.context(), work)).await
     }
 
     /// Runs a use case in a transaction and stores its response under the request's idempotency key, if it has one.
     ///
-    /// Returns what the use case made and the response that shows it, fresh or replayed.
-    /// Errors: `idempotency_key_reused`, `idempotency_key_in_use`, and those of `work`; then nothing has happened.
+    /// Returns the response with what the use case made, fresh or replayed.
+    /// Errors: `idempotency_key_reused`, `idempotency_key_in_use`, and those of `work`; then nothing is changed.
     pub async fn write<T: Made>(&self, work: impl AsyncFn(&mut Tx) -> Result<Answer<T>>) -> Result<Answer<T>> {
         self.write_or_refuse(async |tx| work(tx).await.map(Ok)).await
     }
 
-    /// Runs a use case that may refuse with consequences: a refusal that is its result is committed with what was done, and leaves
-    /// the idempotency key free.
+    /// Runs a use case whose refusal may change something.
     ///
-    /// Errors: the refusal, and those of [`Call::write`]; then nothing has happened.
+    /// A refusal that `work` returns inside `Ok` is committed with its changes, and releases the idempotency key.
+    /// Errors: that refusal; and those of [`Call::write`], after which nothing is changed.
     pub async fn write_or_refuse<T: Made>(
         &self,
         work: impl AsyncFn(&mut Tx) -> Result<std::result::Result<Answer<T>, Code>>,
@@ -107,7 +107,7 @@ impl Call {
         outcome.await?.map_err(Into::into)
     }
 
-    /// Stores another response under the request's idempotency key, for a handler that goes on after it has written.
+    /// Replaces the response stored under the request's idempotency key, for a handler that continues after its transaction.
     pub async fn conclude<T: Made>(&self, answer: Answer<T>) -> Result<Answer<T>> {
         if let Some(key) = self.idempotency_key()? {
             let seals = &self.state.seals;
@@ -116,14 +116,15 @@ impl Call {
         Ok(answer)
     }
 
-    /// The response stored under the request's idempotency key, if there is one: for a handler that does, before it writes,
-    /// what cannot be done twice.
+    /// The response stored under the request's idempotency key, if there is one.
+    ///
+    /// For a handler that, before its transaction, does something that cannot be repeated.
     pub async fn replay<T: Made>(&self) -> Result<Option<Answer<T>>> {
         let Some(key) = self.idempotency_key()? else { return Ok(None) };
         self.read(async |conn| idempotency::recall(conn, &key, &self.state.seals).await).await
     }
 
-    /// Notes that the caller saw the personal data of these; it is on record a moment later.
+    /// Records that the caller saw the personal data of these; the audit trail has it a moment later.
     pub async fn record_read(&self, entity: &'static str, ids: impl IntoIterator<Item = i64>) -> Result<()> {
         if self.caller().is_none() {
             return Ok(());
@@ -132,24 +133,24 @@ impl Call {
         self.state.reads.note(&self.state.db, self.context(), entity, &ids).await
     }
 
-    /// The versions that `If-Match` names; what cannot be read names none, so that nothing is written by mistake.
+    /// The versions that `If-Match` names. An unreadable header names none, so that nothing is overwritten by mistake.
     pub fn expected(&self) -> Result<Expected> {
         let Some(header) = self.request.headers().get(header::IF_MATCH) else { return Ok(Expected::Any) };
         let header = header.to_str().unwrap_or_default();
         if header.trim() == "*" {
             return Ok(Expected::Any);
         }
-        // a tag is "version-hash"; a weak or foreign one matches nothing
+        // a tag is "version-hash"; a weak or unknown one matches nothing
         let version = |tag: &str| tag.trim().strip_prefix('"')?.strip_suffix('"')?.split('-').next()?.parse().ok();
         Ok(Expected::Versions(header.split(',').filter_map(version).collect()))
     }
 
-    /// A page of a list, with absolute links.
+    /// Responds with a page of a list, with absolute links.
     pub fn page<T: Serialize>(&self, page: Page<T>) -> Result<Answer> {
         Answer::ok(&self.list(page))
     }
 
-    /// The same, to be part of an answer.
+    /// A page of a list with absolute links, as part of a larger response.
     pub fn list<T>(&self, page: Page<T>) -> List<T> {
         let link = |step: Option<Step>| step.map(|step| self.link(&step));
         let (next, previous) = (link(page.next), link(page.previous));
@@ -187,27 +188,27 @@ impl Call {
         request::info(&self.request).and_then(|info| info.address)
     }
 
-    /// A header, where it is readable text.
+    /// The value of a header, if it is sent and is text.
     pub fn header(&self, name: HeaderName) -> Option<&str> {
         self.request.headers().get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// A header that was sent, and nothing where it is no readable text.
+    /// The value of a header, if it is sent; empty if it is not text.
     pub fn raw_header(&self, name: HeaderName) -> Option<&str> {
         self.request.headers().get(name).map(|value| value.to_str().unwrap_or_default())
     }
 
-    /// The caller, where the handler asked for one.
+    /// The signed-in caller, if the handler requires one.
     pub fn caller(&self) -> Option<SignedIn> {
         request::caller(&self.request).map(SignedIn)
     }
 
-    /// Refuses a key that cannot be one, for a handler that does something before it writes.
+    /// Refuses a malformed idempotency key, for a handler that does something before its transaction.
     pub fn check_idempotency_key(&self) -> Result<()> {
         self.idempotency_key().map(drop)
     }
 
-    /// Whether the caller has what this tag names, by `If-None-Match`.
+    /// Whether `If-None-Match` names this tag, so that the caller already has the content.
     pub fn has_already(&self, tag: &str) -> bool {
         self.header(header::IF_NONE_MATCH).is_some_and(|tags| is_among(tags, tag))
     }

@@ -1,5 +1,4 @@
-//! What happens to every request, before routing and after answering: path forms, request id, security headers, problems,
-//! panics, the access log (SPEC 2.1, 2.5, 2.8, 2.10, 13.1).
+//! Middleware around every request: path forms, request id, security headers, problems, panics and the access log.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
@@ -87,21 +86,21 @@ pub async fn around(
     }
 }
 
-/// Puts a refused access on record (SPEC 3.7), whether the guard or a use case refused it.
+/// Records a denied access in the audit trail, whether the guard or a use case refused it.
 async fn record_denied(request: &HttpRequest, response: &HttpResponse, info: &RequestInfo) {
     let refused = response.error().and_then(|error| error.as_error::<Refused>());
     let permission = refused.and_then(|refused| refused.0.args().iter().find(|(name, _)| *name == "permission")?.1.parse().ok());
     let caller = request.extensions().get::<Arc<Caller>>().cloned();
     if let (Some(permission), Some(caller)) = (permission, caller) {
         let (db, context) = (&request::state(request).db, request::context(request));
-        // that it could not be recorded must not let anyone in
+        // the access stays denied even if this cannot be recorded
         if let Err(error) = acl::audit::record_denied(db, &context.acting_as(caller.actor()), permission, &info.path).await {
-            log::error!("a refused access could not be recorded: {error}");
+            log::error!("cannot record a denied access: {error}");
         }
     }
 }
 
-/// A finished answer on the way out of a request that no longer exists (a panic took it).
+/// A finished response without its request, which the error or panic has consumed.
 struct Rendered(std::cell::RefCell<Option<HttpResponse>>);
 
 impl std::fmt::Debug for Rendered {
@@ -112,7 +111,7 @@ impl std::fmt::Debug for Rendered {
 
 impl std::fmt::Display for Rendered {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a finished answer")
+        f.write_str("a finished response")
     }
 }
 
@@ -122,7 +121,7 @@ impl ResponseError for Rendered {
     }
 }
 
-/// Turns any error that is not a problem yet into one.
+/// Turns an error response that is not a problem yet into one.
 fn finished(response: HttpResponse, asked: Asked<'_>) -> HttpResponse {
     let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == problem::MEDIA_TYPE);
     let refused = response.error().and_then(|error| error.as_error::<Refused>());
@@ -133,7 +132,7 @@ fn finished(response: HttpResponse, asked: Asked<'_>) -> HttpResponse {
         }
         None => return response,
     };
-    // what was said on the way, so that other origins can read refusals too
+    // keep the CORS headers, so that other origins can read refusals too
     for (name, value) in response.headers() {
         if *name == header::VARY || name.as_str().starts_with("access-control-") {
             problem.headers_mut().append(name.clone(), value.clone());
@@ -151,7 +150,7 @@ fn refused_answer(error: &Error, asked: Asked<'_>) -> HttpResponse {
     problem::answer(error, asked)
 }
 
-/// The problem for an error that a library made.
+/// Builds the problem for an error of a library.
 fn problem_of_status(status: StatusCode, asked: Asked<'_>) -> HttpResponse {
     let code: Code = match status {
         StatusCode::NOT_FOUND => common::NO_SUCH_PATH,
@@ -173,8 +172,8 @@ fn describe(state: &State, request: &ServiceRequest) -> RequestInfo {
     let peer = request.peer_addr().map(|address| address.ip());
     let behind_proxy = peer.is_some_and(|peer| state.is_trusted_proxy(peer));
     let forwarded = |name: &'static str| text(HeaderName::from_static(name)).filter(|_| behind_proxy);
-    // the last address a trusted proxy did not add itself; some proxies add a line and not an item, and what stands before
-    // something that is no address may be anybody's word
+    // the last address that is not a trusted proxy; some proxies add a header line instead of an item, and everything before
+    // an item that is not an address may be forged
     let address = if behind_proxy {
         let lines: Vec<&str> = headers.get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
         let mut hops = lines.iter().rev().flat_map(|line| line.rsplit(',')).map_while(|item| item.trim().parse().ok());
@@ -194,7 +193,7 @@ fn describe(state: &State, request: &ServiceRequest) -> RequestInfo {
     RequestInfo { request_id: request_id.into(), address, base_url: base_url.into(), path: request.path().into() }
 }
 
-/// `/api/x` means `/api/v1/x`, and a slash at the end means nothing, but to Swagger UI, whose page names its assets by it.
+/// Maps `/api/x` to `/api/v1/x` and removes trailing slashes, except for Swagger UI, whose relative links need them.
 fn set_path(request: &mut ServiceRequest) {
     let path = request.path();
     let trimmed = path.trim_end_matches('/');
@@ -236,14 +235,14 @@ fn add_headers(headers: &mut HeaderMap, info: &RequestInfo) {
     set(header::REFERRER_POLICY, "no-referrer");
     set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     if info.path.starts_with("/swagger-ui") {
-        // the page brings its own scripts and styles, some of them inline
+        // the page has its own scripts and styles, some of them inline
         set(
             header::CONTENT_SECURITY_POLICY,
             "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
         );
     } else {
         set(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
-        // kept by the caller alone, and only to be asked again with its ETag
+        // only the caller may store it, and must revalidate it with its ETag
         set(header::CACHE_CONTROL, "private, no-cache");
         headers.append(header::VARY, HeaderValue::from_static("Authorization, Accept-Language"));
     }

@@ -1,4 +1,4 @@
-//! Reading requests: bodies, paths and list parameters, each with its bounds and its own refusals.
+//! Extractors of bodies, path parameters and query parameters, each with its limits and refusals.
 
 use std::{ops::Deref, str::FromStr, time::Duration};
 
@@ -36,10 +36,10 @@ use crate::{
     request::{self, BodyDigest},
 };
 
-/// Largest JSON body.
+/// Largest JSON body, in bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;
 
-/// The body's length, where the request says it.
+/// The length of the body, if the request declares it.
 pub(crate) fn announced_length(request: &HttpRequest) -> Option<u64> {
     request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok())
 }
@@ -48,7 +48,7 @@ async fn read_body(request: &HttpRequest, payload: Payload) -> Result<Bytes> {
     read_up_to(BODY_LIMIT, request, payload).await
 }
 
-/// Reads a body of at most so many bytes; each mebibyte may take the usual wait.
+/// Reads a body of at most `limit` bytes. The time limit is `body_seconds` for each mebibyte of `limit`.
 async fn read_up_to(limit: usize, request: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
     guard::let_in(request).await?;
     if announced_length(request).is_some_and(|length| length > limit as u64) {
@@ -58,7 +58,7 @@ async fn read_up_to(limit: usize, request: &HttpRequest, mut payload: Payload) -
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {
             let chunk =
-                chunk.map_err(|error| Error::new(common::MALFORMED).with("reason", "the body broke off").cause(error.to_string()))?;
+                chunk.map_err(|error| Error::new(common::MALFORMED).with("reason", "the body is incomplete").cause(error.to_string()))?;
             if body.len() + chunk.len() > limit {
                 return Err(Error::new(common::BODY_TOO_LARGE).with("limit", limit));
             }
@@ -83,7 +83,7 @@ fn expect_type(request: &HttpRequest, body: &Bytes, accepted: &[&str]) -> Result
     }
 }
 
-/// A JSON body, read and checked.
+/// A JSON body, parsed and validated.
 pub struct Body<I>(pub I);
 
 impl<I> Deref for Body<I> {
@@ -108,7 +108,7 @@ impl<I: Input + 'static> FromRequest for Body<I> {
     }
 }
 
-/// A JSON body as it came, byte by byte: its signature is over those.
+/// The bytes of a JSON body as received, because its signature covers them.
 pub struct RawBody(pub Bytes);
 
 impl FromRequest for RawBody {
@@ -125,7 +125,7 @@ impl FromRequest for RawBody {
     }
 }
 
-/// A settlement file.
+/// A CSV body: a settlement file.
 pub struct CsvBody(pub Bytes);
 
 impl FromRequest for CsvBody {
@@ -136,14 +136,14 @@ impl FromRequest for CsvBody {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let body = read_up_to(gateways::reconciliation::MOST_BYTES, &request, payload).await?;
-            // nothing at all is an empty file, which is told of as one
+            // an empty body without a type is accepted here, and reported later as an empty file
             expect_type(&request, &body, &["text/csv"])?;
             Ok(Self(body))
         })
     }
 }
 
-/// A form, as OAuth 2 clients send it.
+/// A URL-encoded form, as OAuth 2 clients send it.
 pub struct Form<I>(pub I);
 
 impl<I: DeserializeOwned + 'static> FromRequest for Form<I> {
@@ -162,7 +162,7 @@ impl<I: DeserializeOwned + 'static> FromRequest for Form<I> {
     }
 }
 
-/// A PUT or a JSON Merge Patch, to be applied to what is there.
+/// The body of a PUT or a JSON Merge Patch, to be applied to the stored record.
 pub struct Change<I>(pub Edit<I>);
 
 impl<I: Input + Serialize + 'static> FromRequest for Change<I> {
@@ -185,7 +185,7 @@ impl<I: Input + Serialize + 'static> FromRequest for Change<I> {
     }
 }
 
-/// A part of the path; what cannot be one names nothing, so it is 404.
+/// The first parameter of the path. A value that cannot be parsed names nothing, so the response is 404.
 pub struct PathPart<T>(pub T);
 
 impl<T: FromStr + 'static> FromRequest for PathPart<T> {
@@ -202,7 +202,7 @@ impl<T: FromStr + 'static> FromRequest for PathPart<T> {
     }
 }
 
-/// The parts of a path by their names; what cannot be one names nothing, so it is 404.
+/// The parameters of the path by name. A value that cannot be parsed names nothing, so the response is 404.
 pub struct PathFields<T>(pub T);
 
 impl<T> Deref for PathFields<T> {
@@ -227,7 +227,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for PathFields<T> {
     }
 }
 
-/// Characters a parameter may have, where its filter says nothing of it.
+/// Longest query parameter in characters, unless its filter sets another limit.
 const LONGEST_PARAMETER: usize = 200;
 
 fn is_plain_text(schema: &Object) -> bool {
@@ -239,17 +239,17 @@ fn is_plain_text(schema: &Object) -> bool {
     text && schema.format.is_none() && schema.pattern.is_none() && schema.enum_values.is_none()
 }
 
-/// A list's filters, and how it may be ordered.
+/// The filters of a list, and how it is ordered and paged.
 pub trait ListQuery: DeserializeOwned + IntoParams {
     /// How the list is ordered and paged.
     const SPEC: ListSpec;
 }
 
-/// The parameters of a list: its filters, and how it is paged and ordered.
+/// The query parameters of a list: its filters, its page and its order.
 pub struct Listing<F> {
     /// The filters.
     pub filter: F,
-    /// The page.
+    /// The page and the order.
     pub paging: Paging,
 }
 
@@ -297,7 +297,7 @@ impl<F: ListQuery> Listing<F> {
     }
 }
 
-/// The parameters of a request that is no list.
+/// The query parameters of a request that is not a list.
 pub struct Parameters<Q>(pub Q);
 
 impl<Q> Deref for Parameters<Q> {
@@ -324,7 +324,8 @@ impl<Q: DeserializeOwned + IntoParams + 'static> FromRequest for Parameters<Q> {
     }
 }
 
-/// Splits a query string, by what the document says of each parameter. Errors: `unknown_parameter`, naming the known ones.
+/// Splits a query string and checks each parameter against its documented schema. Errors: `unknown_parameter`, which names the
+/// known ones.
 fn parameters(query: &str, known: &[Parameter]) -> Result<(Vec<(String, String)>, FieldErrors)> {
     let pairs: Vec<(String, String)> =
         serde_urlencoded::from_str(query).map_err(|error| Error::new(common::MALFORMED).with("reason", "the query string").cause(error))?;
@@ -362,7 +363,8 @@ fn parameters(query: &str, known: &[Parameter]) -> Result<(Vec<(String, String)>
     Ok((kept, wrong))
 }
 
-/// A moment by RFC 3339 alone, drawn into the years of four digits: both engines order those, and nothing lies beyond.
+/// Parses an RFC 3339 time, and clamps it to years of four digits: both database engines order those, and no stored time is
+/// outside.
 fn moment(text: &str) -> Option<String> {
     let years = NaiveDate::from_ymd_opt(1, 1, 1)?.and_time(NaiveTime::MIN).and_utc()
         ..=NaiveDate::from_ymd_opt(9999, 12, 31)?.and_time(NaiveTime::MIN).and_utc();
@@ -370,7 +372,7 @@ fn moment(text: &str) -> Option<String> {
     Some(moment.clamp(*years.start(), *years.end()).to_rfc3339())
 }
 
-/// Reads filters; each that cannot be read is noted and left out, so that all wrong ones are named at once.
+/// Parses filters. Each one that cannot be parsed is noted and left out, so that the response names all wrong ones at once.
 fn read_filters<F: DeserializeOwned>(mut filters: Vec<(String, String)>, wrong: &mut FieldErrors) -> Option<F> {
     loop {
         let query = serde_urlencoded::to_string(&filters).ok()?;
@@ -410,17 +412,17 @@ impl<F: ListQuery> IntoParams for Listing<F> {
             }
         }
         all.extend([
-            parameter("page", "Page number, from 1; pages reach the first 100000 rows.".into(), integer(database::page::REACH)),
-            parameter("page_size", "Rows a page holds; 100 unless told otherwise.".into(), integer(database::page::MAX_PAGE_SIZE)),
+            parameter("page", "Page number, from 1. Pages cover the first 100000 rows.".into(), integer(database::page::REACH)),
+            parameter("page_size", "Rows per page; 100 by default.".into(), integer(database::page::MAX_PAGE_SIZE)),
             parameter(
                 "cursor",
-                "Pages by key instead of by number, without a count: empty to begin, then as `next` gives it.".into(),
+                "Pages by key instead of by number, without a count. Empty for the first page, then as given by `next`.".into(),
                 ObjectBuilder::new().schema_type(Type::String).max_length(Some(1000)).pattern(Some("^[A-Za-z0-9_-]*$")),
             ),
             parameter(
                 "ordering",
                 format!(
-                    "Fields to order by, separated by commas, `-` for descending: {}. `{}` unless told otherwise.",
+                    "Fields to order by, separated by commas; `-` means descending: {}. `{}` by default.",
                     names.join(", "),
                     F::SPEC.default_order
                 ),

@@ -1,4 +1,4 @@
-//! The door: checks the token and the permission before a handler runs (SPEC 3.2, 3.5).
+//! Checks the token and the permission before a handler runs.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::{problem::Refused, request};
 
-/// A caller who holds permission `P`; dereferences to the proof that services ask for.
+/// A caller who holds permission `P`; dereferences to the proof that use cases require.
 pub struct Guard<P>(Granted<P>);
 
 impl<P> Deref for Guard<P> {
@@ -37,7 +37,7 @@ impl<P: PermissionType> FromRequest for Guard<P> {
     }
 }
 
-/// Somebody signed in, whatever they may do.
+/// A signed-in caller, with any permissions.
 pub struct AnyCaller(pub SignedIn);
 
 impl Deref for AnyCaller {
@@ -63,7 +63,7 @@ impl FromRequest for AnyCaller {
     }
 }
 
-/// Whether the handler's guard has let the caller in.
+/// Whether the handler's guard has admitted the caller.
 #[derive(Clone)]
 struct Door(watch::Receiver<bool>);
 
@@ -73,12 +73,14 @@ fn shut(request: &HttpRequest) -> watch::Sender<bool> {
     door
 }
 
-/// Waits for the guard, where the handler has one. A handler's arguments are read side by side and the first error is the
-/// answer: without this, who may not come in would learn what is wrong with a path or a body, and have it read.
+/// Waits until the guard has admitted the caller, if the handler has a guard.
+///
+/// The arguments of a handler are extracted concurrently, and the first error becomes the response. Without this wait, a caller
+/// without permission would learn what is wrong with a path or a body, and the body would be read.
 pub(crate) async fn let_in(request: &HttpRequest) -> Result<()> {
     let door = request.extensions().get::<Door>().cloned();
     let Some(Door(mut door)) = door else { return Ok(()) };
-    // a door that is gone unopened: the guard's own refusal has been answered already
+    // the guard was dropped without admitting the caller: its own refusal is already the response
     door.wait_for(|open| *open).await.map(drop).map_err(|_| refusal::NOT_SIGNED_IN.into())
 }
 

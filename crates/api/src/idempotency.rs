@@ -1,6 +1,6 @@
-//! Idempotency keys: the key, the work and the answer in one transaction (SPEC 2.7).
+//! Idempotency keys: the key, the changes and the response are written in one transaction.
 //!
-//! Answers are sealed with a key derived from the JWT secret, since some of them hold tokens and personal data.
+//! Responses are encrypted with a key derived from the JWT secret, because some of them contain tokens and personal data.
 
 use std::sync::Arc;
 
@@ -14,27 +14,27 @@ use serde_json::Value;
 
 use crate::answer::Answer;
 
-/// Keys forgotten in one transaction.
+/// Most keys deleted in one transaction.
 pub const FORGOTTEN_AT_ONCE: u64 = 1000;
-/// How long a key is remembered.
+/// How long a key is kept.
 const LIFE: TimeDelta = TimeDelta::hours(48);
-/// What answers are sealed for.
+/// The purpose for which responses are encrypted.
 const ANSWER: &str = "idempotency answer";
-/// What requests are known again by: keyed, because a body may hold a password.
+/// The purpose of the digests that identify requests. They are keyed, because a body may contain a password.
 const REQUEST: &str = "idempotency request";
 
-/// What a use case made, as it is stored with its response.
+/// What a use case made, as stored with its response.
 pub trait Made: Serialize + DeserializeOwned {}
 
 impl<T: Serialize + DeserializeOwned> Made for T {}
 
-/// A key as one caller used it for one request.
+/// A key as one caller uses it for one request.
 pub struct Key {
     /// The caller.
     pub scope: String,
     /// The key itself.
     pub text: String,
-    /// Method, address and body digest.
+    /// Method, URI and body digest.
     pub request: String,
 }
 
@@ -57,12 +57,12 @@ struct Stored {
     created_at: DateTime<Utc>,
 }
 
-/// Takes the key for this transaction, or answers what is stored under it.
+/// Claims the key for this transaction, or returns the response stored under it.
 ///
-/// Errors: `idempotency_key_reused` for another request under the same key; `idempotency_key_in_use` while the first runs.
+/// Errors: `idempotency_key_reused` for another request under the same key; `idempotency_key_in_use` while the first one runs.
 pub async fn claim<T: Made>(tx: &mut Tx, key: &Key, seals: &Seals) -> Result<Option<Answer<T>>> {
     let request = seals.digest(REQUEST, &key.request);
-    // on PostgreSQL this waits for a transaction that holds the same key, up to the lock time-out
+    // on PostgreSQL this waits for a transaction that holds the same key, up to the lock timeout
     let claimed = Sql::new(
         "INSERT INTO idempotency_keys (scope, key, request, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (scope, key) DO NOTHING",
     )
@@ -99,7 +99,7 @@ pub async fn claim<T: Made>(tx: &mut Tx, key: &Key, seals: &Seals) -> Result<Opt
     stored.answer(key, seals).map(Some)
 }
 
-/// What is stored under the key, for work that is done before the transaction and cannot be done twice.
+/// The response stored under the key, for work before the transaction that cannot be repeated.
 ///
 /// Errors: `idempotency_key_reused` for another request under the same key.
 pub async fn recall<T: Made>(conn: &mut Conn, key: &Key, seals: &Seals) -> Result<Option<Answer<T>>> {
@@ -113,7 +113,7 @@ fn select(key: &Key) -> Sql {
         .bind(&key.text)
 }
 
-/// Stores the answer beside its key.
+/// Stores the response with its key.
 pub async fn store<T: Made>(tx: &mut Tx, key: &Key, answer: &Answer<T>, seals: &Seals) -> Result<()> {
     let made = serde_json::to_value(&answer.made).map_err(Error::internal)?;
     let headers = Headers { made, location: answer.location.clone(), etag: answer.etag.clone(), secret: answer.secret };
@@ -128,12 +128,12 @@ pub async fn store<T: Made>(tx: &mut Tx, key: &Key, answer: &Answer<T>, seals: &
         .map(drop)
 }
 
-/// Leaves the key free again, after a refusal that is committed.
+/// Releases the key after a refusal that is committed.
 pub async fn release(tx: &mut Tx, key: &Key) -> Result<()> {
     Sql::new("DELETE FROM idempotency_keys WHERE scope = $1 AND key = $2").bind(&key.scope).bind(&key.text).execute(tx).await.map(drop)
 }
 
-/// Forgets keys past their life, a bounded number at a time.
+/// Deletes expired keys, a limited number at a time.
 pub async fn forget_old(db: &Db, context: &Arc<Context>) -> Result<u64> {
     db.transaction(context, async |tx| {
         Sql::new(

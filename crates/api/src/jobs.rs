@@ -1,4 +1,4 @@
-//! Jobs of the HTTP edge: streams of events, tries to sign in, idempotency keys.
+//! Background jobs of the HTTP edge: event streams, the sign-in limiter and idempotency keys.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
     streams::{self, Streams},
 };
 
-/// Registers the jobs of the edge.
+/// Registers the jobs of the HTTP edge.
 pub fn register(driver: &mut Driver, state: &State) {
     driver.add(Streaming(state.streams.clone()));
     driver.add(OldSignIns(state.sign_ins.clone()));
@@ -39,7 +39,7 @@ impl Job for Streaming {
     }
 }
 
-/// Forgets addresses that have not tried to sign in for a while.
+/// Removes addresses without recent sign-in attempts from the limiter.
 struct OldSignIns(Arc<SignIns>);
 
 impl Job for OldSignIns {
@@ -63,7 +63,7 @@ impl Job for OldSignIns {
     }
 }
 
-/// Forgets idempotency keys past their life.
+/// Deletes expired idempotency keys.
 struct OldKeys;
 
 impl Job for OldKeys {

@@ -1,7 +1,7 @@
-//! The HTTP edge, and nothing else.
+//! The HTTP edge: requests, responses and their transactions. Use cases live in the other crates.
 //!
-//! A request passes [`edge`] (request id, problems, log), [`guard`] (token and permission), a handler in [`routes`] and
-//! [`call`] (the transaction and the idempotency key). [`app`] serves them all; the program puts [`state`] together.
+//! A request passes [`edge`] (request id, problems, log), [`guard`] (token and permission), a handler in [`routes`] and [`call`]
+//! (the transaction and the idempotency key). [`app`] is the server; the program builds its [`state`].
 
 pub mod answer;
 pub mod app;

@@ -1,5 +1,5 @@
-//! The OpenAPI document: what handlers declare, completed by what holds for every operation of its kind, so that no
-//! handler has to repeat it: errors, conditional headers, idempotency keys, merge patches, the ways to sign in.
+//! The OpenAPI document. Handlers declare their operations; this module adds what is common to all operations of a kind, so that no
+//! handler repeats it: errors, conditional headers, idempotency keys, merge patches and the ways to sign in.
 
 use std::collections::BTreeSet;
 
@@ -9,18 +9,18 @@ use utoipa::openapi::OpenApi;
 
 use crate::problem::MEDIA_TYPE;
 
-/// Where the document is served.
+/// The path of the document.
 pub const PATH: &str = "/api/v1/openapi.json";
 
 const DESCRIPTION: &str = "The back office of a mobile operator: subscribers, SIM cards, tariffs, contracts, balances, payments, tickets, staff.
 
-**Signing in.** *Authorize* with user name and password, or send `Authorization: Bearer …` with an access token from `POST /api/v1/auth/login` or a token for scripts from `POST /api/v1/auth/api-tokens`.
+**Signing in.** Click *Authorize* and enter user name and password, or send `Authorization: Bearer …` with an access token from `POST /api/v1/auth/login` or a script token from `POST /api/v1/auth/api-tokens`.
 
-**Money** is text with two decimals. **Times** are RFC 3339 in UTC, dates are the operator's. **Lists** are paged by `page` and `page_size`, or by `cursor`. **Errors** are `application/problem+json` with a stable `code`; `Accept-Language` chooses Russian or English words. **Changes** take `If-Match`, **POST**s take `Idempotency-Key`. Every answer carries `X-Request-Id`.";
+**Money** is text with two decimals. **Times** are RFC 3339 in UTC, dates are in the operator's time zone. **Lists** are paged by `page` and `page_size`, or by `cursor`. **Errors** are `application/problem+json` with a stable `code`; `Accept-Language` chooses Russian or English messages. **Changes** take `If-Match`, **POST** requests take `Idempotency-Key`. Every response has `X-Request-Id`.";
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// Completes the document that the routes made.
+/// Completes the document that the routes declare.
 pub fn complete(document: OpenApi) -> Value {
     let mut document = serde_json::to_value(document).unwrap_or_default();
     document["info"] = json!({
@@ -28,7 +28,7 @@ pub fn complete(document: OpenApi) -> Value {
         "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"}
     });
     document["components"]["securitySchemes"] = json!({
-        "bearer": {"type": "http", "scheme": "bearer", "description": "An access token, or a token for scripts."},
+        "bearer": {"type": "http", "scheme": "bearer", "description": "An access token, or a script token."},
         "password": {
             "type": "oauth2", "description": "User name and password; leave the client fields empty.",
             "flows": {"password": {"tokenUrl": "/api/v1/auth/token", "scopes": {}}}
@@ -55,7 +55,7 @@ pub fn complete(document: OpenApi) -> Value {
         for name in patches {
             let Some(mut schema) = schemas.get(&name).cloned() else { continue };
             let required = schema.as_object_mut().and_then(|schema| schema.remove("required")).unwrap_or_default();
-            schema["description"] = json!(format!("A JSON Merge Patch of `{name}`: absent keeps, null clears."));
+            schema["description"] = json!(format!("A JSON Merge Patch of `{name}`: an absent field keeps its value, null clears it."));
             for (field, property) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
                 let clears = !required.as_array().is_some_and(|required| required.iter().any(|name| name == field));
                 if let Some(kind) = property.get("type").and_then(Value::as_str).filter(|_| clears) {
@@ -74,7 +74,7 @@ pub fn complete(document: OpenApi) -> Value {
         }
         if answered.contains(name) && !asked.contains(name) {
             require_what_is_always_there(schema);
-            // and what it adds to other schemas
+            // and in the parts that it adds to other schemas
             let parts = schema.get_mut("allOf").and_then(Value::as_array_mut);
             parts.into_iter().flatten().for_each(require_what_is_always_there);
         }
@@ -89,7 +89,7 @@ pub fn complete(document: OpenApi) -> Value {
 
 /// Text that bodies may hold: no control characters but line breaks and tabs.
 const BODY_TEXT: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$";
-/// The same, and at least one character that is not blank.
+/// Text of [`BODY_TEXT`] with at least one character that is not blank.
 const BODY_WORDS: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff][^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$";
 /// Text that query parameters may hold: no control characters at all.
 const QUERY_TEXT: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
@@ -103,13 +103,13 @@ fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
         .map(|(_, operation)| operation)
 }
 
-/// Inputs of which nothing must be given, so that the body itself may be left out.
+/// Inputs without required fields, so that the body itself is optional.
 fn inputs_without_required(document: &Value) -> Vec<String> {
     let schemas = document["components"]["schemas"].as_object().into_iter().flatten();
     schemas.filter(|(_, schema)| schema.get("required").is_none()).map(|(name, _)| format!("#/components/schemas/{name}")).collect()
 }
 
-/// The names of all schemas that this part of the operations leads to.
+/// The names of all schemas that this part of the operations refers to, directly or indirectly.
 fn reached(document: &Value, part: &str) -> BTreeSet<String> {
     fn walk(document: &Value, node: &Value, names: &mut BTreeSet<String>) {
         if let Some(name) = node["$ref"].as_str().and_then(|link| link.strip_prefix("#/components/schemas/"))
@@ -130,7 +130,7 @@ fn reached(document: &Value, part: &str) -> BTreeSet<String> {
     names
 }
 
-/// Says of every text without a form of its own what it may not hold.
+/// Adds a pattern without control characters to every text field that has no other pattern or format.
 fn forbid_control_characters(schema: &mut Value, form: &str) {
     let is_text = match &schema["type"] {
         Value::String(kind) => kind == "string",
@@ -148,7 +148,7 @@ fn forbid_control_characters(schema: &mut Value, form: &str) {
     properties.into_iter().flatten().for_each(|(_, property)| forbid_control_characters(property, form));
 }
 
-/// A field that may be null is there all the same; one that may be absent is never null.
+/// Makes nullable fields of a response required: they are always present. Optional fields are never null.
 fn require_what_is_always_there(schema: &mut Value) {
     let nullable = |property: &Value| {
         let null = |kind: &Value| kind == "null" || kind["type"] == "null";
@@ -161,7 +161,7 @@ fn require_what_is_always_there(schema: &mut Value) {
     schema["required"] = json!(names);
 }
 
-/// The rows of a list are the very schema of one, and its example is a page with one of them.
+/// Makes the rows of each list refer to the schema of one row, and gives it a page with one row as example.
 fn complete_lists(schemas: &mut Map<String, Value>) {
     let examples: Map<String, Value> = schemas.iter().map(|(name, schema)| (name.clone(), schema["example"].clone())).collect();
     for (name, schema) in schemas.iter_mut() {
@@ -173,7 +173,7 @@ fn complete_lists(schemas: &mut Map<String, Value>) {
     }
 }
 
-/// Whether a body must be sent: an empty one stands for `{}`, but not for a patch.
+/// Sets whether a body is required. A POST without required fields accepts an empty body as `{}`.
 fn complete_body(method: &str, optional: &[String], operation: &mut Value) {
     let Some(body) = operation.get_mut("requestBody") else { return };
     let link = body["content"]["application/json"]["schema"]["$ref"].as_str();
@@ -194,7 +194,7 @@ fn complete_operation(path: &str, method: &str, can_be_read: bool, operation: &m
     if signed_in {
         operation["security"] = json!([{"bearer": permissions}, {"password": []}]);
     } else {
-        // said aloud, so that no tool takes it for forgotten
+        // explicit, so that no tool takes it for an omission
         operation["security"] = json!([]);
     }
     let sentences: Vec<String> = permissions
@@ -219,19 +219,19 @@ fn complete_operation(path: &str, method: &str, can_be_read: bool, operation: &m
     match method {
         "post" => headers.push(header_parameter(
             "Idempotency-Key",
-            "Makes a repeat safe: the same key with the same request gives the stored answer.",
+            "Makes a repeat safe: the same key with the same request returns the stored response.",
             json!({"minLength": 1, "pattern": IDEMPOTENCY_KEY, "examples": ["0193f0a2-6a5e-7c3b-9f64-2f6f0c1d2e3f"]}),
         )),
         "put" | "patch" | "delete" if in_path && (tagged || can_be_read) => {
             headers.push(header_parameter(
                 "If-Match",
-                "The `ETag` that was read; 412 when somebody else was first, or when it names no version.",
+                "The `ETag` that was read; 412 if the resource has changed since, or if the header names no version.",
                 json!({"examples": ["*", TAG]}),
             ));
         }
         "get" if in_path && tagged => headers.push(header_parameter(
             "If-None-Match",
-            "The `ETag` that was read; 304 when nothing changed.",
+            "The `ETag` that was read; 304 if nothing has changed.",
             json!({"examples": [TAG]}),
         )),
         _ => {}
@@ -245,41 +245,41 @@ fn complete_operation(path: &str, method: &str, can_be_read: bool, operation: &m
     }
 
     let mut expected: Vec<(u16, &str)> = vec![
-        (500, "A fault of ours; the log has more under the request id."),
-        (503, "The database is away; try again after `Retry-After`."),
+        (500, "An internal error; the log has details under the request id."),
+        (503, "The database is unavailable; try again after `Retry-After`."),
     ];
     if signed_in {
-        expected.push((401, "Not signed in, or the token is no longer good."));
+        expected.push((401, "Not signed in, or the token is no longer valid."));
     }
     if !permissions.is_empty() {
         expected.push((403, "The permission is missing; the problem names it."));
     }
     if in_path {
-        expected.push((404, "There is no such thing."));
+        expected.push((404, "Not found."));
     }
     if in_query || has_body || conditional.is_some() {
-        expected.push((400, "The request cannot be understood."));
+        expected.push((400, "The request is malformed."));
     }
     if has_body {
         expected.extend([
             (408, "The body did not arrive in time."),
             (413, "The body is over 1 MiB."),
-            (415, "The body's type is not read here."),
+            (415, "The media type of the body is not supported."),
             (422, "Well-formed but invalid; every wrong field is listed."),
         ]);
     }
     if method != "get" {
-        expected.push((409, "A duplicate, or impossible in the present state."));
+        expected.push((409, "A duplicate, or not possible in the current state."));
     }
     if method == "post" {
         expected.push((422, "Invalid, or the idempotency key was used with another request."));
     }
     if conditional == Some(json!("If-Match")) {
-        expected.push((412, "`If-Match` names a version that is gone."));
+        expected.push((412, "`If-Match` names an outdated version."));
     }
     if let Some(responses) = operation["responses"].as_object_mut() {
         if conditional == Some(json!("If-None-Match")) {
-            responses.entry("304").or_insert_with(|| json!({"description": "Nothing changed."}));
+            responses.entry("304").or_insert_with(|| json!({"description": "Nothing has changed."}));
         }
         for (status, description) in expected {
             responses.entry(status.to_string()).or_insert_with(|| json!({"description": description}));
@@ -291,7 +291,7 @@ fn complete_operation(path: &str, method: &str, can_be_read: bool, operation: &m
     }
 }
 
-/// Whether a response shows one resource, rather than a list or tokens.
+/// Whether a response shows one resource, not a list or tokens.
 fn shows_version(response: &Value) -> bool {
     let name = response["content"]["application/json"]["schema"]["$ref"].as_str().unwrap_or_default();
     let is_file = !response["content"]["application/octet-stream"].is_null();
@@ -303,13 +303,13 @@ fn complete_response(status: &str, response: &mut Value) {
     let mut headers = Map::new();
     match status {
         "201" => {
-            headers.insert("Location".into(), json!({"description": "Where the new resource is.", "schema": {"type": "string"}}));
+            headers.insert("Location".into(), json!({"description": "The address of the new resource.", "schema": {"type": "string"}}));
         }
         "401" => {
             headers.insert("WWW-Authenticate".into(), text());
         }
         "429" | "503" => {
-            headers.insert("Retry-After".into(), json!({"description": "Seconds.", "schema": {"type": "string"}}));
+            headers.insert("Retry-After".into(), json!({"description": "Seconds to wait.", "schema": {"type": "string"}}));
         }
         _ => {}
     }
@@ -321,9 +321,9 @@ fn complete_response(status: &str, response: &mut Value) {
     }
 }
 
-/// At most 255 visible characters, blanks between them.
+/// At most 255 visible characters, with blanks only between them.
 const IDEMPOTENCY_KEY: &str = "^[!-~]([ -~]{0,253}[!-~])?$";
-/// What an `ETag` looks like.
+/// An example of an `ETag`.
 const TAG: &str = "\"3-9f86d081884c7d65\"";
 
 fn header_parameter(name: &str, description: &str, mut schema: Value) -> Value {
@@ -331,7 +331,7 @@ fn header_parameter(name: &str, description: &str, mut schema: Value) -> Value {
     json!({"name": name, "in": "header", "required": false, "description": description, "schema": schema})
 }
 
-/// Points a PATCH at the patch form of its input and answers the input's name.
+/// Makes a PATCH refer to the patch schema of its input, and returns the input's name.
 fn patch_body(operation: &mut Value) -> Option<String> {
     let content = operation.get_mut("requestBody")?.get_mut("content")?.as_object_mut()?;
     let mut body = content.get("application/json")?.clone();

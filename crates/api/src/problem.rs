@@ -1,4 +1,4 @@
-//! Errors as RFC 9457 problems; the only place that knows status codes (SPEC 2.5).
+//! Errors as RFC 9457 problems. Only this module maps errors to status codes.
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
@@ -12,10 +12,10 @@ use utoipa::ToSchema;
 /// The media type of every error.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// Wrong fields that a problem names: more than any request has fields, and far fewer than a body of mistakes could have.
+/// Most wrong fields that a problem lists: more than any request has fields, and far fewer than a malicious body could have.
 const MOST_FIELDS: usize = 500;
 
-/// An error on its way out of a handler; the edge gives it words, an instance and a request id.
+/// An error that a handler returns. The edge adds the texts, the instance and the request id.
 #[derive(Debug)]
 pub struct Refused(pub Error);
 
@@ -47,7 +47,7 @@ impl ResponseError for Refused {
     }
 }
 
-/// The status of a kind of refusal.
+/// The HTTP status of a kind of error.
 pub fn status(kind: Kind) -> StatusCode {
     match kind {
         Kind::Malformed => StatusCode::BAD_REQUEST,
@@ -67,7 +67,7 @@ pub fn status(kind: Kind) -> StatusCode {
     }
 }
 
-/// An error, as every endpoint gives it (RFC 9457).
+/// An error, as every endpoint returns it (RFC 9457).
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "type": "urn:telecom-crm:problem:invalid", "title": "Unprocessable Entity", "status": 422, "detail": "Some fields are wrong; each is listed in errors.",
@@ -77,17 +77,17 @@ pub fn status(kind: Kind) -> StatusCode {
 pub struct Problem {
     /// A URI that names the kind of problem.
     pub r#type: String,
-    /// The status in words.
+    /// The name of the HTTP status.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
     /// What happened and what to do, in the caller's language.
     pub detail: String,
-    /// The stable name of the problem; never changes with the language.
+    /// The stable name of the problem, which does not depend on the language.
     pub code: String,
-    /// The path that was asked for.
+    /// The requested path.
     pub instance: String,
-    /// The request's id, under which the log has more.
+    /// The request's id, by which the log has details.
     pub request_id: String,
     /// Every wrong field.
     pub errors: Vec<ProblemField>,
@@ -103,16 +103,16 @@ pub struct ProblemField {
     pub code: String,
     /// What is wrong, in the caller's language.
     pub message: String,
-    /// The record that has the value already, for those who may see it.
+    /// The id of the record that already has the value, if the caller may see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub existing_id: Option<i64>,
 }
 
-/// What a problem needs to know of its request.
+/// The properties of a request that its problem depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
-    /// The path as it came.
+    /// The path as received.
     pub path: &'a str,
     /// The request's id.
     pub request_id: &'a str,
@@ -120,7 +120,7 @@ pub struct Asked<'a> {
     pub accept_language: Option<&'a str>,
 }
 
-/// The answer for an error.
+/// Builds the response for an error.
 pub fn answer(error: &Error, asked: Asked<'_>) -> HttpResponse {
     let locale = Locale::negotiate(asked.accept_language);
     let status = status(error.kind());

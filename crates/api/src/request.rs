@@ -1,4 +1,4 @@
-//! What is known of a request, for all that serve it: who sent it, from where, under which id.
+//! What is attached to a request while it is served: the caller, the address and the request id.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -8,45 +8,45 @@ use kernel::{Actor, Context, Origin};
 
 use crate::state::State;
 
-/// What later steps need to know of the request.
+/// What the edge notes about a request, for later steps.
 #[derive(Clone, Debug)]
 pub struct RequestInfo {
-    /// Taken from `X-Request-Id` or made.
+    /// Taken from `X-Request-Id`, or generated.
     pub request_id: Arc<str>,
-    /// The caller's address, through trusted proxies.
+    /// The caller's address, as trusted proxies report it.
     pub address: Option<IpAddr>,
     /// Scheme and host that clients use.
     pub base_url: Arc<str>,
-    /// The path as it came.
+    /// The path as received.
     pub path: Arc<str>,
 }
 
-/// SHA-256 of the body, by which a repeated request is known to be the same.
+/// SHA-256 of the body, which identifies a repeated request.
 #[derive(Clone, Debug, Default)]
 pub struct BodyDigest(pub String);
 
-/// What every request shares.
-#[allow(clippy::expect_used, reason = "the app is built with its state, or not at all")]
+/// State that all requests share.
+#[allow(clippy::expect_used, reason = "the app is always built with its state")]
 pub fn state(request: &HttpRequest) -> &Data<State> {
     request.app_data::<Data<State>>().expect("the app has its state")
 }
 
-/// What the edge noted of the request.
+/// What the edge noted about the request.
 pub fn info(request: &HttpRequest) -> Option<RequestInfo> {
     request.extensions().get::<RequestInfo>().cloned()
 }
 
-/// The caller, once a guard has let one in.
+/// The caller, once a guard has admitted one.
 pub fn caller(request: &HttpRequest) -> Option<Arc<Caller>> {
     request.extensions().get::<Arc<Caller>>().cloned()
 }
 
-/// SHA-256 of the body, once it was read; empty before.
+/// SHA-256 of the body, once it is read; empty before.
 pub fn body_digest(request: &HttpRequest) -> String {
     request.extensions().get::<BodyDigest>().cloned().unwrap_or_default().0
 }
 
-/// The surroundings of this request's use case.
+/// The context of this request's use case.
 pub fn context(request: &HttpRequest) -> Arc<Context> {
     if let Some(context) = request.extensions().get::<Arc<Context>>() {
         return context.clone();

@@ -1,4 +1,4 @@
-//! The document as it is served, and which paths and methods there are.
+//! Serves the OpenAPI document, and tells a wrong method from an unknown path.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -21,9 +21,9 @@ use crate::{
     routes::{self, mount::Mount},
 };
 
-/// The documented routes and the documentation's own, by path, for telling a wrong method from a wrong path.
+/// The methods of every path of the API and of its documentation, to tell a wrong method from an unknown path.
 struct KnownPaths {
-    /// Paths without a part in braces; of those that also fit a path with one, they go before it.
+    /// Paths without parameters. They take precedence over paths with parameters.
     literal: HashMap<String, Vec<Method>>,
     others: Vec<(ResourceDef, Vec<Method>)>,
 }
@@ -66,12 +66,12 @@ impl KnownPaths {
     }
 }
 
-/// Refuses a path that there is not, or a method that the path does not have.
+/// Refuses an unknown path, or a method that the path does not support.
 pub async fn nothing_here(request: HttpRequest) -> std::result::Result<HttpResponse, Refused> {
     Err(SERVED.known.refusal(request.path()))
 }
 
-/// Keeps `PUT /tickets/overdue` from being taken for a ticket by the name of `overdue`.
+/// Keeps `PUT /tickets/overdue` from being routed to a ticket with id `overdue`.
 pub async fn literal_paths_first(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -85,7 +85,7 @@ pub async fn literal_paths_first(
     }
 }
 
-/// The OpenAPI document, made anew. It is large: a server keeps its text alone.
+/// Builds the OpenAPI document. It is large, so a server keeps only its text.
 pub fn make_document() -> Value {
     let (_, document) = App::new()
         .into_utoipa_app()
@@ -95,7 +95,7 @@ pub fn make_document() -> Value {
     openapi::complete(document)
 }
 
-/// What all servers of a process answer of the document.
+/// What all servers of a process share: the text of the document, and the known paths.
 struct Served {
     text: Bytes,
     known: KnownPaths,
@@ -106,12 +106,12 @@ static SERVED: LazyLock<Served> = LazyLock::new(|| {
     Served { text: document.to_string().into(), known: KnownPaths::of(&document) }
 });
 
-/// The document, as every server of this process serves it.
+/// Responds with the OpenAPI document.
 pub async fn document() -> HttpResponse {
     HttpResponse::Ok().content_type(ContentType::json()).body(SERVED.text.clone())
 }
 
-/// Makes what is served of the document, which takes a moment.
+/// Builds the document before the first request, because it takes a moment.
 pub fn prepare() {
     LazyLock::force(&SERVED);
 }

@@ -5,20 +5,20 @@ use std::{net::IpAddr, num::NonZeroU32};
 use ipnet::IpNet;
 use kernel::settings::{Reader, parse_text, web_origin};
 
-/// How requests are served.
+/// Settings of the HTTP edge.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
-    /// The address clients know the server by; `None` takes it from each request.
+    /// The URL that clients use; `None` takes it from each request.
     pub public_url: Option<String>,
-    /// Proxies whose forwarded-for headers count.
+    /// Proxies whose forwarded headers are trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// Origins that browsers may call from.
+    /// Origins from which browsers may call.
     pub cors_allowed_origins: Vec<String>,
     /// Threads that serve requests.
     pub workers: usize,
-    /// Sign-ins an address may try in a minute.
+    /// Sign-in attempts per address and minute.
     pub sign_ins_per_minute: NonZeroU32,
-    /// Streams of events that one instance keeps open.
+    /// Most event streams that one instance keeps open.
     pub event_streams: usize,
     /// Longest wait for a request's body, in seconds.
     pub body_seconds: u64,
@@ -26,7 +26,7 @@ pub struct HttpSettings {
     pub shutdown_seconds: u64,
 }
 
-/// Reads the section.
+/// Reads the settings.
 pub fn read(from: &mut Reader<'_>) -> HttpSettings {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let workers = from.number("WORKERS", "a number from 1 to 256", 1..=256, i64::try_from(cores).unwrap_or(2));

@@ -1,4 +1,4 @@
-//! What every request shares. Nothing in it may differ between instances for longer than a request.
+//! State that all requests share. None of it may differ between instances for longer than a request.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -16,64 +16,64 @@ use notifications::Couriers;
 
 use crate::{settings::HttpSettings, streams::Streams};
 
-/// The parts that the program puts together for the requests.
+/// What the program provides to build a [`State`].
 pub struct Parts {
-    /// Database, clock, policy and the wish to stop.
+    /// Database, clock, policy and the stop signal.
     pub office: Office,
-    /// The schema that the program was built for.
+    /// The database schema that the program expects.
     pub schema: &'static Schema,
-    /// Who may do what.
+    /// Authentication and permissions.
     pub access: Arc<Access>,
-    /// Seals stored responses and the secrets of webhooks.
+    /// Encrypts stored responses and the secrets of webhooks.
     pub seals: Seals,
-    /// What is attached to tickets.
+    /// Files attached to tickets.
     pub files: Arc<Files>,
     /// Payment gateways.
     pub gateways: Arc<Gateways>,
     /// Self-service terminals.
     pub terminal: TerminalSettings,
-    /// What messages and webhooks leave by.
+    /// Senders of messages and webhooks.
     pub couriers: Arc<Couriers>,
-    /// How requests are served.
+    /// Settings of the HTTP edge.
     pub settings: HttpSettings,
 }
 
-/// What every request shares.
+/// State that all requests share.
 pub struct State {
     /// The database.
     pub db: Db,
-    /// What use cases between transactions work with.
+    /// Database, clock, policy and the stop signal, for use cases that begin their own transactions.
     pub office: Office,
-    /// The schema that the program was built for.
+    /// The database schema that the program expects.
     pub schema: &'static Schema,
-    /// Who may do what.
+    /// Authentication and permissions.
     pub access: Arc<Access>,
-    /// Reads of unmasked personal data, on their way to the audit trail.
+    /// Reads of unmasked personal data that are not in the audit trail yet.
     pub reads: Arc<ReadLog>,
-    /// What is attached to tickets.
+    /// Files attached to tickets.
     pub files: Arc<Files>,
     /// Payment gateways.
     pub gateways: Arc<Gateways>,
     /// Self-service terminals.
     pub terminal: TerminalSettings,
-    /// How requests are served.
+    /// Settings of the HTTP edge.
     pub settings: HttpSettings,
-    /// Billing runs that this instance is to work on.
+    /// Billing runs that this instance has to work on.
     pub runs: Arc<Runs>,
-    /// Seals stored responses and the secrets of webhooks.
+    /// Encrypts stored responses and the secrets of webhooks.
     pub seals: Seals,
-    /// What messages and webhooks leave by.
+    /// Senders of messages and webhooks.
     pub couriers: Arc<Couriers>,
-    /// Streams of events to staff.
+    /// Event streams to staff.
     pub streams: Arc<Streams>,
-    /// What the jobs of this instance have done.
+    /// Figures about the jobs of this instance.
     pub jobs: Figures,
-    /// Tries to sign in, by address.
+    /// Limits sign-in attempts per address.
     pub sign_ins: Arc<SignIns>,
 }
 
 impl State {
-    /// Makes what only requests need.
+    /// Builds the state, with the parts that only requests need.
     pub fn new(parts: Parts) -> Self {
         let Parts { office, schema, access, seals, files, gateways, terminal, couriers, settings } = parts;
         let sign_ins = Arc::new(SignIns(RateLimiter::keyed(Quota::per_minute(settings.sign_ins_per_minute))));
@@ -83,22 +83,22 @@ impl State {
         Self { db, office, schema, access, reads, files, gateways, terminal, settings, runs, seals, couriers, streams, jobs, sign_ins }
     }
 
-    /// The surroundings of a use case that begins now.
+    /// The context of a use case that begins now.
     pub fn context(&self, origin: Origin, actor: Actor) -> Arc<Context> {
         Arc::new(Context { now: self.office.clock.now(), policy: self.office.policy.clone(), origin, actor })
     }
 
-    /// Whether forwarded-for headers from this address count.
+    /// Whether forwarded headers from this address are trusted.
     pub fn is_trusted_proxy(&self, address: IpAddr) -> bool {
         self.settings.trusted_proxies.iter().any(|network| network.contains(&address))
     }
 }
 
-/// Tries to sign in, counted by address.
+/// Limits sign-in attempts per address.
 pub struct SignIns(DefaultKeyedRateLimiter<IpAddr>);
 
 impl SignIns {
-    /// Counts a try. Errors: `sign_in_rate_limited` when the address has tried too often.
+    /// Counts an attempt. Errors: `sign_in_rate_limited` if the address has made too many.
     pub fn count(&self, address: Option<IpAddr>) -> Result<()> {
         let Some(address) = address else { return Ok(()) };
         self.0.check_key(&address).map_err(|until| {
@@ -107,7 +107,7 @@ impl SignIns {
         })
     }
 
-    /// Forgets addresses that have not tried for a while.
+    /// Removes addresses without recent attempts.
     pub fn forget_old(&self) {
         self.0.retain_recent();
         self.0.shrink_to_fit();

@@ -1,8 +1,8 @@
-//! Streams of events to signed-in staff.
+//! Event streams to signed-in staff.
 //!
-//! One poller per instance reads the table of events, and all streams share what it read: so the number of streams does not
-//! show in the number of statements. A stream begins by reading what it missed itself, and does so again when it falls behind;
-//! what it goes by is the id of the last event that it knows, and ids grow in the order of the commits.
+//! One poller per instance reads the table of events, and all streams share what it reads, so the number of statements does not
+//! depend on the number of streams. A stream begins by reading what it missed, and does so again when it falls behind. Its position
+//! is the id of the last event that it knows; ids increase in the order of the commits.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -22,16 +22,16 @@ use crate::state::State;
 
 /// Events read at once.
 const BATCH: i64 = 500;
-/// Pieces of news that a slow stream may be behind before it reads for itself.
+/// Batches by which a slow stream may lag behind before it reads from the database.
 const MOST_NEWS: usize = 64;
-/// How often a stream without events says that it lives.
+/// How often a stream without events sends a keep-alive.
 const BEAT_EVERY: TimeDelta = TimeDelta::seconds(15);
-/// How often a stream without events asks whether its reader still may read.
+/// How often a stream without events checks whether its reader may still read.
 const CHECK_EVERY: TimeDelta = TimeDelta::seconds(5);
-/// How long a client waits before it comes back.
+/// How long a client waits before it reconnects.
 const COME_BACK_AFTER: Duration = Duration::from_secs(3);
 
-/// What the poller read: the events after one, up to another.
+/// A batch of the poller: the events with ids above `after`, up to `last`.
 #[derive(Debug)]
 struct News {
     after: i64,
@@ -39,7 +39,7 @@ struct News {
     events: Vec<RecordedEvent>,
 }
 
-/// The streams of an instance.
+/// The event streams of an instance.
 pub struct Streams {
     news: broadcast::Sender<Arc<News>>,
     read_up_to: Mutex<Option<i64>>,
@@ -47,7 +47,7 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// With places for so many.
+    /// Allows this many open streams.
     pub fn new(places: usize) -> Self {
         Self { news: broadcast::channel(MOST_NEWS).0, read_up_to: Mutex::default(), places: Arc::new(Semaphore::new(places)) }
     }
@@ -61,8 +61,9 @@ impl Streams {
     }
 }
 
-/// Reads what happened since the last time and hands it to all streams; answers whether there is more. Without streams it reads
-/// nothing.
+/// Reads new events and passes them to all streams; returns whether there are more.
+///
+/// Without open streams it reads nothing.
 pub async fn poll(streams: &Streams, office: &Office) -> Result<bool> {
     let context = office.context("event streams", "event streams");
     if streams.news.receiver_count() == 0 {
@@ -74,7 +75,7 @@ pub async fn poll(streams: &Streams, office: &Office) -> Result<bool> {
             let events = office.db.read(&context, async |conn| events::after(conn, after, BATCH).await).await?;
             News { after, last: events.last().map_or(after, |event| event.id.get()), events }
         }
-        // the first in a while: whoever knows less reads it for itself
+        // the first poll in a while: a stream that knows less reads the rest from the database
         None => {
             let newest = office.db.read(&context, async |conn| events::newest(conn).await).await?;
             News { after: newest, last: newest, events: Vec::new() }
@@ -82,20 +83,20 @@ pub async fn poll(streams: &Streams, office: &Office) -> Result<bool> {
     };
     let more = news.events.len() as i64 == BATCH;
     streams.set_read_up_to(Some(news.last));
-    // whoever went away meanwhile needs no news
+    // an error means only that all streams have closed meanwhile
     let _ = streams.news.send(Arc::new(news));
     Ok(more)
 }
 
-/// Who reads a stream, and what of it.
+/// The reader of a stream, and the events it asks for.
 pub struct Asked {
-    /// The bearer token, which is looked at again and again.
+    /// The bearer token, which is checked again while the stream is open.
     pub token: String,
-    /// Whose it is.
+    /// The owner of the token.
     pub caller: Arc<Caller>,
     /// Only events of this kind.
     pub kind: Option<EventKind>,
-    /// The last event that the reader knows; none to begin with the next.
+    /// The last event that the reader knows; `None` begins with the next event.
     pub last_event_id: Option<i64>,
 }
 
@@ -103,7 +104,7 @@ pub struct Asked {
 pub async fn open(state: Data<State>, asked: Asked) -> Result<impl Stream<Item = Result<Bytes, actix_web::Error>> + 'static> {
     let place = state.streams.places.clone().try_acquire_owned();
     let place = place.map_err(|_| Error::new(refusal::STREAMS_FULL).retry_after(10))?;
-    // before the look at what there is, so that nothing falls between the two
+    // subscribe before reading, so that no event is missed in between
     let news = state.streams.news.subscribe();
     let context = state.office.context("event stream", "event streams");
     let known = state.db.read(&context, async |conn| match asked.last_event_id {
@@ -139,9 +140,9 @@ struct Reader {
     visible: Vec<EventKind>,
     news: broadcast::Receiver<Arc<News>>,
     stopping: watch::Receiver<bool>,
-    /// The last event it knows, whether or not it may see it.
+    /// The last event that the stream knows, whether or not its reader may see it.
     known: i64,
-    /// Whether there may be events after that which the news to come will not bring.
+    /// Whether there may be later events that the next batches of the poller do not contain.
     behind: bool,
     begun: bool,
     said_at: DateTime<Utc>,
@@ -150,7 +151,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// The next piece of the stream; none at its end.
+    /// The next piece of the stream; `None` at its end.
     async fn next(&mut self) -> Option<Bytes> {
         if !self.begun {
             self.begun = true;
@@ -170,16 +171,16 @@ impl Reader {
                 self.said_at = now;
                 return Some(piece.into());
             }
-            // whoever is behind first learns how far it has come
+            // a stream that is behind catches up first
             if !self.behind && now - self.said_at >= BEAT_EVERY {
                 self.said_at = now;
-                // with the last event that it need not ask for again, though it never saw it
+                // with the id of the last known event, from which the client can continue even if it may not see that event
                 return Some(format!(": still here\nid: {}\n\n", self.known).into());
             }
         }
     }
 
-    /// Reads what it missed; what cannot be read ends the stream, and the client comes back for it.
+    /// Reads missed events. If they cannot be read, the stream ends, and the client reconnects for them.
     async fn catch_up(&mut self) -> Option<Vec<RecordedEvent>> {
         let known = self.known;
         let events = self.state.db.read(&self.context(), async |conn| events::after(conn, known, BATCH).await).await.ok()?;
@@ -192,7 +193,7 @@ impl Reader {
         self.state.office.context("event stream", "event streams")
     }
 
-    /// Waits for news.
+    /// Waits for the next batch of the poller.
     async fn hear(&mut self) -> Option<Vec<RecordedEvent>> {
         let news = tokio::select! {
             _ = self.stopping.changed() => return None,
@@ -212,7 +213,7 @@ impl Reader {
         }
     }
 
-    /// Whether the reader still may read, and what: before each piece, and now and then without one.
+    /// Checks whether the reader may still read, and which kinds: before each piece, and at intervals without one.
     async fn may_go_on(&mut self, is_due: bool) -> bool {
         let now = self.state.office.clock.now();
         if !is_due && now - self.checked_at < CHECK_EVERY {
@@ -229,7 +230,7 @@ impl Reader {
     }
 }
 
-/// An event as it stands in a stream.
+/// An event in the format of the stream.
 fn written(event: &RecordedEvent) -> Option<String> {
     let data = serde_json::to_string(event).ok()?;
     Some(format!("id: {}\nevent: {}\ndata: {data}\n\n", event.id, event.kind))

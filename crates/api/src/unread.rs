@@ -1,7 +1,7 @@
-//! Bodies in chunks that nobody reads to their end, because the answer is there before (SPEC 2.9).
+//! Chunked request bodies that are not read to the end, because the response is ready earlier.
 //!
-//! When such a body is let go before the answer has been sent, actix-web waits for the rest of it without end, to use the
-//! connection again. While somebody holds it, the connection is closed soon after the answer.
+//! If such a body is dropped before the response is sent, actix-web waits for the rest of it without a limit, to reuse the
+//! connection. While the body is held, actix-web closes the connection soon after the response.
 
 use std::{
     cell::RefCell,
@@ -19,11 +19,11 @@ use actix_web::{
 };
 use futures_util::{StreamExt, stream};
 
-/// The body of a request in chunks, shared with whoever reads it.
+/// A chunked request body, shared with its reader.
 pub struct Held(Rc<RefCell<Payload>>);
 
 impl Held {
-    /// Takes hold of the body, if it comes in chunks.
+    /// Holds the body, if it is chunked.
     pub fn of(request: &mut ServiceRequest) -> Option<Self> {
         if !request.headers().contains_key(header::TRANSFER_ENCODING) {
             return None;
@@ -35,7 +35,7 @@ impl Held {
         Some(Self(held))
     }
 
-    /// Holds the body, if there is one to hold, until this answer has been sent.
+    /// Keeps the held body, if there is one, until this response has been sent.
     pub fn until_sent(held: Option<Self>, response: HttpResponse) -> HttpResponse {
         match held {
             Some(held) => response.map_body(|_, body| BoxBody::new(Answer { body, _held: held.0 })),

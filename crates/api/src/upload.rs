@@ -1,4 +1,4 @@
-//! A file in a `multipart/form-data` body: read a piece at a time, within bounds of size and time, straight into the store.
+//! Uploads: a file in a `multipart/form-data` body is read in pieces, within limits of size and time, straight into the store.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -29,9 +29,9 @@ use crate::{
     request::{self, BodyDigest},
 };
 
-/// What surrounds the file in the body: names, types, boundaries.
+/// Bytes allowed in the body around the file: names, types and boundaries.
 const ENVELOPE: u64 = 64 * 1024;
-/// For so many bytes, the wait for a body is granted once more.
+/// Each time this many bytes arrive, the time limit of the body grows by `body_seconds`.
 const WAIT_AGAIN_AFTER: u64 = 1024 * 1024;
 
 /// A form with one file.
@@ -42,11 +42,11 @@ pub struct AttachmentForm {
     /// The file, with its name: a picture (JPEG, PNG, GIF, WebP, TIFF, HEIC), a document (PDF, DOCX, XLSX, PPTX, ODT, ODS), a
     /// recording (MP3, OGG, WAV, AMR, M4A, MP4) or text in UTF-8 (TXT, LOG, MD, CSV). Content, name and type must agree.
     #[schema(value_type = String, format = Binary)]
-    #[allow(dead_code, reason = "it is for the document alone")]
+    #[allow(dead_code, reason = "only the OpenAPI document uses it")]
     pub file: Vec<u8>,
 }
 
-/// A body with a file in it, not read yet.
+/// A form with a file, not read yet.
 pub struct Upload {
     request: HttpRequest,
     payload: Payload,
@@ -73,7 +73,7 @@ impl FromRequest for Upload {
 }
 
 impl Upload {
-    /// Writes the file into the store under this key. What is refused leaves nothing there.
+    /// Writes the file into the store under this key. A refused file is not kept.
     ///
     /// Errors: `malformed`, `body_timeout`, `body_too_large`, `invalid` with what is wrong in the field `file`,
     /// `too_many_requests`, `files_away`.
@@ -90,7 +90,7 @@ impl Upload {
             }
         };
         writing.finish().await?;
-        // not the bytes as they came: a repeat has other boundaries
+        // not a digest of the raw body: a repeat has other boundaries
         let told = [received.declared.as_str(), &received.file.name, &received.file.sha256].join("\n");
         self.request.extensions_mut().insert(BodyDigest(sha256(told)));
         Ok(received.file)
@@ -110,7 +110,7 @@ struct Form {
 }
 
 impl Form {
-    /// The one part that the form has.
+    /// Reads the single part of the form.
     async fn file(&mut self, writing: &mut Writing<'_>, key: &str) -> Result<Received> {
         let mut received = None;
         let mut wrong = FieldErrors::default();
@@ -124,7 +124,7 @@ impl Form {
                 other => drop(wrong.add(&other.chars().take(100).collect::<String>(), field::UNKNOWN)),
             }
             if !wrong.0.is_empty() {
-                // no use in reading on
+                // the form is refused already
                 break;
             }
         }
@@ -136,7 +136,7 @@ impl Form {
         let disposition = part.content_disposition();
         let extended = disposition.and_then(|one| one.get_filename_ext()).map(|name| String::from_utf8_lossy(&name.value).into_owned());
         let given = extended.or_else(|| disposition.and_then(|one| one.get_filename()).map(str::to_owned));
-        // text in a form has no file name
+        // a text field has no file name
         let name = safe_name(&given.ok_or_else(|| Error::of_field("file", field::TYPE))?)?;
         let declared = part.content_type().map(|given| given.essence_str().to_owned());
         let (mut sniffer, mut hash, mut size) = (Sniffer::default(), Sha256::default(), 0);
@@ -167,14 +167,15 @@ impl Form {
         Ok(piece)
     }
 
-    /// A body may take the usual wait, and once more for every mebibyte that came: a slow line gets through, a trickle does not.
+    /// When the body times out: after `body_seconds`, plus the same for every mebibyte received. A slow connection passes, a
+    /// trickle does not.
     fn until(&self) -> Instant {
         let times = u32::try_from(1 + self.read / WAIT_AGAIN_AFTER).unwrap_or(1);
         self.begun + self.wait * times
     }
 }
 
-/// The body, as long as it stays within bounds; whatever a form may have beside its file counts as well.
+/// Limits the size of the whole body, including everything beside the file.
 fn bounded(payload: Payload) -> impl Stream<Item = Result<Bytes, PayloadError>> {
     payload.scan(0_u64, |read, piece| {
         let piece = piece.and_then(|piece| {
@@ -185,7 +186,7 @@ fn bounded(payload: Payload) -> impl Stream<Item = Result<Bytes, PayloadError>> 
     })
 }
 
-/// The one header that the form's parts are told by.
+/// Only the `Content-Type` header, which has the boundary of the parts.
 fn only_type(headers: &HeaderMap) -> HeaderMap {
     let found = headers.get(header::CONTENT_TYPE).cloned();
     found.into_iter().map(|value| (header::CONTENT_TYPE, value)).collect()

@@ -30,14 +30,14 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(list_ticket_attachments).service(attach_file).service(download_attachment).service(remove_attachment);
 }
 
-/// Where an attached file is.
+/// The path parameters that identify an attached file.
 #[derive(Deserialize)]
 struct AttachmentPath {
     id: TicketId,
     attachment_id: TicketAttachmentId,
 }
 
-/// Which files to list: all of them.
+/// The list of files has no filters.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -47,7 +47,7 @@ impl ListQuery for AttachmentFilter {
     const SPEC: ListSpec = tickets::ATTACHMENT_LIST;
 }
 
-/// A page of the files attached to a ticket.
+/// Lists the files attached to a ticket.
 #[utoipa::path(
     tag = "tickets",
     params(("id" = TicketId, Path, description = "The ticket's id."), Listing<AttachmentFilter>),
@@ -67,17 +67,17 @@ async fn list_ticket_attachments(
 
 /// Attaches a file of up to 10 MiB to a ticket.
 ///
-/// What the file is goes by its content, and its name and declared type must agree with that. A name with a path in it keeps
-/// its last part.
+/// The content decides what the file is, and its name and declared type must agree with the content. If the name contains a path,
+/// only its last part is kept.
 #[utoipa::path(
     tag = "tickets",
     params(("id" = TicketId, Path, description = "The ticket's id.")),
     request_body(content = AttachmentForm, content_type = "multipart/form-data"),
     responses(
-        (status = 201, description = "The file, attached.", body = TicketAttachment),
-        (status = 409, description = "`ticket_attachments_full`: a ticket takes 100 files."),
+        (status = 201, description = "The attached file.", body = TicketAttachment),
+        (status = 409, description = "`ticket_attachments_full`: a ticket can have 100 files."),
         (status = 413, description = "The file is over 10 MiB."),
-        (status = 429, description = "`too_many_requests`: files are taken a few at a time.")
+        (status = 429, description = "`too_many_requests`: only a few files are received at the same time.")
     ),
     security(("bearer" = ["tickets:write"]))
 )]
@@ -104,14 +104,16 @@ async fn attach_file(call: Call, granted: Guard<perm::TicketsWrite>, id: PathPar
     Ok(outcome?)
 }
 
-/// Removes a file that is nobody's; what cannot be removed now is removed later.
+/// Removes a file that belongs to no ticket. If this fails, the file is removed later.
 async fn tidy(call: &Call, key: &str) {
     if let Err(error) = attachments::discard(&call.state.db, call.context(), &call.state.files, key).await {
-        log::warn!(request_id = &*call.context().origin.request_id; "a file that is nobody's stays for now: {error}");
+        log::warn!(request_id = &*call.context().origin.request_id; "cannot remove an unused file now: {error}");
     }
 }
 
-/// The content of an attached file, to be saved; browsers do not open it.
+/// Downloads an attached file.
+///
+/// Browsers save the file instead of opening it.
 #[utoipa::path(
     tag = "tickets",
     params(
@@ -128,7 +130,7 @@ async fn download_attachment(
     at: PathFields<AttachmentPath>,
 ) -> Result<HttpResponse, Refused> {
     let file = call.read(async |conn| attachments::get(conn, &granted, at.id, at.attachment_id).await).await?;
-    // it may show a passport as well as a spot without a network
+    // the file may show personal data, such as a passport
     call.record_read("ticket_attachment", [file.id.get()]).await?;
     let tag = format!("\"{}-{}\"", attachments::VERSION, file.sha256.get(..16).unwrap_or_default());
     let mut response = HttpResponse::Ok();
@@ -139,7 +141,7 @@ async fn download_attachment(
     let content = call.state.files.read(&file.file_key).await?;
     response
         .insert_header(saved_as(&file.name))
-        // a page of it could do nothing: no scripts, no forms, no origin
+        // should a browser open it as a page, it has no scripts, no forms and no origin
         .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox; frame-ancestors 'none'"))
         .insert_header(("cross-origin-resource-policy", "same-origin"))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -148,7 +150,7 @@ async fn download_attachment(
     Ok(response.streaming(content))
 }
 
-/// The file's name in full, and a plain one for programs that know no other.
+/// The full name of the file, and an ASCII one for programs that support no other.
 fn saved_as(name: &str) -> ContentDisposition {
     let plain: String =
         name.chars().map(|letter| if letter.is_ascii_alphanumeric() || "._- ".contains(letter) { letter } else { '_' }).collect();
@@ -157,7 +159,9 @@ fn saved_as(name: &str) -> ContentDisposition {
     ContentDisposition { disposition: DispositionType::Attachment, parameters }
 }
 
-/// Removes an attached file: one's own, or anybody's with `tickets:delete`.
+/// Removes an attached file.
+///
+/// To remove a file that another user attached, you need `tickets:delete`.
 #[utoipa::path(
     tag = "tickets",
     params(
@@ -165,8 +169,8 @@ fn saved_as(name: &str) -> ContentDisposition {
         ("attachment_id" = TicketAttachmentId, Path, description = "The file's id.")
     ),
     responses(
-        (status = 204, description = "The file is gone."),
-        (status = 403, description = "`permission_missing`, also for somebody else's file without `tickets:delete`.")
+        (status = 204, description = "The file is removed."),
+        (status = 403, description = "`permission_missing`, also for another user's file without `tickets:delete`.")
     ),
     security(("bearer" = ["tickets:write"]))
 )]

@@ -1,4 +1,4 @@
-//! The audit trail (SPEC 3.7).
+//! The audit trail.
 
 use acl::{
     audit,
@@ -25,11 +25,11 @@ impl ListQuery for AuditFilter {
     const SPEC: ListSpec = audit::LIST;
 }
 
-/// A page of the audit trail.
+/// Lists the audit trail.
 #[utoipa::path(
     tag = "audit",
     params(Listing<AuditFilter>),
-    responses((status = 200, description = "A page of the trail.", body = List<AuditRow>)),
+    responses((status = 200, description = "A page of the audit trail.", body = List<AuditRow>)),
     security(("bearer" = ["audit:read"]))
 )]
 #[get("/audit")]
@@ -38,10 +38,10 @@ async fn list_audit(call: Call, granted: Guard<perm::AuditRead>, query: Listing<
     Ok(call.page(page)?)
 }
 
-/// Walks the hash chain and finds the first row that was altered or removed.
+/// Verifies the hash chain and finds the first row that was altered or removed.
 #[utoipa::path(
     tag = "audit",
-    responses((status = 200, description = "What was found.", body = Verification)),
+    responses((status = 200, description = "The result.", body = Verification)),
     security(("bearer" = ["audit:read"]))
 )]
 #[get("/audit/verify")]

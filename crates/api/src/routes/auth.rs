@@ -1,4 +1,4 @@
-//! Signing in and out, one's own sessions and tokens for scripts (SPEC 3.1, 3.3).
+//! Signing in and out, and the caller's sessions and script tokens.
 
 use acl::{
     SessionId, auth,
@@ -26,7 +26,7 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(list_api_tokens).service(create_api_token).service(revoke_api_token);
 }
 
-/// One's own sessions have no filters.
+/// The list of the caller's sessions has no filters.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 struct SessionFilter {}
@@ -35,7 +35,7 @@ impl ListQuery for SessionFilter {
     const SPEC: ListSpec = sessions::LIST;
 }
 
-/// One's own tokens have no filters.
+/// The list of the caller's script tokens has no filters.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 struct ApiTokenFilter {}
@@ -44,7 +44,7 @@ impl ListQuery for ApiTokenFilter {
     const SPEC: ListSpec = tokens::LIST;
 }
 
-/// The tokens by OAuth 2's names.
+/// A pair of tokens, with the field names of OAuth 2.
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({"access_token": "eyJhbGciOi…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "eyJhbGciOi…"}))]
 struct OauthTokens {
@@ -52,37 +52,37 @@ struct OauthTokens {
     access_token: String,
     /// Always `Bearer`.
     token_type: &'static str,
-    /// Seconds the access token lives.
+    /// Lifetime of the access token, in seconds.
     expires_in: i64,
-    /// The token that buys the next pair, once.
+    /// The token to exchange for the next pair; it can be used once.
     refresh_token: String,
 }
 
-/// OAuth 2's password form.
+/// The form of an OAuth 2 password grant.
 #[derive(Deserialize, ToSchema)]
 #[schema(example = json!({"grant_type": "password", "username": "admin", "password": "correct horse battery staple"}))]
 struct PasswordForm {
-    /// `password`.
+    /// The kind of grant: `password`.
     #[schema(pattern = "^password$")]
     grant_type: Option<String>,
-    /// The user's name; case does not matter.
+    /// The user name; case does not matter.
     #[schema(min_length = 1, max_length = 50)]
     username: String,
     /// The user's password.
     #[schema(min_length = 1, max_length = 128, format = Password)]
     password: String,
-    /// Not used; taken because clients send it.
-    #[allow(dead_code, reason = "only to be taken")]
+    /// Not used; accepted because clients send it.
+    #[allow(dead_code, reason = "accepted, but never read")]
     scope: Option<String>,
-    /// Not used; taken because clients send it.
-    #[allow(dead_code, reason = "only to be taken")]
+    /// Not used; accepted because clients send it.
+    #[allow(dead_code, reason = "accepted, but never read")]
     client_id: Option<String>,
-    /// Not used; taken because clients send it.
-    #[allow(dead_code, reason = "only to be taken")]
+    /// Not used; accepted because clients send it.
+    #[allow(dead_code, reason = "accepted, but never read")]
     client_secret: Option<String>,
 }
 
-/// Checks the password outside any transaction, then opens a session; `shape` gives the answer its form.
+/// Checks the password outside any transaction, then opens a session; `shape` builds the response.
 async fn sign_in(call: &Call, input: &LoginInput, shape: impl Fn(TokenPair) -> kernel::Result<Answer>) -> Reply {
     call.state.sign_ins.count(call.address())?;
     let access = &call.state.access;
@@ -97,7 +97,7 @@ async fn sign_in(call: &Call, input: &LoginInput, shape: impl Fn(TokenPair) -> k
 
 /// Signs in with user name and password.
 ///
-/// Five failures in a row lock the account for a growing time; an address may try only so often in a minute.
+/// Five failures in a row lock the account for a growing time. The number of attempts per address and minute is limited.
 #[utoipa::path(
     tag = "auth",
     request_body = LoginInput,
@@ -112,7 +112,9 @@ async fn login(call: Call, input: Body<LoginInput>) -> Reply {
     sign_in(&call, &input, |pair| Answer::ok(&pair)).await
 }
 
-/// Signs in as OAuth 2 clients do; *Authorize* in Swagger UI uses it.
+/// Signs in with the password grant of OAuth 2.
+///
+/// *Authorize* in Swagger UI uses it.
 #[utoipa::path(
     tag = "auth",
     request_body(content = PasswordForm, content_type = "application/x-www-form-urlencoded"),
@@ -137,7 +139,9 @@ async fn oauth_token(call: Call, form: Form<PasswordForm>) -> Reply {
     sign_in(&call, &input, shape).await
 }
 
-/// Gives the next pair of tokens for a refresh token, which dies; using it again ends the whole session.
+/// Exchanges a refresh token for the next pair of tokens.
+///
+/// A refresh token can be used once. A second use ends the whole session.
 #[utoipa::path(
     tag = "auth",
     request_body = RefreshInput,
@@ -156,13 +160,13 @@ async fn refresh(call: Call, input: Body<RefreshInput>) -> Reply {
     Ok(answer.await?)
 }
 
-/// Ends the session.
+/// Ends the caller's session.
 #[utoipa::path(
     tag = "auth",
     request_body = NoInput,
     responses(
         (status = 204, description = "The session has ended."),
-        (status = 409, description = "`not_a_session`: a token for scripts has no session.")
+        (status = 409, description = "`not_a_session`: a script token has no session.")
     ),
     security(("bearer" = []))
 )]
@@ -175,13 +179,13 @@ async fn logout(call: Call, caller: AnyCaller, _input: Body<NoInput>) -> Reply {
     Ok(answer.await?)
 }
 
-/// Ends all of one's sessions.
+/// Ends all of the caller's sessions.
 #[utoipa::path(
     tag = "auth",
     request_body = NoInput,
     responses(
         (status = 204, description = "All sessions have ended."),
-        (status = 409, description = "`not_a_session`: a token for scripts has no session.")
+        (status = 409, description = "`not_a_session`: a script token has no session.")
     ),
     security(("bearer" = []))
 )]
@@ -194,7 +198,7 @@ async fn logout_all(call: Call, caller: AnyCaller, _input: Body<NoInput>) -> Rep
     Ok(answer.await?)
 }
 
-/// Who one is, and what one may do now.
+/// Returns the caller's profile, role and effective permissions.
 #[utoipa::path(tag = "auth", responses((status = 200, description = "Profile, role and effective permissions.", body = Profile)), security(("bearer" = [])))]
 #[get("/auth/me")]
 async fn me(call: Call, caller: AnyCaller) -> Reply {
@@ -202,20 +206,20 @@ async fn me(call: Call, caller: AnyCaller) -> Reply {
     Ok(Answer::ok(&profile)?)
 }
 
-/// Changes one's password and ends one's other sessions.
+/// Changes the caller's password and ends the caller's other sessions.
 #[utoipa::path(
     tag = "auth",
     request_body = ChangePasswordInput,
     responses(
         (status = 204, description = "The password is changed."),
-        (status = 409, description = "`not_a_session`: a token for scripts cannot change its owner's password."),
+        (status = 409, description = "`not_a_session`: a script token cannot change its owner's password."),
         (status = 429, description = "`sign_in_rate_limited`, `too_many_requests`: wait as long as `Retry-After` says.")
     ),
     security(("bearer" = []))
 )]
 #[post("/auth/change-password")]
 async fn change_password(call: Call, caller: AnyCaller, input: Body<ChangePasswordInput>) -> Reply {
-    // once it is changed, the present password is no longer the one that a repeat of the request names
+    // before the password is checked: a repeated request has the old password, which is no longer valid
     if let Some(answer) = call.replay().await? {
         return Ok(answer);
     }
@@ -228,7 +232,7 @@ async fn change_password(call: Call, caller: AnyCaller, input: Body<ChangePasswo
     Ok(answer.await?)
 }
 
-/// A page of one's sessions.
+/// Lists the caller's sessions.
 #[utoipa::path(
     tag = "auth",
     params(Listing<SessionFilter>),
@@ -241,13 +245,13 @@ async fn list_sessions(call: Call, caller: AnyCaller, query: Listing<SessionFilt
     Ok(call.page(page)?)
 }
 
-/// Ends one of one's sessions.
+/// Ends one of the caller's sessions.
 #[utoipa::path(
     tag = "auth",
     params(("id" = SessionId, Path, description = "The session's id.")),
     responses(
         (status = 204, description = "The session has ended."),
-        (status = 409, description = "`not_a_session`: a token for scripts cannot end sessions.")
+        (status = 409, description = "`not_a_session`: a script token cannot end sessions.")
     ),
     security(("bearer" = []))
 )]
@@ -260,7 +264,7 @@ async fn end_session(call: Call, caller: AnyCaller, id: PathPart<SessionId>) -> 
     Ok(answer.await?)
 }
 
-/// A page of one's tokens for scripts.
+/// Lists the caller's script tokens.
 #[utoipa::path(
     tag = "auth",
     params(Listing<ApiTokenFilter>),
@@ -273,13 +277,15 @@ async fn list_api_tokens(call: Call, caller: AnyCaller, query: Listing<ApiTokenF
     Ok(call.page(page)?)
 }
 
-/// Makes a token for a script; it is shown this once.
+/// Creates a script token.
+///
+/// The response is the only one that contains the token.
 #[utoipa::path(
     tag = "auth",
     request_body = ApiTokenInput,
     responses(
         (status = 201, description = "The token.", body = IssuedApiToken),
-        (status = 403, description = "`grant_not_held`: nobody gives what they do not hold."),
+        (status = 403, description = "`grant_not_held`: you can grant only permissions that you hold."),
         (status = 409, description = "`not_a_session`, `too_many_api_tokens`.")
     ),
     security(("bearer" = []))
@@ -293,13 +299,13 @@ async fn create_api_token(call: Call, caller: AnyCaller, input: Body<ApiTokenInp
     Ok(answer.await?)
 }
 
-/// Revokes one of one's tokens for scripts.
+/// Revokes one of the caller's script tokens.
 #[utoipa::path(
     tag = "auth",
     params(("id" = ApiTokenId, Path, description = "The token's id.")),
     responses(
         (status = 204, description = "The token is revoked."),
-        (status = 409, description = "`not_a_session`: a token for scripts cannot revoke tokens.")
+        (status = 409, description = "`not_a_session`: a script token cannot revoke tokens.")
     ),
     security(("bearer" = []))
 )]

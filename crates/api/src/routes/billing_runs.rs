@@ -1,4 +1,4 @@
-//! Billing runs (SPEC 8.4).
+//! Billing runs.
 
 use acl::perm;
 use actix_web::{get, post};
@@ -26,14 +26,15 @@ impl ListQuery for FailureFilter {
     const SPEC: ListSpec = billing::FAILURES;
 }
 
-/// Starts a billing run: everything that is due by its day is charged, in the background.
+/// Starts a billing run, which charges in the background everything that is due by its day.
 ///
-/// Where a run of the same kind for that day is under way, that one is answered, and this instance helps with it. A dry run only
-/// reckons what a run would do, and may be of a day to come. Follow `Location` until its `state` is no longer `running`.
+/// If a run of the same kind for that day is already in progress, the response shows that run, and this instance helps with it. A
+/// dry run only calculates what a run would do, and can be for a future day. Follow `Location` until its `state` is no longer
+/// `running`.
 #[utoipa::path(
     tag = "billing",
     request_body = RunInput,
-    responses((status = 202, description = "The run, begun or under way already.", body = BillingRun)),
+    responses((status = 202, description = "The run, new or already in progress.", body = BillingRun)),
     security(("bearer" = ["billing:run"]))
 )]
 #[post("/billing/runs")]
@@ -43,12 +44,12 @@ async fn create_billing_run(call: Call, granted: Guard<perm::BillingRun>, input:
         Ok(Answer::accepted(format!("billing/runs/{}", run.id), &run)?.having_made(run.id))
     });
     let answer = answer.await?;
-    // a repeat asks for nothing new: a run that is over is left alone
+    // a repeated request may ask for a run again: a finished run is left alone
     call.state.runs.ask(answer.made);
     Ok(answer)
 }
 
-/// One billing run, with how far it has come and what it came to.
+/// Returns a billing run with its progress and its totals.
 #[utoipa::path(
     tag = "billing",
     params(("id" = BillingRunId, Path, description = "The run's id.")),
@@ -61,7 +62,7 @@ async fn get_billing_run(call: Call, granted: Guard<perm::BillingRead>, id: Path
     Ok(Answer::resource(&run, run.version)?)
 }
 
-/// A page of billing runs.
+/// Lists billing runs.
 #[utoipa::path(
     tag = "billing",
     params(Listing<RunFilter>),
@@ -74,7 +75,7 @@ async fn list_billing_runs(call: Call, granted: Guard<perm::BillingRead>, query:
     Ok(call.page(page)?)
 }
 
-/// A page of the contracts that a run could not charge, with what was in the way.
+/// Lists the contracts that a run could not charge, and why.
 #[utoipa::path(
     tag = "billing",
     params(("id" = BillingRunId, Path, description = "The run's id."), Listing<FailureFilter>),

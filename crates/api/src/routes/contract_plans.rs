@@ -1,4 +1,4 @@
-//! The tariff and the options of a contract, and what they will cost (SPEC 7.4, 7.5).
+//! The tariff and the options of a contract, and its charges to come.
 
 use acl::perm;
 use actix_web::{get, post};
@@ -23,19 +23,19 @@ impl ListQuery for ContractOptionFilter {
     const SPEC: ListSpec = contracts::options::LIST;
 }
 
-/// Changes the tariff, now or when the next period begins; every option must go with the new one.
+/// Changes the tariff of a contract, now or when the next period begins.
 ///
-/// *now* credits the unused days of what was charged for the running period and charges the new tariff for the days left, by the prices
-/// in force today, each as a ledger row; of a postpaid period the days served are charged, and the rest when it ends. A
-/// prepaid tariff needs a balance that covers the difference. *next_period* is shown as `next_tariff_id` until then, and is replaced by
-/// another.
+/// Every option must be compatible with the new tariff. *now* credits the unused days of the charges for the running period and
+/// charges the new tariff for the remaining days, at the prices in force today, each as a ledger row. In a postpaid period the days
+/// already served are charged now, and the rest when the period ends. A prepaid tariff needs a balance that covers the difference.
+/// *next_period* is shown as `next_tariff_id` until then; another such change replaces it.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
     request_body = ChangeTariffInput,
     responses(
         (status = 200, description = "The contract.", body = Contract),
-        (status = 409, description = "`contract_not_in_force`, `contract_terminated`, `tariff_retired`, `tariff_unchanged`, `option_incompatible` with the options that do not go with the new tariff, `balance_too_low`.")
+        (status = 409, description = "`contract_not_in_force`, `contract_terminated`, `tariff_retired`, `tariff_unchanged`, `option_incompatible` with the options that are incompatible with the new tariff, `balance_too_low`.")
     ),
     security(("bearer" = ["contracts:write"]))
 )]
@@ -53,7 +53,7 @@ async fn change_tariff(
     Ok(answer.await?)
 }
 
-/// A page of the options that a contract has, or will have from the next period on.
+/// Lists the options that a contract has now or will have from the next period on.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id."), Listing<ContractOptionFilter>),
@@ -71,9 +71,9 @@ async fn list_contract_options(
     Ok(call.page(page)?)
 }
 
-/// Takes and leaves options, all or none, now or when the next period begins.
+/// Adds and removes options of a contract, all or none, now or when the next period begins.
 ///
-/// *now* credits and charges the rest of the running period as a change of tariff does. On a draft the options count from its
+/// *now* credits and charges the rest of the running period, as a change of tariff does. On a draft the options count from its
 /// activation on.
 #[utoipa::path(
     tag = "contracts",
@@ -99,7 +99,7 @@ async fn change_options(
     Ok(answer.await?)
 }
 
-/// Forgets the changes of tariff and options that wait for the next period.
+/// Cancels the changes of tariff and options that are planned for the next period.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
@@ -119,13 +119,14 @@ async fn cancel_change(call: Call, granted: Guard<perm::ContractsWrite>, id: Pat
     Ok(answer.await?)
 }
 
-/// The charges to come: those that will be made if the line is served without a break and nothing is changed.
+/// Returns the charges to come if the contract is served without a break and nothing is changed.
 ///
-/// A draft is taken as activated today, a contract in debt as paid today. Under any other hold no period begins, and none is foreseen.
+/// A draft is treated as activated today, and a contract in debt as paid today. Under any other hold no period begins, so there are
+/// no charges to come.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id."), PreviewQuery),
-    responses((status = 200, description = "The charges to come, in their order.", body = Preview)),
+    responses((status = 200, description = "The charges to come, in order.", body = Preview)),
     security(("bearer" = ["billing:read"]))
 )]
 #[get("/contracts/{id}/billing-preview")]

@@ -1,4 +1,5 @@
-//! Contracts (SPEC 7): drawing up, reading, editing; what happens to them is in `actions`, what is on record in `records`.
+//! Contracts: drawing up, reading and editing. Module `actions` changes their state and balance; `records` shows their payments,
+//! tickets, history and statistics.
 
 mod actions;
 mod records;
@@ -28,13 +29,13 @@ impl ListQuery for ContractFilter {
     const SPEC: ListSpec = contracts::LIST;
 }
 
-/// The contract as it is after a change, with what it names.
+/// Responds with a contract after a change, and short forms of the records it refers to.
 async fn shown(tx: &mut Tx, id: ContractId) -> Result<Answer> {
     let details = contracts::details(tx, id).await?;
     Answer::resource(&details, details.contract.version)
 }
 
-/// One contract, with its balance, its holds, and short forms of its subscriber, tariff and SIM.
+/// Returns a contract with its balance, its holds, and short forms of its subscriber, tariff and SIM card.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
@@ -47,7 +48,7 @@ async fn get_contract(call: Call, granted: Guard<perm::ContractsRead>, id: PathP
     Ok(Answer::resource(&details, details.contract.version)?)
 }
 
-/// A page of contracts.
+/// Lists contracts.
 #[utoipa::path(
     tag = "contracts",
     params(Listing<ContractFilter>),
@@ -60,7 +61,7 @@ async fn list_contracts(call: Call, granted: Guard<perm::ContractsRead>, query: 
     Ok(call.page(page)?)
 }
 
-/// Draws up a draft from a subscriber, a tariff and, if it is known already, a SIM.
+/// Draws up a draft from a subscriber, a tariff and, if it is already known, a SIM card.
 #[utoipa::path(
     tag = "contracts",
     request_body = ContractInput,
@@ -89,9 +90,10 @@ async fn edit(call: &Call, granted: &Guard<perm::ContractsWrite>, id: ContractId
     Ok(answer.await?)
 }
 
-/// Replaces a contract's editable fields: of a draft all, of a running contract credit limit, discount and notes.
+/// Replaces a contract's editable fields.
 ///
-/// A new discount counts from the next period on. A new credit limit counts at once: it may lift hold `debt`, or place it.
+/// In a draft all fields are editable; in a running contract the credit limit, the discount and the notes. A new discount counts
+/// from the next period on. A new credit limit counts at once: it may lift or place hold `debt`.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
@@ -112,9 +114,10 @@ async fn replace_contract(
     edit(&call, &granted, id.0, &change).await
 }
 
-/// Changes some of a contract's fields: of a draft any, of a running contract credit limit, discount and notes.
+/// Changes some of a contract's editable fields.
 ///
-/// A new discount counts from the next period on. A new credit limit counts at once: it may lift hold `debt`, or place it.
+/// In a draft all fields are editable; in a running contract the credit limit, the discount and the notes. A new discount counts
+/// from the next period on. A new credit limit counts at once: it may lift or place hold `debt`.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
@@ -135,12 +138,14 @@ async fn update_contract(
     edit(&call, &granted, id.0, &change).await
 }
 
-/// Deletes a draft that no payment and no ticket names; other contracts are terminated.
+/// Deletes a draft that no payment and no ticket refers to.
+///
+/// Other contracts are terminated instead.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
     responses(
-        (status = 204, description = "The draft is gone."),
+        (status = 204, description = "The draft is deleted."),
         (status = 409, description = "`contract_not_deletable`, `contract_in_use`.")
     ),
     security(("bearer" = ["contracts:write"]))

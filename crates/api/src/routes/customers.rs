@@ -1,4 +1,4 @@
-//! Subscribers (SPEC 4).
+//! Subscribers.
 
 mod theirs;
 
@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub fn configure(mount: &mut Mount<'_, '_>) {
-    // before the one with an id in its place
+    // before the path with an id, which also matches it
     mount.service(get_customer_statistics);
     mount.service(get_customer).service(list_customers).service(create_customer).service(check_duplicates);
     mount.service(replace_customer).service(update_customer).service(archive_customer);
@@ -34,9 +34,9 @@ impl ListQuery for CustomerFilter {
     const SPEC: ListSpec = customers::LIST;
 }
 
-/// One subscriber.
+/// Returns a subscriber.
 ///
-/// Without `customers:pii` personal data are masked; reading them unmasked is recorded.
+/// Without `customers:pii` personal data is masked; reading it unmasked is recorded.
 #[utoipa::path(
     tag = "customers",
     params(("id" = CustomerId, Path, description = "The subscriber's id.")),
@@ -52,9 +52,9 @@ async fn get_customer(call: Call, granted: Guard<perm::CustomersRead>, id: PathP
     Ok(Answer::resource(&customer, customer.version)?)
 }
 
-/// A page of subscribers.
+/// Lists subscribers.
 ///
-/// Without `customers:pii` personal data are masked, a document number finds nobody, and filtering by `city` is refused.
+/// Without `customers:pii` personal data is masked, a document number finds nobody, and filtering by `city` is refused.
 #[utoipa::path(
     tag = "customers",
     params(Listing<CustomerFilter>),
@@ -75,8 +75,8 @@ async fn list_customers(call: Call, granted: Guard<perm::CustomersRead>, query: 
     tag = "customers",
     request_body = CustomerInput,
     responses(
-        (status = 201, description = "The new subscriber, and whom it may be already.", body = RegisteredCustomer),
-        (status = 409, description = "`customer_duplicate`: phone, e-mail, tax number or document belong to another subscriber, whose id those with `customers:pii` are told.")
+        (status = 201, description = "The new subscriber, and existing records that may be the same one.", body = RegisteredCustomer),
+        (status = 409, description = "`customer_duplicate`: phone, e-mail, tax number or document belong to another subscriber, whose id is shown to callers with `customers:pii`.")
     ),
     security(("bearer" = ["customers:write"]))
 )]
@@ -93,18 +93,18 @@ async fn create_customer(call: Call, granted: Guard<perm::CustomersWrite>, input
 /// Records that may be the same subscriber.
 #[derive(Debug, Serialize, ToSchema)]
 struct Duplicates {
-    /// At most twenty, the likeliest first.
+    /// At most twenty records, most likely first.
     duplicates: Vec<Duplicate>,
 }
 
-/// Looks for records that may be the same subscriber, each with a score and the reasons.
+/// Finds records that may be the same subscriber, each with a score and the reasons.
 ///
-/// Names are compared whatever their order, case or ё, and with slips of the pen. Without `customers:pii` only what is
-/// never masked is compared: names, phone, e-mail, organization. It is recorded whom one found.
+/// Names are compared regardless of order, case and ё, and with tolerance for typing errors. Without `customers:pii` only data that
+/// is never masked is compared: names, phone, e-mail, organization. The audit trail records which subscribers were found.
 #[utoipa::path(
     tag = "customers",
     request_body = DuplicateCheckInput,
-    responses((status = 200, description = "The records, the likeliest first.", body = Duplicates)),
+    responses((status = 200, description = "The records, most likely first.", body = Duplicates)),
     security(("bearer" = ["customers:read"]))
 )]
 #[post("/customers/check-duplicates")]
@@ -124,7 +124,7 @@ async fn edit(call: &Call, granted: &Guard<perm::CustomersWrite>, id: CustomerId
 
 /// Replaces a subscriber's own fields.
 ///
-/// What was read masked and comes back masked stays as it is.
+/// A value that was read masked and is sent back masked stays as it is.
 #[utoipa::path(
     tag = "customers",
     params(("id" = CustomerId, Path, description = "The subscriber's id.")),
@@ -166,14 +166,15 @@ async fn update_customer(
     edit(&call, &granted, id.0, &change).await
 }
 
-/// Archives a subscriber whose contracts are all over. The record and its history stay, its phone, e-mail, tax number and
-/// document are free for others.
+/// Archives a subscriber whose contracts are all terminated.
+///
+/// The record and its history stay. Other subscribers can have its phone, e-mail, tax number and document.
 #[utoipa::path(
     tag = "customers",
     params(("id" = CustomerId, Path, description = "The subscriber's id.")),
     responses(
         (status = 204, description = "The subscriber is archived."),
-        (status = 409, description = "`customer_wrong_state`: archived already; `customer_has_contracts`: one is not terminated.")
+        (status = 409, description = "`customer_wrong_state`: already archived; `customer_has_contracts`: a contract is not terminated.")
     ),
     security(("bearer" = ["customers:delete"]))
 )]
@@ -187,10 +188,10 @@ async fn archive_customer(call: Call, granted: Guard<perm::CustomersDelete>, id:
     Ok(answer.await?)
 }
 
-/// Lets a suspended or blocked subscriber be served again.
+/// Activates a suspended or blocked subscriber.
 ///
-/// Hold `customer` is lifted from every contract, and no other hold. A contract that is active by that begins the period
-/// that is due, or is held for debt.
+/// Hold `customer` is lifted from every contract; other holds stay. A contract that becomes active by this begins the period that
+/// is due, or is suspended by hold `debt`.
 #[utoipa::path(
     tag = "customers",
     params(("id" = CustomerId, Path, description = "The subscriber's id.")),
@@ -210,7 +211,9 @@ async fn activate_customer(call: Call, granted: Guard<perm::CustomersWrite>, id:
     Ok(answer.await?)
 }
 
-/// Suspends an active subscriber: every contract that runs gets hold `customer`.
+/// Suspends an active subscriber.
+///
+/// Hold `customer` is placed on every running contract.
 #[utoipa::path(
     tag = "customers",
     params(("id" = CustomerId, Path, description = "The subscriber's id.")),
@@ -235,7 +238,9 @@ async fn suspend_customer(
     Ok(answer.await?)
 }
 
-/// Blocks an active or suspended subscriber: every contract that runs gets hold `customer`.
+/// Blocks an active or suspended subscriber.
+///
+/// Hold `customer` is placed on every running contract.
 #[utoipa::path(
     tag = "customers",
     params(("id" = CustomerId, Path, description = "The subscriber's id.")),
@@ -260,14 +265,14 @@ async fn block_customer(
     Ok(answer.await?)
 }
 
-/// Brings an archived subscriber back to where it stood: active, suspended or blocked.
+/// Restores an archived subscriber to its earlier status: active, suspended or blocked.
 #[utoipa::path(
     tag = "customers",
     params(("id" = CustomerId, Path, description = "The subscriber's id.")),
     request_body = NoInput,
     responses(
         (status = 200, description = "The subscriber.", body = Customer),
-        (status = 409, description = "`customer_wrong_state`: not archived; `customer_merged`; `customer_duplicate`: others have its phone, e-mail, tax number or document by now.")
+        (status = 409, description = "`customer_wrong_state`: not archived; `customer_merged`; `customer_duplicate`: another subscriber now has its phone, e-mail, tax number or document.")
     ),
     security(("bearer" = ["customers:write"]))
 )]
@@ -280,10 +285,10 @@ async fn restore_customer(call: Call, granted: Guard<perm::CustomersWrite>, id: 
     Ok(answer.await?)
 }
 
-/// Makes one subscriber of two: contracts, tickets, notifications and history go to this one, the duplicate is archived for good.
+/// Merges a duplicate into this subscriber and archives the duplicate permanently.
 ///
-/// Both are of one type and stand alike: both active, both suspended or both blocked. The survivor's own fields stay as
-/// they are.
+/// Contracts, tickets, notifications and history move to this subscriber, whose own fields stay as they are. Both subscribers must
+/// have the same type and the same status: active, suspended or blocked.
 #[utoipa::path(
     tag = "customers",
     params(("id" = CustomerId, Path, description = "The id of the subscriber who remains.")),
@@ -303,10 +308,12 @@ async fn merge_customers(call: Call, granted: Guard<perm::CustomersMerge>, id: P
     Ok(answer.await?)
 }
 
-/// Subscribers in numbers: by status and type, with an active contract, and registrations of the last thirty days.
+/// Returns the number of subscribers by status, by type and with an active contract.
+///
+/// It also counts the registrations of the last thirty days.
 #[utoipa::path(
     tag = "customers",
-    responses((status = 200, description = "The numbers, as they are now.", body = CustomerStatistics)),
+    responses((status = 200, description = "The current statistics.", body = CustomerStatistics)),
     security(("bearer" = ["reports:read"]))
 )]
 #[get("/customers/statistics")]

@@ -1,4 +1,4 @@
-//! What happened, as a list and as a stream (SPEC 10.3).
+//! Events, as a list and as a stream.
 
 use acl::refusal;
 use actix_web::{
@@ -30,16 +30,17 @@ impl ListQuery for EventFilter {
     const SPEC: ListSpec = notifications::EVENT_LIST;
 }
 
-/// What the stream is called.
+/// The media type of the stream.
 const STREAM: &str = "text/event-stream";
-/// The last event that a client of a stream knows.
+/// The header with the last event that a client of a stream knows.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// Events that you may see: a page of them, or, with `Accept: text/event-stream`, a stream without end.
+/// Lists or streams the events that you may see.
 ///
-/// Each kind needs the permission to see what it is about: payments, contracts, SIM cards, tickets, users. The stream goes on after
-/// `Last-Event-ID`, or after `last_event_id`, and without either begins with the next event; 0 asks for all that are kept. It says
-/// every 15 seconds that it is still there, and ends when the token, the session or the account does.
+/// The response is a page or, with `Accept: text/event-stream`, a stream without end. Each kind of event needs the permission to
+/// see its subject: payments, contracts, SIM cards, tickets, users. The stream continues after `Last-Event-ID` or `last_event_id`,
+/// and without either begins with the next event; 0 asks for all events that are kept. After 15 seconds without an event it sends a
+/// keep-alive. It ends when the token, the session or the account does.
 #[utoipa::path(
     tag = "events",
     params(
@@ -51,8 +52,8 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
             (List<RecordedEvent> = "application/json"),
             (String = "text/event-stream")
         )),
-        (status = 409, description = "`events_forgotten`: events after the one named are no longer kept; read anew what they were about."),
-        (status = 429, description = "`event_streams_full`: as many streams are open as may be.")
+        (status = 409, description = "`events_forgotten`: events after this id are deleted; read your data again and start without an id."),
+        (status = 429, description = "`event_streams_full`: the limit of open streams is reached.")
     ),
     security(("bearer" = []))
 )]
@@ -74,12 +75,13 @@ async fn list_events(
     let stream = streams::open(call.state.clone(), asked).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CONTENT_TYPE, STREAM)).insert_header((header::CACHE_CONTROL, "no-store"));
-    // proxies that gather answers before they pass them on shall not
+    // proxies must not buffer the stream
     response.insert_header(("x-accel-buffering", "no"));
     Ok(response.streaming(stream))
 }
 
-/// The header goes before the parameter: a client that comes back sends both. Errors: `invalid_parameter`.
+/// Reads the last event id. The header takes precedence over the parameter, because a client that reconnects sends both. Errors:
+/// `invalid_parameter`.
 fn last_event_id(call: &Call, parameter: Option<i64>) -> Result<Option<i64>> {
     let mut wrong = FieldErrors::default();
     let header = call.raw_header(LAST_EVENT_ID).map(|text| text.parse::<i64>().ok());

@@ -1,4 +1,4 @@
-//! Payments by gateways: links, what gateways said, refunds through them, decisions.
+//! Payments through gateways: links, events of gateways, refunds, and decisions about them.
 
 use acl::perm;
 use actix_web::{get, post};
@@ -25,7 +25,7 @@ use crate::{
 };
 
 pub fn configure(mount: &mut Mount<'_, '_>) {
-    // before the path with an id, which they fit too
+    // before the path with an id, which also matches them
     mount.service(create_payment_link).service(get_gateways).service(list_gateway_events).service(list_quarantined_payments);
     mount.service(list_gateway_refunds).service(get_gateway_refund).service(resolve_gateway_refund).service(resolve_payment);
 }
@@ -46,13 +46,13 @@ impl ListQuery for QuarantinedFilter {
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({"gateways": ["sandbox"], "currency": "RUB"}))]
 struct GatewaysInUse {
-    /// Their names.
+    /// The names of the gateways.
     gateways: Vec<&'static str>,
     /// ISO 4217 code of the currency that they take.
     currency: &'static str,
 }
 
-/// The names of the gateways in use.
+/// Lists the names of the gateways in use.
 #[utoipa::path(
     tag = "payments",
     responses((status = 200, description = "The names.", body = GatewaysInUse)),
@@ -64,18 +64,18 @@ async fn get_gateways(call: Call, _granted: Guard<perm::PaymentsRead>) -> Reply 
     Ok(Answer::ok(&GatewaysInUse { gateways: call.state.gateways.names(), currency })?)
 }
 
-/// Makes a link by which the payer pays through a gateway; the payment is pending until the gateway says what became of it.
+/// Creates a link by which the payer pays through a gateway.
 ///
-/// Nobody having paid by `expires_at`, the payment has failed. When the gateway does not answer, the payment stays pending without a link:
-/// repeat the request with the same `Idempotency-Key`, and it is the same order; without a key, a repeat is another payment, and the
-/// one before fails by itself.
+/// The payment is pending until the gateway reports its result. If nobody has paid by `expires_at`, the payment fails. If the
+/// gateway does not respond, the payment stays pending without a link: repeat the request with the same `Idempotency-Key` to get
+/// the same order. Without a key, a repeat is another payment, and the earlier one fails without further action.
 #[utoipa::path(
     tag = "payments",
     request_body = LinkInput,
     responses(
         (status = 201, description = "The payment, pending, with its link.", body = Payment),
-        (status = 409, description = "`contract_terminated`: it takes no more than it still owes; `gateway_refused`: the gateway will not take the payment, which has failed."),
-        (status = 503, description = "`gateway_away`: the gateway did not answer; the payment named in `detail` stays pending. Or the database is away.")
+        (status = 409, description = "`contract_terminated`: a terminated contract takes no more than it still owes; `gateway_refused`: the gateway refused the payment, which has failed."),
+        (status = 503, description = "`gateway_away`: the gateway did not respond; the payment named in `detail` stays pending. Or the database is unavailable.")
     ),
     security(("bearer" = ["payments:take"]))
 )]
@@ -88,7 +88,7 @@ async fn create_payment_link(call: Call, granted: Guard<perm::PaymentsTake>, inp
         return Err(Error::new(common::INVALID).fields(wrong).into());
     }
     let (context, timing) = (call.context(), call.state.gateways.timing());
-    // names the payment until its link is made
+    // also the first response, before the link exists, so that a repeat finds the payment
     let shown = |payment: &Payment| Answer::created(format!("payments/{}", payment.id), payment, payment.version);
     let begun = call.write(async |tx| {
         let payment = gateways::begin_link(tx, &granted, &input, timing).await?;
@@ -100,7 +100,7 @@ async fn create_payment_link(call: Call, granted: Guard<perm::PaymentsTake>, inp
     Ok(call.conclude(shown(&payment)?.having_made(None)).await?)
 }
 
-/// A page of what gateways said of payments, each event once.
+/// Lists what gateways reported about payments, each event once.
 #[utoipa::path(
     tag = "payments",
     params(Listing<GatewayEventFilter>),
@@ -113,7 +113,7 @@ async fn list_gateway_events(call: Call, granted: Guard<perm::PaymentsRead>, que
     Ok(call.page(page)?)
 }
 
-/// A page of the payments about which something is wrong, and somebody has to decide.
+/// Lists the payments in quarantine: something is wrong, and somebody has to decide.
 #[utoipa::path(
     tag = "payments",
     params(Listing<QuarantinedFilter>),
@@ -126,7 +126,7 @@ async fn list_quarantined_payments(call: Call, granted: Guard<perm::PaymentsRead
     Ok(call.page(page)?)
 }
 
-/// A page of refunds through gateways: requested, unanswered, done and failed ones.
+/// Lists refunds through gateways: requested, unanswered, done and failed ones.
 #[utoipa::path(
     tag = "payments",
     params(Listing<GatewayRefundFilter>),
@@ -139,7 +139,7 @@ async fn list_gateway_refunds(call: Call, granted: Guard<perm::PaymentsRead>, qu
     Ok(call.page(page)?)
 }
 
-/// One refund through a gateway.
+/// Returns a refund through a gateway.
 #[utoipa::path(
     tag = "payments",
     params(("id" = GatewayRefundId, Path, description = "The refund's id.")),
@@ -152,17 +152,17 @@ async fn get_gateway_refund(call: Call, granted: Guard<perm::PaymentsRead>, id: 
     Ok(Answer::resource(&refund, refund.version)?)
 }
 
-/// Decides about a refund that its gateway never answered (`unanswered`).
+/// Decides about a refund to which its gateway never responded.
 ///
-/// `accept`: the money went back, and leaves the ledger. `fail`: it did not, and will not. `ask_again`: the gateway is asked again, for as long as
-/// the first time.
+/// Such a refund is `unanswered`. `accept`: the money was returned, and leaves the ledger. `fail`: it was not returned, and will
+/// not be. `ask_again`: the gateway is asked again, for as long as the first time.
 #[utoipa::path(
     tag = "payments",
     params(("id" = GatewayRefundId, Path, description = "The refund's id.")),
     request_body = RefundDecisionInput,
     responses(
         (status = 200, description = "The refund.", body = GatewayRefund),
-        (status = 409, description = "`gateway_refund_not_unanswered`: the gateway said what became of it, or is still being asked.")
+        (status = 409, description = "`gateway_refund_not_unanswered`: the gateway has reported the result, or is still being asked.")
     ),
     security(("bearer" = ["payments:reconcile"]))
 )]
@@ -181,10 +181,11 @@ async fn resolve_gateway_refund(
     Ok(answer.await?)
 }
 
-/// Decides about a payment that waits for it (`quarantine`).
+/// Decides about a payment in quarantine.
 ///
-/// `accept`: the money is there, and the payment counts with its own amount. `fail`: it did not come about. Both are possible while it
-/// is pending or processing. `dismiss`: it stays as it is, because the matter was settled elsewhere, and its gateway is listened to again.
+/// Field `quarantine` shows the reason. `accept`: the money was received, and the payment counts with its own amount. `fail`: the
+/// money was not received. Both are possible while the payment is pending or processing. `dismiss`: the payment stays as it is,
+/// because the matter was settled elsewhere, and events of its gateway count again.
 #[utoipa::path(
     tag = "payments",
     params(("id" = PaymentId, Path, description = "The payment's id.")),

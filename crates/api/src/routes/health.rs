@@ -1,4 +1,4 @@
-//! Whether the program runs, and whether it can serve (SPEC 13.1).
+//! Health checks: whether the program runs, and whether it can serve.
 
 use actix_web::get;
 use kernel::{Error, error::common};
@@ -15,23 +15,25 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(live).service(ready);
 }
 
-/// How it stands.
+/// The result of a health check.
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({"status": "ok"}))]
 struct Health {
-    /// `ok`.
+    /// Always `ok`.
     status: &'static str,
 }
 
-/// Whether the program runs.
-#[utoipa::path(tag = "health", operation_id = "health_live", responses((status = 200, description = "It runs.", body = Health)))]
+/// Checks whether the program runs.
+#[utoipa::path(tag = "health", operation_id = "health_live", responses((status = 200, description = "Running.", body = Health)))]
 #[get("/health/live")]
 async fn live() -> Reply {
     Ok(Answer::ok(&Health { status: "ok" })?)
 }
 
-/// Whether the program can serve: the database responds, has the right schema and can store changes.
-#[utoipa::path(tag = "health", operation_id = "health_ready", responses((status = 200, description = "It can serve.", body = Health)))]
+/// Checks whether the program can serve requests.
+///
+/// The database must respond, have the expected schema and be able to store changes.
+#[utoipa::path(tag = "health", operation_id = "health_ready", responses((status = 200, description = "Ready to serve.", body = Health)))]
 #[get("/health/ready")]
 async fn ready(call: Call) -> Reply {
     if !call.state.schema.is_current(&call.state.db).await? {

@@ -1,6 +1,6 @@
-//! The endpoints. Each handler is a few lines: parse, hand the use case to [`Call`](crate::call::Call), answer.
+//! The endpoints. A handler parses the request, runs the use case by [`Call`](crate::call::Call) and responds.
 //!
-//! Mounting a handler documents it: there is no list of operations beside this one.
+//! Mounting a handler also documents it: there is no separate list of operations.
 
 mod attachments;
 mod audit;
@@ -38,29 +38,29 @@ use utoipa::OpenApi;
 
 use crate::problem::Problem;
 
-/// What the document has besides its operations: the problem, and words that only filters name.
+/// What the document has besides its operations: tags, the problem, and schemas that only filters use.
 #[derive(OpenApi)]
 #[openapi(
     components(schemas(Problem, HoldReason)),
     tags(
-        (name = "search", description = "One box for everything."),
+        (name = "search", description = "One search across subscribers, contracts, SIM cards and tickets."),
         (name = "customers", description = "Subscribers: persons and organizations."),
-        (name = "numbers", description = "Phone numbers, from the stock to a line and back."),
+        (name = "numbers", description = "Phone numbers: stock, reservation, porting and history."),
         (name = "sims", description = "SIM cards."),
-        (name = "tariffs", description = "What a line costs and includes, by dated versions."),
-        (name = "options", description = "What a contract may have on top of its tariff."),
-        (name = "contracts", description = "Lines: drafts, activation, holds, changes, statements."),
+        (name = "tariffs", description = "What a contract costs and includes, in dated versions."),
+        (name = "options", description = "What a contract can have in addition to its tariff."),
+        (name = "contracts", description = "Contracts: drafts, activation, holds, changes, statements."),
         (name = "payments", description = "The ledger: payments, charges, refunds, corrections."),
-        (name = "billing", description = "Runs that charge everything that is due."),
-        (name = "tickets", description = "Support: requests of subscribers, and what became of them."),
-        (name = "notifications", description = "Messages to subscribers and staff, and what they say."),
-        (name = "events", description = "What happened, as a list and as a stream."),
-        (name = "webhooks", description = "Events to integrators."),
-        (name = "auth", description = "Signing in, sessions, tokens for scripts."),
-        (name = "users", description = "Staff."),
-        (name = "roles", description = "What staff may do."),
-        (name = "audit", description = "Who did what, when, and what it changed."),
-        (name = "health", description = "For whoever runs the server."),
+        (name = "billing", description = "Billing runs, which charge everything that is due."),
+        (name = "tickets", description = "Support tickets of subscribers."),
+        (name = "notifications", description = "Messages to subscribers and staff, and their templates."),
+        (name = "events", description = "Events, as a list and as a stream."),
+        (name = "webhooks", description = "Events sent to other systems."),
+        (name = "auth", description = "Signing in, sessions, script tokens."),
+        (name = "users", description = "Staff accounts."),
+        (name = "roles", description = "Roles of staff, and the permissions they contain."),
+        (name = "audit", description = "Who did what and when, and what it changed."),
+        (name = "health", description = "Health checks of the server."),
     )
 )]
 pub struct Shared;
@@ -76,7 +76,7 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
             .configure(options::configure)
             .configure(contracts::configure)
             .configure(contract_plans::configure)
-            // before the payments, whose paths with an id these fit too
+            // before the payments, whose paths with an id also match these
             .configure(gateways::configure)
             .configure(reconciliations::configure)
             .configure(payment_webhooks::configure)

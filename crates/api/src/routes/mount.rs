@@ -1,16 +1,16 @@
-//! Mounting endpoints: for the document, or to serve them.
+//! Mounts endpoints, to document them or to serve them.
 
 use actix_web::{dev::HttpServiceFactory, web};
 use utoipa_actix_web::{OpenApiFactory, scope, service_config::ServiceConfig};
 
 /// Where endpoints are mounted.
 ///
-/// Each worker of a server mounts them all. What they say of themselves is needed once a process, and takes memory that a worker
-/// hardly gives back.
+/// Each worker of a server mounts all of them. Their documentation is needed only once per process, and takes memory that a
+/// worker rarely releases.
 pub enum Mount<'a, 's> {
-    /// With what the document has of them.
+    /// Into the OpenAPI document.
     Documented(&'a mut ServiceConfig<'s>),
-    /// To serve them.
+    /// Into a server.
     Served(&'a mut web::ServiceConfig),
 }
 
@@ -28,13 +28,13 @@ impl Mount<'_, '_> {
         self
     }
 
-    /// Mounts what a module has.
+    /// Mounts the endpoints of a module.
     pub fn configure(&mut self, module: impl FnOnce(&mut Mount<'_, '_>)) -> &mut Self {
         module(self);
         self
     }
 
-    /// Mounts what a module has under a path.
+    /// Mounts the endpoints of a module under a path.
     pub fn scope(&mut self, path: &str, module: impl FnOnce(&mut Mount<'_, '_>)) -> &mut Self {
         match self {
             Self::Documented(config) => {

@@ -1,4 +1,4 @@
-//! What notifications say.
+//! Templates of notifications.
 
 use acl::perm;
 use actix_web::{delete, get, put};
@@ -19,7 +19,7 @@ use crate::{
     routes::mount::Mount,
 };
 
-/// Which template it is.
+/// The path parameters that identify a template.
 #[derive(Deserialize)]
 struct TemplatePath {
     kind: String,
@@ -28,7 +28,7 @@ struct TemplatePath {
 }
 
 impl TemplatePath {
-    /// Errors: `no_such_path` for words that are none of ours.
+    /// Parses the parameters. Errors: `no_such_path` for an unknown kind, channel or language.
     fn key(&self) -> Result<Key> {
         let words = self.kind.parse().ok().zip(self.channel.parse().ok()).zip(self.language.parse().ok());
         words.map(|((kind, channel), language)| (kind, channel, language)).ok_or_else(|| common::NO_SUCH_PATH.into())
@@ -39,14 +39,16 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(list_templates).service(get_template).service(set_template).service(reset_template);
 }
 
-/// Every template.
+/// All templates.
 #[derive(Serialize, ToSchema)]
 struct Templates {
-    /// By kind, channel and language.
+    /// The templates, ordered by kind, channel and language.
     results: Vec<Template>,
 }
 
-/// Every template there is: one for each kind of event, channel and language by which somebody is told.
+/// Lists all templates.
+///
+/// There is one for each kind of event, channel and language in which somebody is notified.
 #[utoipa::path(
     tag = "notifications",
     responses((status = 200, description = "All templates.", body = Templates)),
@@ -58,13 +60,13 @@ async fn list_templates(call: Call, granted: Guard<perm::NotificationsManage>) -
     Ok(Answer::ok(&Templates { results })?)
 }
 
-/// One template.
+/// Returns a template.
 #[utoipa::path(
     tag = "notifications",
     params(
-        ("kind" = EventKind, Path, description = "What happened."),
-        ("channel" = Channel, Path, description = "How somebody is told of it."),
-        ("language" = Language, Path, description = "In which language.")
+        ("kind" = EventKind, Path, description = "The kind of event."),
+        ("channel" = Channel, Path, description = "The channel of the notification."),
+        ("language" = Language, Path, description = "The language of the notification.")
     ),
     responses((status = 200, description = "The template.", body = Template)),
     security(("bearer" = ["notifications:manage"]))
@@ -75,15 +77,15 @@ async fn get_template(call: Call, granted: Guard<perm::NotificationsManage>, at:
     Ok(Answer::resource(&template, template.version)?)
 }
 
-/// Changes what notifications made from now on say; those that were made keep their text.
+/// Changes the text of notifications created from now on; existing ones keep their text.
 ///
-/// Placeholders such as `{{amount}}` are replaced by values; `placeholders` of the template names those there are.
+/// Placeholders such as `{{amount}}` are replaced by values. Field `placeholders` of the template lists those available.
 #[utoipa::path(
     tag = "notifications",
     params(
-        ("kind" = EventKind, Path, description = "What happened."),
-        ("channel" = Channel, Path, description = "How somebody is told of it."),
-        ("language" = Language, Path, description = "In which language.")
+        ("kind" = EventKind, Path, description = "The kind of event."),
+        ("channel" = Channel, Path, description = "The channel of the notification."),
+        ("language" = Language, Path, description = "The language of the notification.")
     ),
     request_body = TemplateInput,
     responses((status = 200, description = "The template.", body = Template)),
@@ -104,15 +106,15 @@ async fn set_template(
     Ok(answer.await?)
 }
 
-/// Goes back to the built-in text.
+/// Restores the built-in text of a template.
 #[utoipa::path(
     tag = "notifications",
     params(
-        ("kind" = EventKind, Path, description = "What happened."),
-        ("channel" = Channel, Path, description = "How somebody is told of it."),
-        ("language" = Language, Path, description = "In which language.")
+        ("kind" = EventKind, Path, description = "The kind of event."),
+        ("channel" = Channel, Path, description = "The channel of the notification."),
+        ("language" = Language, Path, description = "The language of the notification.")
     ),
-    responses((status = 204, description = "The built-in text counts.")),
+    responses((status = 204, description = "The built-in text is restored.")),
     security(("bearer" = ["notifications:manage"]))
 )]
 #[delete("/notification-templates/{kind}/{channel}/{language}")]

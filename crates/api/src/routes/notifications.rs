@@ -1,4 +1,4 @@
-//! Notifications and the inbox (SPEC 10.2).
+//! Notifications and the inbox.
 
 use acl::{Permission, perm};
 use actix_web::{get, post};
@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub fn configure(mount: &mut Mount<'_, '_>) {
-    // before the path with an id, which it fits too
+    // before the path with an id, which also matches it
     mount.service(list_inbox);
     mount.service(get_notification).service(list_notifications).service(retry_notification).service(read_notification);
 }
@@ -28,10 +28,10 @@ impl ListQuery for InboxFilter {
     const SPEC: ListSpec = notifications::INBOX_LIST;
 }
 
-/// The entity under which reads of addresses are on record.
+/// The entity under which reads of addresses are recorded.
 const ENTITY: &str = "notification";
 
-/// One notification: what is told to whom, and what became of it.
+/// Returns a notification: its text, its recipient and its delivery.
 #[utoipa::path(
     tag = "notifications",
     params(("id" = NotificationId, Path, description = "The notification's id.")),
@@ -47,7 +47,7 @@ async fn get_notification(call: Call, granted: Guard<perm::NotificationsRead>, i
     Ok(Answer::resource(&notification, notification.version)?)
 }
 
-/// A page of notifications to subscribers and staff.
+/// Lists notifications to subscribers and staff.
 #[utoipa::path(
     tag = "notifications",
     params(Listing<NotificationFilter>),
@@ -64,7 +64,7 @@ async fn list_notifications(call: Call, granted: Guard<perm::NotificationsRead>,
     Ok(call.page(page)?)
 }
 
-/// A page of one's own notifications, the newest first.
+/// Lists the caller's notifications, newest first.
 #[utoipa::path(
     tag = "notifications",
     params(Listing<InboxFilter>),
@@ -77,7 +77,7 @@ async fn list_inbox(call: Call, caller: AnyCaller, query: Listing<InboxFilter>) 
     Ok(call.page(page)?)
 }
 
-/// Marks one of one's own notifications as read.
+/// Marks one of the caller's notifications as read.
 #[utoipa::path(
     tag = "notifications",
     params(("id" = NotificationId, Path, description = "The notification's id.")),
@@ -94,7 +94,9 @@ async fn read_notification(call: Call, caller: AnyCaller, id: PathPart<Notificat
     Ok(answer.await?)
 }
 
-/// Sends a message that failed, or that was kept while its channel had no settings, once more: the same text under the same id.
+/// Sends a message again that failed, or that was kept while its channel had no settings.
+///
+/// The text and the id stay the same.
 #[utoipa::path(
     tag = "notifications",
     params(("id" = NotificationId, Path, description = "The notification's id.")),

@@ -1,4 +1,4 @@
-//! Phone numbers (SPEC 5.1, 5.2).
+//! Phone numbers.
 
 use acl::perm;
 use actix_web::{get, post};
@@ -23,7 +23,7 @@ impl ListQuery for NumberFilter {
     const SPEC: ListSpec = sims::NUMBER_LIST;
 }
 
-/// One phone number, as it stands now.
+/// Returns a phone number in its current state.
 #[utoipa::path(
     tag = "numbers",
     params(("id" = NumberId, Path, description = "The number's id.")),
@@ -36,7 +36,7 @@ async fn get_number(call: Call, granted: Guard<perm::SimsRead>, id: PathPart<Num
     Ok(Answer::resource(&number, number.version)?)
 }
 
-/// A page of phone numbers, as they stand now.
+/// Lists phone numbers in their current state.
 #[utoipa::path(
     tag = "numbers",
     params(Listing<NumberFilter>),
@@ -55,7 +55,7 @@ async fn list_numbers(call: Call, granted: Guard<perm::SimsRead>, query: Listing
     request_body = NumberInput,
     responses(
         (status = 201, description = "The new numbers.", body = Vec<Number>),
-        (status = 409, description = "`number_duplicate`: some of them exist already.")
+        (status = 409, description = "`number_duplicate`: some of the numbers already exist.")
     ),
     security(("bearer" = ["sims:write"]))
 )]
@@ -68,10 +68,10 @@ async fn create_numbers(call: Call, granted: Guard<perm::SimsWrite>, input: Body
     Ok(answer.await?)
 }
 
-/// Puts an available number aside until a time, whether a free SIM card carries it or none.
+/// Reserves an available number until a given time.
 ///
-/// From that moment on it is available again by itself. The card that carries it can be activated all the same; no other
-/// card can take it.
+/// When that time has passed, the number is available again. A free SIM card may carry the number: that card can still be
+/// activated, and no other card can take the number.
 #[utoipa::path(
     tag = "numbers",
     params(("id" = NumberId, Path, description = "The number's id.")),
@@ -91,7 +91,9 @@ async fn reserve_number(call: Call, granted: Guard<perm::SimsWrite>, id: PathPar
     Ok(answer.await?)
 }
 
-/// Ends a reservation; or takes back a number that was ported out and has come home, to rest like after a contract.
+/// Ends a reservation, or takes back a number that was ported out and has returned.
+///
+/// A returned number goes into quarantine, as after a contract.
 #[utoipa::path(
     tag = "numbers",
     params(("id" = NumberId, Path, description = "The number's id.")),
@@ -111,9 +113,10 @@ async fn release_number(call: Call, granted: Guard<perm::SimsWrite>, id: PathPar
     Ok(answer.await?)
 }
 
-/// Notes that a number went to another operator: one that is available, reserved or in quarantine, and on no SIM card.
+/// Records that a number has moved to another operator.
 ///
-/// A contract's number goes after its contract: terminate the contract first, and the number is in quarantine.
+/// The number must be available, reserved or in quarantine, and on no SIM card. To port out a contract's number, terminate the
+/// contract first: its number is then in quarantine.
 #[utoipa::path(
     tag = "numbers",
     params(("id" = NumberId, Path, description = "The number's id.")),
@@ -133,7 +136,9 @@ async fn port_number_out(call: Call, granted: Guard<perm::SimsWrite>, id: PathPa
     Ok(answer.await?)
 }
 
-/// A page of what a number served: SIM card, contract, subscriber, from when, until when, and why.
+/// Lists where a number has been in use.
+///
+/// Each row has the SIM card, the contract, the subscriber, the beginning, the end and the reason.
 #[utoipa::path(
     tag = "numbers",
     params(("id" = NumberId, Path, description = "The number's id."), Listing<BindingFilter>),

@@ -1,4 +1,4 @@
-//! Options on top of tariffs (SPEC 6.4).
+//! Options that contracts have in addition to their tariffs.
 
 use acl::perm;
 use actix_web::{delete, get, patch, post, put};
@@ -23,7 +23,7 @@ impl ListQuery for OptionFilter {
     const SPEC: ListSpec = options::LIST;
 }
 
-/// One option.
+/// Returns an option.
 #[utoipa::path(
     tag = "tariffs",
     params(("id" = OptionId, Path, description = "The option's id.")),
@@ -36,7 +36,7 @@ async fn get_option(call: Call, granted: Guard<perm::TariffsRead>, id: PathPart<
     Ok(Answer::resource(&option, option.version)?)
 }
 
-/// A page of options.
+/// Lists options.
 #[utoipa::path(
     tag = "tariffs",
     params(Listing<OptionFilter>),
@@ -49,7 +49,7 @@ async fn list_options(call: Call, granted: Guard<perm::TariffsRead>, query: List
     Ok(call.page(page)?)
 }
 
-/// Makes an option.
+/// Creates an option.
 #[utoipa::path(
     tag = "tariffs",
     request_body = OptionInput,
@@ -79,8 +79,8 @@ async fn edit(call: &Call, granted: &Guard<perm::TariffsWrite>, id: OptionId, ch
 
 /// Replaces an option's editable fields.
 ///
-/// A new fee counts for periods that begin from now on, and for changes of contracts made from now on. Contracts keep an option that
-/// is retired or no longer goes with their tariff.
+/// A new fee counts for periods that begin from now on, and for changes of contracts made from now on. Contracts keep an option
+/// that is retired or no longer compatible with their tariff.
 #[utoipa::path(
     tag = "tariffs",
     params(("id" = OptionId, Path, description = "The option's id.")),
@@ -98,8 +98,8 @@ async fn replace_option(call: Call, granted: Guard<perm::TariffsWrite>, id: Path
 
 /// Changes some of an option's fields.
 ///
-/// A new fee counts for periods that begin from now on, and for changes of contracts made from now on. Contracts keep an option that
-/// is retired or no longer goes with their tariff.
+/// A new fee counts for periods that begin from now on, and for changes of contracts made from now on. Contracts keep an option
+/// that is retired or no longer compatible with their tariff.
 #[utoipa::path(
     tag = "tariffs",
     params(("id" = OptionId, Path, description = "The option's id.")),
@@ -115,12 +115,14 @@ async fn update_option(call: Call, granted: Guard<perm::TariffsWrite>, id: PathP
     edit(&call, &granted, id.0, &change).await
 }
 
-/// Deletes an option that no contract has or had; others are retired by `is_active` instead.
+/// Deletes an option that no contract has or had.
+///
+/// Other options are retired by `is_active` instead.
 #[utoipa::path(
     tag = "tariffs",
     params(("id" = OptionId, Path, description = "The option's id.")),
     responses(
-        (status = 204, description = "The option is gone."),
+        (status = 204, description = "The option is deleted."),
         (status = 409, description = "`option_in_use`.")
     ),
     security(("bearer" = ["tariffs:delete"]))

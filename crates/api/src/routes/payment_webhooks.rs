@@ -1,4 +1,4 @@
-//! What payment gateways tell us unrequested. No user is signed in: the signature says who it is.
+//! Events that payment gateways send. No user is signed in: the signature identifies the gateway.
 
 use acl::{Granted, perm};
 use actix_web::{http::header::HeaderName, post};
@@ -19,23 +19,24 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(receive_gateway_event);
 }
 
-/// That an event was received.
+/// Confirms that an event was received.
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({"event_id": "evt-1", "outcome": "applied", "is_repeat": false}))]
 struct EventReceipt {
     /// The event's id.
     event_id: String,
-    /// What came of it.
+    /// The effect of the event.
     outcome: EventOutcome,
-    /// Whether it had been received before; then nothing came of it this time.
+    /// Whether the event was received before; a repeat has no effect.
     is_repeat: bool,
 }
 
-/// Takes an event of a payment gateway, signed by the Standard Webhooks scheme.
+/// Receives an event of a payment gateway, signed by the Standard Webhooks scheme.
 ///
-/// `webhook-signature` is `v1,` and the base64 of HMAC-SHA256 over `webhook-id`, `webhook-timestamp` and the body as it was sent, joined
-/// by dots; several signatures stand with blanks between. The time may be off by five minutes. The same `webhook-id` counts once and
-/// forever: a repeat is answered by 200 and moves nothing. An event about a payment that is not known is kept and answered by 200.
+/// `webhook-signature` is `v1,` and the base64 of HMAC-SHA256 over `webhook-id`, `webhook-timestamp` and the body as sent, joined
+/// by dots. Several signatures are separated by blanks. The timestamp may differ from the server's clock by five minutes. A
+/// `webhook-id` counts once, without a time limit: a repeat gets 200 and has no effect. An event about an unknown payment is kept
+/// and gets 200.
 #[utoipa::path(
     tag = "payments",
     params(
@@ -47,7 +48,7 @@ struct EventReceipt {
     request_body = GatewayEventInput,
     responses(
         (status = 200, description = "The event is kept.", body = EventReceipt),
-        (status = 401, description = "`event_not_signed`: a header is missing, the time is off, or no signature fits."),
+        (status = 401, description = "`event_not_signed`: a header is missing, the timestamp is too far off, or no signature matches."),
         (status = 404, description = "`gateway_not_found`: no gateway of this name is in use.")
     )
 )]

@@ -23,7 +23,7 @@ use crate::{
 };
 
 pub fn configure(mount: &mut Mount<'_, '_>) {
-    // before the path with an id, which they fit too
+    // before the path with an id, which also matches them
     mount.service(list_pending_payments).service(get_payment_statistics).service(create_correction);
     mount.service(get_payment).service(list_payments).service(create_payment).service(delete_payment).service(get_payment_receipt);
     mount.service(process_payment).service(cancel_payment).service(fail_payment).service(refund_payment);
@@ -37,7 +37,7 @@ impl ListQuery for PendingFilter {
     const SPEC: ListSpec = payments::LIST;
 }
 
-/// One transaction.
+/// Returns a transaction.
 #[utoipa::path(
     tag = "payments",
     params(("id" = PaymentId, Path, description = "The transaction's id.")),
@@ -50,7 +50,7 @@ async fn get_payment(call: Call, granted: Guard<perm::PaymentsRead>, id: PathPar
     Ok(Answer::resource(&payment, payment.version)?)
 }
 
-/// A page of transactions: payments, charges, refunds and corrections.
+/// Lists transactions: payments, charges, refunds and corrections.
 #[utoipa::path(
     tag = "payments",
     params(Listing<PaymentFilter>),
@@ -63,7 +63,7 @@ async fn list_payments(call: Call, granted: Guard<perm::PaymentsRead>, query: Li
     Ok(call.page(page)?)
 }
 
-/// A page of the payments that are yet to be processed.
+/// Lists the payments that are not processed yet.
 #[utoipa::path(
     tag = "payments",
     params(Listing<PendingFilter>),
@@ -77,11 +77,11 @@ async fn list_pending_payments(call: Call, granted: Guard<perm::PaymentsRead>, q
     Ok(call.page(page)?)
 }
 
-/// What the payments of some days come to, by state, by type and by how the money came.
+/// Returns totals of the payments of some days, by state, by type and by payment method.
 #[utoipa::path(
     tag = "payments",
     params(Days),
-    responses((status = 200, description = "The numbers.", body = PaymentStatistics)),
+    responses((status = 200, description = "The totals.", body = PaymentStatistics)),
     security(("bearer" = ["reports:read"]))
 )]
 #[get("/payments/statistics")]
@@ -90,13 +90,13 @@ async fn get_payment_statistics(call: Call, granted: Guard<perm::ReportsRead>, d
     Ok(Answer::ok(&statistics)?)
 }
 
-/// The receipt of a payment that came in, or of a refund.
+/// Returns the receipt of a received payment or of a refund.
 #[utoipa::path(
     tag = "payments",
     params(("id" = PaymentId, Path, description = "The transaction's id.")),
     responses(
         (status = 200, description = "The receipt.", body = Receipt),
-        (status = 409, description = "`payment_without_receipt`: no money came in or was given back.")
+        (status = 409, description = "`payment_without_receipt`: no money was received or refunded.")
     ),
     security(("bearer" = ["payments:read"]))
 )]
@@ -108,14 +108,14 @@ async fn get_payment_receipt(call: Call, granted: Guard<perm::PaymentsRead>, id:
 
 /// Takes a payment.
 ///
-/// Cash, bank transfers and terminals count at once: a payment that covers a debt lifts hold `debt`, begins the period that was waiting and
-/// charges it. Cards, mobile wallets and recurring payments are pending until they are processed.
+/// Cash, bank transfers and payments at terminals count at once. A payment that covers a debt lifts hold `debt`, begins the period
+/// that was waiting and charges it. Payments by card or mobile wallet and recurring payments are pending until they are processed.
 #[utoipa::path(
     tag = "payments",
     request_body = PaymentInput,
     responses(
         (status = 201, description = "The payment.", body = Payment),
-        (status = 409, description = "`payment_duplicate`; `contract_terminated`: it takes no more than it still owes.")
+        (status = 409, description = "`payment_duplicate`; `contract_terminated`: a terminated contract takes no more than it still owes.")
     ),
     security(("bearer" = ["payments:take"]))
 )]
@@ -128,7 +128,9 @@ async fn create_payment(call: Call, granted: Guard<perm::PaymentsTake>, input: B
     Ok(answer.await?)
 }
 
-/// Sets a mistake on a contract's balance right, either way; the contract may be in any state, and its balance may fall below zero.
+/// Corrects a mistake on a contract's balance, in either direction.
+///
+/// The contract can be in any state, and its balance can fall below zero.
 #[utoipa::path(
     tag = "payments",
     request_body = CorrectionInput,
@@ -144,7 +146,9 @@ async fn create_correction(call: Call, granted: Guard<perm::PaymentsCorrect>, in
     Ok(answer.await?)
 }
 
-/// The money of a pending payment is there: it counts from now on, and settles what it covers.
+/// Confirms that the money of a pending payment has been received.
+///
+/// The payment counts from now on, and settles what it covers.
 #[utoipa::path(
     tag = "payments",
     params(("id" = PaymentId, Path, description = "The payment's id.")),
@@ -164,7 +168,7 @@ async fn process_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: Pat
     Ok(answer.await?)
 }
 
-/// Calls off a pending payment.
+/// Cancels a pending payment.
 #[utoipa::path(
     tag = "payments",
     params(("id" = PaymentId, Path, description = "The payment's id.")),
@@ -181,7 +185,7 @@ async fn cancel_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: Path
     Ok(answer.await?)
 }
 
-/// Notes that a pending payment did not come about.
+/// Marks a pending payment as failed.
 #[utoipa::path(
     tag = "payments",
     params(("id" = PaymentId, Path, description = "The payment's id.")),
@@ -198,19 +202,20 @@ async fn fail_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: PathPa
     Ok(answer.await?)
 }
 
-/// Gives a payment back, all that is left of it or a part; also after the contract is over.
+/// Refunds a payment: all that is left of it, or a part.
 ///
-/// A refund is a transaction of its own, found by `refund_of`. What was used up meanwhile can be given back too: the balance then falls below
-/// zero, and hold `debt` may go on. What came through a gateway goes back through it, and leaves the ledger once the gateway says that it has:
-/// 202 until then, with what to watch in `Location`.
+/// A refund is a separate transaction, found by `refund_of`. A payment can also be refunded after the contract is terminated, and
+/// after its money is used up: the balance then falls below zero, and hold `debt` may be placed. A payment through a gateway is
+/// refunded through that gateway, and the refund leaves the ledger when the gateway confirms it: until then the status is 202, and
+/// `Location` is the address to watch.
 #[utoipa::path(
     tag = "payments",
     params(("id" = PaymentId, Path, description = "The payment's id.")),
     request_body = RefundInput,
     responses(
-        (status = 200, description = "The payment, with how much of it was given back.", body = Payment),
-        (status = 202, description = "The payment; its gateway is at the refund (`refund_requested`).", body = Payment),
-        (status = 409, description = "`payment_not_refundable`, `refund_too_large`, `payment_quarantined`, `gateway_refund_refused`: the gateway said no, and nothing left the ledger.")
+        (status = 200, description = "The payment, with the amount that was refunded.", body = Payment),
+        (status = 202, description = "The payment; its gateway is processing the refund (`refund_requested`).", body = Payment),
+        (status = 409, description = "`payment_not_refundable`, `refund_too_large`, `payment_quarantined`, `gateway_refund_refused`: the gateway refused, and nothing left the ledger.")
     ),
     security(("bearer" = ["payments:refund"]))
 )]
@@ -246,7 +251,9 @@ async fn refund_payment(
     }
 }
 
-/// Calls off a pending payment; the ledger forgets nothing, so it stays as cancelled.
+/// Cancels a pending payment.
+///
+/// The ledger deletes nothing, so the payment stays as cancelled.
 #[utoipa::path(
     tag = "payments",
     params(("id" = PaymentId, Path, description = "The payment's id.")),

@@ -1,4 +1,4 @@
-//! Settlement files of gateways, compared with the ledger.
+//! Reconciliations: settlement files of gateways, compared with the ledger.
 
 use acl::perm;
 use actix_web::{get, post, web};
@@ -29,23 +29,23 @@ impl ListQuery for ReconciliationRowFilter {
     const SPEC: ListSpec = reconciliation::ROW_LIST;
 }
 
-/// What a reconciliation is never without: the row does not change.
+/// The version of every reconciliation: its row never changes.
 const VERSION: i64 = 1;
 
-/// Compares a gateway's settlement file with the payments that came in, and keeps what was found. No money moves.
+/// Compares a gateway's settlement file with the received payments and stores the result.
 ///
-/// The body is CSV in UTF-8 with a head line, cells separated by commas, semicolons or tabs; the columns `reference` (the reference that the
-/// gateway was given: the payment's id), `amount` and `currency` are read, others passed over. A file has up to 20 000 rows and 10 MiB; one
-/// that cannot be read is refused with everything that is wrong. `from` and `to` say for which days payments are missed when the file does
-/// not have them.
+/// No money moves. The body is CSV in UTF-8 with a header line, and with cells separated by commas, semicolons or tabs. The columns
+/// `reference` (the reference given to the gateway: the payment's id), `amount` and `currency` are read, others are ignored. A file
+/// has up to 20 000 rows and 10 MiB. A file that cannot be read is refused, and all its errors are listed. `from` and `to` are the
+/// days whose payments are reported as missing if the file does not contain them.
 #[utoipa::path(
     tag = "payments",
     params(ReconciliationQuery),
     request_body(content = String, content_type = "text/csv", description = "The file.", example = "reference,amount,currency\n101,1000.00,RUB\n"),
     responses(
-        (status = 201, description = "What was found.", body = Reconciliation),
+        (status = 201, description = "The reconciliation.", body = Reconciliation),
         (status = 413, description = "The file is over 10 MiB."),
-        (status = 422, description = "`invalid`: the file cannot be read; `errors` has everything that is wrong. `reconciliation_too_large`: too many payments came in on these days.")
+        (status = 422, description = "`invalid`: the file cannot be read; `errors` lists everything that is wrong. `reconciliation_too_large`: too many payments were received on these days.")
     ),
     security(("bearer" = ["payments:reconcile"]))
 )]
@@ -58,7 +58,7 @@ async fn create_reconciliation(
 ) -> Reply {
     let span = Span::of(&query.0, &call.state.gateways.names())?;
     let sha256 = sha256(&file.0);
-    // reading takes a while, and others wait for this thread
+    // reading takes a while, and must not block this thread
     let rows = web::block(move || reconciliation::read(&file.0)).await.map_err(Error::internal)??;
     let answer = call.write(async |tx| {
         let found = reconciliation::reconcile(tx, &granted, &span, (&rows, &sha256)).await?;
@@ -67,7 +67,7 @@ async fn create_reconciliation(
     Ok(answer.await?)
 }
 
-/// A page of reconciliations.
+/// Lists reconciliations.
 #[utoipa::path(
     tag = "payments",
     params(Listing<ReconciliationFilter>),
@@ -80,7 +80,7 @@ async fn list_reconciliations(call: Call, granted: Guard<perm::PaymentsReconcile
     Ok(call.page(page)?)
 }
 
-/// One reconciliation.
+/// Returns a reconciliation.
 #[utoipa::path(
     tag = "payments",
     params(("id" = ReconciliationId, Path, description = "The reconciliation's id.")),
@@ -93,7 +93,7 @@ async fn get_reconciliation(call: Call, granted: Guard<perm::PaymentsReconcile>,
     Ok(Answer::resource(&found, VERSION)?)
 }
 
-/// A page of the rows of a reconciliation: as the file has them, and then what it does not have.
+/// Lists the rows of a reconciliation: those of the file, then the payments missing in it.
 #[utoipa::path(
     tag = "payments",
     params(("id" = ReconciliationId, Path, description = "The reconciliation's id."), Listing<ReconciliationRowFilter>),

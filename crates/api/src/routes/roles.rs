@@ -1,4 +1,4 @@
-//! Roles and the permissions they bundle (SPEC 3.5).
+//! Roles and the permissions they contain.
 
 use acl::{
     Permission,
@@ -39,10 +39,10 @@ struct DescribedPermission {
     description: String,
 }
 
-/// Every permission there is, with a sentence in the caller's language.
+/// Lists all permissions with a sentence in the caller's language.
 #[utoipa::path(
     tag = "roles",
-    responses((status = 200, description = "Every permission.", body = Vec<DescribedPermission>)),
+    responses((status = 200, description = "All permissions.", body = Vec<DescribedPermission>)),
     security(("bearer" = []))
 )]
 #[get("/permissions")]
@@ -54,7 +54,7 @@ async fn list_permissions(call: Call, caller: AnyCaller) -> Reply {
     Ok(Answer::ok(&all)?)
 }
 
-/// One role, with what it holds.
+/// Returns a role with its permissions.
 #[utoipa::path(
     tag = "roles",
     params(("id" = RoleId, Path, description = "The role's id.")),
@@ -67,7 +67,7 @@ async fn get_role(call: Call, granted: Guard<perm::UsersRead>, id: PathPart<Role
     Ok(Answer::resource(&role, role.version)?)
 }
 
-/// A page of roles.
+/// Lists roles.
 #[utoipa::path(
     tag = "roles",
     params(Listing<RoleFilter>),
@@ -80,13 +80,13 @@ async fn list_roles(call: Call, granted: Guard<perm::UsersRead>, query: Listing<
     Ok(call.page(page)?)
 }
 
-/// Makes a role.
+/// Creates a role.
 #[utoipa::path(
     tag = "roles",
     request_body = RoleInput,
     responses(
         (status = 201, description = "The new role.", body = Role),
-        (status = 403, description = "`permission_missing`; `grant_not_held`: nobody grants what they do not hold."),
+        (status = 403, description = "`permission_missing`; `grant_not_held`: you can grant only permissions that you hold."),
         (status = 409, description = "`role_name_taken`.")
     ),
     security(("bearer" = ["roles:manage"]))
@@ -109,14 +109,16 @@ async fn edit(call: &Call, granted: &Guard<perm::RolesManage>, id: RoleId, chang
     Ok(answer.await?)
 }
 
-/// Replaces what a role is and holds; it counts from the next request of its users on.
+/// Replaces a role's fields and permissions.
+///
+/// The change counts from the next request of the role's users on.
 #[utoipa::path(
     tag = "roles",
     params(("id" = RoleId, Path, description = "The role's id.")),
     request_body = RoleInput,
     responses(
         (status = 200, description = "The role.", body = Role),
-        (status = 403, description = "`permission_missing`; `grant_not_held`: nobody grants what they do not hold."),
+        (status = 403, description = "`permission_missing`; `grant_not_held`: you can grant only permissions that you hold."),
         (status = 409, description = "`builtin_role`, `role_name_taken`, `last_administrator`.")
     ),
     security(("bearer" = ["roles:manage"]))
@@ -133,7 +135,7 @@ async fn replace_role(call: Call, granted: Guard<perm::RolesManage>, id: PathPar
     request_body = RoleInput,
     responses(
         (status = 200, description = "The role.", body = Role),
-        (status = 403, description = "`permission_missing`; `grant_not_held`: nobody grants what they do not hold."),
+        (status = 403, description = "`permission_missing`; `grant_not_held`: you can grant only permissions that you hold."),
         (status = 409, description = "`builtin_role`, `role_name_taken`, `last_administrator`.")
     ),
     security(("bearer" = ["roles:manage"]))
@@ -143,12 +145,12 @@ async fn update_role(call: Call, granted: Guard<perm::RolesManage>, id: PathPart
     edit(&call, &granted, id.0, &change).await
 }
 
-/// Deletes a role that nobody has.
+/// Deletes a role that no user has.
 #[utoipa::path(
     tag = "roles",
     params(("id" = RoleId, Path, description = "The role's id.")),
     responses(
-        (status = 204, description = "The role is gone."),
+        (status = 204, description = "The role is deleted."),
         (status = 409, description = "`builtin_role`, `role_in_use`.")
     ),
     security(("bearer" = ["roles:manage"]))

@@ -1,4 +1,4 @@
-//! The search box (SPEC 12.3).
+//! Search across subscribers, contracts, SIM cards and tickets.
 
 use std::sync::Arc;
 
@@ -23,42 +23,42 @@ use crate::{
     routes::mount::Mount,
 };
 
-/// The longest list of what was found.
+/// Most results of one search.
 const MOST: usize = 50;
 
 pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(search_everything);
 }
 
-/// What is looked for.
+/// The parameters of a search.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct SearchQuery {
-    /// A name, a phone number however it is written, an ICCID, an IMSI, a contract's or a ticket's number, or words of a
-    /// ticket; at least two letters.
+    /// A name, a phone number in any format, an ICCID, an IMSI, the number of a contract or ticket, or text of a ticket; at
+    /// least two characters.
     #[param(required = true, min_length = 2, max_length = 200, pattern = r"\S\S", example = "Иванов")]
     q: Option<String>,
-    /// How many to answer, 20 unless told otherwise.
+    /// Most results to return; 20 by default.
     #[param(minimum = 1, maximum = 50)]
     limit: Option<usize>,
 }
 
-/// What was found, best first.
+/// The results of a search, best first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SearchResults {
-    /// Subscribers, contracts, SIM cards and tickets together, as far as the caller may read them.
+    /// Subscribers, contracts, SIM cards and tickets together, if the caller may read them.
     results: Vec<Found>,
 }
 
 /// Finds subscribers, contracts, SIM cards and tickets by one text, best first.
 ///
-/// Whole fields go before beginnings, and those before the middle of words. What the caller may not read is left out. Lists
-/// that can be paged and filtered are found at each kind's own `search`.
+/// Matches of whole fields come first, then matches of beginnings, then matches in the middle of words. Records that the caller may
+/// not read are left out. To page and filter the results of one kind, use parameter `search` of its list.
 #[utoipa::path(
     tag = "search",
     params(SearchQuery),
-    responses((status = 200, description = "What was found.", body = SearchResults)),
+    responses((status = 200, description = "The results.", body = SearchResults)),
     security(("bearer" = []))
 )]
 #[get("/search")]
@@ -80,7 +80,7 @@ async fn search_everything(call: Call, caller: AnyCaller, query: Parameters<Sear
     Ok(Answer::ok(&SearchResults { results: search::best(found, limit) })?)
 }
 
-/// One statement for each kind that the caller may read.
+/// Runs one statement for each kind of record that the caller may read.
 async fn find(conn: &mut Conn, caller: &Arc<Caller>, sought: &Sought) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     if let Ok(granted) = Granted::check(caller) {

@@ -1,4 +1,4 @@
-//! SIM cards (SPEC 5), and the one that takes another's place on a contract (SPEC 7.4).
+//! SIM cards, and the replacement of a contract's SIM card.
 
 use acl::perm;
 use actix_web::{delete, get, patch, post, put};
@@ -21,7 +21,7 @@ use crate::{
 };
 
 pub fn configure(mount: &mut Mount<'_, '_>) {
-    // words before ids: the first that fits is taken
+    // before the path with an id: the first match is taken
     mount.service(list_free_sims).service(get_sim_statistics);
     mount.service(get_sim).service(list_sims).service(create_sim).service(replace_sim).service(update_sim).service(delete_sim);
     mount.service(block_sim).service(unblock_sim).service(close_sim).service(deactivate_sim).service(list_sim_history);
@@ -40,7 +40,7 @@ impl ListQuery for BindingFilter {
     const SPEC: ListSpec = sims::BINDING_LIST;
 }
 
-/// Notes whose PUKs the caller is about to see.
+/// Records whose PUKs the caller is about to see.
 async fn record_puks(call: &Call, sims: &[Sim]) -> kernel::Result<()> {
     let seen: Vec<i64> = sims.iter().filter(|sim| sim.puk_code.is_some()).map(|sim| sim.id.get()).collect();
     call.record_read("sim", seen).await
@@ -51,11 +51,13 @@ async fn page_of_sims(call: &Call, page: Page<Sim>) -> Reply {
     Ok(call.page(page)?)
 }
 
-/// One SIM card; its PUK only with `sims:puk`, and seeing it is recorded.
+/// Returns a SIM card.
+///
+/// Its PUK is shown only with `sims:puk`, and seeing it is recorded.
 #[utoipa::path(
     tag = "sims",
-    params(("id" = SimId, Path, description = "The SIM's id.")),
-    responses((status = 200, description = "The SIM.", body = Sim)),
+    params(("id" = SimId, Path, description = "The SIM card's id.")),
+    responses((status = 200, description = "The SIM card.", body = Sim)),
     security(("bearer" = ["sims:read"]))
 )]
 #[get("/sims/{id}")]
@@ -65,11 +67,13 @@ async fn get_sim(call: Call, granted: Guard<perm::SimsRead>, id: PathPart<SimId>
     Ok(Answer::resource(&sim, sim.version)?)
 }
 
-/// A page of SIM cards; their PUKs only with `sims:puk`, and seeing them is recorded.
+/// Lists SIM cards.
+///
+/// Their PUKs are shown only with `sims:puk`, and seeing them is recorded.
 #[utoipa::path(
     tag = "sims",
     params(Listing<SimFilter>),
-    responses((status = 200, description = "A page of SIMs.", body = List<Sim>)),
+    responses((status = 200, description = "A page of SIM cards.", body = List<Sim>)),
     security(("bearer" = ["sims:read"]))
 )]
 #[get("/sims")]
@@ -78,11 +82,11 @@ async fn list_sims(call: Call, granted: Guard<perm::SimsRead>, query: Listing<Si
     page_of_sims(&call, page).await
 }
 
-/// A page of the SIM cards that wait for a contract.
+/// Lists the SIM cards that are free for a contract.
 #[utoipa::path(
     tag = "sims",
     params(Listing<FreeSimFilter>),
-    responses((status = 200, description = "A page of free SIMs.", body = List<Sim>)),
+    responses((status = 200, description = "A page of free SIM cards.", body = List<Sim>)),
     security(("bearer" = ["sims:read"]))
 )]
 #[get("/sims/free")]
@@ -91,10 +95,10 @@ async fn list_free_sims(call: Call, granted: Guard<perm::SimsRead>, query: Listi
     page_of_sims(&call, page).await
 }
 
-/// How many SIM cards there are by status and kind, and numbers by status.
+/// Returns the number of SIM cards by status and kind, and of phone numbers by status.
 #[utoipa::path(
     tag = "sims",
-    responses((status = 200, description = "The numbers.", body = SimStatistics)),
+    responses((status = 200, description = "The statistics.", body = SimStatistics)),
     security(("bearer" = ["reports:read"]))
 )]
 #[get("/sims/statistics")]
@@ -103,12 +107,14 @@ async fn get_sim_statistics(call: Call, granted: Guard<perm::ReportsRead>) -> Re
     Ok(Answer::ok(&found)?)
 }
 
-/// Adds a SIM card; with `msisdn` it carries that number, which is made or taken from the available ones.
+/// Adds a SIM card.
+///
+/// With `msisdn` it carries that number, which is created or taken from the available ones.
 #[utoipa::path(
     tag = "sims",
     request_body = SimInput,
     responses(
-        (status = 201, description = "The new SIM.", body = Sim),
+        (status = 201, description = "The new SIM card.", body = Sim),
         (status = 409, description = "`sim_duplicate`, `number_not_available`, `number_taken`, `number_duplicate`.")
     ),
     security(("bearer" = ["sims:write"]))
@@ -131,15 +137,16 @@ async fn edit(call: &Call, granted: &Guard<perm::SimsWrite>, id: SimId, change: 
     Ok(answer.await?)
 }
 
-/// Replaces a SIM card's editable fields: all of them while it is free, `kind` and `puk_code` until it is closed.
+/// Replaces a SIM card's editable fields.
 ///
-/// A number that it no longer carries stays, available. Who may not see the PUK keeps it by leaving it out.
+/// All fields are editable while the card is free, `kind` and `puk_code` until it is closed. A number that the card no longer
+/// carries becomes available. Callers who may not see the PUK leave it out to keep it.
 #[utoipa::path(
     tag = "sims",
-    params(("id" = SimId, Path, description = "The SIM's id.")),
+    params(("id" = SimId, Path, description = "The SIM card's id.")),
     request_body = SimInput,
     responses(
-        (status = 200, description = "The SIM.", body = Sim),
+        (status = 200, description = "The SIM card.", body = Sim),
         (status = 409, description = "`sim_wrong_state`: it is closed; `sim_duplicate`, `number_not_available`, `number_taken`, `number_duplicate`.")
     ),
     security(("bearer" = ["sims:write"]))
@@ -149,15 +156,16 @@ async fn replace_sim(call: Call, granted: Guard<perm::SimsWrite>, id: PathPart<S
     edit(&call, &granted, id.0, &change).await
 }
 
-/// Changes some of a SIM card's fields: any of them while it is free, `kind` and `puk_code` until it is closed.
+/// Changes some of a SIM card's editable fields.
 ///
-/// A number that it no longer carries stays, available.
+/// All fields are editable while the card is free, `kind` and `puk_code` until it is closed. A number that the card no longer
+/// carries becomes available.
 #[utoipa::path(
     tag = "sims",
-    params(("id" = SimId, Path, description = "The SIM's id.")),
+    params(("id" = SimId, Path, description = "The SIM card's id.")),
     request_body = SimInput,
     responses(
-        (status = 200, description = "The SIM.", body = Sim),
+        (status = 200, description = "The SIM card.", body = Sim),
         (status = 409, description = "`sim_wrong_state`: it is closed; `sim_duplicate`, `number_not_available`, `number_taken`, `number_duplicate`.")
     ),
     security(("bearer" = ["sims:write"]))
@@ -167,12 +175,14 @@ async fn update_sim(call: Call, granted: Guard<perm::SimsWrite>, id: PathPart<Si
     edit(&call, &granted, id.0, &change).await
 }
 
-/// Deletes a SIM card that never served a contract; others stay on record. Its number stays, available.
+/// Deletes a SIM card that never served a contract.
+///
+/// Other cards stay on record. The number of a deleted card becomes available.
 #[utoipa::path(
     tag = "sims",
-    params(("id" = SimId, Path, description = "The SIM's id.")),
+    params(("id" = SimId, Path, description = "The SIM card's id.")),
     responses(
-        (status = 204, description = "The SIM is gone."),
+        (status = 204, description = "The SIM card is deleted."),
         (status = 409, description = "`sim_was_bound`, `sim_in_use`: a draft names it.")
     ),
     security(("bearer" = ["sims:delete"]))
@@ -189,14 +199,14 @@ async fn delete_sim(call: Call, granted: Guard<perm::SimsDelete>, id: PathPart<S
 
 /// Blocks a SIM card that is free, active or suspended.
 ///
-/// A contract is active exactly while its SIM is, so the contract of a bound one is suspended by hold `no_sim`, and no
-/// period begins.
+/// A contract is active exactly while its SIM card is, so the contract of a bound card is suspended by hold `no_sim`, and no period
+/// begins.
 #[utoipa::path(
     tag = "sims",
-    params(("id" = SimId, Path, description = "The SIM's id.")),
+    params(("id" = SimId, Path, description = "The SIM card's id.")),
     request_body = SimBlockInput,
     responses(
-        (status = 200, description = "The SIM, blocked.", body = Sim),
+        (status = 200, description = "The SIM card, blocked.", body = Sim),
         (status = 409, description = "`sim_wrong_state`.")
     ),
     security(("bearer" = ["sims:status"]))
@@ -210,16 +220,16 @@ async fn block_sim(call: Call, granted: Guard<perm::SimsStatus>, id: PathPart<Si
     Ok(answer.await?)
 }
 
-/// Lets a blocked SIM card be what it was: free, or as its contract is.
+/// Unblocks a SIM card.
 ///
-/// Hold `no_sim` is lifted from its contract; when it was the last, the contract is active again and a period that is due
-/// begins, or hold `debt` goes on.
+/// It is free again, or has the state of its contract. Hold `no_sim` is lifted from the contract. If it was the last hold, the
+/// contract is active again, and a period that is due begins or hold `debt` is placed.
 #[utoipa::path(
     tag = "sims",
-    params(("id" = SimId, Path, description = "The SIM's id.")),
+    params(("id" = SimId, Path, description = "The SIM card's id.")),
     request_body = NoInput,
     responses(
-        (status = 200, description = "The SIM, free, active or suspended.", body = Sim),
+        (status = 200, description = "The SIM card, free, active or suspended.", body = Sim),
         (status = 409, description = "`sim_wrong_state`.")
     ),
     security(("bearer" = ["sims:status"]))
@@ -233,13 +243,15 @@ async fn unblock_sim(call: Call, granted: Guard<perm::SimsStatus>, id: PathPart<
     Ok(answer.await?)
 }
 
-/// Closes a SIM card that serves no contract, for good. A number that it carries is let go.
+/// Closes permanently a SIM card that serves no contract.
+///
+/// A number that it carries is released.
 #[utoipa::path(
     tag = "sims",
-    params(("id" = SimId, Path, description = "The SIM's id.")),
+    params(("id" = SimId, Path, description = "The SIM card's id.")),
     request_body = NoInput,
     responses(
-        (status = 200, description = "The SIM, closed.", body = Sim),
+        (status = 200, description = "The SIM card, closed.", body = Sim),
         (status = 409, description = "`sim_wrong_state`.")
     ),
     security(("bearer" = ["sims:status"]))
@@ -253,15 +265,15 @@ async fn close_sim(call: Call, granted: Guard<perm::SimsStatus>, id: PathPart<Si
     Ok(answer.await?)
 }
 
-/// Closes a bound SIM card that is lost, stolen or broken, for good.
+/// Closes permanently a bound SIM card that is lost, stolen or broken.
 ///
-/// The contract keeps its number, and hold `no_sim` is on it until `replace-sim` gives it another card.
+/// The contract keeps its number, and has hold `no_sim` until `replace-sim` gives it another card.
 #[utoipa::path(
     tag = "sims",
-    params(("id" = SimId, Path, description = "The SIM's id.")),
+    params(("id" = SimId, Path, description = "The SIM card's id.")),
     request_body = SimDeactivateInput,
     responses(
-        (status = 200, description = "The SIM, closed.", body = Sim),
+        (status = 200, description = "The SIM card, closed.", body = Sim),
         (status = 409, description = "`sim_not_bound`.")
     ),
     security(("bearer" = ["sims:status"]))
@@ -275,10 +287,12 @@ async fn deactivate_sim(call: Call, granted: Guard<perm::SimsStatus>, id: PathPa
     Ok(answer.await?)
 }
 
-/// A page of what a SIM card served: number, contract, subscriber, from when, until when, and why.
+/// Lists where a SIM card has been in use.
+///
+/// Each row has the number, the contract, the subscriber, the beginning, the end and the reason.
 #[utoipa::path(
     tag = "sims",
-    params(("id" = SimId, Path, description = "The SIM's id."), Listing<BindingFilter>),
+    params(("id" = SimId, Path, description = "The SIM card's id."), Listing<BindingFilter>),
     responses((status = 200, description = "A page of bindings.", body = List<SimBinding>)),
     security(("bearer" = ["sims:read"]))
 )]
@@ -288,16 +302,16 @@ async fn list_sim_history(call: Call, granted: Guard<perm::SimsRead>, id: PathPa
     Ok(call.page(page)?)
 }
 
-/// Moves a contract's number to a free SIM card, and closes the present one if there still is one.
+/// Moves a contract's number to a free SIM card, and closes the current card if there is one.
 ///
-/// A number that the new card carries is let go. Hold `no_sim` is lifted; when it was the last, the contract is active again
-/// and a period that is due begins, or hold `debt` goes on.
+/// A number that the new card carries is released. Hold `no_sim` is lifted. If it was the last hold, the contract is active again,
+/// and a period that is due begins or hold `debt` is placed.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
     request_body = ReplaceSimInput,
     responses(
-        (status = 200, description = "The contract, with its new SIM.", body = Contract),
+        (status = 200, description = "The contract, with its new SIM card.", body = Contract),
         (status = 409, description = "`contract_not_running`, `sim_not_free`.")
     ),
     security(("bearer" = ["contracts:write"]))

@@ -1,4 +1,4 @@
-//! Tariffs (SPEC 6).
+//! Tariffs.
 
 use acl::perm;
 use actix_web::{delete, get, patch, post, put};
@@ -43,14 +43,14 @@ impl ListQuery for TariffStatisticsFilter {
     const SPEC: ListSpec = TARIFF_STATISTICS;
 }
 
-/// Which contracts of a tariff to list.
+/// Filters of the list of a tariff's contracts.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct TariffContractFilter {
-    /// Only with this status.
+    /// Only contracts with this status.
     pub status: Option<ContractStatus>,
-    /// Only with this hold on.
+    /// Only contracts with this hold.
     pub hold: Option<HoldReason>,
     /// Part of the number, the subscriber's name, the MSISDN or the ICCID.
     #[param(max_length = 200)]
@@ -65,7 +65,7 @@ impl ListQuery for TariffFilter {
     const SPEC: ListSpec = tariffs::LIST;
 }
 
-/// One tariff, with the prices in force today.
+/// Returns a tariff with the prices in force today.
 #[utoipa::path(
     tag = "tariffs",
     params(("id" = TariffId, Path, description = "The tariff's id.")),
@@ -78,7 +78,7 @@ async fn get_tariff(call: Call, granted: Guard<perm::TariffsRead>, id: PathPart<
     Ok(Answer::resource(&tariff, tariff.version)?)
 }
 
-/// A page of tariffs, with the prices in force today.
+/// Lists tariffs with the prices in force today.
 #[utoipa::path(
     tag = "tariffs",
     params(Listing<TariffFilter>),
@@ -91,7 +91,7 @@ async fn list_tariffs(call: Call, granted: Guard<perm::TariffsRead>, query: List
     Ok(call.page(page)?)
 }
 
-/// Makes a tariff, in force from today.
+/// Creates a tariff that is in force from today.
 #[utoipa::path(
     tag = "tariffs",
     request_body = TariffInput,
@@ -110,7 +110,7 @@ async fn create_tariff(call: Call, granted: Guard<perm::TariffsWrite>, input: Bo
     Ok(answer.await?)
 }
 
-/// A page of the tariffs that are for sale.
+/// Lists the tariffs that are on sale.
 #[utoipa::path(
     tag = "tariffs",
     params(Listing<ActiveTariffFilter>),
@@ -124,11 +124,11 @@ async fn list_active_tariffs(call: Call, granted: Guard<perm::TariffsRead>, quer
     Ok(call.page(page)?)
 }
 
-/// A page of tariffs with their contracts and what they brought in since the first of this month.
+/// Lists tariffs with the number of their contracts and their revenue since the first of this month.
 #[utoipa::path(
     tag = "tariffs",
     params(Listing<TariffStatisticsFilter>),
-    responses((status = 200, description = "A page of tariffs, as figures.", body = List<TariffStatistics>)),
+    responses((status = 200, description = "A page of figures by tariff.", body = List<TariffStatistics>)),
     security(("bearer" = ["reports:read"]))
 )]
 #[get("/tariffs/statistics")]
@@ -148,15 +148,15 @@ async fn edit(call: &Call, granted: &Guard<perm::TariffsWrite>, id: TariffId, ch
 
 /// Replaces a tariff's editable fields.
 ///
-/// Other prices or allowances make a version of their own from `effective_from` on, or replace the one of that day; contracts move to
-/// it when their next period begins.
+/// New prices or allowances create a version in force from `effective_from` on, or replace the version of that day. Contracts move
+/// to it when their next period begins.
 #[utoipa::path(
     tag = "tariffs",
     params(("id" = TariffId, Path, description = "The tariff's id.")),
     request_body = TariffEdit,
     responses(
         (status = 200, description = "The tariff, with the prices in force today.", body = Tariff),
-        (status = 409, description = "`tariff_name_taken`, `tariff_version_in_use`: periods have begun by the prices of that day.")
+        (status = 409, description = "`tariff_name_taken`, `tariff_version_in_use`: periods have begun with the prices of that day.")
     ),
     security(("bearer" = ["tariffs:write"]))
 )]
@@ -167,15 +167,15 @@ async fn replace_tariff(call: Call, granted: Guard<perm::TariffsWrite>, id: Path
 
 /// Changes some of a tariff's fields.
 ///
-/// Other prices or allowances make a version of their own from `effective_from` on, or replace the one of that day; contracts move to
-/// it when their next period begins.
+/// New prices or allowances create a version in force from `effective_from` on, or replace the version of that day. Contracts move
+/// to it when their next period begins.
 #[utoipa::path(
     tag = "tariffs",
     params(("id" = TariffId, Path, description = "The tariff's id.")),
     request_body = TariffEdit,
     responses(
         (status = 200, description = "The tariff, with the prices in force today.", body = Tariff),
-        (status = 409, description = "`tariff_name_taken`, `tariff_version_in_use`: periods have begun by the prices of that day.")
+        (status = 409, description = "`tariff_name_taken`, `tariff_version_in_use`: periods have begun with the prices of that day.")
     ),
     security(("bearer" = ["tariffs:write"]))
 )]
@@ -184,12 +184,14 @@ async fn update_tariff(call: Call, granted: Guard<perm::TariffsWrite>, id: PathP
     edit(&call, &granted, id.0, &change).await
 }
 
-/// Deletes a tariff that no contract ever used; others are retired by `deactivate` instead.
+/// Deletes a tariff that no contract has ever used.
+///
+/// Other tariffs are retired by `deactivate` instead.
 #[utoipa::path(
     tag = "tariffs",
     params(("id" = TariffId, Path, description = "The tariff's id.")),
     responses(
-        (status = 204, description = "The tariff is gone."),
+        (status = 204, description = "The tariff is deleted."),
         (status = 409, description = "`tariff_in_use`.")
     ),
     security(("bearer" = ["tariffs:delete"]))
@@ -224,7 +226,9 @@ async fn activate_tariff(call: Call, granted: Guard<perm::TariffsWrite>, id: Pat
     Ok(answer.await?)
 }
 
-/// Retires a tariff: contracts that have it keep it, new ones cannot have it.
+/// Retires a tariff.
+///
+/// Contracts that have it keep it; new contracts cannot have it.
 #[utoipa::path(
     tag = "tariffs",
     params(("id" = TariffId, Path, description = "The tariff's id.")),
@@ -244,7 +248,7 @@ async fn deactivate_tariff(call: Call, granted: Guard<perm::TariffsWrite>, id: P
     Ok(answer.await?)
 }
 
-/// A page of a tariff's prices and allowances by the day from which they are in force.
+/// Lists a tariff's prices and allowances by the day from which they are in force.
 #[utoipa::path(
     tag = "tariffs",
     params(("id" = TariffId, Path, description = "The tariff's id."), Listing<VersionFilter>),
@@ -262,7 +266,7 @@ async fn list_tariff_versions(
     Ok(call.page(page)?)
 }
 
-/// A page of what was changed of a tariff, and by whom; new prices are among it.
+/// Lists the changes of a tariff, including new prices, and who made them.
 #[utoipa::path(
     tag = "tariffs",
     params(("id" = TariffId, Path, description = "The tariff's id."), Listing<TariffHistoryFilter>),
@@ -280,7 +284,7 @@ async fn list_tariff_history(
     Ok(call.page(page)?)
 }
 
-/// A page of the contracts that have a tariff.
+/// Lists the contracts that have a tariff.
 #[utoipa::path(
     tag = "tariffs",
     params(("id" = TariffId, Path, description = "The tariff's id."), Listing<TariffContractFilter>),
@@ -305,14 +309,14 @@ async fn list_tariff_contracts(
     Ok(call.page(page)?)
 }
 
-/// What a period of a tariff costs with these options and this discount, if it begins today.
+/// Calculates what a period that begins today costs with these options and this discount.
 #[utoipa::path(
     tag = "tariffs",
     params(("id" = TariffId, Path, description = "The tariff's id."), QuoteQuery),
     responses(
         (status = 200, description = "The lines and the total.", body = Quote),
         (status = 409, description = "`tariff_retired`, `option_retired`, `option_incompatible`, `options_exclusive`."),
-        (status = 422, description = "`invalid`: there is no such option.")
+        (status = 422, description = "`invalid`: an option does not exist.")
     ),
     security(("bearer" = ["tariffs:read"]))
 )]

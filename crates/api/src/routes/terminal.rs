@@ -1,4 +1,4 @@
-//! Self-service terminals: their protocol over GET, with answers in XML.
+//! Self-service terminals: their protocol over GET, with responses in XML.
 
 use acl::{Granted, Secret, perm};
 use actix_web::{
@@ -15,7 +15,7 @@ use kernel::{Error, Kind, Money, id::PaymentId};
 
 use crate::{call::Call, problem::Refused, routes::mount::Mount};
 
-/// Who takes the money of terminals.
+/// The actor of payments from terminals.
 const ACTOR: &str = "terminal";
 const KEY: HeaderName = HeaderName::from_static("x-terminal-key");
 
@@ -23,25 +23,26 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(terminal_request);
 }
 
-/// Answers a self-service terminal: whether an account takes a sum (`check`), or takes it (`pay`).
+/// Checks or takes a payment from a self-service terminal.
 ///
-/// The key of `TERMINAL_KEY` goes into the header `X-Terminal-Key`, or as the password of HTTP Basic, whatever the user's name. `account` is the
-/// number of a contract or a phone number. Whatever is wrong with a request is told in XML with 200, by `result`: 0 done, 1 try again later,
-/// 4 the account cannot be one, 5 no such account, 7 the account takes no payment, 241 the sum is too small, 242 too large, 300 anything else.
-/// `pay` with a `txn_id` that was paid already is answered as the first time. Parameters beyond these are passed over.
+/// `check` tells whether an account accepts a sum; `pay` takes it. The terminal sends the key of `TERMINAL_KEY` in the header
+/// `X-Terminal-Key`, or as the password of HTTP Basic with any user name. `account` is the number of a contract or a phone number.
+/// Errors of a request are reported in XML with status 200, by `result`: 0 done, 1 try again later, 4 malformed account, 5 no such
+/// account, 7 the account takes no payment, 241 the sum is too small, 242 too large, 300 anything else. `pay` with a `txn_id` that
+/// was already paid gets the first response. Other parameters are ignored.
 #[utoipa::path(
     tag = "payments",
     params(
         ("command" = String, Query, description = "`check` or `pay`."),
         ("txn_id" = String, Query, description = "The terminal's own id of the payment, up to 20 digits."),
         ("account" = String, Query, description = "The number of a contract, or a phone number."),
-        ("sum" = Option<String>, Query, description = "How much, with at most two decimals; needed with `pay`."),
-        ("txn_date" = Option<String>, Query, description = "When the money was put in: YYYYMMDDHHMMSS; needed with `pay`."),
-        ("X-Terminal-Key" = Option<String>, Header, description = "The key, unless it comes by HTTP Basic.")
+        ("sum" = Option<String>, Query, description = "The sum, with at most two decimals; required for `pay`."),
+        ("txn_date" = Option<String>, Query, description = "When the money was inserted: YYYYMMDDHHMMSS; required for `pay`."),
+        ("X-Terminal-Key" = Option<String>, Header, description = "The key, unless HTTP Basic has it.")
     ),
     responses(
-        (status = 200, description = "The answer of the protocol.", body = String, content_type = "text/xml"),
-        (status = 401, description = "`terminal_key_wrong`: the key is missing or another."),
+        (status = 200, description = "The response of the protocol.", body = String, content_type = "text/xml"),
+        (status = 401, description = "`terminal_key_wrong`: the key is missing or wrong."),
         (status = 404, description = "`terminal_off`: `TERMINAL_KEY` is not set.")
     )
 )]
@@ -65,7 +66,7 @@ async fn terminal_request(call: Call, request: HttpRequest) -> Result<HttpRespon
     Ok(response.body(reply.xml()))
 }
 
-/// The key that came with the request.
+/// The key sent with the request.
 fn given_key(call: &Call) -> Option<String> {
     if let Some(key) = call.header(KEY) {
         return Some(key.to_owned());
@@ -75,13 +76,13 @@ fn given_key(call: &Call) -> Option<String> {
     String::from_utf8(decoded).ok()?.split_once(':').map(|(_, password)| password.to_owned())
 }
 
-/// By their hashes, so that neither the letters nor the length take a time of their own.
+/// Compares by hashes, so that the time depends neither on the content nor on the length.
 fn is_same(given: &str, key: &Secret) -> bool {
     let hash = |text: &str| digest::digest(&digest::SHA256, text.as_bytes());
     verify_slices_are_equal(hash(given).as_ref(), hash(key.reveal()).as_ref()).is_ok()
 }
 
-/// The payment, and the sum as it was taken or would be.
+/// The payment, and the sum that was or would be taken.
 type Taken = (Option<PaymentId>, Option<Money>);
 
 async fn answer(call: &Call, pairs: &[(String, String)]) -> Result<Taken, TerminalRefusal> {
@@ -89,7 +90,7 @@ async fn answer(call: &Call, pairs: &[(String, String)]) -> Result<Taken, Termin
     let request = Request::read(pairs, call.context().policy.country, bounds)?;
     let told = |error: Error| {
         if matches!(error.kind(), Kind::Internal | Kind::Unavailable) {
-            log::error!(request_id = &*call.context().origin.request_id; "a terminal is told to try again: {error}");
+            log::error!(request_id = &*call.context().origin.request_id; "a terminal must try again: {error}");
         }
         TerminalRefusal::of(&error)
     };
@@ -105,18 +106,18 @@ async fn answer(call: &Call, pairs: &[(String, String)]) -> Result<Taken, Termin
     }
 }
 
-/// Takes the money, once; nothing where there is no such account.
+/// Takes the payment once. Returns `None` if there is no such account.
 async fn pay(call: &Call, request: &Request, sum: Money) -> kernel::Result<Option<Taken>> {
     let granted = Granted::<perm::PaymentsTake>::system(ACTOR);
     let known = async || call.read(async |conn| gateways::known(conn, &request.txn_id).await).await;
-    // first of all, also where the account has gone since
+    // before the account is looked up, because a repeat succeeds even if the account no longer exists
     if let Some(payment) = known().await? {
         return Ok(Some((Some(payment.id), Some(payment.amount))));
     }
     let Some(id) = call.read(async |conn| gateways::contract_of(conn, &request.account).await).await? else { return Ok(None) };
     let paid = call.state.db.transaction(call.context(), async |tx| gateways::pay(tx, &granted, id, (request, sum)).await).await;
     let payment = match paid {
-        // the same at the same moment: it was faster
+        // a concurrent request with this id was faster
         Err(error) if error.code() == payments::refusal::DUPLICATE => known().await?.ok_or(error)?,
         paid => paid?,
     };

@@ -1,4 +1,4 @@
-//! What is done to tickets (SPEC 9.2).
+//! Actions on tickets.
 
 use acl::perm;
 use actix_web::post;
@@ -18,14 +18,16 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(resolve_ticket).service(close_ticket).service(reopen_ticket).service(change_ticket_priority);
 }
 
-/// Gives a ticket to somebody who may work on tickets; a new one is in progress from then on.
+/// Assigns a ticket to a user who may work on tickets.
+///
+/// A new ticket is in progress from then on.
 #[utoipa::path(
     tag = "tickets",
     params(("id" = TicketId, Path, description = "The ticket's id.")),
     request_body = AssignInput,
     responses(
         (status = 200, description = "The ticket.", body = Ticket),
-        (status = 409, description = "`ticket_wrong_state`: only new, in_progress and waiting tickets.")
+        (status = 409, description = "`ticket_wrong_state`: the ticket must be new, in_progress or waiting.")
     ),
     security(("bearer" = ["tickets:assign"]))
 )]
@@ -38,14 +40,14 @@ async fn assign_ticket(call: Call, granted: Guard<perm::TicketsAssign>, id: Path
     Ok(answer.await?)
 }
 
-/// Begins to work on a new ticket that was given to somebody when it was filed.
+/// Begins work on a new ticket that was assigned when it was filed.
 #[utoipa::path(
     tag = "tickets",
     params(("id" = TicketId, Path, description = "The ticket's id.")),
     request_body = NoInput,
     responses(
         (status = 200, description = "The ticket.", body = Ticket),
-        (status = 409, description = "`ticket_wrong_state`: only new tickets; `ticket_not_assigned`.")
+        (status = 409, description = "`ticket_wrong_state`: the ticket must be new; `ticket_not_assigned`.")
     ),
     security(("bearer" = ["tickets:work"]))
 )]
@@ -58,16 +60,16 @@ async fn start_ticket(call: Call, granted: Guard<perm::TicketsWork>, id: PathPar
     Ok(answer.await?)
 }
 
-/// Puts a ticket on hold.
+/// Sets a ticket to waiting.
 ///
-/// Its clock stands still: when it goes on, `due_at` moves by the working time that it waited.
+/// Its deadline is paused: when the ticket is resumed, `due_at` moves by the working time that it waited.
 #[utoipa::path(
     tag = "tickets",
     params(("id" = TicketId, Path, description = "The ticket's id.")),
     request_body = WaitInput,
     responses(
         (status = 200, description = "The ticket.", body = Ticket),
-        (status = 409, description = "`ticket_wrong_state`: only new and in_progress tickets.")
+        (status = 409, description = "`ticket_wrong_state`: the ticket must be new or in_progress.")
     ),
     security(("bearer" = ["tickets:work"]))
 )]
@@ -80,14 +82,16 @@ async fn put_ticket_on_hold(call: Call, granted: Guard<perm::TicketsWork>, id: P
     Ok(answer.await?)
 }
 
-/// Takes a ticket up after its hold: in progress, or new where it is assigned to nobody.
+/// Resumes a waiting ticket.
+///
+/// It is in progress, or new if it is assigned to nobody.
 #[utoipa::path(
     tag = "tickets",
     params(("id" = TicketId, Path, description = "The ticket's id.")),
     request_body = NoInput,
     responses(
         (status = 200, description = "The ticket.", body = Ticket),
-        (status = 409, description = "`ticket_wrong_state`: only waiting tickets.")
+        (status = 409, description = "`ticket_wrong_state`: the ticket must be waiting.")
     ),
     security(("bearer" = ["tickets:work"]))
 )]
@@ -100,14 +104,14 @@ async fn resume_ticket(call: Call, granted: Guard<perm::TicketsWork>, id: PathPa
     Ok(answer.await?)
 }
 
-/// Solves a ticket.
+/// Resolves a ticket.
 #[utoipa::path(
     tag = "tickets",
     params(("id" = TicketId, Path, description = "The ticket's id.")),
     request_body = ResolveInput,
     responses(
         (status = 200, description = "The ticket.", body = Ticket),
-        (status = 409, description = "`ticket_wrong_state`: only in_progress and waiting tickets.")
+        (status = 409, description = "`ticket_wrong_state`: the ticket must be in_progress or waiting.")
     ),
     security(("bearer" = ["tickets:work"]))
 )]
@@ -120,14 +124,16 @@ async fn resolve_ticket(call: Call, granted: Guard<perm::TicketsWork>, id: PathP
     Ok(answer.await?)
 }
 
-/// Closes a ticket; one that was not solved needs a reason.
+/// Closes a ticket.
+///
+/// A ticket that is not resolved needs a reason.
 #[utoipa::path(
     tag = "tickets",
     params(("id" = TicketId, Path, description = "The ticket's id.")),
     request_body = CloseInput,
     responses(
         (status = 200, description = "The ticket.", body = Ticket),
-        (status = 409, description = "`ticket_wrong_state`: any ticket but a closed one.")
+        (status = 409, description = "`ticket_wrong_state`: the ticket must not be closed.")
     ),
     security(("bearer" = ["tickets:work"]))
 )]
@@ -140,16 +146,17 @@ async fn close_ticket(call: Call, granted: Guard<perm::TicketsWork>, id: PathPar
     Ok(answer.await?)
 }
 
-/// Takes a solved or closed ticket up once more.
+/// Reopens a resolved or closed ticket.
 ///
-/// It stays with its user and is in progress; where that account may no longer work on tickets, it is new and nobody's. It has what was left of its time when it was solved or closed. The journal keeps the earlier times.
+/// It stays assigned to its user and is in progress. If that account may no longer work on tickets, the ticket is new and assigned
+/// to nobody. It has the time that was left when it was resolved or closed. The journal keeps the earlier times.
 #[utoipa::path(
     tag = "tickets",
     params(("id" = TicketId, Path, description = "The ticket's id.")),
     request_body = ReopenInput,
     responses(
         (status = 200, description = "The ticket.", body = Ticket),
-        (status = 409, description = "`ticket_wrong_state`: only resolved and closed tickets.")
+        (status = 409, description = "`ticket_wrong_state`: the ticket must be resolved or closed.")
     ),
     security(("bearer" = ["tickets:work"]))
 )]
@@ -162,14 +169,16 @@ async fn reopen_ticket(call: Call, granted: Guard<perm::TicketsWork>, id: PathPa
     Ok(answer.await?)
 }
 
-/// Makes a ticket more or less urgent; `due_at` becomes what it would be had it been filed so.
+/// Changes the priority of a ticket.
+///
+/// `due_at` becomes what it would be if the ticket had been filed with this priority.
 #[utoipa::path(
     tag = "tickets",
     params(("id" = TicketId, Path, description = "The ticket's id.")),
     request_body = PriorityInput,
     responses(
         (status = 200, description = "The ticket.", body = Ticket),
-        (status = 409, description = "`ticket_wrong_state`: any ticket but a closed one.")
+        (status = 409, description = "`ticket_wrong_state`: the ticket must not be closed.")
     ),
     security(("bearer" = ["tickets:work"]))
 )]

@@ -1,4 +1,4 @@
-//! What is kept beside a ticket: comments and the journal (SPEC 9.3).
+//! Comments on tickets, and their journals.
 
 use acl::perm;
 use actix_web::{get, post};
@@ -26,7 +26,7 @@ impl ListQuery for HistoryFilter {
     const SPEC: ListSpec = tickets::HISTORY_LIST;
 }
 
-/// A page of the comments on a ticket.
+/// Lists the comments on a ticket.
 #[utoipa::path(
     tag = "tickets",
     params(("id" = TicketId, Path, description = "The ticket's id."), Listing<CommentFilter>),
@@ -44,9 +44,9 @@ async fn list_ticket_comments(
     Ok(call.page(page)?)
 }
 
-/// Comments on a ticket, for the staff or for the subscriber.
+/// Adds a comment to a ticket, for the staff or for the subscriber.
 ///
-/// The first comment for the subscriber is the ticket's first response, unless it had one.
+/// The first comment for the subscriber is the ticket's first response, unless it already had one.
 #[utoipa::path(
     tag = "tickets",
     params(("id" = TicketId, Path, description = "The ticket's id.")),
@@ -63,7 +63,7 @@ async fn add_ticket_comment(call: Call, granted: Guard<perm::TicketsWrite>, id: 
     Ok(answer.await?)
 }
 
-/// A page of a ticket's journal: every step from its filing on.
+/// Lists a ticket's journal: every step since it was filed.
 #[utoipa::path(
     tag = "tickets",
     params(("id" = TicketId, Path, description = "The ticket's id."), Listing<HistoryFilter>),

@@ -1,4 +1,4 @@
-//! Support tickets (SPEC 9).
+//! Support tickets.
 
 use acl::perm;
 use actix_web::{delete, get, patch, post, put};
@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub fn configure(mount: &mut Mount<'_, '_>) {
-    // before the one with an id: the first that fits is taken
+    // before the path with an id: the first match is taken
     mount.service(list_my_tickets).service(list_unassigned_tickets).service(list_overdue_tickets).service(get_ticket_statistics);
     mount.service(get_ticket).service(list_tickets).service(create_ticket);
     mount.service(replace_ticket).service(update_ticket).service(delete_ticket);
@@ -29,7 +29,7 @@ impl ListQuery for QueueFilter {
     const SPEC: ListSpec = tickets::QUEUE;
 }
 
-/// One ticket.
+/// Returns a ticket.
 #[utoipa::path(
     tag = "tickets",
     params(("id" = TicketId, Path, description = "The ticket's id.")),
@@ -42,7 +42,7 @@ async fn get_ticket(call: Call, granted: Guard<perm::TicketsRead>, id: PathPart<
     Ok(Answer::resource(&ticket, ticket.version)?)
 }
 
-/// A page of tickets.
+/// Lists tickets.
 #[utoipa::path(
     tag = "tickets",
     params(Listing<TicketFilter>),
@@ -55,7 +55,9 @@ async fn list_tickets(call: Call, granted: Guard<perm::TicketsRead>, query: List
     Ok(call.page(page)?)
 }
 
-/// Files a ticket; its deadline follows from its priority, in working hours.
+/// Files a ticket.
+///
+/// Its deadline depends on its priority and is counted in working hours.
 #[utoipa::path(
     tag = "tickets",
     request_body = NewTicket,
@@ -80,7 +82,7 @@ async fn read_queue(call: &Call, granted: &Guard<perm::TicketsRead>, queue: Queu
     Ok(call.page(read.await?)?)
 }
 
-/// A page of the tickets that are assigned to whoever asks, what is due first, first.
+/// Lists the tickets that are assigned to the caller, earliest deadline first.
 #[utoipa::path(
     tag = "tickets",
     params(Listing<QueueFilter>),
@@ -89,12 +91,12 @@ async fn read_queue(call: &Call, granted: &Guard<perm::TicketsRead>, queue: Queu
 )]
 #[get("/tickets/my_tickets")]
 async fn list_my_tickets(call: Call, granted: Guard<perm::TicketsRead>, query: Listing<QueueFilter>) -> Reply {
-    // no ticket is assigned to user 0, and nobody but a user comes here
+    // the guard admits only users, and no ticket is assigned to user 0
     let queue = Queue::Of(call.context().actor.user_id.unwrap_or(UserId::new(0)));
     read_queue(&call, &granted, queue, &query).await
 }
 
-/// A page of the open tickets that nobody works on, what is due first, first.
+/// Lists the open tickets that are assigned to nobody, earliest deadline first.
 #[utoipa::path(
     tag = "tickets",
     params(Listing<QueueFilter>),
@@ -106,7 +108,7 @@ async fn list_unassigned_tickets(call: Call, granted: Guard<perm::TicketsRead>, 
     read_queue(&call, &granted, Queue::Unassigned, &query).await
 }
 
-/// A page of the open tickets whose time ran out, the oldest deadline first.
+/// Lists the open tickets past their deadline, earliest deadline first.
 #[utoipa::path(
     tag = "tickets",
     params(Listing<QueueFilter>),
@@ -118,9 +120,10 @@ async fn list_overdue_tickets(call: Call, granted: Guard<perm::TicketsRead>, que
     read_queue(&call, &granted, Queue::Overdue, &query).await
 }
 
-/// Figures about the tickets filed in a span of days: how many, how fast they were answered and solved, how many in time.
+/// Returns figures about the tickets filed on some days.
 ///
-/// Times are working time; of the time to the solution, that on hold does not count.
+/// They show how many tickets were filed, how fast they were answered and resolved, and how many in time. Times are working time;
+/// time spent waiting does not count towards the time to resolution.
 #[utoipa::path(
     tag = "tickets",
     params(StatisticsFilter),
@@ -142,14 +145,16 @@ async fn edit(call: &Call, granted: &Guard<perm::TicketsWrite>, id: TicketId, ch
     Ok(answer.await?)
 }
 
-/// Replaces what a ticket says; state, priority and assignee have actions of their own.
+/// Replaces the content of a ticket.
+///
+/// State, priority and assignee have separate actions.
 #[utoipa::path(
     tag = "tickets",
     params(("id" = TicketId, Path, description = "The ticket's id.")),
     request_body = TicketInput,
     responses(
         (status = 200, description = "The ticket.", body = Ticket),
-        (status = 409, description = "`ticket_wrong_state`: any ticket but a closed one.")
+        (status = 409, description = "`ticket_wrong_state`: the ticket must not be closed.")
     ),
     security(("bearer" = ["tickets:write"]))
 )]
@@ -158,14 +163,16 @@ async fn replace_ticket(call: Call, granted: Guard<perm::TicketsWrite>, id: Path
     edit(&call, &granted, id.0, &change).await
 }
 
-/// Changes some of what a ticket says; state, priority and assignee have actions of their own.
+/// Changes some fields of a ticket's content.
+///
+/// State, priority and assignee have separate actions.
 #[utoipa::path(
     tag = "tickets",
     params(("id" = TicketId, Path, description = "The ticket's id.")),
     request_body = TicketInput,
     responses(
         (status = 200, description = "The ticket.", body = Ticket),
-        (status = 409, description = "`ticket_wrong_state`: any ticket but a closed one.")
+        (status = 409, description = "`ticket_wrong_state`: the ticket must not be closed.")
     ),
     security(("bearer" = ["tickets:write"]))
 )]
@@ -174,12 +181,14 @@ async fn update_ticket(call: Call, granted: Guard<perm::TicketsWrite>, id: PathP
     edit(&call, &granted, id.0, &change).await
 }
 
-/// Deletes a new ticket that nobody has taken up or answered; others are closed instead. The audit trail keeps what it said.
+/// Deletes a new ticket that nobody has taken up or answered.
+///
+/// Other tickets are closed instead. The audit trail keeps the content.
 #[utoipa::path(
     tag = "tickets",
     params(("id" = TicketId, Path, description = "The ticket's id.")),
     responses(
-        (status = 204, description = "The ticket is gone."),
+        (status = 204, description = "The ticket is deleted."),
         (status = 409, description = "`ticket_taken_up`.")
     ),
     security(("bearer" = ["tickets:delete"]))

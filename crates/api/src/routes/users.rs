@@ -1,4 +1,4 @@
-//! Staff users (SPEC 3.5, 3.6).
+//! Staff users.
 
 use acl::{
     input::{BlockInput, NewUser, ResetPasswordInput, UserFilter, UserInput, UserPermissionsInput},
@@ -26,7 +26,7 @@ impl ListQuery for UserFilter {
     const SPEC: ListSpec = users::LIST;
 }
 
-/// One user.
+/// Returns a user.
 #[utoipa::path(
     tag = "users",
     params(("id" = UserId, Path, description = "The user's id.")),
@@ -39,7 +39,7 @@ async fn get_user(call: Call, granted: Guard<perm::UsersRead>, id: PathPart<User
     Ok(Answer::resource(&user, user.version)?)
 }
 
-/// A page of users.
+/// Lists users.
 #[utoipa::path(
     tag = "users",
     params(Listing<UserFilter>),
@@ -52,15 +52,15 @@ async fn list_users(call: Call, granted: Guard<perm::UsersRead>, query: Listing<
     Ok(call.page(page)?)
 }
 
-/// Makes a user.
+/// Creates a user.
 #[utoipa::path(
     tag = "users",
     request_body = NewUser,
     responses(
         (status = 201, description = "The new user.", body = User),
-        (status = 403, description = "`permission_missing`; `grant_not_held`: the role holds more than you do."),
+        (status = 403, description = "`permission_missing`; `grant_not_held`: the role contains permissions that you do not hold."),
         (status = 409, description = "`username_taken`."),
-        (status = 429, description = "`too_many_requests`: passwords are hashed a few at a time.")
+        (status = 429, description = "`too_many_requests`: only a few passwords are hashed at the same time.")
     ),
     security(("bearer" = ["users:manage"]))
 )]
@@ -90,7 +90,7 @@ async fn edit(call: &Call, granted: &Guard<perm::UsersManage>, id: UserId, chang
     request_body = UserInput,
     responses(
         (status = 200, description = "The user.", body = User),
-        (status = 403, description = "`permission_missing`; `grant_not_held`: the role holds more than you do."),
+        (status = 403, description = "`permission_missing`; `grant_not_held`: the role contains permissions that you do not hold."),
         (status = 409, description = "`username_taken`, `own_account`, `last_administrator`.")
     ),
     security(("bearer" = ["users:manage"]))
@@ -107,7 +107,7 @@ async fn replace_user(call: Call, granted: Guard<perm::UsersManage>, id: PathPar
     request_body = UserInput,
     responses(
         (status = 200, description = "The user.", body = User),
-        (status = 403, description = "`permission_missing`; `grant_not_held`: the role holds more than you do."),
+        (status = 403, description = "`permission_missing`; `grant_not_held`: the role contains permissions that you do not hold."),
         (status = 409, description = "`username_taken`, `own_account`, `last_administrator`.")
     ),
     security(("bearer" = ["users:manage"]))
@@ -117,12 +117,14 @@ async fn update_user(call: Call, granted: Guard<perm::UsersManage>, id: PathPart
     edit(&call, &granted, id.0, &change).await
 }
 
-/// Deletes a user whom no record names; others are deactivated instead.
+/// Deletes a user that no record refers to.
+///
+/// Other users are deactivated instead.
 #[utoipa::path(
     tag = "users",
     params(("id" = UserId, Path, description = "The user's id.")),
     responses(
-        (status = 204, description = "The user is gone."),
+        (status = 204, description = "The user is deleted."),
         (status = 409, description = "`user_in_use`, `own_account`, `last_administrator`.")
     ),
     security(("bearer" = ["users:manage"]))
@@ -137,14 +139,14 @@ async fn delete_user(call: Call, granted: Guard<perm::UsersManage>, id: PathPart
     Ok(answer.await?)
 }
 
-/// Sets a user's single grants and denials on top of the role.
+/// Sets the permissions that a user is granted or denied in addition to the role.
 #[utoipa::path(
     tag = "users",
     params(("id" = UserId, Path, description = "The user's id.")),
     request_body = UserPermissionsInput,
     responses(
         (status = 200, description = "The user.", body = User),
-        (status = 403, description = "`permission_missing`; `grant_not_held`: nobody grants what they do not hold."),
+        (status = 403, description = "`permission_missing`; `grant_not_held`: you can grant only permissions that you hold."),
         (status = 409, description = "`own_account`, `last_administrator`.")
     ),
     security(("bearer" = ["users:manage"]))
@@ -164,7 +166,7 @@ async fn set_user_permissions(
     Ok(answer.await?)
 }
 
-/// Blocks a user, for a time or until further notice, and ends their sessions.
+/// Blocks a user, for a time or until further notice, and ends the user's sessions.
 #[utoipa::path(
     tag = "users",
     params(("id" = UserId, Path, description = "The user's id.")),
@@ -185,7 +187,7 @@ async fn block_user(call: Call, granted: Guard<perm::UsersManage>, id: PathPart<
     Ok(answer.await?)
 }
 
-/// Lets a blocked or locked user in again.
+/// Unblocks a user who is blocked, or locked after failed sign-ins.
 #[utoipa::path(
     tag = "users",
     params(("id" = UserId, Path, description = "The user's id.")),
@@ -206,16 +208,16 @@ async fn unblock_user(call: Call, granted: Guard<perm::UsersManage>, id: PathPar
     Ok(answer.await?)
 }
 
-/// Gives a user a new password and ends their sessions.
+/// Sets a new password for a user and ends the user's sessions.
 #[utoipa::path(
     tag = "users",
     params(("id" = UserId, Path, description = "The user's id.")),
     request_body = ResetPasswordInput,
     responses(
         (status = 200, description = "The user.", body = User),
-        (status = 403, description = "`permission_missing`; `grant_not_held`: the user may do what you may not."),
-        (status = 409, description = "`own_account`: change your own password by `change-password`."),
-        (status = 429, description = "`too_many_requests`: passwords are hashed a few at a time.")
+        (status = 403, description = "`permission_missing`; `grant_not_held`: the user has permissions that you do not hold."),
+        (status = 409, description = "`own_account`: change your own password with `change-password`."),
+        (status = 429, description = "`too_many_requests`: only a few passwords are hashed at the same time.")
     ),
     security(("bearer" = ["users:manage"]))
 )]

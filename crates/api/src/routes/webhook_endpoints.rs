@@ -1,4 +1,4 @@
-//! Webhooks to integrators (SPEC 10.4).
+//! Webhook endpoints and the deliveries to them.
 
 use acl::perm;
 use actix_web::{delete, get, patch, post, put};
@@ -26,7 +26,7 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(list_webhook_deliveries).service(retry_webhook_delivery);
 }
 
-/// Which endpoints to list: all of them.
+/// The list of endpoints has no filters.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -40,7 +40,7 @@ impl ListQuery for DeliveryFilter {
     const SPEC: ListSpec = notifications::DELIVERY_LIST;
 }
 
-/// One webhook endpoint, without its secret.
+/// Returns a webhook endpoint, without its secret.
 #[utoipa::path(
     tag = "webhooks",
     params(("id" = WebhookEndpointId, Path, description = "The endpoint's id.")),
@@ -53,7 +53,7 @@ async fn get_webhook_endpoint(call: Call, granted: Guard<perm::WebhooksManage>, 
     Ok(Answer::resource(&endpoint, endpoint.version)?)
 }
 
-/// A page of webhook endpoints.
+/// Lists webhook endpoints.
 #[utoipa::path(
     tag = "webhooks",
     params(Listing<EndpointFilter>),
@@ -66,17 +66,17 @@ async fn list_webhook_endpoints(call: Call, granted: Guard<perm::WebhooksManage>
     Ok(call.page(page)?)
 }
 
-/// Makes a webhook endpoint: events of the chosen kinds are sent to it from now on.
+/// Creates a webhook endpoint, to which events of the chosen kinds are sent from now on.
 ///
-/// The answer holds the secret by which deliveries are signed, this once. Deliveries follow the Standard Webhooks scheme: headers
-/// `webhook-id`, `webhook-timestamp` and `webhook-signature`.
+/// The response is the only one that contains the secret by which deliveries are signed. Deliveries follow the Standard Webhooks
+/// scheme: headers `webhook-id`, `webhook-timestamp` and `webhook-signature`.
 #[utoipa::path(
     tag = "webhooks",
     request_body = WebhookEndpointInput,
     responses(
         (status = 201, description = "The endpoint and its secret.", body = WebhookEndpointWithSecret),
         (status = 403, description = "`permission_missing`, also for kinds that you may not see."),
-        (status = 409, description = "`webhook_endpoints_full`: there are as many endpoints as there may be.")
+        (status = 409, description = "`webhook_endpoints_full`: the limit of endpoints is reached.")
     ),
     security(("bearer" = ["webhooks:manage"]))
 )]
@@ -142,11 +142,11 @@ async fn update_webhook_endpoint(
     edit(&call, &granted, id.0, &change).await
 }
 
-/// Deletes a webhook endpoint and what is on its way to it.
+/// Deletes a webhook endpoint and the deliveries to it.
 #[utoipa::path(
     tag = "webhooks",
     params(("id" = WebhookEndpointId, Path, description = "The endpoint's id.")),
-    responses((status = 204, description = "The endpoint is gone.")),
+    responses((status = 204, description = "The endpoint is deleted.")),
     security(("bearer" = ["webhooks:manage"]))
 )]
 #[delete("/webhook-endpoints/{id}")]
@@ -159,7 +159,9 @@ async fn delete_webhook_endpoint(call: Call, granted: Guard<perm::WebhooksManage
     Ok(answer.await?)
 }
 
-/// Gives a webhook endpoint a new secret, and shows it this once. For 24 hours deliveries are signed with the one before as well.
+/// Gives a webhook endpoint a new secret.
+///
+/// The response is the only one that contains it. For 24 hours deliveries are signed with the previous secret as well.
 #[utoipa::path(
     tag = "webhooks",
     params(("id" = WebhookEndpointId, Path, description = "The endpoint's id.")),
@@ -181,7 +183,9 @@ async fn rotate_webhook_secret(
     Ok(answer.await?)
 }
 
-/// Sends an event of type `webhook.test` to a webhook endpoint; its deliveries show what became of it.
+/// Sends a test event to a webhook endpoint.
+///
+/// The event has type `webhook.test`. The deliveries of the endpoint show the result.
 #[utoipa::path(
     tag = "webhooks",
     params(("id" = WebhookEndpointId, Path, description = "The endpoint's id.")),
@@ -203,7 +207,7 @@ async fn test_webhook_endpoint(
     Ok(answer.await?)
 }
 
-/// A page of what was sent to a webhook endpoint, or is to be.
+/// Lists the deliveries to a webhook endpoint, both sent and pending.
 #[utoipa::path(
     tag = "webhooks",
     params(("id" = WebhookEndpointId, Path, description = "The endpoint's id."), Listing<DeliveryFilter>),
@@ -221,14 +225,16 @@ async fn list_webhook_deliveries(
     Ok(call.page(page)?)
 }
 
-/// Sends a delivery once more, whether it failed or was taken: the same body under the same id.
+/// Sends a delivery again, whether it failed or was accepted.
+///
+/// The body and the id stay the same.
 #[utoipa::path(
     tag = "webhooks",
     params(("id" = WebhookDeliveryId, Path, description = "The delivery's id.")),
     request_body = NoInput,
     responses(
         (status = 200, description = "The delivery, pending.", body = WebhookDelivery),
-        (status = 409, description = "`webhook_delivery_wrong_state`: it is pending already.")
+        (status = 409, description = "`webhook_delivery_wrong_state`: the delivery is already pending.")
     ),
     security(("bearer" = ["webhooks:manage"]))
 )]

@@ -1,4 +1,4 @@
-//! What happens to contracts: activation, holds, money, termination (SPEC 7.2 to 7.5).
+//! Actions on contracts: activation, holds, money and termination.
 
 use acl::perm;
 use actix_web::post;
@@ -20,16 +20,16 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(add_balance).service(deduct_balance);
 }
 
-/// Activates a draft: binds the SIM and begins the first period.
+/// Activates a draft: binds the SIM card and begins the first period.
 ///
-/// A prepaid tariff charges its fee now; where balance and credit limit do not cover it, the contract is suspended by hold
-/// `debt` until a payment does.
+/// A prepaid tariff charges its fee now. If balance and credit limit do not cover it, the contract is suspended by hold `debt`
+/// until a payment does.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
     request_body = ActivateInput,
     responses(
-        (status = 200, description = "The contract, active or held for debt.", body = ContractDetails),
+        (status = 200, description = "The contract, active or suspended by hold `debt`.", body = ContractDetails),
         (status = 409, description = "`contract_not_draft`, `contract_without_sim`, `customer_not_active`, `tariff_retired`, `sim_not_free`, `sim_without_number`.")
     ),
     security(("bearer" = ["contracts:activate"]))
@@ -48,7 +48,9 @@ async fn activate_contract(
     Ok(answer.await?)
 }
 
-/// Places a hold: the contract is suspended while any is on, and its SIM with it.
+/// Places a hold on a contract.
+///
+/// While any hold is in place, the contract and its SIM card are suspended.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
@@ -68,7 +70,9 @@ async fn suspend_contract(call: Call, granted: Guard<perm::ContractsHold>, id: P
     Ok(answer.await?)
 }
 
-/// Lifts a hold; when it was the last, the contract is active again and a period that is due begins.
+/// Lifts a hold from a contract.
+///
+/// If it was the last one, the contract is active again, and a period that is due begins.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
@@ -88,10 +92,10 @@ async fn resume_contract(call: Call, granted: Guard<perm::ContractsHold>, id: Pa
     Ok(answer.await?)
 }
 
-/// Ends a contract: closes its SIM, lets its number rest, ends its period.
+/// Terminates a contract: closes its SIM card, quarantines its number and ends its period.
 ///
-/// `refundable_balance` tells what is left to give back, by refunds of its payments; a balance below zero is still owed, and can be paid.
-/// Payments that are still pending stay so: cancel or fail them, or process those that pay what is owed.
+/// `refundable_balance` is the amount left to give back, by refunds of its payments. A balance below zero is still owed, and can be
+/// paid. Pending payments stay pending: cancel or fail them, or process those that pay what is owed.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
@@ -116,7 +120,9 @@ async fn terminate_contract(
     Ok(answer.await?)
 }
 
-/// Puts cash on a contract: the short form of `POST /payments`.
+/// Takes a cash payment for a contract.
+///
+/// This is the short form of `POST /payments`.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
@@ -136,7 +142,9 @@ async fn add_balance(call: Call, granted: Guard<perm::PaymentsTake>, id: PathPar
     Ok(answer.await?)
 }
 
-/// Takes money off a contract: the short form of `POST /payments/corrections`. The balance may fall below zero.
+/// Deducts money from a contract's balance.
+///
+/// This is the short form of `POST /payments/corrections`. The balance can fall below zero.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),

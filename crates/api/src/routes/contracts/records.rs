@@ -1,4 +1,4 @@
-//! What is on record about contracts: what they lack, what was paid, asked and done, and what they all come to (SPEC 7.2, 7.5).
+//! Records of contracts: requirements of activation, payments, tickets, history, statements and statistics.
 
 use acl::perm;
 use actix_web::get;
@@ -20,16 +20,16 @@ use crate::{
 };
 
 pub fn configure(mount: &mut Mount<'_, '_>) {
-    // before the path with an id, which it fits too
+    // before the path with an id, which also matches it
     mount.service(get_contract_statistics);
     mount.service(get_contract_checklist).service(list_contract_payments).service(list_contract_tickets);
     mount.service(list_contract_history).service(get_contract_statement);
 }
 
-/// How many contracts there are in each state and held for each reason, and what their balances come to.
+/// Returns the number of contracts by state and by hold, and the totals of their balances.
 #[utoipa::path(
     tag = "contracts",
-    responses((status = 200, description = "The numbers.", body = ContractStatistics)),
+    responses((status = 200, description = "The statistics.", body = ContractStatistics)),
     security(("bearer" = ["reports:read"]))
 )]
 #[get("/contracts/statistics")]
@@ -45,28 +45,28 @@ async fn get_contract_statistics(call: Call, granted: Guard<perm::ReportsRead>) 
     "message": "The contract has no SIM card, so it cannot be activated. Send sim_id with the request, or put it on the contract first."
 }))]
 pub struct ChecklistItem {
-    /// The code of the refusal that activation would answer with.
+    /// The code with which activation is refused if the requirement is not met.
     pub code: String,
     /// Whether the requirement is met.
     pub ok: bool,
     /// What is required, in the caller's language.
     pub requirement: String,
-    /// What activation would say; null when the requirement is met, or cannot be told before another is.
+    /// The message of that refusal; null if the requirement is met, or cannot be checked before another one is met.
     pub message: Option<String>,
 }
 
-/// What a contract still lacks before it can be activated.
+/// The requirements of a contract's activation.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "contract_id": 12, "ready": true,
     "items": [{"code": "contract_not_draft", "ok": true, "requirement": "The contract is a draft.", "message": null}]
 }))]
 pub struct ChecklistAnswer {
-    /// The contract.
+    /// The contract's id.
     pub contract_id: ContractId,
-    /// Whether activation would go through.
+    /// Whether activation would succeed.
     pub ready: bool,
-    /// The requirements, in the order in which activation asks for them.
+    /// The requirements, in the order in which activation checks them.
     pub items: Vec<ChecklistItem>,
 }
 
@@ -85,7 +85,9 @@ impl ChecklistAnswer {
     }
 }
 
-/// What a draft still lacks before it can be activated: the same rules that `activate` goes by.
+/// Returns the requirements of a draft's activation, and whether each is met.
+///
+/// `activate` applies the same rules.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
@@ -102,7 +104,7 @@ impl ListQuery for OnContractFilter {
     const SPEC: ListSpec = payments::LIST;
 }
 
-/// A page of the transactions of one contract.
+/// Lists the transactions of a contract.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id."), Listing<OnContractFilter>),
@@ -120,16 +122,16 @@ async fn list_contract_payments(
     Ok(call.page(page)?)
 }
 
-/// Which of the tickets about one contract to list.
+/// Filters of the list of tickets about a contract.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct TicketsAboutFilter {
-    /// Only with this status.
+    /// Only tickets with this status.
     pub status: Option<TicketStatus>,
-    /// Only about this.
+    /// Only tickets of this category.
     pub category: Option<TicketCategory>,
-    /// Only of this urgency.
+    /// Only tickets with this priority.
     pub priority: Option<TicketPriority>,
 }
 
@@ -137,7 +139,7 @@ impl ListQuery for TicketsAboutFilter {
     const SPEC: ListSpec = tickets::LIST;
 }
 
-/// A page of the tickets about one contract.
+/// Lists the tickets about a contract.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id."), Listing<TicketsAboutFilter>),
@@ -164,11 +166,13 @@ impl ListQuery for HistoryFilter {
     const SPEC: ListSpec = contracts::history::LIST;
 }
 
-/// A page of what befell one contract: changes out of the audit trail, holds with their beginning and end, and SIMs that were bound to it.
+/// Lists the history of a contract.
+///
+/// It contains changes from the audit trail, holds with their beginning and end, and SIM cards that were bound to the contract.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id."), Listing<HistoryFilter>),
-    responses((status = 200, description = "A page of events.", body = List<HistoryEntry>)),
+    responses((status = 200, description = "A page of the history.", body = List<HistoryEntry>)),
     security(("bearer" = ["contracts:read"]))
 )]
 #[get("/contracts/{id}/history")]
@@ -182,10 +186,10 @@ async fn list_contract_history(
     Ok(call.page(page)?)
 }
 
-/// An account statement: its sums, and a page of its rows.
+/// An account statement: its totals, and a page of its rows.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StatementPage {
-    /// The sums, of all rows.
+    /// The totals of all rows.
     #[serde(flatten)]
     pub statement: Statement,
     /// The rows.
@@ -197,9 +201,10 @@ impl ListQuery for payments::statement::Days {
     const SPEC: ListSpec = payments::statement::LIST;
 }
 
-/// The account statement of one contract: opening balance, every transaction of these days, closing balance and sums.
+/// Returns the account statement of a contract for some days.
 ///
-/// The sums are of all rows, also of those on other pages; opening balance and rows come to the closing balance exactly.
+/// It has the opening balance, every transaction, the closing balance and the totals. The totals cover all rows, including those on
+/// other pages. The opening balance and the rows add up exactly to the closing balance.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id."), Listing<payments::statement::Days>),

@@ -1,4 +1,4 @@
-//! What belongs to a subscriber: contracts, payments, tickets, and what happened.
+//! What belongs to a subscriber: contracts, payments, tickets and history.
 
 use acl::perm;
 use actix_web::get;
@@ -23,7 +23,7 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(list_customer_contracts).service(list_customer_payments).service(list_customer_tickets).service(list_customer_history);
 }
 
-/// A list of all that is theirs: paged and ordered, and not narrowed further.
+/// Declares the parameters of lists that are paged and ordered, but not filtered.
 macro_rules! all_of_theirs {
     ($($(#[$doc:meta])* $name:ident = $spec:expr;)+) => {$(
         $(#[$doc])*
@@ -44,11 +44,11 @@ all_of_theirs! {
     AllPayments = payments::LIST;
     /// All tickets.
     AllTickets = tickets::LIST;
-    /// All that happened.
+    /// The whole history.
     AllHistory = customers::HISTORY_LIST;
 }
 
-/// A page of a subscriber's contracts.
+/// Lists a subscriber's contracts.
 #[utoipa::path(
     tag = "customers",
     params(("id" = CustomerId, Path, description = "The subscriber's id."), Listing<AllContracts>),
@@ -70,7 +70,7 @@ async fn list_customer_contracts(
     Ok(call.page(page.await?)?)
 }
 
-/// A page of the transactions on all contracts of a subscriber.
+/// Lists the transactions on all contracts of a subscriber.
 #[utoipa::path(
     tag = "customers",
     params(("id" = CustomerId, Path, description = "The subscriber's id."), Listing<AllPayments>),
@@ -91,7 +91,7 @@ async fn list_customer_payments(
     Ok(call.page(page.await?)?)
 }
 
-/// A page of a subscriber's tickets.
+/// Lists a subscriber's tickets.
 #[utoipa::path(
     tag = "customers",
     params(("id" = CustomerId, Path, description = "The subscriber's id."), Listing<AllTickets>),
@@ -113,13 +113,13 @@ async fn list_customer_tickets(
     Ok(call.page(page.await?)?)
 }
 
-/// A page of what happened to a subscriber, to those merged into it, and to what is theirs.
+/// Lists the history of a subscriber, of those merged into it, and of their records.
 ///
-/// Contracts, SIM cards, payments and tickets are told of as far as you may see them. Personal data are masked for everybody.
+/// It contains contracts, SIM cards, payments and tickets as far as you may see them. Personal data is masked for everybody.
 #[utoipa::path(
     tag = "customers",
     params(("id" = CustomerId, Path, description = "The subscriber's id."), Listing<AllHistory>),
-    responses((status = 200, description = "A page of what happened, the newest first.", body = List<HistoryRow>)),
+    responses((status = 200, description = "A page of the history, newest first.", body = List<HistoryRow>)),
     security(("bearer" = ["customers:read"]))
 )]
 #[get("/customers/{id}/history")]
