@@ -1,4 +1,4 @@
-//! One's own sessions and profile (SPEC 3.1).
+//! The caller's own sessions and profile.
 
 use chrono::TimeDelta;
 use serde_json::json;

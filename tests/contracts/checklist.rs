@@ -1,10 +1,10 @@
-//! What a draft lacks, and what activation says: the same (SPEC 7.2).
+//! The checklist of a draft and the refusal of its activation agree.
 
 use serde_json::{Value, json};
 
 use crate::harness::{App, Client, id, scenario, sim, unique};
 
-/// Asks what is missing, then tries; answers what was missing first, after making sure that both agree.
+/// Reads the checklist, tries to activate, checks that both agree and returns the first missing requirement.
 async fn compared(app: &App, client: &Client, contract: i64, case: &str) -> Option<String> {
     let path = format!("/contracts/{contract}");
     let checklist = client.get(&format!("{path}/checklist")).await.expect(200);
@@ -118,7 +118,7 @@ async fn options_that_cannot_be_had_any_more_are_told_of(app: &App) {
     });
     let contract = id(&admin.post("/contracts", draft).await.expect(201));
     admin.patch(&format!("/options/{one}"), json!({"is_active": false, "tariff_ids": []})).await.expect(200);
-    // nothing lets options that are had together exclude each other
+    // the API does not make options exclusive that one contract has, so SQL does
     app.execute(&format!(
         "INSERT INTO option_exclusions (option_id, excluded_id) VALUES ({one}, {other}), ({other}, {one})"
     ))
