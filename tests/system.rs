@@ -1,4 +1,4 @@
-//! The whole system over HTTP, on both engines. Each `#[scenario]` has a fresh database of its own on each.
+//! The whole system over HTTP. Each `#[scenario]` runs on both engines, with a fresh database each.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,11 +1,11 @@
-//! Every action on a payment from every state it can be in (SPEC 8.1, 8.2), over HTTP.
+//! Every action on a payment in every state, over HTTP.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{App, Client, Request, id, scenario};
 
-/// The states of a payment of 100.00, and the transactions that are none.
+/// The states of a payment of 100.00, and transactions of other types.
 const STATES: [&str; 10] = [
     "pending",
     "processing",
@@ -33,7 +33,7 @@ fn actions(payment: i64) -> Vec<(&'static str, Request)> {
     ]
 }
 
-/// A contract with 500.00 and a transaction in this state.
+/// Creates a contract with 500.00 and a transaction in this state.
 async fn in_state(app: &App, admin: &Client, state: &str) -> (i64, i64) {
     let contract = admin.draft("50.00").await;
     admin.pay(contract, "500.00").await;
@@ -55,7 +55,7 @@ async fn in_state(app: &App, admin: &Client, state: &str) -> (i64, i64) {
         "pending" => take("card").await,
         "processing" => {
             let payment = take("mobile_payment").await;
-            // as its gateway would say
+            // as an event of its gateway would
             app.execute(&format!(
                 "UPDATE payments SET status = 'processing', version = version + 1 WHERE id = {payment}"
             ))
@@ -98,7 +98,7 @@ async fn in_state(app: &App, admin: &Client, state: &str) -> (i64, i64) {
     (contract, payment)
 }
 
-/// How a transaction stands.
+/// All data that an action could change.
 #[derive(Debug, PartialEq)]
 struct Standing {
     shown: Value,

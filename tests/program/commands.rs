@@ -1,4 +1,4 @@
-//! The command-line tool (SPEC 1.7).
+//! The command-line interface.
 
 use std::{fs, path::Path};
 
@@ -150,7 +150,7 @@ fn what_cannot_be_read_as_a_command_ends_with_code_two() {
 #[test]
 fn health_with_nobody_there_does_not_take_long() {
     let place = Place::new(TestDatabase::empty(Engine::Sqlite).unwrap());
-    // somebody who listens and never answers
+    // a server that accepts the connection and never responds
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let bind = silent.local_addr().unwrap().to_string();
     assert_eq!(place.run(&["health"], &[("BIND", &bind)]).expect(1).err, "no answer\n");
@@ -183,6 +183,6 @@ fn an_event_of_the_sandbox_is_printed_as_a_command_that_sends_it() {
         (header("webhook-id"), header("webhook-signature")),
         ("by-hand".to_owned(), signed.headers[2].1.clone())
     );
-    // where the sandbox is not in use there is nothing to try
+    // without the sandbox gateway, the command is refused
     assert_eq!(place.run(&["sandbox-event", "7"], &[]).expect(1).out, "");
 }

@@ -1,4 +1,4 @@
-//! Every successful change is on record (SPEC 3.7).
+//! Every successful change is in the audit trail.
 
 mod access;
 mod contracts;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::Operation;
 use crate::harness::{App, Client, PASSWORD, Reply, scenario};
 
-/// Another password that is not easy to guess.
+/// Another password that is hard to guess.
 const OTHER_PASSWORD: &str = "seven herons over the canal";
 
 struct Office<'a> {
@@ -26,14 +26,14 @@ struct Office<'a> {
 }
 
 impl Office<'_> {
-    /// A PUT of what was read, with one field changed.
+    /// A PUT of the resource as read, with one field changed.
     async fn changed(&self, path: &str, field: &str, value: &str) -> RequestBuilder {
         let mut body = self.admin.get(path).await.expect(200);
         body[field] = json!(value);
         self.admin.request(Method::PUT, path).json(&body)
     }
 
-    /// A request that makes this operation succeed; none where nobody has thought of one.
+    /// A request with which this operation succeeds; `None` if there is none yet.
     async fn change(&self, operation: &str) -> Option<RequestBuilder> {
         let (method, path) = operation.split_once(" /api/v1").unwrap();
         match path.split('/').nth(1).unwrap() {

@@ -1,4 +1,4 @@
-//! The OpenAPI document: complete, consistent, and the same as the committed one.
+//! The OpenAPI document is complete and consistent, and equals the committed one.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -105,7 +105,7 @@ fn example_of(schema: &Value) -> Option<&Value> {
 
 type Parse = fn(&[u8], &Context) -> Result<()>;
 
-/// Every type that comes in as JSON.
+/// Every type that is read from a JSON body.
 fn inputs() -> Vec<(&'static str, Parse)> {
     macro_rules! inputs {
         ($($input:ty),+ $(,)?) => { vec![$((short_name::<$input>(), parse::<$input> as Parse)),+] };

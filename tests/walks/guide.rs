@@ -1,4 +1,4 @@
-//! The API guide: each request in it is sent, and what it shows of the answer is compared.
+//! The API guide: each request in it is sent, and its response is compared.
 
 use reqwest::Method;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::harness::{App, Client, scenario};
 
 const GUIDE: &str = include_str!("../../docs/api-guide.md");
 
-/// Blocks of the guide in their order: the words after the fence, and what stands in it.
+/// The code blocks of the guide in order: the text after the fence, and the content.
 fn blocks(text: &str) -> Vec<(&str, String)> {
     let mut blocks: Vec<(&str, String)> = Vec::new();
     let mut open = false;
@@ -29,7 +29,8 @@ fn blocks(text: &str) -> Vec<(&str, String)> {
     blocks
 }
 
-/// Where what is shown differs from what was answered; the answer may have more fields, and `…` is anything.
+/// Differences between the response in the guide and the actual one.
+/// The actual one may have more fields, and `…` matches anything.
 fn differences(at: &str, shown: &Value, answered: &Value, found: &mut Vec<String>) {
     match (shown, answered) {
         (Value::String(text), _) if text == "…" && !answered.is_null() => {}

@@ -1,4 +1,4 @@
-//! Every error of every operation is a problem, as the document says (SPEC 2.5).
+//! Every error of every operation is a problem that the document describes.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -18,14 +18,14 @@ use tokio::{
 use super::{Operation, words};
 use crate::harness::{App, Client, Reply, scenario};
 
-/// What never leaves the server.
+/// Texts that no response may contain.
 const INTERNAL: [&str; 8] = ["sqlx", "SELECT", "INSERT", ".rs", "crates/", "panicked", "Error(", "serde"];
 
-/// The ids that name nothing.
+/// Ids that match no resource.
 const NO_IDS: [&str; 7] =
     ["0", "-1", "no-id", "9223372036854775807", "9223372036854775808", "1.5", "%D1%84%00"];
 
-/// Everything that holds for a problem wherever it comes from.
+/// Checks the properties that every problem has.
 #[track_caller]
 fn check(reply: &Reply, path: &str) {
     let asked = &reply.asked;
@@ -72,7 +72,7 @@ fn check(reply: &Reply, path: &str) {
     }
 }
 
-/// An operation, and what is asked of it.
+/// An operation and the data for its requests.
 struct Probe<'a> {
     operation: &'a Operation,
     client: &'a Client,
@@ -83,7 +83,7 @@ impl Probe<'_> {
         self.client.request(self.operation.method.clone(), path)
     }
 
-    /// Sends a request that is refused with this status and code, as a problem that the document knows of.
+    /// Sends a request that must be refused with this status and code, as a documented problem.
     async fn refused(&self, path: &str, request: RequestBuilder, status: u16, code: &str) -> Reply {
         let reply =
             Reply::read(format!("{} at {path}", self.operation.name()), request.send().await.unwrap()).await;
@@ -102,7 +102,7 @@ impl Probe<'_> {
     }
 }
 
-/// A request as bytes, for what a client library would not send; the head alone, and the answer to it.
+/// Sends a raw request head, which a client library would not send, and returns the response.
 async fn with_head(app: &App, client: &Client, operation: &Operation, headers: &str) -> Reply {
     let (address, path) = (app.base.trim_start_matches("http://"), operation.at("999999"));
     let token = client.token.as_deref().unwrap_or("none");
@@ -163,7 +163,7 @@ async fn a_body_that_cannot_be_read_is_a_problem_of_every_operation_that_takes_o
         let sent = |media_type: &str, body: &'static [u8]| {
             probe.request(&path).header(CONTENT_TYPE, media_type).body(body)
         };
-        // what is signed is not read before its signature
+        // a signed body is not read before its signature is checked
         if media_type.ends_with("json") && !operation.is_signed() {
             for broken in
                 [b"{\"half\":".as_slice(), b"{}{}", b"\xff\xfe", b"\0", b"{\"a\": \"\xff\"}", b"{'a': 1}"]
@@ -182,7 +182,7 @@ async fn a_body_that_cannot_be_read_is_a_problem_of_every_operation_that_takes_o
                     "malformed",
                 )
                 .await;
-            // an edit is of what is there, so whether it is there comes first
+            // an edit needs the existing resource, so a missing one is reported first
             if operation.method == Method::POST {
                 let reply =
                     probe.refused(&path, sent(media_type, b"{\"no_such_field\": 1}"), 422, "invalid").await;
@@ -206,7 +206,7 @@ async fn a_body_that_cannot_be_read_is_a_problem_of_every_operation_that_takes_o
         }
         probe.refused(&path, probe.request(&path).body("{}"), 415, "unsupported_media_type").await;
 
-        // a file of ten mebibytes, also with what surrounds it, or a mebibyte
+        // ten mebibytes plus the multipart overhead for a file, otherwise one mebibyte
         let limit = match media_type.as_str() {
             "multipart/form-data" => 10 * 1024 * 1024 + 64 * 1024,
             "text/csv" => 10 * 1024 * 1024,
@@ -308,7 +308,7 @@ async fn a_wrong_path_is_not_found_and_a_wrong_method_names_the_right_ones(app: 
             if right.contains(method.as_str()) {
                 continue;
             }
-            // as people write paths
+            // common variants of a path
             let other_forms = [path.clone(), format!("{path}/"), path.replace("/api/v1/", "/api/")];
             for form in other_forms.iter().take(if path.starts_with("/api/") { 3 } else { 1 }) {
                 for client in [&admin, &app.stranger()] {

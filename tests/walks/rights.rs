@@ -1,4 +1,4 @@
-//! Who may do what: the document says it, and the server does it (SPEC 3.5, 3.8).
+//! The document and the server agree on the required permissions.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -10,14 +10,14 @@ use serde_json::json;
 use super::{Operation, PUBLIC};
 use crate::harness::{App, Client, PASSWORD, Reply, id, scenario};
 
-/// A well-meant request about nothing that exists, and with nothing in it that anybody takes:
-/// it changes nothing.
+/// Sends a request for a missing resource, with an unknown field,
+/// so that it changes nothing.
 async fn asks(client: &Client, operation: &Operation) -> Reply {
     let body = operation.has_body().then(|| json!({"no_such_field": true}));
     client.send(operation.method.clone(), &operation.at("999999"), body).await
 }
 
-/// A request that is wrong wherever it can be.
+/// Sends a request that is wrong in every part.
 async fn asks_badly(client: &Client, operation: &Operation) -> Reply {
     let path = format!("{}?no_such_parameter=1", operation.at("no-id"));
     let request = client
@@ -27,7 +27,7 @@ async fn asks_badly(client: &Client, operation: &Operation) -> Reply {
     Reply::read(operation.name(), request.send().await.unwrap()).await
 }
 
-/// A user without any right, and a way to set the single grants.
+/// A user without permissions, and a client to set the single grants.
 struct Walker<'a> {
     admin: &'a Client,
     client: Client,
@@ -46,7 +46,7 @@ impl<'a> Walker<'a> {
         Self { admin, client: app.sign_in("walker", PASSWORD).await, id }
     }
 
-    /// What the walker may do, from the next request on.
+    /// Grants exactly these permissions, from the next request on.
     async fn may(&self, permissions: &[&str]) {
         let grants = json!({"granted": permissions, "denied": []});
         self.admin.put(&format!("/users/{}/permissions", self.id), grants).await.expect(200);
@@ -79,7 +79,7 @@ async fn without_a_good_token_only_the_public_operations_answer(app: &App) {
             );
             continue;
         }
-        // before anything is said of the path, the parameters or the body
+        // before the path, the parameters or the body are checked
         asks(&app.stranger(), operation).await.refused(401, "not_signed_in");
         asks_badly(&app.stranger(), operation).await.refused(401, "not_signed_in");
         for client in &forged {
