@@ -54,7 +54,7 @@ fn every_table_of_the_document_is_read() {
     for table in tables(DOCUMENT) {
         // a section on runs may have other tables
         let is_example = known.iter().any(|head| table.head == *head);
-        assert!(is_example || table.head[0] != "day", "{:?} is read by nobody", table.head);
+        assert!(is_example || table.head[0] != "day", "no test reads {:?}", table.head);
         assert!(
             !table.rows.is_empty() && table.rows.iter().all(|row| row.len() == table.head.len()),
             "{:?}",
@@ -234,7 +234,7 @@ impl Story<'_> {
                     .patch(&format!("/tariffs/{tariff}"), json!({"monthly_fee": fee, "effective_from": from}))
                     .await;
             }
-            other => panic!("what is it that {other} happens?"),
+            other => panic!("unknown action: {other}"),
         };
         self.admin.post(&path, body).await
     }

@@ -14,7 +14,7 @@ use crowd::{Crowd, Effects};
 
 /// Whether to run all of it.
 fn full() -> bool {
-    #[allow(clippy::disallowed_methods, reason = "tests have no settings of their own")]
+    #[allow(clippy::disallowed_methods, reason = "tests read the environment directly")]
     let wanted = std::env::var("FAULTS").ok();
     wanted.as_deref() == Some("full")
 }

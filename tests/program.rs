@@ -179,7 +179,7 @@ fn patiently<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = look() {
             return found;
         }
-        assert!(Instant::now() < end, "in vain: {what}");
+        assert!(Instant::now() < end, "no {what} in time");
         thread::sleep(Duration::from_millis(5));
     }
 }
@@ -250,7 +250,7 @@ impl Program {
     /// Waits until the program exits.
     #[track_caller]
     fn outcome(mut self) -> Outcome {
-        let status = patiently("the program's end", || self.child.try_wait().unwrap());
+        let status = patiently("exit", || self.child.try_wait().unwrap());
         // a child of the child could keep the streams open, but no program here has one
         self.reading.drain(..).for_each(|reading| reading.join().unwrap());
         Outcome { status, out: self.out.text(), err: self.err.text() }
@@ -308,7 +308,7 @@ impl Server {
             if answer.is_ok_and(|answer| answer.status() == 200) {
                 return;
             }
-            assert!(Instant::now() < end, "it does not get ready: {}", self.program.err.text());
+            assert!(Instant::now() < end, "the server is not ready: {}", self.program.err.text());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -264,7 +264,7 @@ impl World {
             "terminate contract" => post(format!("/contracts/{contract}/terminate"), reason),
             "unblock sim" => post(format!("/sims/{card}/unblock"), json!({})),
             "wait on ticket" => post(format!("/tickets/{ticket}/wait"), reason),
-            other => panic!("nobody knows how to {other}"),
+            other => panic!("unknown step: {other}"),
         }
     }
 
@@ -303,7 +303,7 @@ impl World {
                 client = app.sign_in(username, PASSWORD).await;
                 reply = client.ask(&request).await;
             }
-            let told = format!("{} answered {}: {}", reply.asked, reply.status, reply.body);
+            let told = format!("{} returned {}: {}", reply.asked, reply.status, reply.body);
             let (status, answer) = (reply.status, reply.body);
             assert!([200, 201, 204, 404, 409, 422].contains(&status), "{told}");
             let code = answer["code"].as_str().unwrap_or_default();
@@ -373,5 +373,5 @@ async fn several_hundred_mixed_steps_of_several_users_leave_every_invariant_whol
         }
     }
     let never: Vec<_> = came_off.iter().filter(|(_, times)| **times == 0).map(|(name, _)| name).collect();
-    assert!(never.is_empty(), "steps that never came off: {never:?}");
+    assert!(never.is_empty(), "steps that never succeeded: {never:?}");
 }

@@ -3,7 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     missing_docs,
-    reason = "a test that cannot go on says so and stops"
+    reason = "a test that cannot continue panics"
 )]
 
 mod harness;

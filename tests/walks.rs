@@ -52,7 +52,7 @@ impl Operation {
                 })
             })
             .collect();
-        assert!(operations.len() > 40, "the document has lost its operations");
+        assert!(operations.len() > 40, "the document has too few operations");
         operations
     }
 
@@ -73,7 +73,7 @@ impl Operation {
     fn permissions(&self) -> Vec<String> {
         let schemes = self.said["security"]
             .as_array()
-            .unwrap_or_else(|| panic!("{}: nothing is said of security", self.name()));
+            .unwrap_or_else(|| panic!("{}: no security requirement", self.name()));
         let scopes = schemes.iter().filter_map(|scheme| scheme["bearer"].as_array()).flatten();
         scopes.map(|scope| scope.as_str().unwrap().to_owned()).collect()
     }

@@ -179,7 +179,7 @@ async fn a_block_counts_at_once_also_in_a_crowd_of_requests(app: &App) {
                 let after = blocked.get();
                 let status = client.get("/auth/me").await.status;
                 if after {
-                    assert_eq!(status, 401, "asked after the block was answered");
+                    assert_eq!(status, 401, "sent after the response to the block");
                     late += 1;
                 }
             }

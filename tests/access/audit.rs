@@ -175,7 +175,7 @@ async fn neither_secrets_nor_whole_document_numbers_are_in_the_trail(app: &App) 
         ("refresh token", tokens["refresh"].as_str().unwrap().rsplit('.').next().unwrap()),
         ("birth date", "1990-05-17"),
     ] {
-        assert!(!all.contains(text), "the trail holds the {what}");
+        assert!(!all.contains(text), "the trail has the {what}");
     }
     let created = trail(&admin, &format!("action=customer.created&entity_id={customer}")).await.remove(0);
     assert!(created["after"]["inn"].as_str().unwrap().contains('*'), "{created}");
@@ -234,7 +234,7 @@ async fn reads_of_unmasked_personal_data_are_on_record_and_masked_ones_are_not(a
     assert!(rows.iter().all(|row| row["actor"] == "olga" && row["request_id"] == "a-look"), "{rows:?}");
     assert!(
         rows.iter().all(|row| row["at"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap() == at),
-        "when it happened, not when it was written"
+        "the time of the event, not of the write"
     );
     assert_eq!(
         (&rows[0]["entity"], &rows[0]["entity_id"]),

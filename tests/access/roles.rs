@@ -56,7 +56,7 @@ async fn a_role_is_made_read_changed_and_deleted(app: &App) {
     assert_eq!(
         admin.put(&location, replaced.clone()).await.expect(200),
         replaced,
-        "what was read may be sent back"
+        "a role as read can be sent back"
     );
     admin
         .with("If-Match", &tag)
@@ -335,7 +335,7 @@ async fn nobody_gives_in_any_way_what_they_do_not_hold(app: &App) {
     ] {
         assert!(
             refused.body["detail"].as_str().unwrap().contains(':'),
-            "names the permission: {}",
+            "no permission is named: {}",
             refused.text
         );
         refused.refused(403, "grant_not_held");

@@ -68,7 +68,7 @@ async fn a_script_can_do_no_more_than_it_was_given(app: &App) {
     assert_eq!(app.count("customers").await, 0);
     let customer = admin.customer().await;
     let masked = script.get(&format!("/customers/{customer}")).await.expect(200);
-    assert!(masked["inn"].as_str().unwrap().contains('*'), "personal data was not given: {masked}");
+    assert!(masked["inn"].as_str().unwrap().contains('*'), "personal data is not granted: {masked}");
 }
 
 #[scenario]

@@ -83,7 +83,7 @@ async fn whoever_may_not_sign_in_now_is_told_no_more_than_a_stranger(app: &App) 
         trail(&admin, "action=auth.sign_in_failed&actor=barred").await[0]["after"]["reason"],
         "blocked"
     );
-    assert_eq!(app.count("sessions").await, 1, "the administrator's own");
+    assert_eq!(app.count("sessions").await, 1, "the administrator's session");
 
     app.advance(TimeDelta::days(1));
     login(app, "coming", PASSWORD).await.expect(200);
@@ -297,7 +297,7 @@ async fn a_repeated_sign_in_opens_one_session_and_its_stored_answer_is_sealed(ap
     for answer in &stored {
         let readable = String::from_utf8_lossy(answer);
         for secret in secrets {
-            assert!(secret.split('.').all(|part| !readable.contains(part)), "a stored answer shows a token");
+            assert!(secret.split('.').all(|part| !readable.contains(part)), "a stored response has a token");
         }
         assert!(!readable.contains("access") && !readable.contains("token") && !readable.contains("admin"));
     }

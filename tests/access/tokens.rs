@@ -95,7 +95,7 @@ async fn of_fifty_uses_at_once_one_wins_and_the_session_is_over_for_all(app: &Ap
     assert_eq!(
         app.scalar("SELECT COUNT(*) FROM sessions WHERE revoked_at IS NULL").await,
         1,
-        "the watcher's own"
+        "the watcher's session"
     );
     assert_eq!(watcher.get("/audit/verify").await.expect(200)["intact"], true);
 }
@@ -163,7 +163,7 @@ async fn a_forged_token_is_refused(app: &App) {
     assert_eq!(
         judged(app, &signed(&good, Algorithm::HS256, key)).await,
         None,
-        "what the others are measured by"
+        "the valid token that the others vary"
     );
     let refused = Some("token_invalid".to_owned());
 

@@ -76,7 +76,7 @@ async fn a_user_is_made_read_changed_and_deleted(app: &App) {
     admin.get(&location).await.refused(404, "user_not_found");
     admin.delete(&location).await.refused(404, "user_not_found");
     login(app, "anna", PASSWORD).await.refused(401, "sign_in_failed");
-    assert_eq!(app.count("sessions").await, 1, "the administrator's own");
+    assert_eq!(app.count("sessions").await, 1, "the administrator's session");
     let rows = trail(&admin, &format!("entity=user&entity_id={}&ordering=seq", id(&made))).await;
     let actions: Vec<&str> = rows.iter().map(|row| row["action"].as_str().unwrap()).collect();
     assert_eq!(actions, ["user.created", "user.updated", "user.updated", "user.deleted"]);

@@ -211,7 +211,7 @@ async fn a_run_that_its_instance_left_is_taken_up_by_whoever_comes_first(app: &A
         let context = other.context();
         let take_up =
             async || other.state.db.transaction(&context, async |tx| run::take_up(tx).await).await.unwrap();
-        assert_eq!(take_up().await, None, "while its lease lasts somebody is taken to be at work");
+        assert_eq!(take_up().await, None, "a worker is assumed to be active while its lease lasts");
         app.advance(chrono::TimeDelta::seconds(61));
         other.work_off_runs().await.unwrap();
     })

@@ -71,7 +71,7 @@ async fn a_contract_that_cannot_be_charged_is_listed_with_what_was_in_the_way_an
     assert_eq!(
         (&run["failed_count"], &run["sum_charged"]),
         (&json!(0), &json!("0.00")),
-        "the corrections settled the one that is active: {run}"
+        "the corrections settled the active contract: {run}"
     );
     assert_eq!(app.violations().await, Vec::<String>::new());
 }

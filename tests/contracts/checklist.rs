@@ -20,8 +20,8 @@ async fn compared(app: &App, client: &Client, contract: i64, case: &str) -> Opti
             None
         }
         Some(missing) => {
-            assert_eq!(app.count("audit").await, audited, "{case}: refused and on record");
-            assert_eq!(tried.status, 409, "{case}: {} answered {}", checklist, tried.text);
+            assert_eq!(app.count("audit").await, audited, "{case}: refused and audited");
+            assert_eq!(tried.status, 409, "{case}: {} returned {}", checklist, tried.text);
             assert_eq!(
                 (&tried.body["code"], &tried.body["detail"]),
                 (&missing["code"], &missing["message"]),
@@ -104,7 +104,7 @@ async fn the_checklist_of_every_draft_says_what_activation_does(app: &App) {
         Some("sim_without_number"),
         Some("tariff_retired"),
     ];
-    assert_eq!(seen, expected.map(|code| code.map(str::to_owned)).into(), "every refusal was met");
+    assert_eq!(seen, expected.map(|code| code.map(str::to_owned)).into(), "every refusal occurred");
 }
 
 #[scenario]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::harness::{App, Client, id, scenario};
 
 fn minor(value: &Value) -> i64 {
-    value.as_str().unwrap_or_else(|| panic!("no amount: {value}")).parse::<Money>().unwrap().minor()
+    value.as_str().unwrap_or_else(|| panic!("not an amount: {value}")).parse::<Money>().unwrap().minor()
 }
 
 /// The effect of a transaction on the balance.

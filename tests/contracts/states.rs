@@ -215,7 +215,7 @@ async fn every_action_from_every_state_is_allowed_or_refused_and_moves_what_it_s
                 found.push(format!("{name} -> nothing to change"));
             } else if reply.status < 300 {
                 assert_eq!(after.contract.is_none(), name == "delete", "{state}: {name}");
-                assert!(after.rows[5] > before.rows[5], "{state}: {name} is not on record");
+                assert!(after.rows[5] > before.rows[5], "{state}: {name} has no audit row");
                 found.push(format!("{name} -> {}", after.since(&before)));
             } else {
                 let wrong: Vec<String> = reply
@@ -226,7 +226,7 @@ async fn every_action_from_every_state_is_allowed_or_refused_and_moves_what_it_s
                 assert_eq!(
                     (&after.contract, &after.sim, after.rows),
                     (&before.contract, &before.sim, before.rows),
-                    "{state}: {name} was refused and moved something"
+                    "{state}: {name} was refused and changed data"
                 );
                 found.push(format!(
                     "{name} -> {} {}{}",
@@ -239,13 +239,13 @@ async fn every_action_from_every_state_is_allowed_or_refused_and_moves_what_it_s
     }
     let expected: Vec<&str> = include_str!("../golden/contract_states.txt").lines().collect();
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/contract_states.txt");
-    #[allow(clippy::disallowed_methods, reason = "tests have no settings of their own")]
+    #[allow(clippy::disallowed_methods, reason = "tests read the environment directly")]
     if std::env::var("UPDATE_GOLDEN").is_ok() {
         std::fs::write(path, found.join("\n") + "\n").unwrap();
     } else {
         assert_eq!(
             found, expected,
-            "tests/golden/contract_states.txt differs; if that is meant, UPDATE_GOLDEN=1"
+            "tests/golden/contract_states.txt differs; if intended, set UPDATE_GOLDEN=1"
         );
     }
     assert_eq!(app.violations().await, Vec::<String>::new());

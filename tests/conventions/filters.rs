@@ -163,7 +163,7 @@ async fn every_filter_finds_what_fits_and_nothing_else(app: &App) {
         });
         untried.extend(missing.map(|name| format!("{list}?{name}")));
     }
-    assert_eq!(untried, BTreeSet::new(), "filters without a line in the table above");
+    assert_eq!(untried, BTreeSet::new(), "filters without a row in the table above");
 
     for Tried { list, filter, some, field, none } in tried {
         let all = rows(&admin, &format!("{list}?page_size=500")).await;

@@ -150,7 +150,7 @@ fn value(path: &str, parameter: &Value, tried: &[filters::Tried]) -> String {
         (_, name) if name.ends_with("_min") || name.ends_with("_max") => "100.00",
         _ if schema["type"].to_string().contains("boolean") => "true",
         _ if schema["type"].to_string().contains("integer") => "1",
-        _ => panic!("{path}?{name}: no value is known for {parameter}"),
+        _ => panic!("{path}?{name}: no known value for {parameter}"),
     };
     encoded(known)
 }

@@ -265,7 +265,7 @@ async fn heads_that_are_no_http_or_too_long_are_refused_and_the_server_goes_on(a
         let (answer, _) = raw::to_the_end(&mut stream).await;
         assert!(
             answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
-            "{:?} answered {answer}",
+            "{:?} returned {answer}",
             &bytes[..bytes.len().min(80)]
         );
         still_serves(app).await;

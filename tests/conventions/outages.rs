@@ -24,7 +24,7 @@ async fn timed(reply: impl Future<Output = Reply>) -> (Reply, Duration) {
 /// Checks that the request was refused because the database is unavailable.
 fn away((reply, took): (Reply, Duration)) {
     let wait: u64 = reply.header("retry-after").parse().unwrap_or_else(|_| {
-        panic!("{} answered {} without Retry-After: {}", reply.asked, reply.status, reply.text)
+        panic!("{} returned {} without Retry-After: {}", reply.asked, reply.status, reply.text)
     });
     assert!((1..=30).contains(&wait), "{wait}");
     assert!(took < AT_MOST, "{} took {took:?}", reply.asked);
@@ -41,7 +41,7 @@ async fn failures_until_it_serves(app: &App, client: &crate::harness::Client) ->
         }
         away((reply, took));
     }
-    panic!("it does not serve again")
+    panic!("the server does not recover")
 }
 
 #[test]

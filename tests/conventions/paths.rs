@@ -73,7 +73,7 @@ async fn the_root_leads_to_the_page_of_swagger_ui_which_brings_its_own_assets(ap
         .collect();
     assert!(assets.len() >= 3, "{page}");
     for asset in assets {
-        assert!(!asset.contains("//"), "{asset} comes from elsewhere");
+        assert!(!asset.contains("//"), "{asset} is from another host");
         let asset = app.stranger().get(&format!("/swagger-ui/{}", asset.trim_start_matches("./"))).await;
         assert_eq!(asset.status, 200, "{}", asset.asked);
         assert!(!asset.text.is_empty() && !asset.header("content-type").is_empty(), "{}", asset.asked);
@@ -90,7 +90,7 @@ async fn the_document_is_open_to_all_and_describes_what_is_served(app: &App) {
     let document = document.expect(200);
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     assert!(document["paths"]["/api/v1/contracts/{id}/activate"]["post"].is_object());
-    assert!(&document == crate::harness::document(), "what is served is not what is printed");
+    assert!(&document == crate::harness::document(), "the served and printed documents differ");
 }
 
 #[scenario]

@@ -23,7 +23,7 @@ pub async fn to_the_end(stream: &mut TcpStream) -> (String, Duration) {
     let mut answer = Vec::new();
     // a reset after the response also ends the connection
     let _reset =
-        timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the server goes on waiting");
+        timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the server closes the connection");
     (String::from_utf8_lossy(&answer).into_owned(), started.elapsed())
 }
 
@@ -34,7 +34,7 @@ pub async fn answer(stream: &mut TcpStream) -> (String, Duration) {
     loop {
         let read = timeout(PATIENCE, stream.read(&mut buffer))
             .await
-            .expect("the server does not answer")
+            .expect("the server does not respond")
             .unwrap_or(0);
         answer.push_str(&String::from_utf8_lossy(&buffer[..read]));
         let length: Option<usize> = header(&answer, "content-length").and_then(|length| length.parse().ok());

@@ -171,7 +171,7 @@ impl Crowd {
         let done = reply.status < 300;
         assert!(
             done || [404, 409, 422].contains(&reply.status),
-            "{} answered {}: {}",
+            "{} returned {}: {}",
             reply.asked,
             reply.status,
             reply.text
@@ -254,7 +254,7 @@ impl Crowd {
                     json!({"reason": "по заявлению"}),
                 )
             }
-            other => panic!("nobody knows how to {other}"),
+            other => panic!("unknown operation: {other}"),
         })
     }
 
@@ -277,7 +277,7 @@ impl Crowd {
         let count = |cell: &Cell<usize>| cell.set(cell.get() + 1);
         let begun = Instant::now();
         loop {
-            assert!(begun.elapsed() < PATIENCE, "no answer to {path} {body}");
+            assert!(begun.elapsed() < PATIENCE, "no response to {path} {body}");
             let patience = if random.random_ratio(1, 12) {
                 Duration::from_millis(random.random_range(1..300))
             } else {
@@ -342,7 +342,7 @@ impl Crowd {
                 // it may also lift a debt or apply a planned change
                 "resume" => times("contract.resumed") >= 1,
                 "change tariff" => times("contract.plan_changed") + times("contract.change_planned") >= 1,
-                other => panic!("nobody knows what {other} leaves"),
+                other => panic!("unknown operation: {other}"),
             };
             if !is_right {
                 let there = (transactions.get(deed.key.as_str()), entries.get(deed.key.as_str()), noted);
@@ -355,7 +355,7 @@ impl Crowd {
             transactions
                 .keys()
                 .filter(|key| !asked.contains(**key))
-                .map(|key| format!("nobody asked for {key}")),
+                .map(|key| format!("not requested: {key}")),
         );
         wrong
     }

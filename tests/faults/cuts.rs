@@ -54,9 +54,9 @@ async fn pay_over_a_bad_line(app: &App, proxy: &Proxy) {
     assert_eq!(crowd.wrong(&effects), Vec::<String>::new());
     assert_eq!(app.violations().await, Vec::<String>::new());
     assert_eq!(crowd.answered(), clients * each);
-    assert!(cuts > 3 && crowd.sent_away.get() > 0, "{cuts} cuts, {} sent away", crowd.sent_away.get());
+    assert!(cuts > 3 && crowd.sent_away.get() > 0, "{cuts} cuts, {} deferred", crowd.sent_away.get());
     eprintln!(
-        "{cuts} cuts: {} sent away, {} replayed; done {:?}",
+        "{cuts} cuts: {} deferred, {} replayed; done {:?}",
         crowd.sent_away.get(),
         crowd.replayed.get(),
         crowd.done()

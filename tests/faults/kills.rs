@@ -71,9 +71,9 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_done_twice_though_the_serve
     // the test had an effect: all kinds of operations succeeded, and kills interrupted requests
     assert_eq!((crowd.answered(), crowd.done().len()), (clients * each, 14), "{:?}", crowd.done());
     let (unanswered, replayed) = (crowd.unanswered.get(), crowd.replayed.get());
-    assert!(unanswered > kills && replayed > 0, "{unanswered} without an answer, {replayed} replayed");
+    assert!(unanswered > kills && replayed > 0, "{unanswered} without response, {replayed} replayed");
     eprintln!(
-        "{clients} clients, {} operations, {kills} kills: {} tries without an answer, {} sent away, \
+        "{clients} clients, {} operations, {kills} kills: {} tries without response, {} deferred, \
          {} replayed; done {:?}",
         crowd.answered(),
         crowd.unanswered.get(),

@@ -45,7 +45,7 @@ async fn run_and_kill(app: &App, server: &RefCell<Option<Server>>, client: &Clie
         let _lost_with_the_server = client.attempt(Method::POST, "/billing/runs", &json!({})).await;
         let enough = due * kill / (kills + 1);
         while app.scalar(&charged).await < enough {
-            assert!(begun.elapsed() < PATIENCE, "the run does not get on");
+            assert!(begun.elapsed() < PATIENCE, "the run makes no progress");
             let _lost = client.attempt(Method::POST, "/billing/runs", &json!({})).await;
             tokio::time::sleep(Duration::from_millis(2)).await;
         }

@@ -98,7 +98,7 @@ impl Senders {
                 Ok(answer) => assert!(answer.status() == 503, "{id}: {}", answer.status()),
                 Err(_) => self.untaken.set(self.untaken.get() + 1),
             }
-            assert!(begun.elapsed() < PATIENCE, "{id} is not taken");
+            assert!(begun.elapsed() < PATIENCE, "{id} is not accepted");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -178,9 +178,9 @@ async fn each_event_of_a_gateway_counts_once_though_the_server_is_killed_while_i
     assert!(sound.out.lines().all(|line| line.starts_with("ok ")), "{}", sound.out);
     // kills interrupted events, and repeats were recognized
     let (untaken, repeats) = (senders.untaken.get(), senders.repeats.get());
-    assert!(untaken > kills && repeats > 0, "{untaken} without an answer, {repeats} known");
+    assert!(untaken > kills && repeats > 0, "{untaken} without response, {repeats} repeats");
     eprintln!(
-        "{total} events of {payments} payments, {kills} kills: {untaken} without an answer, \
-         {repeats} known already"
+        "{total} events of {payments} payments, {kills} kills: {untaken} without response, \
+         {repeats} repeats"
     );
 }

@@ -409,7 +409,7 @@ async fn a_gateway_that_hangs_delays_nobody_else(app: &App) {
         };
         let both = futures_util::future::select(Box::pin(hanging), Box::pin(others)).await;
         let futures_util::future::Either::Right(((balance, took), _still_hanging)) = both else {
-            panic!("the gateway answered")
+            panic!("the gateway responded")
         };
         assert_eq!(balance, "6.00");
         assert!(took < Duration::from_secs(9), "{took:?}");

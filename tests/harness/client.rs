@@ -159,7 +159,7 @@ impl Reply {
     /// Checks the status and returns the body.
     #[track_caller]
     pub fn expect(self, status: u16) -> Value {
-        assert_eq!(self.status, status, "{} answered {}: {}", self.asked, self.status, self.text);
+        assert_eq!(self.status, status, "{} returned {}: {}", self.asked, self.status, self.text);
         self.body
     }
 
@@ -169,7 +169,7 @@ impl Reply {
         assert_eq!(
             (self.status, self.body["code"].as_str()),
             (status, Some(code)),
-            "{} answered {}",
+            "{} returned {}",
             self.asked,
             self.text
         );

@@ -217,7 +217,7 @@ fn postgres() -> Option<&'static str> {
     static SERVER: OnceLock<Option<String>> = OnceLock::new();
     SERVER
         .get_or_init(|| {
-            #[allow(clippy::disallowed_methods, reason = "tests have no settings of their own")]
+            #[allow(clippy::disallowed_methods, reason = "tests read the environment directly")]
             let (given, required) =
                 (std::env::var("TEST_POSTGRES_URL").ok(), std::env::var("REQUIRE_POSTGRES").is_ok());
             let candidates = match given {
@@ -237,12 +237,12 @@ fn postgres() -> Option<&'static str> {
             let line = match &found {
                 Some(_) => "engines under test: SQLite and PostgreSQL\n",
                 None => {
-                    "engines under test: SQLite only; PostgreSQL does not answer (set TEST_POSTGRES_URL), \
+                    "engines under test: SQLite only; PostgreSQL is unavailable (set TEST_POSTGRES_URL), \
                      its tests pass without running\n"
                 }
             };
             std::io::stderr().write_all(line.as_bytes()).unwrap();
-            assert!(found.is_some() || !required, "REQUIRE_POSTGRES is set and PostgreSQL does not answer");
+            assert!(found.is_some() || !required, "REQUIRE_POSTGRES is set and PostgreSQL is unavailable");
             found
         })
         .as_deref()

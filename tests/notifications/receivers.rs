@@ -122,7 +122,7 @@ impl Receiver {
         let wait = seen.wait_for(|seen| *seen >= count);
         tokio::time::timeout(std::time::Duration::from_secs(20), wait)
             .await
-            .expect("what was sent comes")
+            .expect("all requests arrive")
             .unwrap();
     }
 

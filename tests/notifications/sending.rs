@@ -149,7 +149,7 @@ async fn a_gateway_that_hangs_delays_no_payment_and_no_e_mail_and_what_it_was_ki
         assert_eq!(
             send(app, Channel::Sms).await,
             1,
-            "what is claimed is left alone, what came later is sent"
+            "claimed messages are left alone, and later ones are sent"
         );
         app.advance(TimeDelta::minutes(3));
         assert_eq!(send(app, Channel::Sms).await, 1);

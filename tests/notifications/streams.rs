@@ -52,7 +52,7 @@ impl Listener {
         while !self.text.contains(words) {
             let piece = tokio::time::timeout(Duration::from_secs(20), self.response.chunk()).await;
             let piece =
-                piece.unwrap_or_else(|_| panic!("`{words}` does not come after {}", self.text)).unwrap();
+                piece.unwrap_or_else(|_| panic!("`{words}` is not received after {}", self.text)).unwrap();
             self.text.push_str(
                 std::str::from_utf8(&piece.unwrap_or_else(|| panic!("the stream ended after {}", self.text)))
                     .unwrap(),
@@ -64,7 +64,7 @@ impl Listener {
     async fn hear_out(&mut self) {
         while let Some(piece) = tokio::time::timeout(Duration::from_secs(20), self.response.chunk())
             .await
-            .expect("it ends")
+            .expect("the stream ends")
             .unwrap()
         {
             self.text.push_str(std::str::from_utf8(&piece).unwrap());

@@ -308,7 +308,7 @@ fn the_example_of_the_page_of_events_is_signed_as_it_says() {
         let line = page
             .lines()
             .find(|line| line.starts_with(&format!("| {what} | `")))
-            .unwrap_or_else(|| panic!("{what} is not there"));
+            .unwrap_or_else(|| panic!("{what} is missing"));
         line.split('`').nth_back(1).unwrap().to_owned()
     };
     let names = ["webhook-id", "webhook-timestamp", "webhook-signature"];

@@ -99,7 +99,7 @@ async fn no_sql_changes_removes_or_replaces_a_successful_transaction(app: &App) 
             .transaction(&context, async |tx| database::Sql::owned(attempt.clone()).execute(tx).await)
             .await;
         let told =
-            refused.err().map(|error| error.to_string()).unwrap_or_else(|| panic!("{attempt} went through"));
+            refused.err().map(|error| error.to_string()).unwrap_or_else(|| panic!("{attempt} succeeded"));
         assert!(told.contains("a successful transaction is never"), "{attempt}: {told}");
         assert_eq!(stored(app).await, before, "{attempt}");
     }
@@ -138,7 +138,7 @@ async fn a_transaction_is_of_a_state_and_a_form_that_there_can_be(app: &App) {
             .db
             .transaction(&context, async |tx| database::Sql::owned(sql.clone()).execute(tx).await)
             .await;
-        assert!(refused.is_err(), "{change} went through");
+        assert!(refused.is_err(), "{change} succeeded");
     }
     assert_eq!(app.violations().await, Vec::<String>::new());
 }

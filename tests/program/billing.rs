@@ -72,7 +72,7 @@ async fn killed_at_any_moment_and_run_again_it_charges_each_contract_once(app: &
         ),
         "{outcome:?}"
     );
-    assert_eq!(app.count("billing_runs").await, 1, "those that were killed went on with one");
+    assert_eq!(app.count("billing_runs").await, 1, "killed programs resume the one run");
     run(app, &["verify"]).expect(0);
     each_is_charged_once(app, 2400).await;
 }

@@ -68,7 +68,7 @@ async fn the_quickstart_runs_from_its_first_line_to_its_last_and_can_be_run_agai
 }
 
 /// The search path of the programs.
-#[allow(clippy::disallowed_methods, reason = "tests have no settings of their own")]
+#[allow(clippy::disallowed_methods, reason = "tests read the environment directly")]
 fn path() -> String {
     std::env::var("PATH").unwrap()
 }

@@ -26,7 +26,7 @@ async fn half_a_sign_in(server: &Server) -> (TcpStream, String) {
     stream.write_all(head.as_bytes()).await.unwrap();
     // the server has begun to handle the request
     let mut go_on = [0; 25];
-    timeout(PATIENCE, stream.read_exact(&mut go_on)).await.expect("the server goes on").unwrap();
+    timeout(PATIENCE, stream.read_exact(&mut go_on)).await.expect("the server continues").unwrap();
     assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
     stream.write_all(half.as_bytes()).await.unwrap();
     (stream, rest.to_owned())
@@ -45,7 +45,7 @@ async fn a_request_that_runs_is_answered_before_the_end(place: &Place) {
     let (mut stream, rest) = half_a_sign_in(&server).await;
     server.program.signal("TERM");
     // from now on the server accepts no new connections
-    patiently("the port's end", || std::net::TcpStream::connect(&server.bind).err());
+    patiently("closed port", || std::net::TcpStream::connect(&server.bind).err());
     sleep(Duration::from_millis(200)).await;
     stream.write_all(rest.as_bytes()).await.unwrap();
     let answer = to_the_end(stream).await;
@@ -99,7 +99,7 @@ async fn a_stream_of_events_ends_at_once(place: &Place) {
     let customer =
         json!({"customer_id": admin.customer().await, "category": "sim", "subject": "x", "description": "x"});
     admin.post("/tickets", customer).await.expect(201);
-    let heard = timeout(PATIENCE, stream.chunk()).await.expect("it is heard of").unwrap().unwrap();
+    let heard = timeout(PATIENCE, stream.chunk()).await.expect("the event arrives").unwrap().unwrap();
     assert!(heard.starts_with(b"id: 1\nevent: ticket.created\ndata: {"), "{heard:?}");
     let begun = Instant::now();
     server.program.signal("TERM");

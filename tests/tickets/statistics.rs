@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Desk;
 use crate::harness::{App, scenario};
 
-/// The row whose field has this value.
+/// The number of tickets in the row whose field has this value.
 fn of<'a>(figures: &'a Value, list: &str, name: &str, value: &str) -> &'a Value {
     &figures[list].as_array().unwrap().iter().find(|row| row[name] == value).unwrap()["tickets"]
 }

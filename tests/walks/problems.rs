@@ -30,8 +30,8 @@ const NO_IDS: [&str; 7] =
 fn check(reply: &Reply, path: &str) {
     let asked = &reply.asked;
     let problem =
-        reply.body.as_object().unwrap_or_else(|| panic!("{asked} answered {} {}", reply.status, reply.text));
-    assert!(reply.status >= 400, "{asked} answered {} {}", reply.status, reply.text);
+        reply.body.as_object().unwrap_or_else(|| panic!("{asked} returned {} {}", reply.status, reply.text));
+    assert!(reply.status >= 400, "{asked} returned {} {}", reply.status, reply.text);
     assert_eq!(reply.header("content-type"), "application/problem+json", "{asked}");
     let members: BTreeSet<&str> = problem.keys().map(String::as_str).collect();
     assert_eq!(
@@ -52,7 +52,7 @@ fn check(reply: &Reply, path: &str) {
     assert_eq!(problem["instance"], path, "{asked}");
     assert_eq!(problem["request_id"], reply.header("x-request-id"), "{asked}");
     let kind = words::codes().iter().find(|known| known.name == code).map(|known| known.kind);
-    let kind = kind.unwrap_or_else(|| panic!("{asked}: {code} is in no table"));
+    let kind = kind.unwrap_or_else(|| panic!("{asked}: unknown code {code}"));
     assert_eq!(api::problem::status(kind), reply.status, "{asked}: {code}");
     for wrong in problem["errors"].as_array().unwrap() {
         let named = wrong["code"].as_str().is_some_and(|code| field::ALL.contains(&code));
@@ -68,7 +68,7 @@ fn check(reply: &Reply, path: &str) {
         );
     }
     for word in INTERNAL {
-        assert!(!reply.text.contains(word), "{asked} says `{word}`: {}", reply.text);
+        assert!(!reply.text.contains(word), "{asked} contains `{word}`: {}", reply.text);
     }
 }
 
@@ -95,10 +95,10 @@ impl Probe<'_> {
         check(reply, path.split('?').next().unwrap());
         let found = (reply.status, reply.body["code"].as_str().unwrap());
         let named = code.is_empty() || found.1 == code;
-        assert!(found.0 == status && named, "{} answered {found:?} instead of {status} {code}", reply.asked);
+        assert!(found.0 == status && named, "{} returned {found:?} instead of {status} {code}", reply.asked);
         let documented =
             self.operation.said["responses"][status.to_string()]["content"].get("application/problem+json");
-        assert!(documented.is_some(), "{}: the document does not know of {status}", self.operation.name());
+        assert!(documented.is_some(), "{}: {status} is not documented", self.operation.name());
     }
 }
 
@@ -135,7 +135,7 @@ async fn with_head(app: &App, client: &Client, operation: &Operation, headers: &
     };
     let text = timeout(Duration::from_secs(10), whole)
         .await
-        .unwrap_or_else(|_| panic!("{}: no answer", operation.name()));
+        .unwrap_or_else(|_| panic!("{}: no response", operation.name()));
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let mut headers = HeaderMap::new();
     for (name, value) in head.lines().skip(1).filter_map(|line| line.split_once(": ")) {

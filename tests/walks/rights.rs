@@ -59,7 +59,7 @@ async fn without_a_good_token_only_the_public_operations_answer(app: &App) {
     for name in PUBLIC {
         assert!(
             operations.iter().any(|operation| operation.name() == name),
-            "{name} is public and not there"
+            "{name} is public but not documented"
         );
     }
     let forged = ["nonsense", "tcrm_nonsense", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."]
@@ -69,12 +69,12 @@ async fn without_a_good_token_only_the_public_operations_answer(app: &App) {
             assert_eq!(operation.permissions(), Vec::<String>::new(), "{}", operation.name());
             let status = asks(&app.stranger(), operation).await.status;
             if operation.is_signed() {
-                assert!(status == 401 || status == 404, "{} answered {status}", operation.name());
+                assert!(status == 401 || status == 404, "{} returned {status}", operation.name());
                 continue;
             }
             assert!(
                 status == 200 || status == 415 || status == 422,
-                "{} answered {status}",
+                "{} returned {status}",
                 operation.name()
             );
             continue;
@@ -124,7 +124,7 @@ async fn each_operation_needs_the_permission_that_it_names_and_no_other(app: &Ap
             let reply = asks(&walker.client, operation).await;
             assert!(
                 ![401, 403].contains(&reply.status) && reply.status < 500,
-                "{} with {named:?} answered {}",
+                "{} with {named:?} returned {}",
                 operation.name(),
                 reply.text
             );
@@ -146,7 +146,7 @@ async fn the_built_in_roles_may_do_what_the_golden_table_says(app: &App) {
             let status = asks(client, &operation).await.status;
             assert!(
                 status < 500 && (status != 401 || operation.is_signed()),
-                "{} answered {status}",
+                "{} returned {status}",
                 operation.name()
             );
             allowed.push(status != 403);
@@ -167,7 +167,7 @@ fn the_golden_table_follows_from_the_permissions_and_their_default_roles() {
     });
     let rows: Vec<String> = rows.collect();
     let path = golden();
-    #[allow(clippy::disallowed_methods, reason = "tests have no settings of their own")]
+    #[allow(clippy::disallowed_methods, reason = "tests read the environment directly")]
     if std::env::var("UPDATE_GOLDEN").is_ok() {
         std::fs::write(path, table(&rows)).unwrap();
     }
@@ -209,7 +209,7 @@ fn compare(rows: &[String]) {
     let new: Vec<&&str> = found.iter().filter(|line| !kept.contains(line)).collect();
     assert!(
         kept == found,
-        "tests/golden/roles.txt differs; if that is meant, UPDATE_GOLDEN=1\n only there: {gone:#?}\n \
+        "tests/golden/roles.txt differs; if intended, set UPDATE_GOLDEN=1\n only there: {gone:#?}\n \
          only here: {new:#?}"
     );
 }

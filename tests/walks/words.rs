@@ -118,7 +118,7 @@ fn no_message_is_left_over() {
             || permissions.iter().any(|known| known == name)
     };
     let left_over: Vec<String> = messages("ru").into_keys().filter(|name| !known(name)).collect();
-    assert_eq!(left_over, Vec::<String>::new(), "nothing in the code says these");
+    assert_eq!(left_over, Vec::<String>::new(), "unused messages");
 }
 
 /// The table of docs/errors.md: each code with its status and its English message.
@@ -142,7 +142,7 @@ fn table_of_codes() -> String {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "tests have no settings of their own")]
+#[allow(clippy::disallowed_methods, reason = "tests read the environment directly")]
 fn the_page_of_errors_names_every_code() {
     let path = format!("{}/../docs/errors.md", env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(&path).unwrap();

@@ -57,7 +57,7 @@ fn on_each_engine(scene: &ItemFn, run: &impl ToTokens, variables: &impl ToTokens
         #scene
 
         mod #name {
-            #[allow(unused_imports, reason = "values of variables may name what the file has")]
+            #[allow(unused_imports, reason = "values of variables may use the items of the file")]
             use super::*;
 
             #[test]

@@ -15,7 +15,7 @@ impl Office<'_> {
         id(&self.admin.post("/webhook-endpoints", Self::new_endpoint()).await.expect(201))
     }
 
-    /// Creates a message on this channel; it is failed if the channel allows that.
+    /// Creates a ticket and returns the newest message on this channel that meets the condition after it.
     pub(super) async fn told(&self, channel: &str) -> i64 {
         self.ticket().await;
         while self.app.relay_events().await > 0 {}
