@@ -11,7 +11,7 @@ use crate::{
     program::{Place, program},
 };
 
-/// Time zones from west to east, some of which have changed their offset.
+/// Time zones across the countries, some of which have changed their offset.
 const ZONES: [(Country, &str); 6] = [
     (Country::Ru, "Europe/Moscow"),
     (Country::Ru, "Asia/Kamchatka"),

@@ -9,7 +9,7 @@ use crate::harness::{App, Client, id, person, scenario};
 /// Each worker thread has a cache, and all caches must be equally fresh.
 const MANY_WORKERS: &[(&str, &str)] = &[("WORKERS", "3")];
 
-/// The same caller on two servers, both of which have already served it.
+/// One caller as a client of each of two servers, both of which have already served it.
 async fn at_both(here: &App, there: &App, token: &str) -> [Client; 2] {
     let clients = [here, there].map(|app| Client::new(&app.base, Some(token)));
     for client in &clients {

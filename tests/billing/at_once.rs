@@ -159,7 +159,7 @@ async fn who_starts_a_run_that_is_under_way_helps_with_it_and_another_day_is_ano
         app.scalar("SELECT CAST(SUM(charges_count) AS BIGINT) FROM billing_runs WHERE NOT dry_run").await,
         2
     );
-    // the run is finished: another one for the same day is a separate run with nothing to do
+    // the run is finished: another one for this day is a separate run with nothing to do
     let again = bill(app, &admin, json!({})).await;
     assert!(again["id"] != begun["id"] && again["due_count"] == 0 && again["state"] == "finished", "{again}");
     assert_eq!(app.violations().await, Vec::<String>::new());

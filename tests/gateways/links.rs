@@ -192,7 +192,7 @@ async fn a_contract_that_is_over_takes_by_link_what_it_owes(app: &App) {
     let early = link(&admin, contract, "70.00").await;
     admin.post(&format!("/contracts/{contract}/terminate"), json!({"reason": "x"})).await.expect(200);
     admin.post("/payments/links", order(contract, "50.01")).await.refused(409, "contract_terminated");
-    // the money of an earlier link is received all the same, and staff must decide
+    // the payer can still use an earlier link, and staff must decide about the money
     assert_eq!(tell(app, "evt-1", succeeded(&early, "70.00")).await, "quarantined");
     assert_eq!(standing(&admin, &early).await, ("pending".to_owned(), json!("not_accepted")));
     admin
