@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 
-# brings the C compiler that the TLS and SQLite sources need
+# includes the C compiler that the TLS and SQLite sources need
 FROM rust:1.95-slim-trixie AS build
 WORKDIR /src
 COPY . .
@@ -10,7 +10,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && install -D target/release/telecom-crm /out/telecom-crm
 
 FROM debian:trixie-slim
-# certificate authorities, for servers that are reached over TLS
+# certificate authorities, for TLS connections to other servers
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
@@ -20,7 +20,7 @@ COPY --from=build /out/telecom-crm /usr/local/bin/telecom-crm
 COPY LICENSE-MIT LICENSE-APACHE /usr/share/doc/telecom-crm/
 WORKDIR /app
 USER crm
-# any but a loopback address: the program refuses to start without JWT_SECRET
+# not a loopback address, so the program refuses to start without JWT_SECRET
 ENV BIND=0.0.0.0:8000 LOG_FORMAT=json
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -1,4 +1,4 @@
-# The few commands a developer types; `just` alone lists them.
+# The commands for development; `just` alone lists them.
 
 _list:
     @just --list --unsorted
@@ -7,20 +7,20 @@ _list:
 run *arguments:
     cargo run --release -- {{ arguments }}
 
-# Every test
+# Run every test
 test *arguments:
     cargo test --workspace {{ arguments }}
 
-# Formatting and lints
+# Check formatting and lints
 check:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- --deny warnings
 
-# Write openapi/openapi.json anew from the code
+# Generate openapi/openapi.json from the code
 openapi:
     cargo run -q -- openapi > openapi/openapi.json
 
-# Fill the database with made-up subscribers, contracts and payments
+# Fill the database with sample subscribers, contracts and payments
 seed *arguments:
     cargo run --release -- seed {{ arguments }}
 
@@ -28,6 +28,6 @@ seed *arguments:
 bench *arguments:
     bench/run.sh {{ arguments }}
 
-# All that must pass before a change goes in
+# Run all checks that must pass before a change is merged
 ci:
     .ci/run

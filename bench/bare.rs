@@ -1,4 +1,4 @@
-//! The measure for the real server: actix-web and sqlx with the same statement and pool, and nothing else.
+//! The baseline for the real server: only actix-web and sqlx, with an equal statement and pool.
 //!
 //! `bare ADDRESS DATABASE_URL` serves; `bare sql` prints the statement.
 

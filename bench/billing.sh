@@ -63,7 +63,7 @@ run() { # days ago, how many
     echo "$seconds $charged $peak"
 }
 
-# Writes the same rows with a few SQL statements, each over all contracts, without the business rules and the hash chain.
+# Writes equal rows with a few SQL statements, each over all contracts, without the business rules and the hash chain.
 by_sql() { # days ago
     sql >/dev/null <<SQL
 BEGIN;
@@ -103,8 +103,8 @@ read -r one_s one_n one_kib < <(run 93 1)
 settle_down
 read -r four_s four_n _ < <(run 62 4)
 settle_down
-[ "$(sql -c 'SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()')" = 0 ] || { echo "bench: runs waited for each other in a circle" >&2; exit 1; }
-"$crm" verify >/dev/null || { echo "bench: the database does not hold together after the runs" >&2; "$crm" verify >&2; exit 1; }
+[ "$(sql -c 'SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()')" = 0 ] || { echo "bench: deadlocks between the runs" >&2; exit 1; }
+"$crm" verify >/dev/null || { echo "bench: the database violates its invariants after the runs" >&2; "$crm" verify >&2; exit 1; }
 before=$(sql -c "SELECT COUNT(*) FROM payments") began=$(now)
 by_sql 31
 sql_s=$(awk "BEGIN {print $(now) - $began}") sql_n=$(($(sql -c "SELECT COUNT(*) FROM payments") - before))

@@ -49,11 +49,11 @@ class Caller:
         answer = self.connection.getresponse()
         text = answer.read()
         if answer.status >= 300:
-            raise SystemExit(f"{method} {path} answered {answer.status}: {text.decode()[:400]}")
+            raise SystemExit(f"{method} {path} returned {answer.status}: {text.decode()[:400]}")
         return json.loads(text)
 
     def median(self, path):
-        """Milliseconds, the first call left out."""
+        """The median time in milliseconds, without the first call."""
         self.call("GET", path)
         times = []
         for _ in range(TRIES):
@@ -63,7 +63,7 @@ class Caller:
         return statistics.median(times)
 
     def last_page(self, path):
-        """The address of the last page by cursor, found by walking there in large steps."""
+        """The path of the last page by cursor, found by following `next` in large pages."""
         join = "&" if "?" in path else "?"
         here = f"{path}{join}page_size=500&cursor="
         while True:
@@ -75,7 +75,7 @@ class Caller:
 
 
 def lists(document):
-    """Every list with its orderings, without those that hang on one id."""
+    """Every list with its orderings, without lists below one id."""
     for path, item in document["paths"].items():
         parameters = {one["name"]: one for one in item.get("get", {}).get("parameters", [])}
         if "page_size" in parameters and "cursor" in parameters and "{" not in path:
@@ -140,7 +140,7 @@ def main():
     for engine in ENGINES:
         with tempfile.TemporaryDirectory() as work:
             slow += measure(engine, work)
-    print("\n" + ("\n".join(slow) if slow else "every page and every search within its bound"))
+    print("\n" + ("\n".join(slow) if slow else "every page and every search is within its limit"))
     sys.exit(1 if slow else 0)
 
 

@@ -39,7 +39,7 @@ idle=$(awk '/VmRSS/ {print $2}' "/proc/$real/status")
 api() { curl -sS --fail-with-body -H 'Content-Type: application/json' "$@"; }
 field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
 admin=$(api "http://127.0.0.1:$real_port/api/v1/auth/login" -d "{\"username\":\"admin\",\"password\":\"$password\"}" | field access)
-# an employee, who reads masked subscribers
+# an employee reads masked subscribers
 token=$(api "http://127.0.0.1:$real_port/api/v1/auth/login" -d "{\"username\":\"bench\",\"password\":\"$password\"}" 2>/dev/null | field access || true)
 if [ -z "$token" ]; then
     api -H "Authorization: Bearer $admin" "http://127.0.0.1:$real_port/api/v1/users" \

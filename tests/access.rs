@@ -1,4 +1,4 @@
-//! Who may do what (SPEC 3): signing in, tokens, passwords, users and their rights, roles, the audit trail.
+//! Access control: sign-in, tokens, passwords, users and their permissions, roles, the audit trail.
 
 mod administrators;
 mod at_once;
@@ -19,17 +19,17 @@ use crate::harness::{App, Client, PASSWORD, Reply};
 
 const OTHER_PASSWORD: &str = "nine green bicycles at dawn";
 
-/// Tries to sign in.
+/// Sends a sign-in request.
 async fn login(app: &App, username: &str, password: &str) -> Reply {
     app.stranger().post("/auth/login", json!({"username": username, "password": password})).await
 }
 
-/// Signs in with the usual password; answers the whole body.
+/// Signs in with the usual password and returns the response body.
 async fn pair(app: &App, username: &str) -> Value {
     login(app, username, PASSWORD).await.expect(200)
 }
 
-/// A caller with the access token of a pair.
+/// A client with the access token of a token pair.
 fn bearer(app: &App, pair: &Value) -> Client {
     Client::new(&app.base, pair["access"].as_str())
 }
@@ -38,29 +38,29 @@ async fn refresh(app: &App, token: &Value) -> Reply {
     app.stranger().post("/auth/refresh", json!({"refresh": token})).await
 }
 
-/// A user of this name and role, with the usual password.
+/// Creates a user with this name and role and the usual password.
 async fn hire(admin: &Client, username: &str, role: &str) -> Value {
     let user = json!({"username": username, "full_name": "Анна Иванова", "role": role, "password": PASSWORD});
     admin.post("/users", user).await.expect(201)
 }
 
-/// A role of this name that holds these permissions.
+/// Creates a role with this name and these permissions.
 async fn role(admin: &Client, name: &str, permissions: &[&str]) -> Value {
     admin.post("/roles", json!({"name": name, "title": name, "permissions": permissions})).await.expect(201)
 }
 
-/// The user as an administrator sees them.
+/// The user as an administrator sees it.
 async fn user(admin: &Client, id: i64) -> Value {
     admin.get(&format!("/users/{id}")).await.expect(200)
 }
 
-/// What a caller may do now.
+/// The permissions that the caller has now.
 async fn permissions(caller: &Client) -> Vec<String> {
     let me = caller.get("/auth/me").await.expect(200);
     me["permissions"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
 }
 
-/// The newest rows of the audit trail that a query finds.
+/// The newest audit rows that match a query.
 async fn trail(admin: &Client, query: &str) -> Vec<Value> {
     admin.get(&format!("/audit?page_size=500&{query}")).await.expect(200)["results"]
         .as_array()
@@ -68,7 +68,7 @@ async fn trail(admin: &Client, query: &str) -> Vec<Value> {
         .clone()
 }
 
-/// Every text in these tables, one row a line: where a secret must not be found.
+/// All text in these tables, one row per line, to check that a secret is not in it.
 async fn everything_in(app: &App, tables: &[&str]) -> String {
     let mut all = String::new();
     for table in tables {
@@ -89,7 +89,7 @@ async fn everything_in(app: &App, tables: &[&str]) -> String {
     all
 }
 
-/// The stored answers of idempotent requests, byte by byte.
+/// The stored responses of idempotent requests, byte by byte.
 async fn stored_answers(app: &App) -> Vec<Vec<u8>> {
     let rows: Vec<(Vec<u8>,)> = app
         .state

@@ -1,4 +1,4 @@
-//! Billing runs: everything that is due is charged, once, whatever happens meanwhile (SPEC 8.3, 8.4).
+//! Billing runs charge everything that is due exactly once, even with failures and concurrent requests.
 
 pub mod at_once;
 mod dates;
@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 
 use crate::harness::{App, Client, id, unique};
 
-/// Makes a tariff of this type and fee; answers the id.
+/// Creates a tariff with this type and fee and returns its id.
 async fn tariff(admin: &Client, tariff_type: &str, fee: &str) -> i64 {
     let body = json!({"name": format!("Тариф {}", unique()), "tariff_type": tariff_type, "monthly_fee": fee});
     id(&admin.post("/tariffs", body).await.expect(201))
 }
 
-/// Draws up a contract on this tariff with these fields besides, pays this much and activates it;
-/// answers the id.
+/// Draws up a contract on this tariff with these additional fields, pays this amount, activates it
+/// and returns its id.
 async fn running(admin: &Client, tariff: i64, paid: &str, besides: Value) -> i64 {
     let (customer, sim) = (admin.customer().await, admin.sim().await);
     let mut draft = json!({"customer_id": customer, "tariff_id": tariff, "sim_id": sim});
@@ -33,7 +33,7 @@ async fn running(admin: &Client, tariff: i64, paid: &str, besides: Value) -> i64
     contract
 }
 
-/// Moves the clock to noon of this day in Moscow; the administrator signs in anew.
+/// Moves the clock to noon of this day in Moscow and signs the administrator in again.
 async fn on(app: &App, day: &str) -> Client {
     let day: NaiveDate = day.parse().unwrap();
     let today = app.context().today();
@@ -41,7 +41,7 @@ async fn on(app: &App, day: &str) -> Client {
     app.admin().await
 }
 
-/// Starts a run and works it off; answers it as it then stands.
+/// Starts a run, completes it and returns the finished run.
 async fn bill(app: &App, admin: &Client, what: Value) -> Value {
     let begun = admin.post("/billing/runs", what).await;
     let location = begun.header("location").to_owned();
@@ -51,8 +51,8 @@ async fn bill(app: &App, admin: &Client, what: Value) -> Value {
     admin.get(&location).await.expect(200)
 }
 
-/// The figures of a run: due, done, charged, with nothing to charge, held for debt, failed, charges,
-/// their sum.
+/// The figures of a run: due, done, charged, nothing to charge, held for debt, failed, number of charges,
+/// and the sum of the charges.
 fn figures(run: &Value) -> (Vec<i64>, String) {
     let names = [
         "due_count",
@@ -69,7 +69,7 @@ fn figures(run: &Value) -> (Vec<i64>, String) {
     )
 }
 
-/// The ledger of a contract but for payments: type, amount, first day and end of what it is for.
+/// The ledger of a contract without payments: type, amount, start and end of the period of each row.
 async fn ledger(admin: &Client, contract: i64) -> Vec<String> {
     let page = admin
         .get(&format!("/payments?contract={contract}&ordering=created_at&page_size=500"))

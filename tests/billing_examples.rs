@@ -1,4 +1,4 @@
-//! The examples of docs/billing.md, each done as it says and compared.
+//! The examples of docs/billing.md, executed row by row and compared.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::harness::{App, Client, Reply, id, prepaid, scenario, unique};
 
 const DOCUMENT: &str = include_str!("../docs/billing.md");
 
-/// A table: its head, and the cells of its rows.
+/// A table: its header and the cells of its rows.
 struct Table {
     head: Vec<String>,
     rows: Vec<Vec<String>>,
@@ -22,7 +22,7 @@ fn cells(line: &str) -> Vec<String> {
     line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()
 }
 
-/// The tables of a text.
+/// The tables in a text.
 fn tables(text: &str) -> Vec<Table> {
     let mut tables: Vec<Table> = Vec::new();
     let mut within = false;
@@ -52,9 +52,9 @@ const FEES: [&str; 4] = ["tariff", "options", "discount", "fee"];
 fn every_table_of_the_document_is_read() {
     let known = [&STORY[..], &PERIODS, &ZONES, &FEES];
     for table in tables(DOCUMENT) {
-        // a section on runs may have tables of its own
+        // a section on runs may have other tables
         let is_example = known.iter().any(|head| table.head == *head);
-        assert!(is_example || table.head[0] != "day", "{:?} is read by nobody", table.head);
+        assert!(is_example || table.head[0] != "day", "no test reads {:?}", table.head);
         assert!(
             !table.rows.is_empty() && table.rows.iter().all(|row| row.len() == table.head.len()),
             "{:?}",
@@ -100,11 +100,11 @@ fn fees_are_those_of_the_document() {
     }
 }
 
-/// One example on its way.
+/// One example while it is being executed.
 struct Story<'a> {
     app: &'a App,
     admin: Client,
-    /// The tariffs that its rows name, by kind and fee.
+    /// The tariffs that its rows name, by type and fee.
     tariffs: BTreeMap<String, i64>,
     options: BTreeMap<String, i64>,
     contract: i64,
@@ -112,14 +112,14 @@ struct Story<'a> {
     rows_seen: usize,
 }
 
-/// The words after others, up to a comma or the end.
+/// The text after a given prefix, up to a comma or the end.
 fn after<'a>(text: &'a str, words: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(words)?;
     Some(rest.split(',').next().unwrap().trim())
 }
 
 impl Story<'_> {
-    /// The tariffs are made first: an option must go with all of them.
+    /// The tariffs are created first, because an option must be available with all of them.
     async fn make_tariffs(&mut self, rows: &[Vec<String>]) {
         for kind in ["prepaid", "postpaid"] {
             let named = rows
@@ -155,7 +155,7 @@ impl Story<'_> {
         self.options[fee]
     }
 
-    /// Moves the clock to a moment of a day, but never back within an example.
+    /// Moves the clock to an hour of a day, but never back within an example.
     fn come_to(&self, day: NaiveDate, hour: u32) {
         let zone = self.app.settings.policy.time_zone;
         let local = day.and_time(NaiveTime::from_hms_opt(hour, 0, 0).unwrap());
@@ -165,7 +165,7 @@ impl Story<'_> {
         }
     }
 
-    /// Does what a row says; `: refused, code` at the end says what must come of it.
+    /// Executes the action of a row; `: refused, code` at the end gives the expected refusal.
     async fn happen(&mut self, day: NaiveDate, words: &str) {
         if words == "the run" {
             self.come_to(day, 2);
@@ -234,7 +234,7 @@ impl Story<'_> {
                     .patch(&format!("/tariffs/{tariff}"), json!({"monthly_fee": fee, "effective_from": from}))
                     .await;
             }
-            other => panic!("what is it that {other} happens?"),
+            other => panic!("unknown action: {other}"),
         };
         self.admin.post(&path, body).await
     }
@@ -253,7 +253,7 @@ impl Story<'_> {
         reply
     }
 
-    /// What was posted since the row before, in the document's words.
+    /// What was posted since the previous row, as the document writes it.
     async fn posted(&mut self) -> String {
         let sql = format!(
             "SELECT transaction_type || ' ' || CAST(amount AS TEXT) || ' ' || CASE WHEN period_start IS NULL \
@@ -275,7 +275,7 @@ impl Story<'_> {
         if told.is_empty() { "–".to_owned() } else { told.join("; ") }
     }
 
-    /// The row as it is now, in the document's words.
+    /// The current state as a row of the document.
     async fn row(&mut self, day: &str, happens: &str) -> Vec<String> {
         let posted = self.posted().await;
         let contract = self.admin.contract(self.contract).await;
@@ -306,7 +306,7 @@ async fn every_example_of_the_document_comes_to_what_it_says(app: &App) {
     let start = app.clock.now();
     let mut wrong = Vec::new();
     for table in with_head(&STORY) {
-        // each example begins on its own day, and its time is its own
+        // each example begins on a different day and moves the clock separately
         let first: NaiveDate = table.rows[0][0].parse().unwrap();
         let zone = app.settings.policy.time_zone;
         app.advance(start - app.clock.now());
@@ -323,7 +323,7 @@ async fn every_example_of_the_document_comes_to_what_it_says(app: &App) {
         };
         story.make_tariffs(&table.rows).await;
         for row in &table.rows {
-            // a month is longer than a session
+            // the previous row may be a month ago, and a session does not last that long
             story.come_to(row[0].parse().unwrap(), 1);
             story.admin = app.admin().await;
             for words in row[1].split("; ") {
@@ -350,7 +350,7 @@ async fn in_ten_years_of_runs_at_half_past_midnight_periods_tile_and_never_drift
             .to_utc();
         app.advance(moment - app.clock.now());
     };
-    // the last day of January is still that day there, and the 30th of March comes after a short month
+    // the last day of January is the same date there, and the 30th of March follows a short month
     let admin = app.admin().await;
     let contracts = [admin.draft("10.00").await, admin.draft("10.01").await];
     let mut begun: BTreeMap<i64, Vec<NaiveDate>> = BTreeMap::new();
@@ -380,7 +380,7 @@ async fn in_ten_years_of_runs_at_half_past_midnight_periods_tile_and_never_drift
         if day.year() > 2036 {
             break;
         }
-        // the evening before, when it is past noon in UTC, nothing is due;
+        // the evening before, after noon in UTC, nothing is due;
         // the run after midnight charges the day that has begun
         let charges = app.count("payments").await;
         come_to(day.pred_opt().unwrap(), 23, 59);

@@ -1,4 +1,4 @@
-//! Contracts (SPEC 7): drafts and their checklist, the life cycle, and what is on record.
+//! Contracts: drafts and their checklist, the life cycle, and their records.
 
 mod checklist;
 mod drafts;
@@ -11,7 +11,7 @@ use kernel::id::ContractId;
 
 use crate::harness::App;
 
-/// Places a hold that is no staff's to place, as what places it would.
+/// Places a hold that staff cannot place, as the responsible module would.
 async fn hold(app: &App, contract: i64, reason: HoldReason) {
     let context = app.context();
     app.state

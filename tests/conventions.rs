@@ -1,4 +1,4 @@
-//! What holds for every endpoint (SPEC 1.5, 1.6, 2 and 13.1), a topic to a file.
+//! Conventions that hold for every endpoint, one file per topic.
 
 mod countries;
 mod cursors;

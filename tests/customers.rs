@@ -1,4 +1,4 @@
-//! Subscribers (SPEC 4): where they stand, their own fields, duplicates, and what is theirs.
+//! Subscribers: states, editing, duplicates, and related records.
 
 mod duplicates;
 mod editing;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{App, Client, id, person};
 
-/// A person with other values in some fields.
+/// A person with these fields changed.
 fn person_with(changes: Value) -> Value {
     let mut one = person();
     for (name, value) in changes.as_object().unwrap() {
@@ -24,7 +24,7 @@ impl Client {
         self.get(&format!("/customers/{id}")).await.expect(200)
     }
 
-    /// A contract of this subscriber with this fee and money for one period, in that period.
+    /// Creates an active contract of this subscriber, with this fee and its first period paid.
     async fn running_of(&self, customer: i64, fee: &str) -> i64 {
         let contract = self.draft_of(customer, fee).await;
         if fee != "0.00" {
@@ -48,7 +48,7 @@ impl Client {
             .expect(200);
     }
 
-    /// Brings a new subscriber there.
+    /// Brings a new subscriber into this status.
     async fn bring(&self, customer: i64, status: &str) {
         let path = format!("/customers/{customer}");
         match status {
@@ -65,7 +65,7 @@ impl Client {
     }
 }
 
-/// All that a refusal must leave alone.
+/// All counts that a refusal must not change.
 async fn standing(app: &App) -> Vec<i64> {
     let mut all = vec![app.scalar("SELECT CAST(COALESCE(SUM(version), 0) AS BIGINT) FROM customers").await];
     all.push(app.scalar("SELECT CAST(COALESCE(SUM(version), 0) AS BIGINT) FROM contracts").await);

@@ -1,7 +1,7 @@
-//! What is acknowledged is done once, and what is not is done once or not at all,
-//! whatever dies in between (SPEC 2.7, 8.2, 14).
+//! An acknowledged operation is done exactly once, any other one at most once,
+//! whichever process or connection fails in between.
 //!
-//! The suite runs a bounded part; `FAULTS=full` runs all of it.
+//! By default the suite runs a part; `FAULTS=full` runs all of it.
 
 mod crowd;
 mod cuts;
@@ -12,9 +12,9 @@ mod webhooks;
 
 use crowd::{Crowd, Effects};
 
-/// Whether all of it is wanted.
+/// Whether to run all of it.
 fn full() -> bool {
-    #[allow(clippy::disallowed_methods, reason = "tests have no settings of their own")]
+    #[allow(clippy::disallowed_methods, reason = "tests read the environment directly")]
     let wanted = std::env::var("FAULTS").ok();
     wanted.as_deref() == Some("full")
 }

@@ -1,4 +1,4 @@
-//! Payments by gateways and by terminals (SPEC 8.5, 8.6).
+//! Payments by gateways and by self-service terminals.
 
 mod amounts;
 mod at_once;
@@ -16,16 +16,16 @@ use serde_json::{Value, json};
 
 use crate::harness::{App, Client, Reply};
 
-/// The key that the sandbox of the tests signs with.
+/// The signing key of the sandbox in the tests.
 pub const KEY: &str = "the key of a sandbox of the tests";
 
-/// What belongs to one event as it is sent.
+/// The body and signature headers of one event.
 pub struct Signed {
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
 }
 
-/// An event signed with this key at the moment that the server's clock shows.
+/// An event signed with this key at the current time of the server's clock.
 pub fn signed(app: &App, key: &str, id: &str, body: &Value) -> Signed {
     signed_at(app.clock.now().timestamp(), key, id, body.to_string().into_bytes())
 }
@@ -40,7 +40,7 @@ pub fn signed_at(timestamp: i64, key: &str, id: &str, body: Vec<u8>) -> Signed {
     Signed { headers, body }
 }
 
-/// Sends an event as it is.
+/// Sends an event unchanged.
 pub async fn deliver(app: &App, gateway: &str, event: &Signed) -> Reply {
     let stranger = app.stranger();
     let mut request = stranger
@@ -56,14 +56,14 @@ pub async fn deliver(app: &App, gateway: &str, event: &Signed) -> Reply {
     .await
 }
 
-/// Sends a good event; answers what came of it.
+/// Sends a correctly signed event and returns its outcome.
 pub async fn tell(app: &App, id: &str, body: Value) -> String {
     let receipt = deliver(app, "sandbox", &signed(app, KEY, id, &body)).await.expect(200);
     assert_eq!((&receipt["event_id"], &receipt["is_repeat"]), (&json!(id), &json!(false)));
     receipt["outcome"].as_str().unwrap().to_owned()
 }
 
-/// That the money of a payment is there.
+/// The event that a payment was received.
 pub fn succeeded(payment: &Value, amount: &str) -> Value {
     json!({
         "type": "payment.succeeded", "reference": payment["id"].to_string(), "amount": amount,
@@ -71,12 +71,12 @@ pub fn succeeded(payment: &Value, amount: &str) -> Value {
     })
 }
 
-/// That something befell a payment that needs no amount.
+/// An event of a payment without an amount.
 pub fn happened(payment: &Value, kind: &str) -> Value {
     json!({"type": kind, "reference": payment["id"].to_string()})
 }
 
-/// A payment with a link.
+/// Creates a payment with a link.
 pub async fn link(client: &Client, contract: i64, amount: &str) -> Value {
     client.post("/payments/links", order(contract, amount)).await.expect(201)
 }
@@ -88,15 +88,15 @@ pub fn order(contract: i64, amount: &str) -> Value {
     })
 }
 
-/// A payment through the sandbox whose money has come.
+/// Creates a sandbox payment whose money has been received.
 pub async fn paid(app: &App, client: &Client, contract: i64, amount: &str) -> Value {
     let payment = link(client, contract, amount).await;
     assert_eq!(tell(app, &format!("paid-{}", payment["id"]), succeeded(&payment, amount)).await, "applied");
     client.get(&format!("/payments/{}", payment["id"])).await.expect(200)
 }
 
-/// A refund of a new payment that its gateway has not answered for so long that somebody has to decide;
-/// its id.
+/// Creates a refund that its gateway has left without a response for so long that staff must decide.
+/// Returns its id.
 pub async fn unanswered_refund(app: &App, client: &Client) -> Value {
     let payment = paid(app, client, client.draft("1.00").await, "50.00").await;
     client
@@ -107,12 +107,12 @@ pub async fn unanswered_refund(app: &App, client: &Client) -> Value {
     client.get("/payments/gateway-refunds?status=unanswered").await.expect(200)["results"][0]["id"].clone()
 }
 
-/// The payment as it is now.
+/// The current payment.
 pub async fn now(client: &Client, payment: &Value) -> Value {
     client.get(&format!("/payments/{}", payment["id"])).await.expect(200)
 }
 
-/// The state of a payment, and why it waits for a decision, if it does.
+/// The status of a payment, and its quarantine reason, if any.
 pub async fn standing(client: &Client, payment: &Value) -> (String, Value) {
     let now = now(client, payment).await;
     (now["status"].as_str().unwrap().to_owned(), now["quarantine"].clone())

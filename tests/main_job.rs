@@ -1,5 +1,5 @@
 //! GetSim and GetDeposit: from an empty office to an active, paid contract,
-//! and what stops and brings back a line.
+//! and what suspends and resumes a line.
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -25,7 +25,7 @@ async fn a_paid_draft_becomes_active_and_is_charged_its_first_period(app: &App) 
     assert_eq!(active["status"], "active");
     assert_eq!(active["balance"], "400.00");
     assert_eq!(active["total_charged"], "600.00");
-    // drawn up on the 31st: February has its last day instead, and the billing day stays the 31st
+    // drawn up on the 31st: the last day of February instead, and the billing day remains 31
     assert_eq!((&active["next_billing_date"], &active["billing_day"]), (&json!("2026-02-28"), &json!(31)));
 
     let sim = operator.get(&format!("/sims/{sim}")).await.expect(200);
@@ -64,7 +64,7 @@ async fn without_money_activation_holds_the_contract_for_debt_until_a_payment_co
         (&back["status"], &back["holds"], &back["balance"]),
         (&json!("active"), &json!([]), &json!("0.00"))
     );
-    // the billing day becomes the day that the debt was settled
+    // the billing day becomes the day on which the debt was settled
     assert_eq!((&back["billing_day"], &back["next_billing_date"]), (&json!(2), &json!("2026-03-02")));
     assert_eq!(admin.get(&format!("/sims/{}", back["sim_id"])).await.expect(200)["status"], "active");
     assert_eq!(app.violations().await, Vec::<String>::new());
@@ -107,7 +107,7 @@ async fn a_hold_by_request_stops_the_line_and_lifting_it_charges_nothing_twice(a
         (&json!("suspended"), &json!("suspended"))
     );
     admin.post(&suspend, json!({"reason": "request"})).await.refused(409, "hold_present");
-    // debt is billing's own
+    // only billing can place a debt hold
     let debt = admin.post(&suspend, json!({"reason": "debt"})).await;
     assert_eq!(debt.wrong_fields(), [("/reason".to_owned(), "invalid_choice".to_owned())]);
     let resume = format!("/contracts/{contract}/resume");
@@ -341,7 +341,7 @@ async fn what_was_missed_is_caught_up_period_by_period_and_the_billing_day_stays
     let contract = admin.draft("100.00").await;
     admin.pay(contract, "250.00").await;
     admin.activate(contract).await;
-    // 31 March: February's period and March's are due
+    // 31 March: the periods of February and March are due
     app.advance(TimeDelta::days(59));
     let admin = app.admin().await;
     admin.pay(contract, "50.00").await;

@@ -1,4 +1,4 @@
-//! Telling others what happened (SPEC 10).
+//! Notifications, event streams and webhooks.
 
 mod messages;
 mod receivers;
@@ -10,7 +10,7 @@ mod webhooks;
 
 use crate::harness::App;
 
-/// Tells of all that has happened.
+/// Creates messages and deliveries for all events so far.
 pub async fn relay(app: &App) -> usize {
     let mut told = 0;
     loop {

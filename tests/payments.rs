@@ -1,4 +1,4 @@
-//! Payments and the ledger (SPEC 8.1, 8.2).
+//! Payments and the ledger.
 
 mod amounts;
 mod ledger;

@@ -1,4 +1,4 @@
-//! Phone numbers: every action from every state, and what runs out by itself (SPEC 5.1, 5.2).
+//! Phone numbers: every action in every state, and states that expire.
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{App, Client, Reply, id, scenario, sim, unique};
 
-/// Every state there can be, with the status that is shown.
+/// Every state, with the status in the response.
 const STATES: [(&str, &str); 8] = [
     ("available", "available"),
     ("on a card", "available"),
@@ -20,7 +20,7 @@ const STATES: [(&str, &str); 8] = [
 
 const SOON: &str = "2026-01-31T10:00:00Z";
 
-/// A number in this state.
+/// Creates a number in this state.
 async fn in_state(admin: &Client, state: &str) -> i64 {
     let act = async |path: String, body: Value| admin.post(&path, body).await.expect(200);
     let number = match state {
@@ -82,7 +82,7 @@ async fn asked(admin: &Client, action: &str, number: i64) -> Reply {
 
 type Outcome = Result<&'static str, &'static str>;
 
-/// What each action makes of each of [`STATES`].
+/// The result of each action in each of [`STATES`].
 fn table() -> [(&'static str, [Outcome; 8]); 5] {
     let (wrong, carried, gone, taken) =
         (Err("number_wrong_state"), Err("number_on_sim"), Err("number_not_available"), Err("number_taken"));
@@ -99,12 +99,12 @@ fn table() -> [(&'static str, [Outcome; 8]); 5] {
     ]
 }
 
-/// What HTTP shows of a number.
+/// The number in a response.
 async fn shown(admin: &Client, number: i64) -> Value {
     admin.get(&format!("/numbers/{number}")).await.expect(200)
 }
 
-/// A number as its row has it, whatever the time.
+/// The stored status of a number, even if it has expired.
 async fn row(app: &App, number: i64) -> String {
     app.texts(&format!("SELECT status FROM numbers WHERE id = {number}")).await.remove(0)
 }
@@ -186,10 +186,10 @@ async fn what_has_run_out_blocks_nothing_before_the_sweep_and_is_available_after
         .post(&format!("/numbers/{kept}/reserve"), json!({"until": "2026-06-01T00:00:00Z"}))
         .await
         .expect(200);
-    // nothing has run out yet
+    // nothing has expired yet
     assert_eq!(app.free_lapsed_numbers().await, 0);
     assert_eq!(admin.get("/numbers?status=quarantined").await.expect(200)["count"], 6);
-    // to the first moment of the day on which the quarantine is over, in Moscow
+    // to the start of the day in Moscow on which the quarantine ends
     app.advance(TimeDelta::hours(12));
     let admin = app.admin().await;
     for number in reserved.iter().chain(&resting) {
@@ -213,7 +213,7 @@ async fn what_has_run_out_blocks_nothing_before_the_sweep_and_is_available_after
             found["results"]
         );
     }
-    // every use is right before the sweep came by
+    // every use works before the sweep has run
     for (lapsed, was) in [(&reserved, "reserved"), (&resting, "quarantined")] {
         assert_eq!(row(app, lapsed[0]).await, was);
         assert_eq!(asked(&admin, "reserve", lapsed[0]).await.expect(200)["status"], "reserved");
@@ -222,7 +222,7 @@ async fn what_has_run_out_blocks_nothing_before_the_sweep_and_is_available_after
         asked(&admin, "put on a new card", lapsed[3]).await.expect(201);
         assert_eq!(row(app, lapsed[3]).await, "available");
     }
-    // two instances sweep at once: each number is made available once, and it is on record
+    // two concurrent sweeps: each number becomes available once, with one audit row
     let before = app.count("audit").await;
     let (one, other) = futures_util::future::join(app.free_lapsed_numbers(), app.free_lapsed_numbers()).await;
     assert_eq!(one + other, 6);
@@ -281,7 +281,7 @@ async fn a_reservation_has_bounds_and_one_winner(app: &App) {
     for reply in replies.into_iter().filter(|reply| reply.status != 200) {
         reply.refused(409, "number_wrong_state");
     }
-    // no finer than both engines keep it
+    // microseconds, the precision of both engines
     assert_eq!(shown(&admin, number).await["reserved_until"], "2026-02-28T00:00:00.123456Z");
 }
 

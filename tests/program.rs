@@ -1,4 +1,4 @@
-//! The program itself, started as its operators start it (SPEC 1.3, 1.4, 1.7, 13.1, 13.2).
+//! The program itself, started as an operator starts it.
 
 mod billing;
 mod commands;
@@ -26,7 +26,7 @@ use tempfile::TempDir;
 
 use crate::harness::{Client, Engine, PASSWORD, TestDatabase, folder};
 
-/// Longest wait for anything a program is to do.
+/// The longest wait for anything the program does.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn run(engine: Engine, scene: impl AsyncFn(&Place)) {
@@ -38,7 +38,7 @@ pub fn run(engine: Engine, scene: impl AsyncFn(&Place)) {
     });
 }
 
-/// A folder to run in, and an empty database. On SQLite that is the default one, `data/crm.db` in the folder.
+/// A working directory and an empty database; on SQLite the default one, `data/crm.db` in the directory.
 pub struct Place {
     folder: TempDir,
     database: TestDatabase,
@@ -49,7 +49,7 @@ impl Place {
         Self { folder: TempDir::new_in(folder()).unwrap(), database }
     }
 
-    /// The least there is to set: the rest are defaults.
+    /// The minimal settings; everything else has its default.
     fn variables(&self) -> BTreeMap<String, String> {
         match self.database.engine {
             Engine::Sqlite => BTreeMap::new(),
@@ -65,7 +65,7 @@ impl Place {
         self.folder.path().join(path)
     }
 
-    /// Where the database is, in the words of `DATABASE_URL`.
+    /// The value of `DATABASE_URL`.
     pub fn url(&self) -> String {
         match self.database.engine {
             Engine::Sqlite => format!("sqlite://{}", self.file("data/crm.db").display()),
@@ -73,19 +73,19 @@ impl Place {
         }
     }
 
-    /// The command with these arguments, and these variables and no others.
+    /// A command with these arguments and only these variables.
     fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
         let mut command = Program::command(self.folder.path(), &self.variables(), arguments);
         command.envs(variables.iter().copied());
         command
     }
 
-    /// Runs a command to its end.
+    /// Runs a command until it exits.
     pub fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Outcome {
         Program::start(self.command(arguments, variables), "").outcome()
     }
 
-    /// Runs a command to its end, with this on standard input.
+    /// Runs a command until it exits, with this standard input.
     fn run_with_input(&self, arguments: &[&str], input: &str) -> Outcome {
         Program::start(self.command(arguments, &[]), input).outcome()
     }
@@ -97,7 +97,7 @@ impl Place {
         server
     }
 
-    /// Starts a server whose administrator has the tests' password.
+    /// Starts a server whose administrator has the password of the tests.
     pub async fn serve_with_password(&self, variables: &[(&str, &str)]) -> Server {
         self.serve(&[&[("ADMIN_PASSWORD", PASSWORD)], variables].concat()).await
     }
@@ -107,15 +107,15 @@ impl Place {
         self.spawn_at(&free_address(), variables)
     }
 
-    /// Starts a server on this address, where another has been.
+    /// Starts a server on an address where another server ran before.
     pub fn spawn_at(&self, bind: &str, variables: &[(&str, &str)]) -> Server {
         let variables = [&[("BIND", bind), ("WORKERS", "1")], variables].concat();
         Server::start(self.command(&[], &variables), bind)
     }
 
-    /// Starts a server that survives a limit on the size of files, with the administrator's password of the tests.
+    /// Starts a server that survives a limit on the size of files, with the password of the tests.
     ///
-    /// The kernel's signal for it is ignored from outside, so that a write beyond the limit fails as on a full disk.
+    /// The signal of the limit is ignored, so that a write beyond it fails as on a full disk.
     pub async fn serve_under_a_limit(&self) -> Server {
         let bind = free_address();
         let plain = self.command(&[], &[("BIND", &bind), ("WORKERS", "1"), ("ADMIN_PASSWORD", PASSWORD)]);
@@ -131,7 +131,7 @@ impl Place {
         server
     }
 
-    /// The texts of a column, or of several put together.
+    /// The text column of a query.
     pub async fn texts(&self, sql: &str) -> Vec<String> {
         use sqlx::{AssertSqlSafe, Connection};
         let sql = AssertSqlSafe(sql.to_owned());
@@ -147,7 +147,7 @@ impl Place {
         }
     }
 
-    /// Changes the database behind the program's back, which must not run.
+    /// Executes SQL directly; the program must not be running.
     pub async fn execute(&self, sql: &str) {
         use sqlx::{AssertSqlSafe, Connection};
         let sql = AssertSqlSafe(sql.to_owned());
@@ -167,12 +167,12 @@ impl Place {
     }
 }
 
-/// An address that nobody listens on.
+/// An address on which nothing listens.
 pub fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
-/// Polls until something is there.
+/// Polls until there is a value.
 #[track_caller]
 fn patiently<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
@@ -180,12 +180,12 @@ fn patiently<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = look() {
             return found;
         }
-        assert!(Instant::now() < end, "in vain: {what}");
+        assert!(Instant::now() < end, "no {what} in time");
         thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// What a stream said so far, read by a thread of its own.
+/// The output of a stream so far, read by a separate thread.
 #[derive(Clone, Default)]
 struct Said(Arc<Mutex<Vec<u8>>>);
 
@@ -207,7 +207,7 @@ impl Said {
     }
 }
 
-/// A child process that does not outlive its test.
+/// A child process that is killed when its test ends.
 pub struct Program {
     child: Child,
     out: Said,
@@ -215,7 +215,7 @@ pub struct Program {
     reading: Vec<thread::JoinHandle<()>>,
 }
 
-/// How a program ended, and what it said.
+/// The exit status and output of a program.
 #[derive(Debug)]
 pub struct Outcome {
     pub status: ExitStatus,
@@ -224,7 +224,7 @@ pub struct Outcome {
 }
 
 impl Program {
-    /// The command with these arguments, in this folder, and these variables and no others.
+    /// A command in this directory, with these arguments and only these variables.
     pub fn command(folder: &Path, variables: &BTreeMap<String, String>, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_telecom-crm-under-test"));
         command.args(arguments).current_dir(folder).env_clear().envs(variables);
@@ -234,25 +234,25 @@ impl Program {
     fn start(mut command: Command, input: &str) -> Self {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // whoever does not read it has ended already
+        // a program that does not read its input may have exited already
         let _unread = child.stdin.take().unwrap().write_all(input.as_bytes());
         let (out, reading_out) = Said::by(child.stdout.take().unwrap());
         let (err, reading_err) = Said::by(child.stderr.take().unwrap());
         Self { child, out, err, reading: vec![reading_out, reading_err] }
     }
 
-    /// Sends a signal by its name.
+    /// Sends a signal by name.
     fn signal(&self, name: &str) {
         let sent =
             Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status().unwrap();
         assert!(sent.success());
     }
 
-    /// Waits for the end.
+    /// Waits until the program exits.
     #[track_caller]
     fn outcome(mut self) -> Outcome {
-        let status = patiently("the program's end", || self.child.try_wait().unwrap());
-        // a child of the child may still hold the streams; nothing here has one
+        let status = patiently("exit", || self.child.try_wait().unwrap());
+        // a child of the child could keep the streams open, but no program here has one
         self.reading.drain(..).for_each(|reading| reading.join().unwrap());
         Outcome { status, out: self.out.text(), err: self.err.text() }
     }
@@ -273,14 +273,14 @@ impl Outcome {
     }
 }
 
-/// A server in a process of its own.
+/// A server process.
 pub struct Server {
     program: Program,
     pub bind: String,
 }
 
 impl Server {
-    /// Starts it by this command, which says where it listens.
+    /// Starts this command, which listens on `bind`.
     pub fn start(command: Command, bind: &str) -> Self {
         Self { program: Program::start(command, ""), bind: bind.to_owned() }
     }
@@ -289,7 +289,7 @@ impl Server {
         format!("http://{}", self.bind)
     }
 
-    /// Limits the size of the files that it writes, or takes the limit away.
+    /// Limits the size of the files that it writes, or removes the limit.
     pub fn limit_files(&self, bytes: Option<u64>) {
         let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
         let limit = format!("--fsize={limit}:unlimited");
@@ -300,7 +300,7 @@ impl Server {
         assert!(set.success());
     }
 
-    /// Waits until it can serve.
+    /// Waits until the server is ready.
     pub async fn is_ready(&self) {
         let client = Client::new(&self.base(), None);
         let end = Instant::now() + PATIENCE;
@@ -309,7 +309,7 @@ impl Server {
             if answer.is_ok_and(|answer| answer.status() == 200) {
                 return;
             }
-            assert!(Instant::now() < end, "it does not get ready: {}", self.program.err.text());
+            assert!(Instant::now() < end, "the server is not ready: {}", self.program.err.text());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -320,24 +320,24 @@ impl Server {
         Client::new(&self.base(), tokens["access"].as_str())
     }
 
-    /// The first administrator, whose password is the tests'.
+    /// The first administrator, signed in with the password of the tests.
     pub async fn admin(&self) -> Client {
         self.sign_in("admin", PASSWORD).await
     }
 
-    /// The password that was shown, if one was.
+    /// The generated password, if the program printed one.
     fn shown_password(&self) -> Option<String> {
         let out = self.program.out.text();
         out.lines()
             .find_map(|line| line.trim().strip_prefix("password:").map(|password| password.trim().to_owned()))
     }
 
-    /// Ends it as a power cut does: SIGKILL, and no word.
+    /// Kills the server with SIGKILL, as in a power failure.
     pub fn kill(self) {
         drop(self);
     }
 
-    /// Ends it as an operator does.
+    /// Stops the server as an operator would.
     #[track_caller]
     pub fn stop(self) -> Outcome {
         self.program.signal("TERM");

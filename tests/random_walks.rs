@@ -1,5 +1,5 @@
-//! Random walks: several users at once do a few hundred mixed things,
-//! and everything still fits together (SPEC 14).
+//! Random walks: several concurrent users perform a few hundred random actions,
+//! and all invariants still hold.
 
 use std::{
     cell::{Cell, RefCell},
@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 
 use crate::harness::{App, PASSWORD, Request, id, person, prepaid, scenario, sim, unique};
 
-/// How many walk at once, and how far each goes.
+/// The number of concurrent walks, and of steps in each.
 const WALKERS: u64 = 4;
 const STEPS: usize = 200;
-/// Things of a kind that are acted on: the newest, since most of the older ones have come to their end.
+/// Steps use the newest resources of each kind, because most of the older ones are in a final state.
 const NEWEST: usize = 8;
 
-/// What there is to act on. Ids stay here when the thing is gone:
-/// acting on what is gone is refused, and part of the walk.
+/// Ids of resources for the steps. They are kept after deletion,
+/// because refused actions on deleted resources are part of the walk.
 #[derive(Default)]
 struct World {
     customers: RefCell<Vec<i64>>,
@@ -32,7 +32,7 @@ struct World {
     payments: RefCell<Vec<i64>>,
     tickets: RefCell<Vec<i64>>,
     staff: RefCell<Vec<i64>>,
-    /// Answers by step and status.
+    /// The number of responses by step and status.
     answers: RefCell<BTreeMap<(&'static str, u16), u32>>,
     waits: Cell<u32>,
 }
@@ -41,8 +41,8 @@ fn any(random: &mut StdRng, ids: &RefCell<Vec<i64>>) -> i64 {
     ids.borrow().iter().rev().take(NEWEST).copied().collect::<Vec<_>>().choose(random).copied().unwrap_or(1)
 }
 
-/// Steps by their names, and how often each is taken to the others;
-/// every one must come off in the course of the walks.
+/// Steps by name, with their relative frequencies.
+/// Every step must succeed at least once in the walks.
 const STEP_NAMES: [(&str, u32); 52] = [
     ("activate contract", 8),
     ("activate customer", 4),
@@ -104,7 +104,7 @@ impl World {
         let customer = any(random, &self.customers);
         let card = any(random, &self.sims);
         let tariff = any(random, &self.tariffs);
-        // few, so that what was taken is also left
+        // few options, so that added ones are also removed
         let option = self
             .options
             .borrow()
@@ -264,11 +264,11 @@ impl World {
             "terminate contract" => post(format!("/contracts/{contract}/terminate"), reason),
             "unblock sim" => post(format!("/sims/{card}/unblock"), json!({})),
             "wait on ticket" => post(format!("/tickets/{ticket}/wait"), reason),
-            other => panic!("nobody knows how to {other}"),
+            other => panic!("unknown step: {other}"),
         }
     }
 
-    /// Notes what came of a step, and what there is now.
+    /// Records the response to a step and the ids of new resources.
     fn note(&self, name: &'static str, status: u16, answer: &Value) {
         *self.answers.borrow_mut().entry((name, status)).or_default() += 1;
         let Some(id) = answer["id"].as_i64().filter(|_| status == 201) else { return };
@@ -287,7 +287,7 @@ impl World {
         kind.borrow_mut().push(id);
     }
 
-    /// One user's walk.
+    /// The walk of one user.
     async fn walk(&self, app: &App, username: &str, mut random: StdRng) {
         let mut client = app.sign_in(username, PASSWORD).await;
         for _ in 0..STEPS {
@@ -299,11 +299,11 @@ impl World {
             let request = self.step(name, &mut random, app);
             let mut reply = client.ask(&request).await;
             while reply.status == 401 {
-                // somebody has moved the clock beyond the session, and may do so again
+                // another user has moved the clock past the end of the session, which may happen again
                 client = app.sign_in(username, PASSWORD).await;
                 reply = client.ask(&request).await;
             }
-            let told = format!("{} answered {}: {}", reply.asked, reply.status, reply.body);
+            let told = format!("{} returned {}: {}", reply.asked, reply.status, reply.body);
             let (status, answer) = (reply.status, reply.body);
             assert!([200, 201, 204, 404, 409, 422].contains(&status), "{told}");
             let code = answer["code"].as_str().unwrap_or_default();
@@ -360,7 +360,7 @@ async fn walks(app: &App, seed: u64) -> World {
 #[scenario]
 async fn several_hundred_mixed_steps_of_several_users_leave_every_invariant_whole(app: &App) {
     let mut came_off: BTreeMap<&str, u32> = STEP_NAMES.iter().map(|(name, _)| (*name, 0)).collect();
-    // how the walks meet differs each time; what has not come off after two of them gets more
+    // concurrent walks differ each time; steps without a success after two walks get more
     for seed in 1..=12 {
         let world = walks(app, seed).await;
         assert_eq!(app.violations().await, Vec::<String>::new(), "seed {seed}");
@@ -373,5 +373,5 @@ async fn several_hundred_mixed_steps_of_several_users_leave_every_invariant_whol
         }
     }
     let never: Vec<_> = came_off.iter().filter(|(_, times)| **times == 0).map(|(name, _)| name).collect();
-    assert!(never.is_empty(), "steps that never came off: {never:?}");
+    assert!(never.is_empty(), "steps that never succeeded: {never:?}");
 }

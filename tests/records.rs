@@ -1,5 +1,5 @@
-//! Subscribers, SIMs, numbers, tariffs and tickets: what is taken, refused, shown and hidden;
-//! and what `verify` finds.
+//! Subscribers, SIMs, numbers, tariffs and tickets: valid and invalid values, masked and hidden fields,
+//! and the violations that `verify` finds.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ async fn a_clash_names_every_field_and_who_has_the_value(app: &App) {
         "{problem}"
     );
     assert_eq!(app.count("customers").await, 1);
-    // the same number under another kind of document is another document
+    // an equal number with another type of document is a different document
     let foreign = with(
         person(),
         json!({"document_type": "foreign_passport", "passport_number": first["passport_number"]}),
@@ -129,7 +129,7 @@ async fn personal_data_are_masked_without_the_permission_everywhere(app: &App) {
         }
         assert_eq!(shown["phone"], made["phone"]);
     }
-    // a whole document number finds its holder for those who may see it, and nobody for others
+    // a full document number finds its holder only for users who may read it
     let by_number = format!("/customers?search={}", made["passport_number"].as_str().unwrap());
     let found = |reply: Value| {
         reply["results"].as_array().unwrap().iter().any(|customer| customer["id"] == made["id"])
@@ -276,7 +276,7 @@ async fn verify_finds_each_invariant_that_somebody_broke(app: &App) {
     admin.activate(contract).await;
     admin.activate(admin.draft("5.00").await).await;
     assert_eq!(app.violations().await, Vec::<String>::new());
-    // what breaks it, what mends it again, and what verify says of it
+    // what breaks the data, what repairs it, and the violation that verify reports
     for (broken, mended, said) in [
         (
             "UPDATE contracts SET balance = balance + 1 WHERE id = 1",

@@ -1,18 +1,18 @@
-//! SIM cards: every action from every state, what may be edited and deleted, and who sees the PUK (SPEC 5).
+//! SIM cards: every action in every state, edits and deletion, and who may read the PUK.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{App, Client, PASSWORD, Reply, id, scenario, sim, unique};
 
-/// A card in some state, with its first number and the contract that has or had it.
+/// A card in some state, with its first number and its present or last contract.
 struct Standing {
     sim: i64,
     number: i64,
     contract: Option<i64>,
 }
 
-/// Every state there can be, as [`Standing::told`] tells it:
+/// Every state, in the form of [`Standing::told`]:
 /// the card, the contract with its holds, the number.
 const STATES: [(&str, &str); 8] = [
     ("free", "free with number · – · available"),
@@ -103,7 +103,7 @@ impl Standing {
 
 type Outcome = Result<&'static str, &'static str>;
 
-/// What each action makes of each of [`STATES`].
+/// The result of each action in each of [`STATES`].
 fn table() -> [(&'static str, [Outcome; 8]); 9] {
     let (wrong, unbound, fixed) = (Err("sim_wrong_state"), Err("sim_not_bound"), Err("invalid"));
     let (taken, was_bound) = (Err("sim_not_free"), Err("sim_was_bound"));
@@ -126,7 +126,7 @@ fn table() -> [(&'static str, [Outcome; 8]); 9] {
             "activate with it",
             [Ok("active with number · – · assigned"), taken, taken, taken, taken, taken, taken, taken],
         ),
-        // its first number is let go for the one of the contract
+        // its first number is released, because the card takes the contract's number
         (
             "replace by it",
             [Ok("active with number · – · available"), taken, taken, taken, taken, taken, taken, taken],
@@ -134,7 +134,7 @@ fn table() -> [(&'static str, [Outcome; 8]); 9] {
     ]
 }
 
-/// A user with the rights of an operator but for seeing PUKs.
+/// Creates a user with the permissions of an operator except reading PUKs.
 async fn without_puk(app: &App, admin: &Client) -> Client {
     let user = json!({"username": "clerk", "full_name": "Clerk", "role": "operator", "password": PASSWORD});
     let user = id(&admin.post("/users", user).await.expect(201));
@@ -208,7 +208,7 @@ async fn a_free_card_is_edited_and_what_it_carries_moves(app: &App) {
     let admin = app.admin().await;
     let made = admin.post("/sims", sim()).await.expect(201);
     let path = format!("/sims/{}", made["id"]);
-    // what was read may come back
+    // sending back what was read changes nothing
     assert_eq!(admin.put(&path, made.clone()).await.expect(200), made);
     let (iccid, imsi) = (format!("8970109{:012}", unique()), format!("25009{:010}", unique()));
     let patch =
@@ -222,7 +222,7 @@ async fn a_free_card_is_edited_and_what_it_carries_moves(app: &App) {
         (&after["msisdn"], &after["status"], after["version"].as_i64()),
         (&json!("+79990001122"), &json!("free"), Some(2))
     );
-    // the number from before is available, and on no card; the search follows
+    // the previous number is available and on no card, and the search finds the new one
     let number = admin.get(&format!("/numbers/{}", made["number_id"])).await.expect(200);
     assert_eq!((&number["status"], &number["sim_id"]), (&json!("available"), &Value::Null));
     assert_eq!(
@@ -234,7 +234,7 @@ async fn a_free_card_is_edited_and_what_it_carries_moves(app: &App) {
         admin.get(&format!("/sims?search={}", made["iccid"].as_str().unwrap())).await.expect(200)["count"],
         0
     );
-    // and no number at all
+    // and without a number
     let bare = admin.patch(&path, json!({"msisdn": null})).await.expect(200);
     assert_eq!((&bare["msisdn"], &bare["number_id"]), (&Value::Null, &Value::Null));
     assert_eq!(admin.get("/sims/free?has_number=false").await.expect(200)["results"][0]["id"], made["id"]);
@@ -299,7 +299,7 @@ async fn a_card_that_a_draft_names_is_not_deleted_and_a_deleted_ones_number_serv
     let made = admin.post("/sims", sim()).await.expect(201);
     admin.delete(&format!("/sims/{}", made["id"])).await.expect(204);
     admin.get(&format!("/sims/{}", made["id"])).await.refused(404, "sim_not_found");
-    // the same details and number again
+    // equal details and an equal number again
     let again = json!({"iccid": made["iccid"], "imsi": made["imsi"], "msisdn": made["msisdn"]});
     assert_eq!(admin.post("/sims", again).await.expect(201)["number_id"], made["number_id"]);
     assert_eq!(app.violations().await, Vec::<String>::new());
@@ -332,7 +332,7 @@ async fn whoever_sees_a_puk_is_on_record_and_whoever_may_not_neither_sees_nor_cl
     for list in [&path, "/sims", "/sims/free"] {
         assert!(!clerk.get(list).await.expect(200).to_string().contains("12345678"), "{list}");
     }
-    // sent back as it was read, left out, or given as nothing, it stays
+    // sent back as read, left out, or null, it remains
     let read = clerk.get(&path).await.expect(200);
     clerk.put(&path, read.clone()).await.expect(200);
     clerk
@@ -347,7 +347,7 @@ async fn whoever_sees_a_puk_is_on_record_and_whoever_may_not_neither_sees_nor_cl
         Value::Null
     );
     assert_eq!(admin.get(&path).await.expect(200)["puk_code"], "12345678");
-    // a new one can be given without seeing it
+    // a new PUK can be set without permission to read it
     assert_eq!(
         clerk.patch(&path, json!({"puk_code": "87654321"})).await.expect(200)["puk_code"],
         Value::Null
@@ -401,7 +401,7 @@ async fn free_cards_and_statistics_show_what_is_in_stock(app: &App) {
         "numbers": {"available": 5, "reserved": 1, "assigned": 5, "quarantined": 0, "ported_out": 0}
     });
     assert_eq!(found, expected);
-    // the reservation runs out, and no sweep has come by
+    // the reservation expires, and no sweep has run
     app.advance(chrono::TimeDelta::hours(1));
     let found = app.admin().await.get("/sims/statistics").await.expect(200);
     assert_eq!(

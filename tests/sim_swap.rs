@@ -1,5 +1,5 @@
 //! Contracts whose SIM is lost, blocked or replaced,
-//! and what that does to the line and its money (SPEC 5.3, 7.3, 7.4).
+//! and the effect on the line and its money.
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{App, Client, id, scenario};
 
-/// A contract in its first paid period, with what was paid beyond the fee of 600.00.
+/// Creates a contract in its first paid period, with this amount beyond the fee of 600.00.
 async fn served(admin: &Client, beyond: &str) -> i64 {
     let contract = admin.draft("600.00").await;
     admin.pay(contract, "600.00").await;
@@ -53,7 +53,7 @@ async fn a_lost_sim_holds_the_contract_and_a_replacement_brings_the_line_back(ap
     );
     assert_eq!(told(&admin, contract).await, "suspended [no_sim] 100.00");
     assert_eq!(admin.contract(contract).await["sim_id"], Value::Null);
-    // the number stays the contract's, and nobody else's card can take it
+    // the number remains with the contract, and no other card can take it
     let number = admin.get(&format!("/numbers/{}", old["number_id"])).await.expect(200);
     assert_eq!(
         (&number["status"], &number["contract_id"], &number["sim_id"]),
@@ -65,7 +65,7 @@ async fn a_lost_sim_holds_the_contract_and_a_replacement_brings_the_line_back(ap
     );
     assert_eq!(app.violations().await, Vec::<String>::new());
 
-    // neither money nor another hold's end brings it back, nor does staff lift it by hand
+    // neither a payment nor the end of another hold resumes it, and staff cannot lift the hold by hand
     admin.post(&format!("/contracts/{contract}/suspend"), json!({"reason": "request"})).await.expect(200);
     admin.pay(contract, "600.00").await;
     admin.post(&format!("/contracts/{contract}/resume"), json!({"reason": "request"})).await.expect(200);
@@ -73,7 +73,7 @@ async fn a_lost_sim_holds_the_contract_and_a_replacement_brings_the_line_back(ap
     assert_eq!(by_hand.wrong_fields(), [("/reason".to_owned(), "invalid_choice".to_owned())]);
     assert_eq!(told(&admin, contract).await, "suspended [no_sim] 700.00");
 
-    // the paid period runs out meanwhile: the next one begins with the new card
+    // the paid period ends meanwhile: the next one begins with the new card
     app.advance(TimeDelta::days(40));
     let (admin, operator) = (app.admin().await, app.sign_in("operator", crate::harness::PASSWORD).await);
     let blank = json!({"iccid": "8970199000000000001", "imsi": "250019000000001", "kind": "esim"});
@@ -154,19 +154,19 @@ async fn a_swap_of_a_working_line_moves_number_and_binding_and_charges_nothing(a
         admin.get(&format!("/sims/{}/history", old["id"])).await.expect(200)["results"][0]["unbound_why"],
         "замена на новую"
     );
-    // the number that the new card carried is let go, and serves another card
+    // the number of the new card is released, and another card can use it
     let freed = admin.get(&format!("/numbers/{}", new["number_id"])).await.expect(200);
     assert_eq!((&freed["status"], &freed["sim_id"]), (&json!("available"), &Value::Null));
     let mut other = crate::harness::sim();
     other["msisdn"] = new["msisdn"].clone();
     admin.post("/sims", other).await.expect(201);
-    // a search by a number leads to the card that carries it now
+    // a search by number finds the card that now has it
     let by_number = admin
         .get(&format!("/sims?search={}", old["msisdn"].as_str().unwrap().trim_start_matches('+')))
         .await
         .expect(200);
     assert_eq!((&by_number["count"], &by_number["results"][0]["id"]), (&json!(1), &new["id"]));
-    // and once more, from the new card to a third
+    // once more, from the new card to a third
     let third = admin.sim().await;
     admin
         .post(&format!("/contracts/{contract}/replace-sim"), json!({"sim_id": third, "reason": "снова"}))
@@ -190,7 +190,7 @@ async fn a_held_line_gets_its_new_card_suspended(app: &App) {
         (sim_of(&admin, contract).await["status"].clone(), told(&admin, contract).await),
         (json!("suspended"), "suspended [fraud] 0.00".to_owned())
     );
-    // one that is lost under a hold leaves that hold on
+    // a card lost under a hold leaves that hold in place
     admin.post(&format!("/sims/{new}/deactivate"), json!({"reason": "stolen"})).await.expect(200);
     assert_eq!(told(&admin, contract).await, "suspended [fraud,no_sim] 0.00");
     let new = admin.sim().await;
@@ -221,7 +221,7 @@ async fn blocking_a_card_stops_its_line_until_it_is_unblocked(app: &App) {
         (&json!("blocked"), &json!("клон"), &json!(contract))
     );
     assert_eq!(told(&admin, contract).await, "suspended [no_sim] 0.00");
-    // other holds come and go, and the card stays blocked
+    // other holds are placed and lifted, and the card remains blocked
     admin.post(&format!("/contracts/{contract}/suspend"), json!({"reason": "request"})).await.expect(200);
     admin.post(&format!("/contracts/{contract}/resume"), json!({"reason": "request"})).await.expect(200);
     assert_eq!(
@@ -233,7 +233,7 @@ async fn blocking_a_card_stops_its_line_until_it_is_unblocked(app: &App) {
     assert_eq!(told(&admin, contract).await, "active [] 0.00");
     assert_eq!(app.count("contract_periods").await, 1);
 
-    // when the period ran out meanwhile and nothing is left to pay the next, the line comes back to a debt
+    // if the period ended meanwhile and the next one cannot be paid, the line resumes with a debt
     admin.post(&format!("{sim}/block"), json!({"reason": "клон"})).await.expect(200);
     app.advance(TimeDelta::days(40));
     let admin = app.admin().await;
@@ -242,7 +242,7 @@ async fn blocking_a_card_stops_its_line_until_it_is_unblocked(app: &App) {
         (back["status"].clone(), told(&admin, contract).await),
         (json!("suspended"), "suspended [debt] 0.00".to_owned())
     );
-    // blocked in debt, a payment lifts the debt and not the block
+    // for a blocked card of a contract in debt, a payment lifts the debt only
     admin.post(&format!("{sim}/block"), json!({"reason": "клон"})).await.expect(200);
     admin.pay(contract, "600.00").await;
     assert_eq!(told(&admin, contract).await, "suspended [no_sim] 600.00");
@@ -272,7 +272,7 @@ async fn a_blocked_card_can_be_replaced_and_lost_and_its_contract_terminated(app
     let lost = sim_of(&admin, contracts[1]).await;
     admin.post(&format!("/sims/{}/deactivate", lost["id"]), json!({"reason": "broken"})).await.expect(200);
     assert_eq!(told(&admin, contracts[1]).await, "suspended [no_sim] 0.00");
-    // terminated with a blocked card and without any, the number rests
+    // after termination with a blocked card or without a card, the number is quarantined
     for (contract, number) in [
         (contracts[1], lost["number_id"].clone()),
         (contracts[2], sim_of(&admin, contracts[2]).await["number_id"].clone()),
@@ -301,7 +301,7 @@ async fn a_replacement_is_refused_and_moves_nothing(app: &App) {
     admin.post(&format!("/sims/{closed}/close"), json!({})).await.expect(200);
     let (draft, over) = (admin.draft("0.00").await, served(&admin, "0.00").await);
     admin.post(&format!("/contracts/{over}/terminate"), json!({"reason": "переезд"})).await.expect(200);
-    // reads of cards are on record a moment later, so they do not count
+    // audit rows for reads of cards are written later, so they are not counted
     let standing = async || {
         let changes = app.scalar("SELECT COUNT(*) FROM audit WHERE action <> 'personal_data.read'").await;
         (admin.contract(contract).await, app.count("sim_bindings").await, changes)

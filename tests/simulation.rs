@@ -1,4 +1,4 @@
-//! Months of an operator's life, and every amount reckoned twice (SPEC 1.7, 8.3, 14).
+//! Simulated months of an operator; every amount is also computed independently.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,7 +11,7 @@ use crate::{
     program::{Place, program},
 };
 
-/// Zones from one end of the countries to the other, and where clocks once changed.
+/// Time zones across the countries, some of which have changed their offset.
 const ZONES: [(Country, &str); 6] = [
     (Country::Ru, "Europe/Moscow"),
     (Country::Ru, "Asia/Kamchatka"),
@@ -36,7 +36,7 @@ fn lived(engine: Engine, seed: u64) -> Option<Outcome> {
     }))
 }
 
-/// Lives through these; what came of each.
+/// Simulates these seeds and returns the outcomes.
 fn live(engine: Engine, seeds: std::ops::RangeInclusive<u64>) -> Vec<Outcome> {
     let outcomes: Vec<Outcome> = seeds.filter_map(|seed| lived(engine, seed)).collect();
     for outcome in &outcomes {
@@ -54,7 +54,7 @@ fn months_of_life_come_to_what_was_reckoned_apart_on_sqlite() {
         outcome.steps.iter().for_each(|(name, count)| *steps.entry(name).or_default() += count);
         outcome.refusals.iter().for_each(|(code, count)| *refusals.entry(code).or_default() += count);
     }
-    // all that can be done was done, and what must be refused was tried
+    // all possible steps were done, and the refusals were provoked
     assert_eq!(steps.len(), 24, "{steps:?}");
     assert!(
         ["balance_too_low", "option_incompatible", "refund_too_large", "hold_absent"]
@@ -108,14 +108,14 @@ async fn a_simulation_tells_its_account_leaves_nothing_behind_and_keeps_a_databa
     );
     assert!(!place.file("data").exists());
 
-    // in the database that is given, which then holds it and takes no other life
+    // in a given database, which then contains the data and refuses another simulation
     let kept = place.url();
     let arguments = [&arguments[..], &["--database-url", &kept]].concat();
     assert_eq!(place.run(&arguments, &[]).expect(0).out, outcome.out);
     place.run(&["verify"], &[]).expect(0);
     let again = place.run(&arguments, &[]).expect(1);
     assert!(again.out.is_empty() && again.err.contains("holds data already"), "{again:?}");
-    // one changed balance is found by the check that every life ends with
+    // the check at the end of a simulation finds one changed balance
     place.execute("UPDATE contracts SET balance = balance + 1 WHERE id = 1").await;
     place.run(&["verify"], &[]).expect(1);
     place.execute("UPDATE contracts SET balance = balance - 1 WHERE id = 1").await;

@@ -1,9 +1,9 @@
-//! The whole system over HTTP, on both engines. Each `#[scenario]` has a fresh database of its own on each.
+//! The whole system over HTTP. Each `#[scenario]` runs on both engines, with a fresh database each.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     missing_docs,
-    reason = "a test that cannot go on says so and stops"
+    reason = "a test that cannot continue panics"
 )]
 
 mod harness;

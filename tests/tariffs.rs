@@ -1,4 +1,4 @@
-//! Tariffs, their versions, options, and changes of both on contracts (SPEC 6, 7.4), to the minor unit.
+//! Tariffs, their versions, options, and changes of both on contracts, to the minor unit.
 
 mod at_once;
 mod changes;
@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 
 use crate::harness::{App, Client, id, unique};
 
-/// Makes a tariff of this type and fee; answers the id.
+/// Creates a tariff with this type and fee and returns its id.
 async fn tariff(admin: &Client, tariff_type: &str, fee: &str) -> i64 {
     let body = json!({"name": format!("Тариф {}", unique()), "tariff_type": tariff_type, "monthly_fee": fee});
     id(&admin.post("/tariffs", body).await.expect(201))
 }
 
-/// Draws up a contract on this tariff with these fields besides, pays this much and activates it;
-/// answers the id.
+/// Draws up a contract on this tariff with these additional fields, pays this amount, activates it
+/// and returns its id.
 async fn running(admin: &Client, tariff: i64, paid: &str, besides: Value) -> i64 {
     let (customer, sim) = (admin.customer().await, admin.sim().await);
     let mut draft = json!({"customer_id": customer, "tariff_id": tariff, "sim_id": sim});
@@ -33,13 +33,13 @@ async fn running(admin: &Client, tariff: i64, paid: &str, besides: Value) -> i64
     contract
 }
 
-/// Lets days pass; the administrator signs in anew.
+/// Moves the clock by days and signs the administrator in again.
 async fn after_days(app: &App, days: i64) -> Client {
     app.advance(TimeDelta::days(days));
     app.admin().await
 }
 
-/// The ledger of a contract but for payments: type, amount, first day and end of what it is for.
+/// The ledger of a contract without payments: type, amount, start and end of the period of each row.
 async fn ledger(admin: &Client, contract: i64) -> Vec<String> {
     let page = admin
         .get(&format!("/payments?contract={contract}&ordering=created_at&page_size=500"))
@@ -53,8 +53,8 @@ async fn ledger(admin: &Client, contract: i64) -> Vec<String> {
     .collect()
 }
 
-/// The periods of a contract: first day, end as planned, day on which a change cut it, fee,
-/// and what of that was credited.
+/// The periods of a contract: start, planned end, the day on which a change ended it, fee,
+/// and the credited part of the fee.
 async fn periods(app: &App, contract: i64) -> Vec<String> {
     app.texts(&format!(
         "SELECT CAST(period_start AS TEXT) || ' ' || CAST(period_end AS TEXT) || ' ' || \

@@ -1,4 +1,4 @@
-//! Tickets from filing to closing: states, deadlines, comments, files, figures (SPEC 9).
+//! Tickets from filing to closing: states, deadlines, comments, files, statistics.
 
 mod attachments;
 mod bucket;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{App, Client, PASSWORD, id};
 
-/// An office with tickets: who gives them out, who works on them, and for whom.
+/// An office with tickets: an administrator who assigns, an operator who works, and a subscriber.
 struct Desk {
     admin: Client,
     operator: Client,
@@ -29,7 +29,7 @@ impl Desk {
         Self { admin, operator, worker, customer }
     }
 
-    /// Signs both in again, after the clock was moved past the life of their tokens.
+    /// Signs both in again, after the clock was moved past the end of their tokens.
     async fn back(mut self, app: &App) -> Self {
         (self.admin, self.operator) = (app.admin().await, app.sign_in("operator", PASSWORD).await);
         self
@@ -46,13 +46,13 @@ impl Desk {
         self.operator.post("/tickets", self.complaint()).await.expect(201)
     }
 
-    /// What becomes of this ticket by one action of the administrator.
+    /// The ticket after one action of the administrator.
     async fn act(&self, ticket: &Value, action: &str) -> Value {
         let body = self.body(action);
         self.admin.post(&format!("/tickets/{}/{action}", ticket["id"]), body).await.expect(200)
     }
 
-    /// A body with which the action is possible.
+    /// A valid body for the action.
     fn body(&self, action: &str) -> Value {
         match action {
             "assign" => json!({"user_id": self.worker}),

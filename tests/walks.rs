@@ -1,5 +1,5 @@
-//! Walks over every operation of the document:
-//! what holds for each of them, and for those that are yet to come.
+//! Checks of every operation in the OpenAPI document,
+//! including operations that will be added later.
 
 mod audit;
 mod document;
@@ -14,7 +14,7 @@ mod words;
 use reqwest::Method;
 use serde_json::Value;
 
-/// Operations that anybody may use.
+/// Operations without a user's token.
 const PUBLIC: [&str; 7] = [
     "GET /health/live",
     "GET /health/ready",
@@ -25,15 +25,15 @@ const PUBLIC: [&str; 7] = [
     "POST /api/v1/webhooks/payments/{gateway}",
 ];
 
-/// Those of them that no user signs in for, and that believe nobody without a key of their own;
-/// scenes of their own try them.
+/// Public operations that require a signature or key;
+/// they have separate tests.
 const SIGNED: [&str; 2] = ["GET /terminal/v1", "POST /api/v1/webhooks/payments/{gateway}"];
 
 /// One operation of the OpenAPI document.
 struct Operation {
     method: Method,
     path: String,
-    /// What the document says of it.
+    /// The operation object of the document.
     said: Value,
 }
 
@@ -53,11 +53,11 @@ impl Operation {
                 })
             })
             .collect();
-        assert!(operations.len() > 40, "the document has lost its operations");
+        assert!(operations.len() > 40, "the document has too few operations");
         operations
     }
 
-    /// `POST /api/v1/contracts/{id}/activate`.
+    /// The method and path: `POST /api/v1/contracts/{id}/activate`.
     fn name(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
@@ -70,11 +70,11 @@ impl Operation {
         SIGNED.contains(&self.name().as_str())
     }
 
-    /// The permissions that the document names.
+    /// The permissions in the document.
     fn permissions(&self) -> Vec<String> {
         let schemes = self.said["security"]
             .as_array()
-            .unwrap_or_else(|| panic!("{}: nothing is said of security", self.name()));
+            .unwrap_or_else(|| panic!("{}: no security requirement", self.name()));
         let scopes = schemes.iter().filter_map(|scheme| scheme["bearer"].as_array()).flatten();
         scopes.map(|scope| scope.as_str().unwrap().to_owned()).collect()
     }
@@ -93,13 +93,13 @@ impl Operation {
             .is_some_and(|parameters| parameters.iter().any(|parameter| parameter["in"] == "query"))
     }
 
-    /// The path with this for each of its parts in braces.
+    /// The path with each parameter replaced by this value.
     fn at(&self, id: &str) -> String {
         let part = |part: &str| if part.starts_with('{') { id.to_owned() } else { part.to_owned() };
         self.path.split('/').map(part).collect::<Vec<_>>().join("/")
     }
 
-    /// The media types of the body, and its example, where the document has them.
+    /// The media type of the body and its example, if documented.
     fn example(&self, document: &Value) -> Option<(String, Value)> {
         let (media_type, content) = self.said["requestBody"]["content"].as_object()?.iter().next()?;
         let pointer = content["schema"]["$ref"].as_str()?.trim_start_matches('#');

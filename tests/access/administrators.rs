@@ -1,4 +1,4 @@
-//! One's own account, and the last administrator (SPEC 3.5).
+//! The caller's own account, and the last administrator.
 
 use chrono::TimeDelta;
 use futures_util::future::join;
@@ -9,7 +9,7 @@ use crate::harness::{App, Client, PASSWORD, Reply, id, scenario};
 
 const RIGHTS: [&str; 4] = ["users", "user_permissions", "roles", "role_permissions"];
 
-/// Somebody who manages users and is no administrator.
+/// Signs in a user who manages users and is not an administrator.
 async fn personnel(app: &App) -> Client {
     let admin = app.admin().await;
     role(&admin, "personnel", &["users:read", "users:manage", "customers:read"]).await;
@@ -17,7 +17,7 @@ async fn personnel(app: &App) -> Client {
     bearer(app, &pair(app, "olga").await)
 }
 
-/// The ways in which an administrator stops being one.
+/// The ways in which an administrator loses that role.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     Demote,
@@ -83,7 +83,7 @@ async fn nobody_changes_the_standing_of_their_own_account(app: &App) {
         .await
         .refused(409, "own_account");
     assert_eq!(everything_in(app, &RIGHTS).await, before);
-    // what does not bear on it is one's own business
+    // changes to the own account that do not affect its rights are allowed
     assert_eq!(
         admin
             .patch("/users/1", json!({"full_name": "Главный", "email": "root@example.com"}))
@@ -176,7 +176,7 @@ async fn of_two_administrators_who_demote_each_other_at_once_one_fails(app: &App
     .await;
     let (won, lost) = if first.status == 200 { (first, other) } else { (other, first) };
     won.expect(200);
-    // it comes too late: either as the last one's demotion, or from somebody who may not any more
+    // the other request is too late: it would demote the last administrator, or its caller has lost the right
     assert!(lost.status == 409 || lost.status == 403, "{}", lost.text);
     assert_eq!(
         app.scalar(

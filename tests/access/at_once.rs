@@ -1,4 +1,4 @@
-//! A change of rights counts from the next request on, on every server (SPEC 3.2).
+//! A change of permissions applies from the next request on, on every server.
 
 use futures_util::future::{join, join_all};
 use serde_json::json;
@@ -6,10 +6,10 @@ use serde_json::json;
 use super::{OTHER_PASSWORD, bearer, hire, pair, permissions, refresh, role};
 use crate::harness::{App, Client, id, person, scenario};
 
-/// What each worker thread remembers must be as fresh as what the others do.
+/// Each worker thread has a cache, and all caches must be equally fresh.
 const MANY_WORKERS: &[(&str, &str)] = &[("WORKERS", "3")];
 
-/// The same caller at each of two servers, both of which have seen them before.
+/// One caller as a client of each of two servers, both of which have already served it.
 async fn at_both(here: &App, there: &App, token: &str) -> [Client; 2] {
     let clients = [here, there].map(|app| Client::new(&app.base, Some(token)));
     for client in &clients {
@@ -19,7 +19,7 @@ async fn at_both(here: &App, there: &App, token: &str) -> [Client; 2] {
 }
 
 async fn refused_at_both(clients: &[Client; 2], code: &str) {
-    // the other one first: it did not make the change itself
+    // the other server first, because it did not make the change itself
     for client in clients.iter().rev() {
         client.get("/auth/me").await.refused(401, code);
     }
@@ -38,7 +38,7 @@ async fn blocking_deactivating_and_deleting_a_user_count_at_once_on_both_servers
         admin.post(&format!("{path}/block"), json!({"reason": "Проверка"})).await.expect(200);
         refused_at_both(&anna, "account_disabled").await;
         admin.post(&format!("{path}/unblock"), json!({})).await.expect(200);
-        // the block ended the sessions: they do not come back with the account
+        // blocking ended the sessions, and unblocking does not restore them
         refused_at_both(&anna, "session_ended").await;
 
         let anna = at_both(app, other, access(&pair(other, "anna").await)).await;
@@ -179,7 +179,7 @@ async fn a_block_counts_at_once_also_in_a_crowd_of_requests(app: &App) {
                 let after = blocked.get();
                 let status = client.get("/auth/me").await.status;
                 if after {
-                    assert_eq!(status, 401, "asked after the block was answered");
+                    assert_eq!(status, 401, "sent after the response to the block");
                     late += 1;
                 }
             }

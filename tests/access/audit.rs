@@ -1,4 +1,4 @@
-//! The audit trail and its chain (SPEC 3.7).
+//! The audit trail and its hash chain.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{OTHER_PASSWORD, bearer, everything_in, hire, login, pair, refresh, trail};
 use crate::harness::{App, Client, PASSWORD, id, person, scenario};
 
-/// What the check of the chain comes to.
+/// The result of verifying the chain.
 #[derive(Debug, PartialEq)]
 struct Verdict {
     intact: bool,
@@ -31,7 +31,7 @@ fn broken(at: i64, why: &str) -> Verdict {
     Verdict { intact: false, first_broken: json!(at), reason: json!(why) }
 }
 
-/// A trail of a dozen rows; answers the place of the one in its middle that an administrator left.
+/// Creates an audit trail of a dozen rows and returns the position of an administrator's row in the middle.
 async fn history(app: &App, admin: &Client) -> i64 {
     for name in ["anna", "boris", "vera", "gleb", "dina"] {
         hire(admin, name, "operator").await;
@@ -157,8 +157,8 @@ async fn neither_secrets_nor_whole_document_numbers_are_in_the_trail(app: &App) 
     login(app, "admin", "one more password").await.refused(401, "sign_in_failed");
     app.flush().await;
 
-    // numbers stand between quotes or after other digits;
-    // ids and times are shorter or have other signs among them
+    // the numbers below are in quotes or follow other digits;
+    // ids and times are shorter or contain other characters
     let all = everything_in(app, &["audit"]).await;
     for (what, text) in [
         ("tax number", inn.as_str()),
@@ -175,7 +175,7 @@ async fn neither_secrets_nor_whole_document_numbers_are_in_the_trail(app: &App) 
         ("refresh token", tokens["refresh"].as_str().unwrap().rsplit('.').next().unwrap()),
         ("birth date", "1990-05-17"),
     ] {
-        assert!(!all.contains(text), "the trail holds the {what}");
+        assert!(!all.contains(text), "the trail has the {what}");
     }
     let created = trail(&admin, &format!("action=customer.created&entity_id={customer}")).await.remove(0);
     assert!(created["after"]["inn"].as_str().unwrap().contains('*'), "{created}");
@@ -195,7 +195,7 @@ async fn refused_accesses_are_on_record(app: &App) {
     assert_eq!((&row["request_id"], &row["address"]), (&json!("not-mine"), &json!("127.0.0.1")));
     assert_eq!(row["after"], json!({"path": "/api/v1/users/1"}));
     anna.post("/customers", person()).await.refused(403, "permission_missing");
-    // also where the permission depends on what was asked for
+    // also where the required permission depends on the request body
     anna.post("/auth/api-tokens", json!({"name": "x", "permissions": ["system:manage"]}))
         .await
         .refused(403, "grant_not_held");
@@ -234,7 +234,7 @@ async fn reads_of_unmasked_personal_data_are_on_record_and_masked_ones_are_not(a
     assert!(rows.iter().all(|row| row["actor"] == "olga" && row["request_id"] == "a-look"), "{rows:?}");
     assert!(
         rows.iter().all(|row| row["at"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap() == at),
-        "when it happened, not when it was written"
+        "the time of the event, not of the write"
     );
     assert_eq!(
         (&rows[0]["entity"], &rows[0]["entity_id"]),
@@ -275,7 +275,7 @@ async fn an_altered_row_is_found_whichever_of_its_fields_it_is(app: &App) {
     }
     app.execute(&format!("UPDATE audit SET at = (SELECT MAX(at) FROM audit) WHERE seq = {row}")).await;
     assert_eq!(verified(&admin).await, broken(row, "row_altered"));
-    // an earlier one is found first
+    // the earliest broken row is reported first
     app.execute("UPDATE audit SET actor = 'somebody' WHERE seq = 2").await;
     assert_eq!(verified(&admin).await, broken(2, "row_altered"));
 }
@@ -288,7 +288,7 @@ async fn a_removed_row_is_found_and_closing_the_gap_does_not_hide_it(app: &App) 
     assert_eq!(verified(&admin).await, broken(row, "row_missing"));
     app.execute(&format!("UPDATE audit SET seq = seq - 1 WHERE seq = {row} + 1")).await;
     assert_eq!(verified(&admin).await, broken(row, "row_altered"));
-    // what comes later is chained to what is there, and hides nothing
+    // later rows are chained to the present rows and do not hide the break
     hire(&admin, "emma", "operator").await;
     assert_eq!(verified(&admin).await, broken(row, "row_altered"));
 }

@@ -1,4 +1,4 @@
-//! What an empty database begins with (SPEC 1.3, 1.4).
+//! The initial content of an empty database.
 
 use futures_util::future::join;
 use server::{assembly, settings::Settings};

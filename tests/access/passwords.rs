@@ -1,4 +1,4 @@
-//! Changing and resetting passwords, and what a password may be (SPEC 3.1, 3.4, 3.6).
+//! Changing and resetting passwords, and the rules for a password.
 
 use acl::{PasswordCost, Passwords};
 use serde_json::{Value, json};
@@ -121,7 +121,7 @@ async fn a_password_is_long_and_hard_to_guess_and_not_the_user_name_wherever_it_
     }
     assert_eq!((hashes(app).await, app.count("users").await), (before, users));
     anna_in.get("/auth/me").await.expect(200);
-    // ten characters are enough, also where each takes two bytes, and 128 are not too many
+    // ten characters are enough, even where each takes two bytes, and 128 are not too many
     anna_in.post("/auth/change-password", change(PASSWORD, "журавлиха!")).await.expect(204);
     let longest = "tram 17 to the lighthouse; ".repeat(5)[..128].to_owned();
     anna_in.post("/auth/change-password", change("журавлиха!", &longest)).await.expect(204);

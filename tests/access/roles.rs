@@ -1,4 +1,4 @@
-//! Roles, permissions, and what may be given to whom (SPEC 3.5, 3.8).
+//! Roles, permissions, and who may grant what to whom.
 
 use acl::Permission;
 use futures_util::future::join;
@@ -14,7 +14,7 @@ async fn role_id(admin: &Client, name: &str) -> i64 {
     id(page["results"].as_array().unwrap().iter().find(|role| role["name"] == name).unwrap())
 }
 
-/// Somebody who manages users and roles and holds little else.
+/// Signs in a user who manages users and roles and has few other permissions.
 async fn personnel(app: &App) -> Client {
     let admin = app.admin().await;
     role(&admin, "personnel", &["users:read", "users:manage", "roles:manage", "customers:read"]).await;
@@ -56,7 +56,7 @@ async fn a_role_is_made_read_changed_and_deleted(app: &App) {
     assert_eq!(
         admin.put(&location, replaced.clone()).await.expect(200),
         replaced,
-        "what was read may be sent back"
+        "a role as read can be sent back"
     );
     admin
         .with("If-Match", &tag)
@@ -325,17 +325,17 @@ async fn nobody_gives_in_any_way_what_they_do_not_hold(app: &App) {
         olga.post("/users", new("admin")).await,
         olga.patch(&format!("/users/{clerk}"), json!({"role": "employee"})).await,
         olga.put(&format!("/users/{clerk}/permissions"), singles(&["customers:write"], &[])).await,
-        // a denial that is lifted gives as well, and so does a grant of what the role gives today
+        // lifting a denial also grants, and so does a single grant of what the role already grants
         olga.put(&format!("/users/{operator}/permissions"), singles(&[], &[])).await,
         olga.put(&format!("/users/{operator}/permissions"), singles(&["sims:read"], &["customers:write"]))
             .await,
-        // whoever sets a password can use the account
+        // anyone who can set a password can use the account
         olga.post(&format!("/users/{operator}/reset-password"), json!({"password": OTHER_PASSWORD})).await,
         olga.post("/users/1/reset-password", json!({"password": OTHER_PASSWORD})).await,
     ] {
         assert!(
             refused.body["detail"].as_str().unwrap().contains(':'),
-            "names the permission: {}",
+            "no permission is named: {}",
             refused.text
         );
         refused.refused(403, "grant_not_held");

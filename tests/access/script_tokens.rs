@@ -1,4 +1,4 @@
-//! Tokens for scripts (SPEC 3.3).
+//! API tokens for scripts.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ async fn a_script_token_is_shown_once_and_only_its_hash_is_kept(app: &App) {
     let all = everything_in(app, &["api_tokens", "audit"]).await;
     assert!(!all.contains(token) && !all.contains(token.trim_start_matches("tcrm_")));
     assert_eq!(app.scalar("SELECT COUNT(*) FROM api_tokens WHERE LENGTH(token_hash) = 64").await, 1);
-    // what the database keeps opens nothing
+    // the stored hash cannot be used as a token
     let hash = app.texts("SELECT token_hash FROM api_tokens").await.remove(0);
     for stolen in [hash.clone(), format!("tcrm_{hash}")] {
         Client::new(&app.base, Some(&stolen)).get("/auth/me").await.refused(401, "token_invalid");
@@ -68,7 +68,7 @@ async fn a_script_can_do_no_more_than_it_was_given(app: &App) {
     assert_eq!(app.count("customers").await, 0);
     let customer = admin.customer().await;
     let masked = script.get(&format!("/customers/{customer}")).await.expect(200);
-    assert!(masked["inn"].as_str().unwrap().contains('*'), "personal data was not given: {masked}");
+    assert!(masked["inn"].as_str().unwrap().contains('*'), "personal data is not granted: {masked}");
 }
 
 #[scenario]
@@ -93,7 +93,7 @@ async fn a_script_can_do_no_more_than_its_owner_can_now(app: &App) {
     script.post("/customers", person()).await.expect(201);
     admin.patch(&format!("/users/{anna}"), json!({"role": "employee"})).await.expect(200);
     script.post("/customers", person()).await.refused(403, "permission_missing");
-    // what the owner gets later is not the script's
+    // permissions that the owner gets later do not extend to the token
     admin.patch(&format!("/users/{anna}"), json!({"role": "admin"})).await.expect(200);
     script.get("/sims").await.refused(403, "permission_missing");
 
@@ -164,7 +164,7 @@ async fn the_last_use_of_a_script_token_is_noted(app: &App) {
     app.advance(TimeDelta::hours(1));
     app.flush().await;
     assert_eq!(last_use().await.as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap(), used_at);
-    // nothing happened since
+    // no request was made in between
     app.flush().await;
     assert_eq!(last_use().await.as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap(), used_at);
 }
@@ -184,7 +184,7 @@ async fn what_belongs_to_a_session_is_not_for_scripts(app: &App) {
     script.delete(&format!("/auth/sessions/{session}")).await.refused(409, "not_a_session");
     let change = json!({"current_password": PASSWORD, "new_password": OTHER_PASSWORD});
     script.post("/auth/change-password", change).await.refused(409, "not_a_session");
-    // nor does it get round that through its owner's account
+    // the token cannot get around this through its owner's account
     let reset = json!({"password": OTHER_PASSWORD});
     script.post("/users/1/reset-password", reset).await.refused(409, "own_account");
 

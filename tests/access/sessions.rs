@@ -1,4 +1,4 @@
-//! One's own sessions and profile (SPEC 3.1).
+//! The caller's own sessions and profile.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -62,7 +62,7 @@ async fn one_sees_ones_own_open_sessions_the_newest_first(app: &App) {
     assert_eq!(
         admin.get("/auth/sessions").await.expect(200)["count"],
         1,
-        "those whose time is over are not shown"
+        "expired sessions are not included in the list"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Signing in, and being kept from it (SPEC 3.1, 3.4).
+//! Sign-in, its rate limit, and locked accounts.
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{OTHER_PASSWORD, bearer, everything_in, hire, login, pair, refresh, stored_answers, trail, user};
 use crate::harness::{App, PASSWORD, Reply, START, id, scenario};
 
-/// What a refusal says, but for what names the request.
+/// The body of a refusal without the fields that identify the request.
 fn words(refusal: Reply) -> Value {
     let mut body = refusal.refused(401, "sign_in_failed");
     body.as_object_mut().unwrap().remove("request_id").unwrap();
@@ -83,7 +83,7 @@ async fn whoever_may_not_sign_in_now_is_told_no_more_than_a_stranger(app: &App) 
         trail(&admin, "action=auth.sign_in_failed&actor=barred").await[0]["after"]["reason"],
         "blocked"
     );
-    assert_eq!(app.count("sessions").await, 1, "the administrator's own");
+    assert_eq!(app.count("sessions").await, 1, "the administrator's session");
 
     app.advance(TimeDelta::days(1));
     login(app, "coming", PASSWORD).await.expect(200);
@@ -101,7 +101,7 @@ async fn five_failures_in_a_row_lock_the_account_for_a_growing_time(app: &App) {
     login(app, "anna", OTHER_PASSWORD).await.refused(401, "sign_in_failed");
     assert_eq!(user(&admin, anna).await["is_locked"], true);
     login(app, "anna", PASSWORD).await.refused(401, "sign_in_failed");
-    // tries during the lock neither count nor lengthen it
+    // attempts during the lock are not counted and do not extend it
     for _ in 0..6 {
         login(app, "anna", OTHER_PASSWORD).await.refused(401, "sign_in_failed");
     }
@@ -159,7 +159,7 @@ async fn failed_sign_ins_are_on_record_without_the_password(app: &App) {
     let rows = trail(&admin, "action=auth.sign_in_failed").await;
     assert_eq!(rows.len(), 2);
     let [unknown, known] = [&rows[0], &rows[1]];
-    // it was not proven to be the administrator
+    // the caller was not proven to be the administrator
     assert_eq!(
         (&known["actor"], &known["actor_id"], &known["entity"]),
         (&json!("admin"), &json!(null), &json!("user"))
@@ -197,7 +197,7 @@ async fn an_address_that_tries_too_often_is_sent_away_for_a_while(app: &App) {
             assert!((1..=60).contains(&wait), "{wait}");
             refusal.refused(429, "sign_in_rate_limited");
         }
-        // the OAuth form counts with it, and who is no proxy cannot hide behind another address
+        // the OAuth form shares the limit, and only a trusted proxy can name another client address
         let form = [("grant_type", "password"), ("username", "admin"), ("password", PASSWORD)];
         let request = strict
             .stranger()
@@ -285,7 +285,7 @@ async fn a_repeated_sign_in_opens_one_session_and_its_stored_answer_is_sealed(ap
         .post("/auth/api-tokens", json!({"name": "export", "permissions": ["customers:read"]}))
         .await
         .expect(201);
-    // a repeat of a rotation is no second use
+    // repeating a rotation with the same idempotency key is not reuse of the token
     let repeat = renewing.post("/auth/refresh", json!({"refresh": first["refresh"]})).await;
     assert_eq!(repeat.expect(200), next);
     bearer(app, &next).get("/auth/me").await.expect(200);
@@ -297,7 +297,7 @@ async fn a_repeated_sign_in_opens_one_session_and_its_stored_answer_is_sealed(ap
     for answer in &stored {
         let readable = String::from_utf8_lossy(answer);
         for secret in secrets {
-            assert!(secret.split('.').all(|part| !readable.contains(part)), "a stored answer shows a token");
+            assert!(secret.split('.').all(|part| !readable.contains(part)), "a stored response has a token");
         }
         assert!(!readable.contains("access") && !readable.contains("token") && !readable.contains("admin"));
     }

@@ -1,4 +1,4 @@
-//! Access and refresh tokens: rotation, forgery, change of keys (SPEC 3.1, 3.2).
+//! Access and refresh tokens: rotation, forgery, change of keys.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
@@ -11,7 +11,7 @@ use crate::harness::{App, Client, PASSWORD, scenario, secret};
 
 const NEXT_SECRET: &str = "the next secret of the tests, after the change";
 
-/// What a token says.
+/// The claims of a token.
 fn claims(token: &Value) -> Value {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.validate_exp = false;
@@ -24,7 +24,7 @@ fn signed(claims: &Value, algorithm: Algorithm, key: &str) -> String {
     jsonwebtoken::encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(key.as_bytes())).unwrap()
 }
 
-/// The code that a bearer token is refused with; nothing when it is taken.
+/// The code with which a bearer token is refused; `None` if it is accepted.
 async fn judged(app: &App, token: &str) -> Option<String> {
     let reply = Client::new(&app.base, Some(token)).get("/auth/me").await;
     if reply.status == 200 {
@@ -95,7 +95,7 @@ async fn of_fifty_uses_at_once_one_wins_and_the_session_is_over_for_all(app: &Ap
     assert_eq!(
         app.scalar("SELECT COUNT(*) FROM sessions WHERE revoked_at IS NULL").await,
         1,
-        "the watcher's own"
+        "the watcher's session"
     );
     assert_eq!(watcher.get("/audit/verify").await.expect(200)["intact"], true);
 }
@@ -112,7 +112,7 @@ async fn a_token_serves_only_what_it_was_made_for(app: &App) {
         refresh(app, token).await.refused(401, "token_invalid");
     }
     assert_eq!(judged(app, tokens["refresh"].as_str().unwrap()).await.as_deref(), Some("token_invalid"));
-    // nothing has come of it
+    // the refused request has changed nothing
     refresh(app, &tokens["refresh"]).await.expect(200);
     assert_eq!(trail(&admin, "action=auth.refresh_reused").await.len(), 0);
 }
@@ -163,7 +163,7 @@ async fn a_forged_token_is_refused(app: &App) {
     assert_eq!(
         judged(app, &signed(&good, Algorithm::HS256, key)).await,
         None,
-        "what the others are measured by"
+        "the valid token that the others vary"
     );
     let refused = Some("token_invalid".to_owned());
 
@@ -230,7 +230,7 @@ async fn during_a_change_of_keys_old_tokens_count_and_new_ones_are_signed_with_t
     let during: Vec<(&str, &str)> = during.iter().map(|(name, value)| (*name, value.as_str())).collect();
     app.beside(&during, async |next| {
         bearer(next, &old).get("/auth/me").await.expect(200);
-        // what was stored under the old key still opens
+        // data that was stored under the old key can still be decrypted
         let replay = Client::new(&next.base, None)
             .with("Idempotency-Key", "before the change")
             .post("/auth/login", body)

@@ -1,4 +1,4 @@
-//! Staff users: making, changing, blocking and deleting them (SPEC 3.6).
+//! Staff users: creating, changing, blocking and deleting them.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join;
@@ -64,7 +64,7 @@ async fn a_user_is_made_read_changed_and_deleted(app: &App) {
         (&json!("anna"), &json!("employee"), &json!(null))
     );
     assert_eq!((&replaced["valid_until"], &replaced["is_active"]), (&json!(null), &json!(true)));
-    // nothing changes where nothing differs
+    // a request without differences changes nothing
     assert_eq!(
         admin.patch(&location, json!({"role": "employee"})).await.expect(200)["version"],
         replaced["version"]
@@ -76,7 +76,7 @@ async fn a_user_is_made_read_changed_and_deleted(app: &App) {
     admin.get(&location).await.refused(404, "user_not_found");
     admin.delete(&location).await.refused(404, "user_not_found");
     login(app, "anna", PASSWORD).await.refused(401, "sign_in_failed");
-    assert_eq!(app.count("sessions").await, 1, "the administrator's own");
+    assert_eq!(app.count("sessions").await, 1, "the administrator's session");
     let rows = trail(&admin, &format!("entity=user&entity_id={}&ordering=seq", id(&made))).await;
     let actions: Vec<&str> = rows.iter().map(|row| row["action"].as_str().unwrap()).collect();
     assert_eq!(actions, ["user.created", "user.updated", "user.updated", "user.deleted"]);
@@ -134,7 +134,7 @@ async fn a_user_name_is_unique_whatever_its_case(app: &App) {
     let late = if one.status == 201 { other } else { one };
     late.refused(409, "username_taken");
     assert_eq!(app.count("users").await, 4);
-    // one's own name may change its case
+    // a user's own name may change its case
     assert_eq!(
         admin.patch(&format!("/users/{anna}"), json!({"username": "ANNA"})).await.expect(200)["username"],
         "ANNA"
@@ -370,7 +370,7 @@ async fn single_grants_and_denials_replace_those_there_were(app: &App) {
         (rows.len(), &rows[0]["before"]["denied"], &rows[0]["after"]["denied"]),
         (2, &json!(["sims:puk"]), &json!([]))
     );
-    // a grant outlasts a change of role
+    // a single grant is kept when the role changes
     role(&admin, "nothing", &[]).await;
     admin.patch(&format!("/users/{anna}"), json!({"role": "nothing"})).await.expect(200);
     assert_eq!(permissions(&bearer(app, &pair(app, "anna").await)).await, ["audit:read"]);

@@ -1,4 +1,4 @@
-//! Several who run at once share the work, and nothing is charged twice or left out.
+//! Concurrent workers share a run, and no contract is charged twice or left out.
 
 use billing::run::{self, Worker};
 use database::Engine;
@@ -9,8 +9,8 @@ use serde_json::json;
 use super::{bill, figures, on, running, tariff};
 use crate::harness::{App, Client, scenario};
 
-/// Many contracts with enough for two periods and a fee of 10.00, copied from one behind the server's back;
-/// answers how many there are.
+/// Creates many contracts with a fee of 10.00 and money for two periods, as SQL copies of one contract.
+/// Returns how many there are.
 pub async fn many(app: &App, admin: &Client, wanted: i64) -> i64 {
     let tariff = tariff(admin, "prepaid", "10.00").await;
     let first = running(admin, tariff, "25.00", json!({})).await;
@@ -22,7 +22,7 @@ pub async fn many(app: &App, admin: &Client, wanted: i64) -> i64 {
     wanted
 }
 
-/// Statements that copy a running contract with its SIM, its number, its ledger and its period.
+/// Statements that copy an active contract with its SIM, number, ledger and period.
 fn copies(first: i64, more: i64) -> Vec<String> {
     let numbers = format!(
         "WITH RECURSIVE copies (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copies WHERE n < {more})"
@@ -75,7 +75,7 @@ fn copies(first: i64, more: i64) -> Vec<String> {
     ]
 }
 
-/// The surroundings of work on a run.
+/// The context for work on a run.
 fn run_context(app: &App, id: BillingRunId) -> std::sync::Arc<kernel::Context> {
     app.state.office.context(format!("billing run {id}"), run::ACTOR)
 }
@@ -103,7 +103,7 @@ async fn four_who_run_at_once_charge_each_contract_once(app: &App) {
     let circles_before = circles().await;
     let batches: Vec<i32> = join_all((0..4).map(alone)).await;
     assert!(batches.iter().sum::<i32>() >= 3, "{batches:?}");
-    // they share by passing over what others hold, and never wait for each other in a circle
+    // they skip contracts that another worker has locked, so no deadlock occurs
     assert_eq!(circles().await, circles_before);
     let run = admin.get(&format!("/billing/runs/{id}")).await.expect(200);
     assert_eq!(figures(&run), (vec![count, count, count, 0, 0, 0, count], format!("{}.00", count * 10)));
@@ -118,7 +118,7 @@ async fn four_who_run_at_once_charge_each_contract_once(app: &App) {
     );
     assert_eq!(app.scalar("SELECT COUNT(*) FROM events WHERE kind = 'period.charged'").await, count + 1);
     assert_eq!(app.violations().await, Vec::<String>::new());
-    // none has enough for the next one: all are held in a few statements, cards and all
+    // no contract has enough for the next period: all are held in a few statements, including their cards
     let admin = on(app, "2026-03-31").await;
     let dry = bill(app, &admin, json!({"dry_run": true})).await;
     let run = bill(app, &admin, json!({})).await;
@@ -159,7 +159,7 @@ async fn who_starts_a_run_that_is_under_way_helps_with_it_and_another_day_is_ano
         app.scalar("SELECT CAST(SUM(charges_count) AS BIGINT) FROM billing_runs WHERE NOT dry_run").await,
         2
     );
-    // over: the same day again is a run of its own, with nothing to do
+    // the run is finished: another one for this day is a separate run with nothing to do
     let again = bill(app, &admin, json!({})).await;
     assert!(again["id"] != begun["id"] && again["due_count"] == 0 && again["state"] == "finished", "{again}");
     assert_eq!(app.violations().await, Vec::<String>::new());
@@ -198,7 +198,7 @@ async fn a_run_that_its_instance_left_is_taken_up_by_whoever_comes_first(app: &A
     let admin = on(app, "2026-02-28").await;
     let begun = admin.post("/billing/runs", json!({})).await.expect(202);
     let id: BillingRunId = begun["id"].to_string().parse().unwrap();
-    // what is due was counted, one batch was done, and the instance is gone without a word
+    // the due contracts were counted and one batch was done when the instance disappeared
     let (db, mut worker) = (app.state.db.patient(), Worker::new(id, 0));
     let counted = worker.batch(&db, &run_context(app, id)).await.unwrap();
     let run = worker.batch(&db, &run_context(app, id)).await.unwrap();
@@ -211,7 +211,7 @@ async fn a_run_that_its_instance_left_is_taken_up_by_whoever_comes_first(app: &A
         let context = other.context();
         let take_up =
             async || other.state.db.transaction(&context, async |tx| run::take_up(tx).await).await.unwrap();
-        assert_eq!(take_up().await, None, "while its lease lasts somebody is taken to be at work");
+        assert_eq!(take_up().await, None, "a worker is assumed to be active while its lease lasts");
         app.advance(chrono::TimeDelta::seconds(61));
         other.work_off_runs().await.unwrap();
     })

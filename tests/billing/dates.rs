@@ -1,4 +1,4 @@
-//! Which periods a run begins, and when: missed ones, ends of months, holds, nothing to pay, dated prices,
+//! Which periods a run begins, and when: missed periods, ends of months, holds, zero fees, dated prices,
 //! planned changes.
 
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{bill, figures, ledger, on, running, stands, tariff};
 use crate::harness::{App, scenario};
 
-/// What a day's run comes to: contracts charged, and the sum.
+/// The result of a run on this day: the number of contracts charged, and the sum.
 async fn run_on(app: &App, day: &str) -> (i64, String) {
     let admin = on(app, day).await;
     let run = bill(app, &admin, json!({})).await;
@@ -32,7 +32,7 @@ async fn the_31st_is_shortened_and_comes_back_whether_a_run_is_daily_or_was_miss
     assert_eq!(run_on(app, "2026-02-28").await, (0, "0.00".to_owned()), "once");
     assert_eq!(run_on(app, "2026-03-30").await, (0, "0.00".to_owned()));
     assert_eq!(run_on(app, "2026-03-31").await, (2, "150.00".to_owned()));
-    // nobody ran it for two months and more: every period is charged by itself
+    // no run for more than two months: each period is charged separately
     assert_eq!(run_on(app, "2026-06-30").await, (2, "450.00".to_owned()));
     let admin = app.admin().await;
     let spans = [
@@ -70,7 +70,7 @@ async fn time_under_a_hold_starts_no_period_and_a_postpaid_one_that_ended_is_cha
     for contract in [one, other] {
         admin.post(&format!("/contracts/{contract}/suspend"), json!({"reason": "request"})).await.expect(200);
     }
-    // the one has nothing due; of the other the days served are owed
+    // nothing is due for the first contract; the days served are charged for the second
     assert_eq!(run_on(app, "2026-03-05").await, (1, "60.00".to_owned()));
     assert_eq!(run_on(app, "2026-04-10").await, (0, "0.00".to_owned()));
     let admin = app.admin().await;
@@ -100,7 +100,7 @@ async fn nothing_to_pay_still_begins_the_period_and_halves_of_a_discount_go_to_t
     let sum = running(&admin, odd, "10.00", json!({"discount_percent": "50", "options": [option]})).await;
     let admin = on(app, "2026-02-28").await;
     let run = bill(app, &admin, json!({})).await;
-    // 0.025 is 0.02, 0.075 is 0.08
+    // half to even: 0.025 becomes 0.02, 0.075 becomes 0.08
     assert_eq!(figures(&run), (vec![4, 4, 2, 2, 0, 0, 2], "0.10".to_owned()));
     for contract in [nothing, whole, half, sum] {
         assert_eq!(admin.contract(contract).await["next_billing_date"], "2026-03-31");
@@ -148,7 +148,7 @@ async fn prices_options_and_planned_changes_count_from_the_period_that_begins_by
         )
         .await
         .expect(200);
-    // what was planned can no longer be: its option goes with the old tariff alone
+    // the planned change is no longer possible: its option is available with the old tariff only
     let planned = admin.contract(drops).await["next_options"][0].as_i64().unwrap();
     admin.patch(&format!("/options/{planned}"), json!({"tariff_ids": [old]})).await.expect(200);
     let admin = on(app, "2026-05-31").await;

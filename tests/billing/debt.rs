@@ -1,4 +1,4 @@
-//! Debt that a run places, and what lifts it.
+//! Debt holds that a run places, and what lifts them.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{bill, figures, ledger, on, running, stands, tariff};
 use crate::harness::{App, scenario};
 
-/// Kind, contract and the essence of each event since this id, in the order in which they happened.
+/// Kind, contract and main data of each event after this id, in order of occurrence.
 async fn events(app: &App, after: i64) -> Vec<String> {
     let rows = app
         .texts(&format!(
@@ -57,7 +57,7 @@ async fn a_fee_that_is_not_covered_holds_the_line_until_a_top_up_makes_that_day_
         ),
         ("suspended 99.99 2026-02-28 31".to_owned(), &json!("suspended"), Some("debt"))
     );
-    // in debt nothing is due, however long it lasts
+    // while a contract is in debt, nothing is due, regardless of how long that lasts
     let admin = on(app, "2026-03-05").await;
     assert_eq!(figures(&bill(app, &admin, json!({})).await).0, [0; 7]);
     admin.pay(short, "0.01").await;
@@ -84,8 +84,8 @@ async fn a_postpaid_period_is_charged_when_it_ends_and_debt_is_on_while_the_limi
     let admin = on(app, "2026-03-10").await;
     admin.pay(beyond, "0.01").await;
     assert_eq!(stands(&admin, beyond).await, "active -99.99 2026-04-10 10");
-    // held while a period runs: it is charged when it ends, though the line does not work,
-    // and no other begins
+    // held during a period: the period is charged when it ends, although the line does not work,
+    // and no other period begins
     admin
         .post("/payments/corrections", json!({"contract_id": beyond, "amount": "-50.00", "reason": "ошибка"}))
         .await
@@ -109,7 +109,7 @@ async fn a_postpaid_period_is_charged_when_it_ends_and_debt_is_on_while_the_limi
 async fn a_run_tells_and_records_what_charging_one_by_one_would(app: &App) {
     let admin = app.admin().await;
     let tariff = tariff(&admin, "prepaid", "100.00").await;
-    // the same balances twice: one of each is charged by the run, the other by what a payment sets off
+    // pairs of contracts with equal balances: a run charges one, the effect of a payment charges the other
     let (by_run, by_payment) = (
         running(&admin, tariff, "260.00", json!({})).await,
         running(&admin, tariff, "250.00", json!({})).await,

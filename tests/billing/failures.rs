@@ -1,4 +1,4 @@
-//! A contract that cannot be charged stops no other, and is listed.
+//! A contract that cannot be charged does not stop the others, and is listed.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ async fn a_contract_that_cannot_be_charged_is_listed_with_what_was_in_the_way_an
     for _ in 0..3 {
         well.push(running(&admin, prepaid, "500.00", json!({})).await);
     }
-    // what it is charged would be more than an amount can be
+    // the balance after the charge would be out of the range of amounts
     let beyond = running(&admin, postpaid, "0", json!({"credit_limit": "99999999999.99"})).await;
     admin
         .post("/payments/corrections", json!({"contract_id": beyond, "amount": "-0.50", "reason": "долг"}))
@@ -56,7 +56,7 @@ async fn a_contract_that_cannot_be_charged_is_listed_with_what_was_in_the_way_an
         (stands(&admin, beyond).await, stands(&admin, held).await),
         ("active -0.50 2026-02-28 31".to_owned(), "suspended -0.50 2026-02-28 31".to_owned())
     );
-    // set right, the next run charges them, once
+    // after the cause is corrected, the next run charges them once
     for contract in [beyond, held] {
         admin
             .post(
@@ -71,7 +71,7 @@ async fn a_contract_that_cannot_be_charged_is_listed_with_what_was_in_the_way_an
     assert_eq!(
         (&run["failed_count"], &run["sum_charged"]),
         (&json!(0), &json!("0.00")),
-        "the corrections settled the one that is active: {run}"
+        "the corrections settled the active contract: {run}"
     );
     assert_eq!(app.violations().await, Vec::<String>::new());
 }
@@ -85,7 +85,7 @@ async fn a_batch_that_the_database_refuses_is_done_again_one_contract_at_a_time(
         running(&admin, tariff, "500.00", json!({})).await,
         running(&admin, tariff, "500.00", json!({})).await,
     );
-    // a period that nobody should have written: the one to come collides with it
+    // an invalid period row: the next period collides with it
     app.execute(&format!(
         "INSERT INTO contract_periods (contract_id, period_start, period_end, tariff_version_id, whole_fee, \
          whole_days, fee, charged_at, ended_on) SELECT contract_id, period_end, '2026-03-31', \

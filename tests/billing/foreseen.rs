@@ -1,11 +1,11 @@
-//! The preview of a contract equals what runs then do, for many months and every kind of contract.
+//! The preview of charges equals what runs then charge, for many months and every kind of contract.
 
 use serde_json::{Value, json};
 
 use super::{bill, ledger, on, running, tariff};
 use crate::harness::{App, scenario};
 
-/// What is foreseen, as the ledger will have it.
+/// The previewed charges in the form of ledger rows.
 fn as_ledger(preview: &Value) -> Vec<String> {
     let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
     let charges = preview["charges"].as_array().unwrap().iter().filter(|charge| charge["amount"] != "0.00");
@@ -68,7 +68,7 @@ async fn a_year_of_daily_runs_makes_what_was_foreseen_to_the_minor_unit(app: &Ap
         foreseen
             .push(admin.get(&format!("/contracts/{contract}/billing-preview?months=14")).await.expect(200));
     }
-    // on the days when something is due, on the days around them, and one month not at all
+    // on days with something due, on the days around them, and not at all for one month
     for day in [
         "2026-02-27",
         "2026-02-28",
@@ -90,7 +90,7 @@ async fn a_year_of_daily_runs_makes_what_was_foreseen_to_the_minor_unit(app: &Ap
     for (contract, foreseen) in contracts.iter().zip(&foreseen) {
         let before = if admin.contract(*contract).await["activation_date"] == "2026-01-31" { 0 } else { 1 };
         let mut made = ledger(&admin, *contract).await;
-        // a prepaid contract had its first charge when it began, before anybody looked
+        // a prepaid contract was charged at activation, before the preview was read
         made.retain(|row| !row.contains(" 2026-01-31 ") || as_ledger(foreseen).contains(row));
         assert!(made.len() >= 10 + before, "{made:?}");
         assert_eq!(made[..], as_ledger(foreseen)[..made.len()], "{contract}");

@@ -1,4 +1,4 @@
-//! Runs as records: who may start and see them, what they may be asked, how they are listed.
+//! Runs as records: who may start and read them, which input is valid, how they are listed.
 
 use serde_json::{Value, json};
 
@@ -40,10 +40,10 @@ async fn a_dry_run_moves_nothing_and_says_what_the_run_then_does(app: &App) {
         assert_eq!(app.count(table).await, count, "{table}");
     }
     assert_eq!(app.scalar(versions).await, sum);
-    // one cannot pay at all, one once, one twice;
-    // the postpaid one is beyond its limit after the second period
+    // one contract cannot pay, one can pay once, one twice;
+    // the postpaid one exceeds its limit after the second period
     assert_eq!(figures(&dry), (vec![5, 5, 3, 1, 3, 0, 5], "366.66".to_owned()));
-    // of a day to come it reckons what would be due by then if nothing were done until then
+    // for a future day, the run computes what would be due by then without any changes before it
     let later = bill(app, &admin, json!({"dry_run": true, "date": "2026-04-30"})).await;
     assert_eq!(figures(&later), (vec![5, 5, 3, 1, 3, 0, 6], "466.66".to_owned()));
     let run = bill(app, &admin, json!({})).await;

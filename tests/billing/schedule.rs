@@ -1,5 +1,5 @@
-//! The run of each day: at its time where the operator is, by whichever instance comes first,
-//! and later where nobody was up.
+//! The scheduled daily run: at the configured local time, by the first instance that checks,
+//! and later if no instance was running.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{ledger, running, tariff};
 use crate::harness::{App, scenario};
 
-/// Lets time pass, and the instance look; answers the days of the scheduled runs so far.
+/// Advances the clock, runs the schedule check and returns the days of the scheduled runs so far.
 async fn after(app: &App, by: TimeDelta) -> Vec<String> {
     app.advance(by);
     app.schedule_run().await;
@@ -23,13 +23,13 @@ async fn every_day_has_its_run_at_its_time_and_one_that_was_missed_is_made_up_fo
     let admin = app.admin().await;
     let tariff = tariff(&admin, "prepaid", "100.00").await;
     let contract = running(&admin, tariff, "1000.00", json!({})).await;
-    // it is noon in Moscow: the run of today is late, and made at once
+    // it is noon in Moscow: today's run is late and starts at once
     assert_eq!(after(app, TimeDelta::zero()).await, ["2026-01-31"]);
     assert_eq!(after(app, TimeDelta::minutes(13 * 60 + 59)).await, ["2026-01-31"], "01:59");
     assert_eq!(after(app, TimeDelta::minutes(1)).await, ["2026-01-31", "2026-02-01"], "02:00");
     // another instance finds it done
     app.beside(&[], async |other| assert_eq!(after(other, TimeDelta::zero()).await.len(), 2)).await;
-    // nobody was up for a month: one run makes up for all, and at 01:00 that of the day before
+    // no instance was running for a month: one run makes up for all; at 01:00 it is that of the day before
     let days = after(app, TimeDelta::hours(28 * 24 - 1)).await;
     assert_eq!(days, ["2026-01-31", "2026-02-01", "2026-02-28"]);
     let admin = app.admin().await;

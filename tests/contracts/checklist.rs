@@ -1,10 +1,10 @@
-//! What a draft lacks, and what activation says: the same (SPEC 7.2).
+//! The checklist of a draft and the refusal of its activation agree.
 
 use serde_json::{Value, json};
 
 use crate::harness::{App, Client, id, scenario, sim, unique};
 
-/// Asks what is missing, then tries; answers what was missing first, after making sure that both agree.
+/// Reads the checklist, tries to activate, checks that both agree and returns the first missing requirement.
 async fn compared(app: &App, client: &Client, contract: i64, case: &str) -> Option<String> {
     let path = format!("/contracts/{contract}");
     let checklist = client.get(&format!("{path}/checklist")).await.expect(200);
@@ -20,8 +20,8 @@ async fn compared(app: &App, client: &Client, contract: i64, case: &str) -> Opti
             None
         }
         Some(missing) => {
-            assert_eq!(app.count("audit").await, audited, "{case}: refused and on record");
-            assert_eq!(tried.status, 409, "{case}: {} answered {}", checklist, tried.text);
+            assert_eq!(app.count("audit").await, audited, "{case}: refused and audited");
+            assert_eq!(tried.status, 409, "{case}: {} returned {}", checklist, tried.text);
             assert_eq!(
                 (&tried.body["code"], &tried.body["detail"]),
                 (&missing["code"], &missing["message"]),
@@ -104,7 +104,7 @@ async fn the_checklist_of_every_draft_says_what_activation_does(app: &App) {
         Some("sim_without_number"),
         Some("tariff_retired"),
     ];
-    assert_eq!(seen, expected.map(|code| code.map(str::to_owned)).into(), "every refusal was met");
+    assert_eq!(seen, expected.map(|code| code.map(str::to_owned)).into(), "every refusal occurred");
 }
 
 #[scenario]
@@ -118,7 +118,7 @@ async fn options_that_cannot_be_had_any_more_are_told_of(app: &App) {
     });
     let contract = id(&admin.post("/contracts", draft).await.expect(201));
     admin.patch(&format!("/options/{one}"), json!({"is_active": false, "tariff_ids": []})).await.expect(200);
-    // nothing lets options that are had together exclude each other
+    // the API does not make options exclusive that one contract has, so SQL does
     app.execute(&format!(
         "INSERT INTO option_exclusions (option_id, excluded_id) VALUES ({one}, {other}), ({other}, {one})"
     ))

@@ -1,4 +1,4 @@
-//! Drawing up, editing and deleting contracts (SPEC 2.6, 7.2).
+//! Drawing up, editing and deleting contracts.
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -44,7 +44,7 @@ async fn a_draft_may_be_edited_in_all_that_it_was_drawn_up_from(app: &App) {
     for name in ["id", "iccid", "msisdn", "kind", "status"] {
         assert_eq!(edited["sim"][name], card[name], "{name}");
     }
-    // it is found by its new subscriber and SIM
+    // the search finds it by its new subscriber and SIM
     for search in ["кузнецова", card["iccid"].as_str().unwrap(), &card["msisdn"].as_str().unwrap()[1..]]
     {
         assert_eq!(
@@ -54,7 +54,7 @@ async fn a_draft_may_be_edited_in_all_that_it_was_drawn_up_from(app: &App) {
         );
     }
     assert_eq!(admin.get("/contracts?search=иванов").await.expect(200)["count"], 0);
-    // a PUT without them takes away what may be missing
+    // a PUT without the optional fields clears them
     let bare = admin.put(&path, json!({"customer_id": customer, "tariff_id": tariff})).await.expect(200);
     for (name, value) in [
         ("sim_id", Value::Null),
@@ -109,7 +109,7 @@ async fn a_draft_names_nobody_who_may_not_be_named(app: &App) {
         assert_eq!(reply.status, 422, "{patch}");
     }
     assert_eq!(app.standing(&admin, contract).await, before);
-    // what the draft names already does not keep it from being edited
+    // references that the draft already has do not prevent edits
     app.execute("UPDATE customers SET status = 'suspended'").await;
     assert_eq!(admin.patch(&path, json!({"notes": "ждём"})).await.expect(200)["notes"], "ждём");
 }
@@ -182,7 +182,7 @@ async fn of_two_who_edit_one_contract_the_second_hears_that_it_was_changed(app: 
     second.put(&path, before.contract.clone()).await.refused(412, "stale_version");
     second.delete(&path).await.refused(412, "stale_version");
     assert_eq!(app.standing(&admin, contract).await, before);
-    // money moves the version too
+    // a payment also changes the version
     admin.pay(contract, "5.00").await;
     admin
         .with("if-match", &fresh)
@@ -191,7 +191,7 @@ async fn of_two_who_edit_one_contract_the_second_hears_that_it_was_changed(app: 
         .refused(412, "stale_version");
     let now = admin.get(&path).await.header("etag").to_owned();
     admin.with("if-match", &now).patch(&path, json!({"notes": "третий"})).await.expect(200);
-    // of many with one tag, one wins
+    // of many requests with the same tag, exactly one succeeds
     let tag = admin.get(&path).await.header("etag").to_owned();
     let replies = join_all((0..10).map(|n| {
         let (admin, path) = (admin.with("if-match", &tag), path.clone());
@@ -305,7 +305,7 @@ async fn a_draft_that_is_deleted_paid_activated_and_edited_at_once_comes_to_one_
         let done: Vec<bool> = replies.iter().map(|reply| reply.status < 300).collect();
         let found = admin.get(&path).await;
         if done[0] {
-            // whoever came before it did not keep it, and whoever came after found nothing
+            // edits before the deletion did not keep the draft, and edits after it found nothing
             assert_eq!((found.status, done[1], done[2]), (404, false, false), "{replies:?}");
         } else {
             let contract = found.expect(200);
@@ -326,7 +326,7 @@ async fn a_draft_that_is_deleted_paid_activated_and_edited_at_once_comes_to_one_
 #[scenario]
 async fn a_new_credit_limit_settles_debts_at_once_and_a_new_discount_counts_from_the_next_period(app: &App) {
     let admin = app.admin().await;
-    // prepaid: the limit covers the fee that the balance did not
+    // prepaid: the limit covers the part of the fee that the balance does not cover
     let contract = admin.draft("100.00").await;
     admin.activate(contract).await;
     let path = format!("/contracts/{contract}");
@@ -339,7 +339,7 @@ async fn a_new_credit_limit_settles_debts_at_once_and_a_new_discount_counts_from
         (&lifted["status"], &lifted["balance"], &lifted["holds"]),
         (&json!("active"), &json!("-100.00"), &json!([]))
     );
-    // what has begun is paid for, and a smaller limit takes nothing back before the next period
+    // the begun period is paid for, and a lower limit changes nothing before the next period
     assert_eq!(
         admin.patch(&path, json!({"credit_limit": null, "discount_percent": 50})).await.expect(200)["status"],
         "active"
@@ -353,7 +353,7 @@ async fn a_new_credit_limit_settles_debts_at_once_and_a_new_discount_counts_from
         (&json!("0.00"), &json!("150.00"), &json!("active"))
     );
 
-    // postpaid: the limit is what may be owed, and the period that runs is charged as it began
+    // postpaid: the limit is the largest debt allowed, and the current period is charged as it began
     let tariff = json!({"name": "Постоплата", "tariff_type": "postpaid", "monthly_fee": "280.00"});
     let tariff = id(&admin.post("/tariffs", tariff).await.expect(201));
     let draft = json!({

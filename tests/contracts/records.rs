@@ -1,4 +1,4 @@
-//! What is on record about contracts: lists, histories, statistics (SPEC 7.5).
+//! Records of contracts: lists, histories, statistics.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Statements: what happened to the money of a contract, from one balance to another (SPEC 7.5).
+//! Statements: all movements of a contract's money between two balances.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,16 @@ use serde_json::{Value, json};
 use crate::harness::{App, Client, id, scenario};
 
 fn minor(value: &Value) -> i64 {
-    value.as_str().unwrap_or_else(|| panic!("no amount: {value}")).parse::<Money>().unwrap().minor()
+    value.as_str().unwrap_or_else(|| panic!("not an amount: {value}")).parse::<Money>().unwrap().minor()
 }
 
-/// What a transaction does to the balance.
+/// The effect of a transaction on the balance.
 fn effect(row: &Value) -> i64 {
     let amount = minor(&row["amount"]);
     if matches!(row["transaction_type"].as_str(), Some("charge" | "refund")) { -amount } else { amount }
 }
 
-/// The whole statement by pages of this size, after making sure that it comes out even.
+/// The whole statement, read in pages of this size, after a check that its sums agree.
 async fn reconciled(client: &Client, contract: i64, query: &str, size: usize) -> (Value, Vec<Value>) {
     let mut page =
         client.get(&format!("/contracts/{contract}/statement?page_size={size}&{query}")).await.expect(200);
@@ -64,7 +64,7 @@ async fn reconciled(client: &Client, contract: i64, query: &str, size: usize) ->
     (head, rows)
 }
 
-/// The day of a moment in Moscow.
+/// The date of a moment in Moscow.
 fn day(moment: &Value) -> String {
     let moment: DateTime<Utc> = moment.as_str().unwrap().parse().unwrap();
     moment.with_timezone(&chrono_tz::Europe::Moscow).date_naive().to_string()
@@ -138,7 +138,7 @@ async fn every_statement_of_a_busy_contract_comes_out_even(app: &App) {
             .filter(|row| (ends[0].as_str()..=ends[1].as_str()).contains(&day(&row["processed_at"]).as_str()))
             .collect();
         assert_eq!(rows.iter().collect::<Vec<_>>(), expected, "{ends:?}");
-        // it begins where the one of the days before ends
+        // its opening balance is the closing balance of the days before
         let before = ends[0].parse::<chrono::NaiveDate>().unwrap().pred_opt().unwrap();
         let (earlier, _) = reconciled(&admin, contract, &format!("from=2026-01-01&to={before}"), 500).await;
         assert_eq!(earlier["closing_balance"], head["opening_balance"], "{ends:?}");
@@ -162,7 +162,7 @@ async fn a_statement_is_of_days_that_there_can_be_and_of_this_month_unless_told_
     let admin = app.admin().await;
     let contract = admin.draft("1.00").await;
     admin.pay(contract, "10.00").await;
-    // half past eleven in the evening in Moscow is still January, and one hour later it is February
+    // 23:30 in Moscow is still January, and one hour later it is February
     app.advance(TimeDelta::minutes(11 * 60 + 30));
     let admin = app.admin().await;
     admin.pay(contract, "20.00").await;

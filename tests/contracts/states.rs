@@ -1,4 +1,4 @@
-//! Every action on a contract from every state it can be in (SPEC 7.2 to 7.4, 8.3), over HTTP.
+//! Every action on a contract in every state, over HTTP.
 
 use contracts::HoldReason;
 use serde_json::{Value, json};
@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::hold;
 use crate::harness::{App, Client, Request, id, scenario};
 
-/// The states, by the holds that are on. Each contract but the bare one has paid 1.00 and awaits 100.00 by
-/// card. Those that are prepaid, at 100.00, have paid for their period if they are not in debt; those that
-/// are postpaid may owe 50.00, and owe more if they are in debt.
+/// The states, named after their holds. Each contract except `bare` has paid 1.00 and has a pending card
+/// payment of 100.00. Prepaid contracts (100.00) have paid for their period unless they are in debt; postpaid
+/// ones have a credit limit of 50.00, and owe more than that if they are in debt.
 const STATES: [&str; 20] = [
     "bare draft",
     "draft",
@@ -32,7 +32,7 @@ const STATES: [&str; 20] = [
     "postpaid terminated",
 ];
 
-/// A contract with a payment that came in and one that is awaited.
+/// A contract with a received payment and a pending one.
 #[derive(Clone, Copy, Default)]
 struct Subject {
     contract: i64,
@@ -41,7 +41,7 @@ struct Subject {
     spare_sim: i64,
 }
 
-/// The actions by their names.
+/// The actions by name.
 fn actions(Subject { contract, paid, awaited, spare_sim }: Subject) -> Vec<(&'static str, Request)> {
     let on = |path: &str| format!("/contracts/{contract}{path}");
     let suspend = |reason: &str| Request::post(on("/suspend"), json!({"reason": reason}));
@@ -86,7 +86,7 @@ fn actions(Subject { contract, paid, awaited, spare_sim }: Subject) -> Vec<(&'st
     ]
 }
 
-/// What the contracts are drawn up from.
+/// The subscriber and the tariffs for the contracts.
 struct Plan {
     customer: i64,
     prepaid: i64,
@@ -95,7 +95,7 @@ struct Plan {
 
 async fn in_state(app: &App, admin: &Client, plan: &Plan, state: &str) -> Subject {
     let postpaid = state.contains("postpaid");
-    // whoever is to be suspended has no other contracts
+    // a subscriber that will be suspended has no other contracts
     let customer = if state.contains("customer") { admin.customer().await } else { plan.customer };
     let mut draft = json!({"customer_id": customer, "tariff_id": plan.prepaid, "sim_id": admin.sim().await});
     if postpaid {
@@ -140,7 +140,7 @@ async fn in_state(app: &App, admin: &Client, plan: &Plan, state: &str) -> Subjec
     subject
 }
 
-/// What an action could move.
+/// All data that an action could change.
 struct Standing {
     contract: Option<Value>,
     sim: String,
@@ -166,7 +166,7 @@ impl Standing {
         Self { contract: (shown.status == 200).then_some(shown.body), sim: bound.join(" "), rows }
     }
 
-    /// Status and holds, the SIM bound, the balance.
+    /// Status and holds, the assigned SIM, the balance.
     fn told(&self) -> String {
         let Some(contract) = &self.contract else { return "gone".into() };
         let holds: Vec<&str> =
@@ -179,7 +179,7 @@ impl Standing {
         format!("{status}, {sim}, {}", contract["balance"].as_str().unwrap())
     }
 
-    /// What an action left that differs, and how many rows it made.
+    /// The differences that an action caused, and the number of rows it inserted.
     fn since(&self, before: &Self) -> String {
         let names = ["payments", "periods", "holds", "bindings", "resting numbers"];
         let made = (0..5).filter(|at| self.rows[*at] != before.rows[*at]);
@@ -215,7 +215,7 @@ async fn every_action_from_every_state_is_allowed_or_refused_and_moves_what_it_s
                 found.push(format!("{name} -> nothing to change"));
             } else if reply.status < 300 {
                 assert_eq!(after.contract.is_none(), name == "delete", "{state}: {name}");
-                assert!(after.rows[5] > before.rows[5], "{state}: {name} is not on record");
+                assert!(after.rows[5] > before.rows[5], "{state}: {name} has no audit row");
                 found.push(format!("{name} -> {}", after.since(&before)));
             } else {
                 let wrong: Vec<String> = reply
@@ -226,7 +226,7 @@ async fn every_action_from_every_state_is_allowed_or_refused_and_moves_what_it_s
                 assert_eq!(
                     (&after.contract, &after.sim, after.rows),
                     (&before.contract, &before.sim, before.rows),
-                    "{state}: {name} was refused and moved something"
+                    "{state}: {name} was refused and changed data"
                 );
                 found.push(format!(
                     "{name} -> {} {}{}",
@@ -239,13 +239,13 @@ async fn every_action_from_every_state_is_allowed_or_refused_and_moves_what_it_s
     }
     let expected: Vec<&str> = include_str!("../golden/contract_states.txt").lines().collect();
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/contract_states.txt");
-    #[allow(clippy::disallowed_methods, reason = "tests have no settings of their own")]
+    #[allow(clippy::disallowed_methods, reason = "tests read the environment directly")]
     if std::env::var("UPDATE_GOLDEN").is_ok() {
         std::fs::write(path, found.join("\n") + "\n").unwrap();
     } else {
         assert_eq!(
             found, expected,
-            "tests/golden/contract_states.txt differs; if that is meant, UPDATE_GOLDEN=1"
+            "tests/golden/contract_states.txt differs; if intended, set UPDATE_GOLDEN=1"
         );
     }
     assert_eq!(app.violations().await, Vec::<String>::new());
@@ -357,7 +357,7 @@ async fn a_terminated_contract_takes_what_it_owes_and_no_more(app: &App) {
     pay("70.01", "card").await.refused(409, "contract_terminated");
     let card = id(&pay("70.00", "card").await.expect(201));
     pay("20.00", "cash").await.expect(201);
-    // what is pending counts when it is processed, and by then less is owed
+    // a pending payment takes effect when it is processed, and by then less is owed
     admin.post(&format!("/payments/{card}/process"), json!({})).await.refused(409, "contract_terminated");
     admin.post(&format!("/payments/{card}/cancel"), json!({})).await.expect(200);
     pay("50.00", "cash").await.expect(201);

@@ -1,10 +1,10 @@
-//! Country profiles (SPEC 1.5): the forms of phones, documents and tax numbers.
+//! Country profiles: the formats of phones, documents and tax numbers.
 
 use serde_json::{Value, json};
 
 use crate::harness::{App, person, scenario, unique};
 
-/// A person with other values in some fields.
+/// A person with this phone and these fields changed.
 fn with(phone: &str, changes: &[(&str, Value)]) -> Value {
     let mut one = person();
     one["phone"] = json!(phone);
@@ -15,7 +15,7 @@ fn with(phone: &str, changes: &[(&str, Value)]) -> Value {
     one
 }
 
-/// What is no passport here, and what is said of it.
+/// An invalid passport and the expected error.
 struct NoPassport {
     series: Value,
     number: &'static str,
@@ -24,17 +24,17 @@ struct NoPassport {
 }
 
 impl NoPassport {
-    /// With a series that is wrong.
+    /// A passport with an invalid series.
     fn series(series: &str, number: &'static str) -> Self {
         Self { series: json!(series), number, field: "passport_series", code: "invalid_document" }
     }
 
-    /// With a number that is wrong.
+    /// A passport with an invalid number.
     fn number(series: impl Into<Value>, number: &'static str) -> Self {
         Self { series: series.into(), number, field: "passport_number", code: "invalid_document" }
     }
 
-    /// Without the series that it must have.
+    /// A passport without its required series.
     fn without_series(number: &'static str) -> Self {
         Self { series: Value::Null, number, field: "passport_series", code: "required" }
     }

@@ -1,4 +1,4 @@
-//! Walks along whole lists, by page and by cursor (SPEC 2.4).
+//! Walks through whole lists, by page and by cursor.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::office;
 use crate::harness::{App, Client, id, scenario};
 
-/// The key of a row, whatever it is called.
+/// The key of a row, under any of its possible names.
 fn key(row: &Value) -> String {
     row.get("id").or_else(|| row.get("seq")).unwrap().to_string()
 }
@@ -16,20 +16,20 @@ fn keys(page: &Value) -> Vec<String> {
     page["results"].as_array().unwrap().iter().map(key).collect()
 }
 
-/// Follows `next` from here to the end; answers every row's key in the order met.
+/// Follows `next` from here to the end and returns the keys of all rows in the order met.
 async fn walk(client: &Client, start: &str) -> Vec<String> {
     let mut met = Vec::new();
     let mut address = Some(start.to_owned());
     while let Some(at) = address {
         let page = client.get(&at).await.expect(200);
         met.extend(keys(&page));
-        assert!(met.len() < 10_000, "{start} goes in circles");
+        assert!(met.len() < 10_000, "{start} does not end");
         address = page["next"].as_str().map(str::to_owned);
     }
     met
 }
 
-/// Every way to order by one field or by two of them.
+/// Every ordering by one field or by two fields.
 fn orderings(fields: &[String]) -> Vec<String> {
     let mut all = Vec::new();
     for (at, one) in fields.iter().enumerate() {
@@ -46,7 +46,7 @@ fn orderings(fields: &[String]) -> Vec<String> {
     all
 }
 
-/// Whether the rows' values of the first field rise, or fall, as they should; text is left to the engine.
+/// Whether the first field's values rise or fall as they should; text is left to the database.
 fn is_in_order(results: &[Value], ordering: &str) -> bool {
     let first = ordering.split(',').next().unwrap();
     let (field, descending) = first.strip_prefix('-').map_or((first, false), |name| (name, true));
@@ -117,7 +117,7 @@ async fn a_walk_by_page_number_meets_every_row_and_leads_back_again(app: &App) {
 async fn rows_that_come_during_a_walk_neither_repeat_nor_hide_those_that_were_there(app: &App) {
     let admin = app.admin().await;
     for ordering in ["msisdn", "-msisdn", "-created_at", "created_at,-msisdn"] {
-        // a range of its own each time, and newcomers before, between and behind
+        // a separate range each time, with new rows before, between and behind
         let base = 9_100_000_000_i64 + i64::try_from(crate::harness::unique()).unwrap() * 1000;
         for step in 0..10 {
             admin
@@ -159,7 +159,7 @@ async fn a_row_that_goes_during_a_walk_takes_no_other_with_it(app: &App) {
     }
     let first = admin.get("/roles?cursor=&ordering=-created_at&page_size=3").await.expect(200);
     let met: Vec<i64> = first["results"].as_array().unwrap().iter().map(id).collect();
-    // the very row that the cursor stands on
+    // the row that the cursor points to
     admin.delete(&format!("/roles/{}", met[2])).await;
     let rest = walk(&admin, first["next"].as_str().unwrap()).await;
     assert!(

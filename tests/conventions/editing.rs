@@ -1,4 +1,4 @@
-//! Versions, conditional requests and edits (SPEC 2.6), on the resources that can be edited.
+//! Versions, conditional requests and edits of the editable resources.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -23,7 +23,7 @@ async fn user(admin: &Client) -> String {
     format!("/users/{}", id(&admin.post("/users", new).await.expect(201)))
 }
 
-/// The resource and what an edit must leave alone when it is refused.
+/// The resource, and the number of audit rows, neither of which a refused edit may change.
 async fn standing(app: &App, admin: &Client, path: &str) -> (Value, i64) {
     (admin.get(path).await.expect(200), app.count("audit").await)
 }
@@ -67,7 +67,7 @@ async fn what_the_caller_has_already_is_not_sent_again(app: &App) {
     }
     admin.patch(&path, json!({"title": "Другой"})).await.expect(200);
     assert_eq!(if_none_match(&tag).await.expect(200)["title"], "Другой");
-    // it is a condition of reading
+    // `If-None-Match` applies to reads only
     let patched = admin.with("if-none-match", "*").patch(&path, json!({"title": "Третий"})).await;
     assert_eq!(patched.expect(200)["title"], "Третий");
 }
@@ -110,12 +110,12 @@ async fn an_edit_with_a_stale_tag_changes_nothing(app: &App) {
                     .refused(412, "stale_version");
             }
         }
-        // what is no list of tags names no version either
+        // a malformed list of tags matches no version
         for no_tags in ["abc", "2", "\"open", "", "\"a\" \"b\"", ",", "**"] {
             admin.with("if-match", no_tags).patch(&path, change.clone()).await.refused(412, "stale_version");
         }
         assert_eq!(standing(app, &admin, &path).await, before);
-        // the right one, alone or among others, and the star
+        // the current tag, alone or among others, and `*`
         let with = admin.with("if-match", format!("\"other\", {fresh}"));
         let next = with.patch(&path, change.clone()).await;
         let fresh = next.header("etag").to_owned();
@@ -153,7 +153,7 @@ async fn a_patch_keeps_what_is_absent_and_clears_what_is_null(app: &App) {
         [("/name".to_owned(), "required".to_owned()), ("/title".to_owned(), "required".to_owned())]
     );
     assert_eq!(admin.patch(&role, json!({"description": null})).await.expect(200)["description"], "");
-    // nothing to change is no change
+    // a request without differences changes nothing
     let same = admin.patch(&path, json!({})).await.expect(200);
     assert_eq!(same, after);
 }
@@ -198,7 +198,7 @@ async fn what_was_read_can_be_sent_back(app: &App) {
         }
         assert_eq!(standing(app, &admin, &path).await, before, "{path}");
     }
-    // with one field changed, that one changes
+    // with one field changed, only that field changes
     let mut edited = admin.get("/users/2").await.expect(200);
     edited["full_name"] = json!("Анна Каренина");
     let after = admin.put("/users/2", edited.clone()).await.expect(200);
@@ -243,7 +243,7 @@ async fn what_can_only_be_read_is_refused_when_it_differs_and_the_unknown_always
         reply.refused(422, "invalid");
     }
     assert_eq!(standing(app, &admin, &path).await, before);
-    // one at a time, each beside a change that would be fine
+    // each alone, beside a valid change
     for (name, value) in
         [("id", json!("2")), ("version", json!(null)), ("is_locked", json!(0)), ("updated_at", json!(null))]
     {

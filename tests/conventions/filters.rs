@@ -1,4 +1,4 @@
-//! Filters of every list, each with a value that fits and one that does not (SPEC 2.4).
+//! Filters of every list, each with a matching value and one that does not match.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,9 +13,9 @@ pub struct Tried {
     pub filter: &'static str,
     /// A value that some rows have and others do not.
     pub some: String,
-    /// The field that shows it.
+    /// The response field that the filter compares.
     field: &'static str,
-    /// A value that no row has; empty where there is no such value.
+    /// A value that no row has; empty if there is no such value.
     none: &'static str,
 }
 
@@ -95,7 +95,7 @@ pub fn tried(ids: &BTreeMap<&str, i64>) -> Vec<Tried> {
     ]
 }
 
-/// Filters that are tried in a test of their own: paging, searching, ranges, and what no one field shows.
+/// Filters with a separate test: paging, search, ranges, and filters that no single field shows.
 fn is_tried_elsewhere(name: &str) -> bool {
     let ranges = ["_after", "_before", "_min", "_max"];
     [
@@ -114,7 +114,7 @@ fn is_tried_elsewhere(name: &str) -> bool {
         || ranges.iter().any(|end| name.ends_with(end))
 }
 
-/// A list's filter that is tried in a test of its own.
+/// Filters of one list that have a separate test.
 const ALONE: [(&str, &str); 3] =
     [("/options", "tariff"), ("/events", "last_event_id"), ("/notifications/inbox", "is_read")];
 
@@ -163,7 +163,7 @@ async fn every_filter_finds_what_fits_and_nothing_else(app: &App) {
         });
         untried.extend(missing.map(|name| format!("{list}?{name}")));
     }
-    assert_eq!(untried, BTreeSet::new(), "filters without a line in the table above");
+    assert_eq!(untried, BTreeSet::new(), "filters without a row in the table above");
 
     for Tried { list, filter, some, field, none } in tried {
         let all = rows(&admin, &format!("{list}?page_size=500")).await;
@@ -171,7 +171,7 @@ async fn every_filter_finds_what_fits_and_nothing_else(app: &App) {
         assert!(!fitting.is_empty(), "{list} has no row whose {field} is {some}");
         let found = rows(&admin, &format!("{list}?page_size=500&{filter}={some}")).await;
         assert_eq!(found.iter().collect::<Vec<_>>(), fitting, "{list}?{filter}={some}");
-        // the same by cursor
+        // equal results by cursor
         let by_cursor = admin.get(&format!("{list}?cursor=&page_size=500&{filter}={some}")).await.expect(200);
         assert_eq!(by_cursor["results"], json!(found), "{list}?{filter}={some}");
         if !none.is_empty() {
@@ -206,7 +206,7 @@ async fn holds_numbers_and_deadlines_can_be_filtered_by(app: &App) {
         "{overdue:?}"
     );
     assert_eq!(numbers(overdue), numbers(rows(&admin, "/tickets/overdue").await));
-    // past the deadline of the critical ones and before that of the others
+    // past the deadline of critical tickets and before that of the others
     app.advance(chrono::TimeDelta::hours(5));
     let overdue = rows(&admin, "/tickets?overdue=true").await;
     assert!(overdue.len() == 9 && overdue.iter().all(|ticket| ticket["is_overdue"] == true), "{overdue:?}");
@@ -268,7 +268,7 @@ async fn ranges_of_time_hold_both_their_ends(app: &App) {
         moments.sort();
         let middle = moments[moments.len() / 2].clone();
         let count = |fits: &dyn Fn(&String) -> bool| moments.iter().filter(|moment| fits(moment)).count();
-        // another zone, another way to write the same moment; a day is written in one way
+        // moments also in another zone and notation; a day has one notation
         let is_day = middle.len() == 10;
         let in_zone = |moment: chrono::DateTime<chrono::FixedOffset>| {
             moment.with_timezone(&chrono::FixedOffset::east_opt(3 * 3600).unwrap())

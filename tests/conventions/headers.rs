@@ -1,4 +1,4 @@
-//! Request ids, security headers, other origins, proxies (SPEC 2.8, 2.10).
+//! Request ids, security headers, other origins, proxies.
 
 use reqwest::{Method, header::HeaderValue};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::raw;
 use crate::harness::{App, Client, Reply, id, scenario};
 
-/// Makes a role; answers its row of the audit trail.
+/// Creates a role and returns its audit row.
 async fn audited(client: &Client) -> Value {
     let name = format!("role-{}", crate::harness::unique());
     let made = client.post("/roles", json!({"name": name, "title": "x", "permissions": []})).await;
@@ -225,12 +225,12 @@ async fn a_trusted_proxy_s_word_counts_for_the_hop_before_it(app: &App) {
         (vec!["203.0.113.7"], "203.0.113.7"),
         (vec!["2001:db9::7"], "2001:db9::7"),
         (vec!["203.0.113.7, 10.1.2.3"], "203.0.113.7"),
-        // what the caller put there itself is before what a proxy saw
+        // what the caller wrote comes before what a proxy appended
         (vec!["198.51.100.1, 203.0.113.7"], "203.0.113.7"),
         (vec!["198.51.100.1, 203.0.113.7, 10.1.2.3,10.9.9.9"], "203.0.113.7"),
         (vec!["198.51.100.1", "203.0.113.7"], "203.0.113.7"),
         (vec!["198.51.100.1", "203.0.113.7, 2001:db8::1", "10.0.0.1"], "203.0.113.7"),
-        // beyond a word that is no address nothing can be trusted
+        // nothing beyond a malformed address can be trusted
         (vec!["198.51.100.1, unknown"], "127.0.0.1"),
         (vec!["198.51.100.1, unknown, 10.1.2.3"], "127.0.0.1"),
         (vec!["nonsense"], "127.0.0.1"),

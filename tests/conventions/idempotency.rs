@@ -1,4 +1,4 @@
-//! Idempotency keys (SPEC 2.7).
+//! Idempotency keys.
 
 mod posts;
 
@@ -15,7 +15,7 @@ use crate::{
     harness::{App, Client, PASSWORD, Reply, id, prepaid, scenario},
 };
 
-/// What an answer and its replay have in common.
+/// The parts of a response that its replay repeats.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Essence {
     status: u16,
@@ -40,7 +40,7 @@ fn is_replay(reply: &Reply) -> bool {
     reply.header("idempotent-replayed") == "true"
 }
 
-/// The operation of the document that this request is.
+/// The documented operation of this request.
 fn operation(documented: &[String], path: &str) -> String {
     let parts: Vec<&str> = path.split('/').collect();
     let fits = |one: &&String| {
@@ -58,7 +58,7 @@ async fn a_repeat_with_the_same_key_gets_the_stored_answer_and_does_nothing(app:
     let keyed = admin.with("idempotency-key", "desk-3/417");
     let first = keyed.post("/payments", body.clone()).await;
     assert!(!is_replay(&first));
-    // the world goes on in between
+    // other changes happen in between
     admin.pay(contract, "1.00").await;
     app.advance(TimeDelta::hours(1));
     for _ in 0..3 {
@@ -67,7 +67,7 @@ async fn a_repeat_with_the_same_key_gets_the_stored_answer_and_does_nothing(app:
         assert_eq!(essence(&again), essence(&first));
     }
     first.expect(201);
-    // the same bytes are the same request, another spelling is another
+    // a body with equal bytes is a repeat; another spelling is a different request
     assert_eq!(
         (admin.contract(contract).await["balance"].clone(), app.count("payments").await),
         (json!("101.00"), 2)
@@ -129,7 +129,7 @@ async fn fifty_at_once_with_one_key_make_one_row(app: &App) {
 
 #[scenario]
 async fn while_the_first_still_runs_a_repeat_is_told_so(app: &App) {
-    // on SQLite one writes at a time, so a repeat simply waits for the first
+    // SQLite has one writer at a time, so a repeat waits for the first request
     if app.state.db.engine() == Engine::Postgres {
         let admin = app.admin().await.with("idempotency-key", "k");
         let body = json!({"first": "+79990000000"});
@@ -184,7 +184,7 @@ async fn a_key_is_forgotten_after_forty_eight_hours(app: &App) {
     assert!(is_replay(&keyed.post("/numbers", body("+79990000000")).await));
     keyed.post("/numbers", body("+79990000001")).await.refused(422, "idempotency_key_reused");
     app.advance(TimeDelta::seconds(1));
-    // refused in its new life, it still counts as forgotten
+    // a refused request does not store the expired key again
     keyed.post("/numbers", body("+79990000000")).await.refused(409, "number_duplicate");
     let second = keyed.post("/numbers", body("+79990000001")).await;
     assert!(!is_replay(&second));
@@ -234,7 +234,7 @@ async fn a_key_has_one_to_255_characters(app: &App) {
     assert_eq!(app.count("numbers").await, 4);
 }
 
-/// Sends a file twice: other boundaries around the same one are the same request.
+/// Sends a file twice, with different multipart boundaries: both are one request.
 async fn attach_twice(app: &App, admin: &Client) {
     let complaint = json!({
         "customer_id": admin.customer().await, "category": "sim", "subject": "x", "description": "x"
@@ -263,7 +263,7 @@ async fn attach_twice(app: &App, admin: &Client) {
     assert_eq!((app.count("ticket_attachments").await, app.count("leftover_files").await), (1, 0));
 }
 
-/// Sends what is made here twice.
+/// Sends a request twice, built anew each time.
 async fn send_twice(make: impl Fn() -> RequestBuilder) {
     let first = Reply::read("first".into(), make().send().await.unwrap()).await;
     let again = Reply::read("again".into(), make().send().await.unwrap()).await;
@@ -271,7 +271,7 @@ async fn send_twice(make: impl Fn() -> RequestBuilder) {
     assert_eq!(essence(&again), essence(&first));
 }
 
-/// A settlement file, an event that is signed, and a form.
+/// Sends a settlement file, a signed event and a form twice.
 async fn send_what_is_no_json_twice(app: &App, admin: &Client) {
     let to = |client: &Client, key: &str, path: &str| {
         client.with("idempotency-key", key).request(Method::POST, path)
@@ -298,8 +298,8 @@ async fn send_what_is_no_json_twice(app: &App, admin: &Client) {
     send_twice(|| to(&stranger, "form", "/auth/token").form(&form)).await;
 }
 
-/// A changed password is not asked for again;
-/// and who has signed out is nobody any more, with a key or without.
+/// Changes the password and signs out, each twice.
+/// The second password change is a replay; a signed-out caller is refused, even with a key.
 async fn change_the_password_and_sign_out_twice(app: &App, admin: &Client) {
     let changed = "another lighthouse, tram 18";
     let keyed = admin.with("idempotency-key", "password");
@@ -323,7 +323,7 @@ async fn every_post_takes_a_key(app: &App) {
         let named = item["post"]["parameters"]
             .as_array()
             .is_some_and(|parameters| parameters.iter().any(|one| one["name"] == "Idempotency-Key"));
-        assert!(named, "POST {path} does not say that it takes an Idempotency-Key");
+        assert!(named, "POST {path} does not document Idempotency-Key");
     }
     let documented: Vec<String> =
         posts.map(|(path, _)| path.trim_start_matches("/api/v1").to_owned()).collect();
@@ -355,6 +355,6 @@ async fn every_post_takes_a_key(app: &App) {
     ];
     tried.extend(by_hand.map(str::to_owned));
     let untried: Vec<&String> = documented.iter().filter(|path| !tried.contains(*path)).collect();
-    assert_eq!(untried, Vec::<&String>::new(), "POSTs that are not tried here");
+    assert_eq!(untried, Vec::<&String>::new(), "POSTs without a test");
     assert_eq!(app.violations().await, Vec::<String>::new());
 }

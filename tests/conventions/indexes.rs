@@ -1,5 +1,5 @@
-//! An index behind each filter, search and ordering of each list (SPEC 2.4, 15),
-//! as the engines themselves plan the statements that the server ran.
+//! Each filter, search and ordering of each list has an index,
+//! according to the query plans for the statements that the server ran.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{filters, office, raw::encoded};
 use crate::harness::{App, Client, scenario};
 
-/// Tables that grow with the operator; the others are read as a whole gladly.
+/// Tables that grow with the number of subscribers; full scans of the others are acceptable.
 const LARGE: [&str; 17] = [
     "audit",
     "contract_periods",
@@ -31,7 +31,7 @@ const LARGE: [&str; 17] = [
     "webhook_deliveries",
 ];
 
-/// How the engine goes about a statement, with all that could do without an index made unattractive.
+/// The query plan of a statement, with plans that need no index made expensive.
 async fn plan(app: &App, statement: &Sql) -> String {
     let context = app.context();
     let lines = app.state.db.transaction(&context, async |tx| match tx.engine() {
@@ -52,7 +52,7 @@ async fn plan(app: &App, statement: &Sql) -> String {
     lines.await.unwrap().join("\n")
 }
 
-/// The statements of one request that read a page of something or count it.
+/// The statements of one request that read a page or count rows.
 async fn statements(app: &App, client: &Client, path: &str) -> Vec<Sql> {
     app.state.db.traced();
     client.get(path).await.expect(200);
@@ -64,7 +64,7 @@ async fn statements(app: &App, client: &Client, path: &str) -> Vec<Sql> {
         .collect()
 }
 
-/// Indexes of a part of their table: to read one as a whole is to have been given the part.
+/// Partial indexes: a full scan of one reads only the selected part of the table.
 async fn partial(app: &App) -> Vec<String> {
     match app.state.db.engine() {
         Engine::Sqlite => {
@@ -76,7 +76,7 @@ async fn partial(app: &App) -> Vec<String> {
     }
 }
 
-/// Large tables that this plan goes through from one end to the other.
+/// Large tables that this plan scans completely.
 fn scanned(plan: &str, engine: Engine, partial: &[String]) -> Vec<&'static str> {
     let of_part = |line: &str| partial.iter().any(|index| line.split(' ').any(|word| word == index));
     let scans = |table: &&&str| match engine {
@@ -89,8 +89,8 @@ fn scanned(plan: &str, engine: Engine, partial: &[String]) -> Vec<&'static str> 
             lines.iter().enumerate().any(|(at, line)| {
                 let of_table =
                     line.contains(&format!(" on {table} ")) || line.ends_with(&format!(" on {table}"));
-                // an index is of use where it is asked for something;
-                // what is asked stands below, deeper than the node itself
+                // an index is useful only with a condition;
+                // the condition is below the node, with a deeper indent
                 let indent = line.len() - line.trim_start().len();
                 let mut below = lines[at + 1..]
                     .iter()
@@ -106,8 +106,8 @@ fn scanned(plan: &str, engine: Engine, partial: &[String]) -> Vec<&'static str> 
     LARGE.iter().filter(scans).copied().collect()
 }
 
-/// The parameters of each list by its path, with their schemas;
-/// paths with ids in them have those of the office.
+/// The parameters of each list by path, with their schemas.
+/// Ids in paths are those of the office.
 fn lists(ids: &BTreeMap<&str, i64>) -> Vec<(String, Vec<Value>)> {
     let document = document();
     let mut lists = Vec::new();
@@ -129,7 +129,7 @@ fn lists(ids: &BTreeMap<&str, i64>) -> Vec<(String, Vec<Value>)> {
     lists
 }
 
-/// A value that the filter takes.
+/// A valid value for the filter.
 fn value(path: &str, parameter: &Value, tried: &[filters::Tried]) -> String {
     let name = parameter["name"].as_str().unwrap();
     if let Some(one) = tried.iter().find(|one| one.list == path && one.filter == name) {
@@ -150,7 +150,7 @@ fn value(path: &str, parameter: &Value, tried: &[filters::Tried]) -> String {
         (_, name) if name.ends_with("_min") || name.ends_with("_max") => "100.00",
         _ if schema["type"].to_string().contains("boolean") => "true",
         _ if schema["type"].to_string().contains("integer") => "1",
-        _ => panic!("{path}?{name}: no value is known for {parameter}"),
+        _ => panic!("{path}?{name}: no known value for {parameter}"),
     };
     encoded(known)
 }
@@ -196,7 +196,7 @@ async fn every_ordering_of_every_list_has_an_index(app: &App) {
     };
     let mut wrong = Vec::new();
     for (path, parameters) in lists(&ids) {
-        // what belongs to one thing is little, and sorted gladly; so is what there is little of
+        // lists below one resource and small tables are short enough to sort
         if path.chars().any(|letter| letter.is_ascii_digit())
             || !LARGE.contains(&path.split('/').nth(1).unwrap())
         {
@@ -205,7 +205,7 @@ async fn every_ordering_of_every_list_has_an_index(app: &App) {
         let ordering = parameters.iter().find(|parameter| parameter["name"] == "ordering").unwrap();
         let pattern = ordering["schema"]["pattern"].as_str().unwrap();
         let names = &pattern[pattern.find("-?(").unwrap() + 3..pattern.find(')').unwrap()];
-        // the part of a table that has a path of its own comes sorted in its usual order, and else is sorted
+        // a list of a part of a table is read sorted in its default order, and sorts for other orders
         let orders: Vec<String> = match path.matches('/').count() {
             1 => names
                 .split('|')
@@ -241,7 +241,7 @@ async fn likely_duplicates_and_histories_are_found_through_indexes(app: &App) {
         app.state.db.traced().into_iter().filter(|sql| sql.text().contains("AS arm_")).collect();
     let mut asked = statements(app, &admin, "/customers/1/history").await;
     assert_eq!((found.len(), asked.len()), (1, 2));
-    // on PostgreSQL the count alone: a page, forbidden to sort, would rather go through the trail backwards
+    // on PostgreSQL only the count: without sorts, the planner reads a page backwards through the trail
     asked
         .retain(|statement| engine == Engine::Sqlite || statement.text().starts_with("SELECT CAST(COUNT(*)"));
     asked.extend(found);

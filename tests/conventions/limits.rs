@@ -1,4 +1,4 @@
-//! Bounds of size and time (SPEC 2.9).
+//! Limits of size and time.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn post(client: &Client, path: &str, body: String) -> Reply {
     Reply::read(format!("POST {path}"), request.send().await.unwrap()).await
 }
 
-/// The head of a request with a body to follow.
+/// The head of a request whose body follows.
 fn head(client: &Client, path: &str, length: &str) -> Vec<u8> {
     let token = client.token.as_deref().unwrap_or_default();
     format!(
@@ -27,10 +27,10 @@ fn head(client: &Client, path: &str, length: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// What came of a request that was written by hand.
+/// The outcome of a hand-written request.
 struct Outcome {
     status: String,
-    /// Of the problem.
+    /// The code of the problem.
     code: String,
     took: Duration,
 }
@@ -116,7 +116,7 @@ async fn a_connection_whose_body_nobody_reads_is_closed_soon_after_the_answer(ap
             let _answered_already = stream.write_all(chunk.as_bytes()).await;
         }
         let (answer, took) = raw::to_the_end(&mut stream).await;
-        // more may be under way when the connection closes, and then the answer is lost
+        // if more data is in transit when the connection closes, the response is lost
         assert!(answer.is_empty() || answer.starts_with(&format!("HTTP/1.1 {expected} ")), "{answer}");
         assert!(took < Duration::from_secs(8), "{took:?} after {chunks} chunks and {length}");
     }))
@@ -212,7 +212,7 @@ async fn a_body_that_does_not_come_is_waited_for_only_so_long(app: &App) {
     let Outcome { status, code, took } = Outcome::of(raw::answer(&mut stream).await);
     assert_eq!((status.as_str(), code.as_str()), ("408", "body_timeout"));
     assert!(took > Duration::from_millis(800) && took < Duration::from_secs(4), "{took:?}");
-    // a byte now and then does not help
+    // sending a byte now and then does not extend the time
     let mut stream = raw::connect(app).await;
     stream.write_all(&head(&admin, "/roles", "Content-Length: 100\r\nConnection: close")).await.unwrap();
     for _ in 0..6 {
@@ -222,7 +222,7 @@ async fn a_body_that_does_not_come_is_waited_for_only_so_long(app: &App) {
     let Outcome { status, code, took } = Outcome::of(raw::answer(&mut stream).await);
     assert_eq!((status.as_str(), code.as_str()), ("408", "body_timeout"));
     assert!(took < Duration::from_secs(2), "{took:?}");
-    // whoever is not let in is told at once
+    // a caller without access is refused before the body arrives
     let mut stream = raw::connect(app).await;
     stream
         .write_all(&head(&app.stranger(), "/roles", "Content-Length: 100\r\nConnection: close"))
@@ -265,7 +265,7 @@ async fn heads_that_are_no_http_or_too_long_are_refused_and_the_server_goes_on(a
         let (answer, _) = raw::to_the_end(&mut stream).await;
         assert!(
             answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
-            "{:?} answered {answer}",
+            "{:?} returned {answer}",
             &bytes[..bytes.len().min(80)]
         );
         still_serves(app).await;

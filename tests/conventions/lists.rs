@@ -1,4 +1,4 @@
-//! Pages, counts, orderings and parameters of lists (SPEC 2.4).
+//! Pages, counts, orderings and parameters of lists.
 
 use database::Engine;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::office;
 use crate::harness::{App, Client, Reply, scenario};
 
-/// Adds numbers from this one on, as many, in one statement.
+/// Inserts this many numbers, from this one on, in one statement.
 async fn add_numbers(app: &App, first: i64, count: i64) {
     let at = "2026-01-31 09:00:00+00:00";
     let rows = match app.state.db.engine() {
@@ -143,7 +143,7 @@ async fn the_count_is_exact_up_to_a_hundred_thousand_and_says_so_when_it_is_not(
         summary(admin.get("/numbers?page_size=1&created_at_after=2027-01-01T00:00:00Z").await),
         Summary { count: 0, is_exact: true, rows: 0 }
     );
-    // the last page that can be reached ends at the hundred-thousandth row, whatever the size of pages
+    // the last reachable page ends at row 100 000 for every page size
     for (size, last, rows) in [(500, 200, 500), (300, 334, 100), (7, 14_286, 5)] {
         let before = admin
             .get(&format!("/numbers?ordering=msisdn&page_size={size}&page={}", last - 1))
@@ -204,7 +204,7 @@ async fn an_unknown_ordering_is_refused_and_the_known_ones_are_named(app: &App) 
                 reply.text
             );
         }
-        // nothing asked for is the usual order; a field named twice counts once
+        // an empty ordering is the default one; a repeated field counts once
         let usual = admin.get(list).await.expect(200);
         assert_eq!(
             admin.get(&format!("{list}?ordering=")).await.expect(200)["results"],
@@ -277,6 +277,6 @@ async fn a_parameter_is_given_once_with_a_value_it_can_have_and_all_wrong_ones_a
     );
     for malformed in ["search=%FF%FE", "search=%", "search=%zz", "&&&", "search=%E0%A4%A"] {
         let reply = admin.get(&format!("/customers?{malformed}")).await;
-        assert!(matches!(reply.status, 200 | 400), "{malformed} answered {}", reply.text);
+        assert!(matches!(reply.status, 200 | 400), "{malformed} returned {}", reply.text);
     }
 }

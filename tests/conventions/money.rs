@@ -1,11 +1,11 @@
-//! Amounts in and out (SPEC 2.2).
+//! Amounts in requests and responses.
 
 use reqwest::Method;
 use serde_json::json;
 
 use crate::harness::{App, Client, Reply, id, prepaid, scenario};
 
-/// Sends a body as it is written here, digit by digit.
+/// Sends this text as the body, unchanged.
 async fn post_text(client: &Client, path: &str, body: String) -> Reply {
     let request =
         client.request(Method::POST, path).header("content-type", "application/json").body(body.clone());

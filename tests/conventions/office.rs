@@ -1,4 +1,4 @@
-//! An office with some of everything, with equal values among them, for what must hold for every list.
+//! An office with some of every resource, including equal values, for tests of every list.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::{
     harness::{App, Client, PASSWORD, Reply, id, person, sim},
 };
 
-/// The lists there are, from the document: those without an id in their path, with their parameters' names.
+/// The documented lists without an id in their path, with the names of their parameters.
 pub async fn lists(app: &App) -> BTreeMap<String, Vec<String>> {
     let document = app.stranger().get("/api/v1/openapi.json").await.expect(200);
     let paths = document["paths"].as_object().unwrap().clone();
@@ -31,14 +31,14 @@ pub async fn lists(app: &App) -> BTreeMap<String, Vec<String>> {
     lists
 }
 
-/// The fields that a list can be ordered by, as its refusal of any other names them.
+/// The fields that a list can be ordered by, read from its refusal of an unknown field.
 pub async fn order_fields(client: &Client, list: &str) -> Vec<String> {
     let problem = client.get(&format!("{list}?ordering=nonsense")).await.refused(400, "invalid_parameter");
     let message = problem["errors"][0]["message"].as_str().unwrap();
     message.rsplit(": ").next().unwrap().trim_end_matches('.').split(", ").map(str::to_owned).collect()
 }
 
-/// Fills every list; answers the administrator.
+/// Fills every list and returns the signed-in administrator.
 pub async fn furnish(app: &App) -> Client {
     let admin = app.admin().await;
     let customers = customers(app, &admin).await;
@@ -48,7 +48,7 @@ pub async fn furnish(app: &App) -> Client {
     let contracts = contracts(app, &admin, &customers, &tariffs, &sims).await;
     payments(app, &admin, &contracts).await;
     by_gateways(app, &admin, contracts[5]).await;
-    // one with debt, one that can pay, and the others stay drafts
+    // one in debt, one that can pay, and the others remain drafts
     admin.activate(contracts[0]).await;
     admin.activate(contracts[1]).await;
     let worker = staff(app, &admin).await;
@@ -162,7 +162,7 @@ async fn contracts(app: &App, admin: &Client, customers: &[i64], tariffs: &[i64]
     contracts
 }
 
-/// Payments that are in, payments that are awaited, and one that is given back.
+/// Creates received, pending and refunded payments.
 async fn payments(app: &App, admin: &Client, contracts: &[i64]) {
     for (n, (contract, amount, method)) in [
         (0, "50.00", "cash"),
@@ -206,7 +206,7 @@ async fn payments(app: &App, admin: &Client, contracts: &[i64]) {
         .expect(200);
 }
 
-/// Users and roles; answers the id of one who works on tickets.
+/// Creates users and roles and returns the id of a user who works on tickets.
 async fn staff(app: &App, admin: &Client) -> i64 {
     let worker = id(&admin
         .post(
@@ -253,7 +253,7 @@ async fn tickets(app: &App, admin: &Client, customers: &[i64], contracts: &[i64]
     }
 }
 
-/// The administrator's own, of which those that say so are overdue.
+/// Creates the administrator's own tickets, some of them overdue.
 async fn own_tickets(app: &App, admin: &Client, customers: &[i64], me: i64) {
     for n in 0..7 {
         let (category, priority) = (["complaint", "tariff"][n % 2], ["medium", "high"][n % 2]);
@@ -270,7 +270,7 @@ async fn own_tickets(app: &App, admin: &Client, customers: &[i64], me: i64) {
     }
 }
 
-/// Dry runs and real ones, of which the last has yet to be worked on.
+/// Creates dry runs and real runs; the last one is not completed yet.
 async fn runs(app: &App, admin: &Client) {
     for (n, day) in ["30", "31", "30", "29", "31", "30", "31"].into_iter().enumerate() {
         let one = json!({"date": format!("2026-01-{day}"), "dry_run": n % 3 == 1});
@@ -307,8 +307,8 @@ async fn webhooks(app: &App, admin: &Client) {
     }
 }
 
-/// Payments through a gateway in every state, what it said, refunds and settlement files;
-/// the contract is left as it was.
+/// Creates payments through a gateway in every state, events, refunds and settlement files.
+/// Leaves the contract unchanged.
 async fn by_gateways(app: &App, admin: &Client, contract: i64) {
     for n in 0..12 {
         let payment = gateways::link(admin, contract, "20.00").await;
@@ -319,7 +319,7 @@ async fn by_gateways(app: &App, admin: &Client, contract: i64) {
             1 => {
                 gateways::tell(app, &format!("paid-{n}"), gateways::succeeded(&payment, "20.00")).await;
                 let path = format!("/payments/{}/refund", payment["id"]);
-                // one that is refused, one whose answer is lost, and the rest
+                // one is refused, one response is lost, and the rest
                 admin
                     .post(&path, json!({"amount": "5.11", "reason": "x"}))
                     .await
@@ -354,8 +354,8 @@ async fn by_gateways(app: &App, admin: &Client, contract: i64) {
     }
 }
 
-/// What is told of all this: messages that are kept, one that failed, some that were read,
-/// deliveries on their way.
+/// Creates notifications and deliveries: kept ones, a failed one, some that were read,
+/// and deliveries in progress.
 async fn tell(app: &App, me: i64) {
     app.relay_all().await;
     app.execute("UPDATE notifications SET status = 'failed' WHERE channel = 'sms'").await;
@@ -365,7 +365,7 @@ async fn tell(app: &App, me: i64) {
     .await;
 }
 
-/// Every second thing is made at the same moment as the one before.
+/// Advances the clock for every second item, so that pairs have equal times.
 fn pass(app: &App, n: usize) {
     if n % 2 == 1 {
         app.advance(TimeDelta::seconds(1));

@@ -1,4 +1,4 @@
-//! A database that is away, silent, or back again (SPEC 2.5, 2.9, 13.1). SQLite is a file and is never away.
+//! A database that is unavailable, silent, or back again. PostgreSQL only: SQLite is a file.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::harness::{App, Engine, Proxy, Reply, TestDatabase, behind_a_proxy};
 
-/// Longest wait for the database, and some more for a busy machine.
+/// The longest wait for the database, plus a margin for a busy machine.
 const AT_MOST: Duration = Duration::from_millis(4_500);
 
 fn with_proxy(set: &[(&str, &str)], scene: impl AsyncFn(&App, &Proxy)) {
@@ -21,17 +21,17 @@ async fn timed(reply: impl Future<Output = Reply>) -> (Reply, Duration) {
     (reply.await, started.elapsed())
 }
 
-/// Checks a refusal because the database is away.
+/// Checks that the request was refused because the database is unavailable.
 fn away((reply, took): (Reply, Duration)) {
     let wait: u64 = reply.header("retry-after").parse().unwrap_or_else(|_| {
-        panic!("{} answered {} without Retry-After: {}", reply.asked, reply.status, reply.text)
+        panic!("{} returned {} without Retry-After: {}", reply.asked, reply.status, reply.text)
     });
     assert!((1..=30).contains(&wait), "{wait}");
     assert!(took < AT_MOST, "{} took {took:?}", reply.asked);
     reply.refused(503, "database_away");
 }
 
-/// Asks until there is an answer again; how many requests failed before.
+/// Repeats a request until it succeeds and returns the number of failures before.
 async fn failures_until_it_serves(app: &App, client: &crate::harness::Client) -> usize {
     for failures in 0..12 {
         let (reply, took) = timed(client.get("/roles/1")).await;
@@ -41,7 +41,7 @@ async fn failures_until_it_serves(app: &App, client: &crate::harness::Client) ->
         }
         away((reply, took));
     }
-    panic!("it does not serve again")
+    panic!("the server does not recover")
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_silent_database_is_away_within_seconds_and_nothing_is_half_done() {
         assert!(live.0.status == 200 && live.1 < Duration::from_secs(1), "{:?}", live.1);
         proxy.open();
         failures_until_it_serves(app, &admin).await;
-        // whether the payment was made or not, the same key makes it once
+        // whether or not the payment was made, a repeat with the key makes it once
         keyed.post("/payments", payment).await.expect(201);
         assert_eq!(
             (admin.contract(contract).await["balance"].clone(), app.count("payments").await),
@@ -117,7 +117,7 @@ fn reads_survive_cut_connections_because_they_are_tried_once_more() {
     with_proxy(&[], async |app, proxy| {
         let admin = app.admin().await;
         for round in 0..3 {
-            // several connections stand idle when they are cut
+            // several connections are idle when they are cut
             join_all((0..8).map(|_| admin.get("/customers"))).await;
             let made = proxy.made();
             proxy.cut();
@@ -139,7 +139,7 @@ fn a_write_on_a_cut_connection_is_done_once_by_its_key_and_never_half() {
         for round in 0..5 {
             let keyed = admin.with("idempotency-key", format!("round {round}"));
             let payment = json!({"contract_id": contract, "amount": 1, "payment_method": "cash"});
-            // before it begins, and while it runs
+            // before the transaction begins, and while it runs
             let cut = async {
                 tokio::time::sleep(Duration::from_millis(round * 3)).await;
                 proxy.cut();
@@ -177,7 +177,7 @@ fn connections_that_die_without_a_word_are_replaced_and_do_not_use_up_the_pool()
             assert!(reply.status == 200 || failures < 3, "{}", reply.text);
             assert!(took < AT_MOST, "{took:?}");
         }
-        // by now none of the dead is left
+        // by now no dead connection is left in the pool
         join_all((0..6).map(|_| admin.get("/customers")))
             .await
             .into_iter()

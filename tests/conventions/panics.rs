@@ -1,4 +1,4 @@
-//! A panic is a fault of ours like any other (SPEC 2.5): a problem for one caller, and nothing for the next.
+//! A panic is an internal error: one caller receives a problem, and the next request works.
 
 use std::net::TcpListener;
 
@@ -42,7 +42,7 @@ async fn fine() -> HttpResponse {
     HttpResponse::Ok().body("fine")
 }
 
-/// Handlers that panic, behind the edge that every request passes.
+/// Serves handlers that panic, behind the middleware of every request.
 async fn beside(app: &App, scene: impl AsyncFnOnce(Client)) {
     let state = Data::from(app.state.clone());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -96,7 +96,7 @@ async fn a_panic_is_answered_as_a_problem_and_the_connection_and_the_program_go_
 async fn a_panic_in_a_transaction_undoes_it_and_lets_others_write(app: &App) {
     let held = app.count("role_permissions").await;
     beside(app, async |client| {
-        // more often than there are connections
+        // more panics than there are connections
         for _ in 0..20 {
             answered(client.get("/in-a-transaction").await);
         }

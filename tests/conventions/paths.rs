@@ -1,4 +1,4 @@
-//! Addresses (SPEC 2.1), and what creating and deleting answer (SPEC 2.11).
+//! Paths, and the responses to creating and deleting.
 
 use serde_json::json;
 
@@ -48,7 +48,7 @@ async fn another_version_and_a_path_that_is_none_are_not_found(app: &App) {
         let problem = admin.get(path).await.refused(404, "no_such_path");
         assert_eq!(problem["instance"], path);
     }
-    // an id that cannot be one names nothing
+    // a malformed id matches no path
     for id in ["0x1", "abc", "1.0", "99999999999999999999", "1%00", "%D0%B6"] {
         admin.get(&format!("/roles/{id}")).await.refused(404, "no_such_path");
     }
@@ -73,7 +73,7 @@ async fn the_root_leads_to_the_page_of_swagger_ui_which_brings_its_own_assets(ap
         .collect();
     assert!(assets.len() >= 3, "{page}");
     for asset in assets {
-        assert!(!asset.contains("//"), "{asset} comes from elsewhere");
+        assert!(!asset.contains("//"), "{asset} is from another host");
         let asset = app.stranger().get(&format!("/swagger-ui/{}", asset.trim_start_matches("./"))).await;
         assert_eq!(asset.status, 200, "{}", asset.asked);
         assert!(!asset.text.is_empty() && !asset.header("content-type").is_empty(), "{}", asset.asked);
@@ -90,7 +90,7 @@ async fn the_document_is_open_to_all_and_describes_what_is_served(app: &App) {
     let document = document.expect(200);
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     assert!(document["paths"]["/api/v1/contracts/{id}/activate"]["post"].is_object());
-    assert!(&document == crate::harness::document(), "what is served is not what is printed");
+    assert!(&document == crate::harness::document(), "the served and printed documents differ");
 }
 
 #[scenario]
@@ -125,7 +125,7 @@ async fn what_is_made_is_found_where_location_says(app: &App) {
         let there = admin.get(&location).await;
         assert_eq!(there.header("etag"), etag, "{location}");
         let mut made = reply.expect(201);
-        // who registers a subscriber is also told of likely duplicates, which are no part of the subscriber
+        // the response to creating a subscriber also has the likely duplicates, which are not its field
         let warned = made.as_object_mut().unwrap().remove("warnings").is_some();
         assert_eq!(
             (there.expect(200), location.starts_with("/api/v1/customers/")),
@@ -133,7 +133,7 @@ async fn what_is_made_is_found_where_location_says(app: &App) {
             "{location}"
         );
     }
-    // things without an address of their own are in the list that Location names
+    // resources without a separate path are in the list that Location names
     let numbers = admin.post("/numbers", json!({"first": "+79990000001", "count": 3})).await;
     let location = numbers.header("location").to_owned();
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Refusals (SPEC 1.6, 2.5): one shape for all of them, two languages, nothing internal.
+//! Refusals have one format, two languages, and no internal details.
 
 use database::Engine;
 use reqwest::Method;
@@ -23,7 +23,7 @@ async fn send_text(
     Reply::read(asked, request.send().await.unwrap()).await
 }
 
-/// Checks everything that every problem has.
+/// Checks the properties that every problem has.
 fn whole(reply: &Reply, path: &str) {
     let body = &reply.body;
     assert_eq!(reply.header("content-type"), "application/problem+json", "{}: {}", reply.asked, reply.text);
@@ -71,7 +71,7 @@ fn whole(reply: &Reply, path: &str) {
     }
 }
 
-/// One of every kind of refusal.
+/// One refusal of every kind.
 async fn refusals(app: &App, language: &str) -> Vec<(String, Reply)> {
     let say =
         |client: Client| if language.is_empty() { client } else { client.with("accept-language", language) };
@@ -279,7 +279,7 @@ async fn a_body_that_is_no_json_is_malformed_and_one_that_is_no_object_is_invali
             reply.refused(422, "invalid");
         }
     }
-    // an empty body is an empty object where something may be made of it, and no merge patch
+    // an empty body is an empty object for a creation, and invalid as a merge patch
     let empty = send_text(&admin, Method::POST, "/roles", "application/json", "").await;
     assert_eq!(empty.wrong_fields().len(), 3, "{}", empty.text);
     send_text(&admin, Method::PATCH, "/roles/2", "application/json", "").await.refused(400, "malformed");
@@ -350,7 +350,7 @@ async fn another_method_is_refused_and_the_documented_ones_are_named(app: &App) 
             .join("/");
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PURGE"] {
             if !documented.contains(&method.to_owned()) {
-                // the address of one thing may also be read as that of another,
+                // a path may also match that of another resource,
                 // such as /audit/{id} and /audit/verify
                 let reply = admin.send(Method::from_bytes(method.as_bytes()).unwrap(), &real, None).await;
                 assert!(

@@ -1,4 +1,4 @@
-//! Bytes on the wire, for what a well-behaved client library would not send or would hide.
+//! Requests as bytes, for what an HTTP client library would not send or would hide.
 
 use std::time::{Duration, Instant};
 
@@ -10,31 +10,31 @@ use tokio::{
 
 use crate::harness::App;
 
-/// Longest wait for an answer, so that a server that never answers fails the test instead of hanging it.
+/// The longest wait for a response, so that a silent server fails the test and does not block it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub async fn connect(app: &App) -> TcpStream {
     TcpStream::connect(app.base.trim_start_matches("http://")).await.unwrap()
 }
 
-/// Everything that comes until the server closes the connection, and how long that took.
+/// All bytes until the server closes the connection, and the time that took.
 pub async fn to_the_end(stream: &mut TcpStream) -> (String, Duration) {
     let started = Instant::now();
     let mut answer = Vec::new();
-    // a reset after the answer ends it as well
+    // a reset after the response also ends the connection
     let _reset =
-        timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the server goes on waiting");
+        timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the server closes the connection");
     (String::from_utf8_lossy(&answer).into_owned(), started.elapsed())
 }
 
-/// An answer that says how long it is, and how long it took; whatever becomes of the connection.
+/// A response with a Content-Length, and the time it took; the connection may stay open.
 pub async fn answer(stream: &mut TcpStream) -> (String, Duration) {
     let started = Instant::now();
     let (mut answer, mut buffer) = (String::new(), vec![0; 64 * 1024]);
     loop {
         let read = timeout(PATIENCE, stream.read(&mut buffer))
             .await
-            .expect("the server does not answer")
+            .expect("the server does not respond")
             .unwrap_or(0);
         answer.push_str(&String::from_utf8_lossy(&buffer[..read]));
         let length: Option<usize> = header(&answer, "content-length").and_then(|length| length.parse().ok());
@@ -45,20 +45,20 @@ pub async fn answer(stream: &mut TcpStream) -> (String, Duration) {
     }
 }
 
-/// Sends bytes on a connection of their own; answers what came back.
+/// Sends bytes on a new connection and returns the response.
 pub async fn exchange(app: &App, bytes: &[u8]) -> String {
     let mut stream = connect(app).await;
     stream.write_all(bytes).await.unwrap();
     to_the_end(&mut stream).await.0
 }
 
-/// A request without a body, its answer unfollowed and unread by any library.
+/// Sends a request without a body and returns the raw response, without following redirects.
 pub async fn get(app: &App, path: &str) -> String {
     exchange(app, format!("GET {path} HTTP/1.1\r\nHost: crm.test\r\nConnection: close\r\n\r\n").as_bytes())
         .await
 }
 
-/// A header of a raw answer.
+/// A header of a raw response.
 pub fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
     let head = answer.split("\r\n\r\n").next().unwrap_or_default();
     head.lines()
@@ -68,7 +68,7 @@ pub fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value)
 }
 
-/// Text as a value in a query string.
+/// Text encoded as a value in a query string.
 pub fn encoded(text: &str) -> String {
     text.bytes()
         .map(

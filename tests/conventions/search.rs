@@ -1,11 +1,11 @@
-//! Searching (SPEC 2.4): any part of any documented field, whatever its case, and no character is special.
+//! Search finds any part of any documented field, ignores case, and has no special characters.
 
 use serde_json::json;
 
 use super::{office, raw::encoded};
 use crate::harness::{App, Client, PASSWORD, id, person, prepaid, scenario};
 
-/// The fields that show what was found, of the rows found, in their order.
+/// This field of the rows found, in the order of the list.
 async fn found(client: &Client, list: &str, field: &str, search: &str) -> Vec<String> {
     let mark = if list.contains('?') { '&' } else { '?' };
     let page = client.get(&format!("{list}{mark}page_size=500&search={}", encoded(search))).await.expect(200);
@@ -35,7 +35,7 @@ const NAMES: [&str; 12] = [
     "-- ; DROP TABLE",
 ];
 
-/// Every name is found by itself and by each of its words, and nothing is found that lacks them.
+/// Each name is found by itself and by each of its words, and every result contains the words.
 async fn no_character_is_special(client: &Client, list: &str, field: &str) {
     for name in NAMES {
         let fold = |text: &str| text.to_lowercase().replace('ё', "е");
@@ -114,7 +114,7 @@ async fn any_part_of_a_name_is_found_whatever_its_case_and_with_or_without_yo(ap
         ("ЯК", vec!["Яковлева"]),
         ("h", vec!["Smith"]),
         ("ЁЛ", vec!["Ёлкин"]),
-        // several words, in any order, each somewhere
+        // several words, in any order and in any fields
         ("иванов анна", vec!["Иванов"]),
         ("АННА   иванов", vec!["Иванов"]),
         ("  ольга \u{a0} яковлева ", vec!["Яковлева"]),

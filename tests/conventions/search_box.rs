@@ -1,11 +1,11 @@
-//! The search box (SPEC 12.3): one text across all kinds, best first, no more than the caller may read.
+//! The global search finds all kinds, best match first, only what the caller may read.
 
 use serde_json::{Value, json};
 
 use super::raw::encoded;
 use crate::harness::{App, Client, PASSWORD, id, person, prepaid, scenario, sim};
 
-/// Kinds and titles of what is found, in their order.
+/// Kinds and titles of the results, in order.
 async fn found(client: &Client, text: &str) -> Vec<(String, String)> {
     let answer = client.get(&format!("/search?q={}", encoded(text))).await.expect(200);
     let text = |row: &Value, field: &str| row[field].as_str().unwrap().to_owned();
@@ -48,8 +48,8 @@ async fn one_text_finds_every_kind_and_the_best_first(app: &App) {
     let title = |row: &Value, field: &str| row[field].as_str().unwrap().to_owned();
     let (number, iccid, msisdn) = (title(&contract, "number"), title(&card, "iccid"), title(&card, "msisdn"));
 
-    // the beginning of a name before the middle of one;
-    // of equals the kinds in their order, and the newest first
+    // the beginning of a name ranks before the middle of one;
+    // equal matches are ordered by kind, and then the newest first
     let contract_row = ("contract".to_owned(), number.clone());
     let expected = pairs(&[("customer", "Ива Коваль"), ("customer", "Ковалёва Нина")]);
     assert_eq!(found(&admin, "КОВАЛ").await, [expected, vec![contract_row.clone()]].concat());
@@ -57,7 +57,7 @@ async fn one_text_finds_every_kind_and_the_best_first(app: &App) {
         .map(|title| ("customer".to_owned(), title.to_owned()));
     assert_eq!(found(&admin, "ова").await, [middle.to_vec(), vec![contract_row.clone()]].concat());
     assert_eq!(found(&admin, "нина ковалева").await[0], ("customer".to_owned(), "Ковалёва Нина".to_owned()));
-    // two letters find what begins with them
+    // two letters match only beginnings
     assert_eq!(found(&admin, "но").await, pairs(&[("customer", "Новак Ольга")]));
     assert_eq!(found(&admin, &number.to_lowercase()).await, vec![contract_row.clone()]);
     assert_eq!(found(&admin, &iccid).await, [contract_row.clone(), ("sim".to_owned(), iccid.clone())]);
@@ -112,7 +112,7 @@ async fn a_search_is_bounded_and_costs_a_statement_for_each_kind(app: &App) {
         let answer =
             admin.get(&format!("/search?{}", query.replace("иванов", &encoded("иванов")))).await.expect(200);
         assert_eq!(answer["results"].as_array().unwrap().len(), results, "{query}");
-        // and at most one for the epoch
+        // and at most one to check the access epoch
         assert!(app.state.db.statements() - before <= 5, "{query}");
     }
     for query in ["", "q=", "q=a", "q=abc&limit=0", "q=abc&limit=51", "q=abc&limit=x"] {

@@ -1,19 +1,19 @@
-//! What a request costs in SQL statements, whatever its size (SPEC 2.4, 15).
+//! The number of SQL statements of a request does not depend on the size of the result.
 
 use serde_json::json;
 
 use super::office;
 use crate::harness::{App, scenario};
 
-/// Statements that this request took.
+/// The number of statements of this request.
 async fn cost(app: &App, client: &crate::harness::Client, path: &str) -> u64 {
     let before = app.state.db.statements();
     client.get(path).await.expect(200);
     app.state.db.statements() - before
 }
 
-/// One statement says whether what is known of the caller still holds, one counts, one reads the page. Lists
-/// whose rows show things of another table take one more, for the whole page.
+/// One statement checks the cached permissions of the caller, one counts, one reads the page. Lists whose
+/// rows show data of another table take one more for the whole page.
 fn of_a_page(list: &str) -> u64 {
     match list {
         "/users" | "/roles" => 4,
@@ -34,7 +34,7 @@ async fn a_page_takes_as_many_statements_with_a_hundred_rows_as_with_one_and_by_
             .await
             .expect(201);
     }
-    // what is known of the caller is read again after the roles changed
+    // the caller's permissions are read again after the roles changed
     admin.get("/auth/me").await.expect(200);
     for (list, names) in office::lists(app).await {
         let expected = of_a_page(&list);
@@ -98,7 +98,7 @@ async fn what_is_on_record_of_a_contract_takes_as_many_statements_with_many_rows
             .expect(201);
     }
     admin.post(&format!("/contracts/{busy}/suspend"), json!({"reason": "request"})).await.expect(200);
-    // who calls, whether there is such a contract, how many rows, the rows; a statement has its sums besides
+    // caller, existence of the contract, count, rows; a statement also reads its sums
     for (what, expected) in
         [("payments", 4), ("tickets", 4), ("history", 4), ("statement?page_size=500", 5), ("checklist", 6)]
     {

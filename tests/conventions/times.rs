@@ -1,11 +1,11 @@
-//! Times in UTC to the microsecond, dates where the operator is (SPEC 2.3).
+//! Times are in UTC to the microsecond, dates in the operator's time zone.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::harness::{App, Client, START, person, scenario};
 
-/// Every text under a name that ends in `_at`, `_from`, `_until` or `at`.
+/// All texts in fields named `at` or ending in `_at`, `_from` or `_until`.
 fn times(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
@@ -36,7 +36,7 @@ async fn user_valid_until(client: &Client, until: &str) -> crate::harness::Reply
     client.post("/users", user).await
 }
 
-/// The day on which a contract drawn up at this moment is signed, and the one on which it is activated.
+/// The signing and activation dates of a contract drawn up and activated at this moment.
 async fn days_at(app: &App, moment: &str) -> (Value, Value) {
     app.advance(moment.parse::<DateTime<Utc>>().unwrap() - app.clock.now());
     let admin = app.admin().await;
@@ -127,7 +127,7 @@ async fn a_birthday_is_kept_where_the_operator_is(app: &App) {
     let admin = app.admin().await;
     let mut born = person();
     born["birth_date"] = json!("2012-02-01");
-    // fourteen tomorrow
+    // turns fourteen tomorrow
     let reply = admin.post("/customers", born.clone()).await;
     assert_eq!(reply.wrong_fields(), [("/birth_date".to_owned(), "invalid_age".to_owned())]);
     app.advance(

@@ -1,4 +1,4 @@
-//! Likely duplicates: who is found and why, of whom one is warned, and what nobody learns by guessing.
+//! Likely duplicates: who is found and why, warnings, and no disclosure by guessing.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ async fn check(client: &Client, body: Value) -> Vec<Value> {
     answer["duplicates"].as_array().unwrap().clone()
 }
 
-/// Whom a check finds, with the reasons.
+/// The subscribers that a check finds, with the reasons.
 async fn found(client: &Client, body: Value) -> Vec<(i64, Vec<String>)> {
     let reasons = |one: &Value| {
         one["reasons"].as_array().unwrap().iter().map(|reason| reason.as_str().unwrap().to_owned()).collect()
@@ -26,7 +26,7 @@ async fn registered(client: &Client, changes: Value) -> i64 {
     id(&client.post("/customers", person_with(changes)).await.expect(201))
 }
 
-/// Somebody who may see subscribers, and not their personal data.
+/// Signs in a user who may read subscribers but not their personal data.
 async fn clerk(app: &App) -> Client {
     let admin = app.admin().await;
     admin
@@ -74,7 +74,7 @@ async fn each_likeness_is_found_with_its_reason(app: &App) {
             }),
             &["same_name_and_birth_date"],
         ),
-        // a slip of the pen, and no patronymic
+        // a typing error, and no patronymic
         (
             json!({"last_name": "Елкена", "first_name": "Алена", "birth_date": birth}),
             &["similar_name_and_birth_date"],
@@ -128,7 +128,7 @@ async fn each_likeness_is_found_with_its_reason(app: &App) {
         (&json!("Ёлкина Алёна Петровна"), &json!("active"))
     );
     assert!(!json!(both).to_string().contains("1985"), "{both:?}");
-    // who looked, and whom they found, is on record
+    // the audit trail has who searched and which subscribers were found
     let trail = admin.get("/audit?action=customer.duplicates_checked").await.expect(200);
     assert_eq!(trail["results"][0]["after"], json!({"ids": [one, twin]}));
 }
@@ -169,7 +169,7 @@ async fn those_who_left_are_found_too_but_not_those_merged_into_another(app: &Ap
             (1, &json!(one), &json!("archived"))
         );
     }
-    // the same person again: registered, and warned of
+    // registering one person again succeeds, with a warning
     let again = admin.post("/customers", person_with(somebody())).await.expect(201);
     let warned: Vec<&Value> =
         again["warnings"].as_array().unwrap().iter().map(|warning| &warning["customer_id"]).collect();
@@ -214,7 +214,7 @@ async fn who_registers_is_warned_of_the_likely_and_not_of_every_namesake(app: &A
     });
     assert_eq!(admin.post("/customers", person_with(namesake)).await.expect(201)["warnings"], json!([]));
     assert_eq!(app.count("customers").await, 3);
-    // warnings are no part of the subscriber
+    // warnings are not a field of the subscriber
     assert_eq!(admin.customer_at(id(&second)).await.get("warnings"), None);
 }
 
@@ -236,7 +236,7 @@ async fn without_the_permission_nobody_learns_by_guessing_what_is_masked(app: &A
             let mut body = name.clone();
             body[field] = guess.clone();
             (body["document_type"], body["passport_series"]) = (json!("passport"), json!("4510"));
-            // right or wrong, the answer is the same
+            // a right and a wrong guess get equal responses
             assert_eq!(check(&clerk, body).await, plain, "{field} {guess}");
             let mut alone = json!({"document_type": "passport", "passport_series": "4510"});
             alone[field] = guess;
@@ -248,7 +248,7 @@ async fn without_the_permission_nobody_learns_by_guessing_what_is_masked(app: &A
         "last_name": "Ёлкина", "first_name": "Алёна", "patronymic": "Петровна", "birth_date": "1985-03-02"
     }));
     assert_eq!(clerk.post("/customers", made).await.expect(201)["warnings"], json!([]));
-    // who may write and not see hears of nobody
+    // a user who may write but not read gets no warnings
     admin
         .post(
             "/roles",

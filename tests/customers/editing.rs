@@ -1,5 +1,5 @@
-//! PUT and PATCH of a subscriber: versions, what can only be read, what is masked, what is taken,
-//! and the new name.
+//! PUT and PATCH of a subscriber: versions, read-only fields, masks, unique values,
+//! and a new name.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -96,7 +96,7 @@ async fn what_is_shown_masked_stays_as_it_is_when_it_comes_back_masked(app: &App
     let customer = id(&admin.post("/customers", person_with(papers)).await.expect(201));
     let path = format!("/customers/{customer}");
     let whole = admin.get(&path).await.expect(200);
-    // who may write and not see
+    // a user who may write but not read
     admin
         .post(
             "/roles",
@@ -128,7 +128,7 @@ async fn what_is_shown_masked_stays_as_it_is_when_it_comes_back_masked(app: &App
     for field in ["passport_series", "passport_number", "inn", "birth_date", "address"] {
         assert_eq!(after[field], whole[field], "{field}");
     }
-    // a mask that was edited is no value
+    // an edited mask is not a valid value
     let wrong = typist
         .patch(
             &path,
@@ -138,11 +138,11 @@ async fn what_is_shown_masked_stays_as_it_is_when_it_comes_back_masked(app: &App
         )
         .await;
     assert_eq!(wrong.wrong_fields().len(), 4, "{}", wrong.text);
-    // and a new one is written though it is not shown
+    // a new value is stored, although the response masks it
     let changed = typist.patch(&path, json!({"inn": "500100732259"})).await.expect(200);
     assert_eq!(changed["inn"], "50********59");
     assert_eq!(admin.get(&path).await.expect(200)["inn"], "500100732259");
-    // on record is that it changed, not to what
+    // the audit trail has the fact of the change, not the value
     let trail = app
         .texts(&format!(
             "SELECT COALESCE(before, '') || COALESCE(after, '') FROM audit WHERE entity = 'customer' \
@@ -212,7 +212,7 @@ async fn an_edit_that_takes_what_another_has_names_each_field_and_who_it_is_for_
             "{problem}"
         );
     }
-    // its own values are not another's
+    // the subscriber's present values do not conflict with themselves
     admin.patch(&path, json!({"phone": second["phone"], "notes": "x"})).await.expect(200);
     assert_eq!(app.violations().await, Vec::<String>::new());
 }
@@ -284,7 +284,7 @@ async fn under_a_new_name_the_contracts_are_found_by_it_and_no_longer_by_the_old
     for search in [sim["iccid"].as_str().unwrap(), sim["msisdn"].as_str().unwrap().trim_start_matches('+')] {
         assert_eq!(found(search).await, [running], "{search}");
     }
-    // no version of a contract moved: nothing that is shown of it changed
+    // the versions of the contracts are unchanged, because no visible field changed
     assert_eq!(admin.contract(draft).await["version"], 1);
     assert_eq!(app.violations().await, Vec::<String>::new());
 }

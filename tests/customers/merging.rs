@@ -1,4 +1,4 @@
-//! One subscriber made of two: what moves, what is refused, and two merges at once.
+//! Merging two subscribers: what moves, what is refused, and concurrent merges.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -72,13 +72,13 @@ async fn contracts_tickets_and_history_move_to_the_survivor_and_the_double_is_ar
         app.scalar(&format!("SELECT COUNT(*) FROM sim_bindings WHERE customer_id <> {survivor}")).await,
         0
     );
-    // nothing but the owner changed, and the version with it
+    // only the owner and the version changed
     let moved = admin.contract(running).await;
     assert_eq!(
         (&moved["status"], &moved["balance"], &moved["customer_id"]),
         (&json!("active"), &json!("0.00"), &json!(survivor))
     );
-    // found by the survivor's name now
+    // the search now finds it by the survivor's name
     let found =
         async |search: &str| ids(&admin.get(&format!("/contracts?search={search}")).await.expect(200));
     assert_eq!(
@@ -86,7 +86,7 @@ async fn contracts_tickets_and_history_move_to_the_survivor_and_the_double_is_ar
         (vec![own, running, draft, over], Vec::new())
     );
 
-    // the history of both, and who did it, on both
+    // the history of both, and the actor, on both
     let history = admin.get(&format!("{path}/history?page_size=500")).await.expect(200);
     let rows = history["results"].as_array().unwrap();
     let of = |action: &str| {
@@ -108,7 +108,7 @@ async fn contracts_tickets_and_history_move_to_the_survivor_and_the_double_is_ar
     );
     assert_eq!(taken_in["actor"], "supervisor");
 
-    // what was the double's is free, and the double does not come back
+    // the double's unique values are free, and the double cannot be restored
     admin.post(&format!("/customers/{double}/restore"), json!({})).await.refused(409, "customer_merged");
     admin.patch(&path, json!({"phone": "+79990001122"})).await.expect(200);
     assert_eq!(app.violations().await, Vec::<String>::new());

@@ -1,4 +1,4 @@
-//! Every action from every state, and what happens to the contracts, their holds and their SIM cards.
+//! Every action in every state of a subscriber, and its effect on contracts, holds and SIM cards.
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -18,8 +18,8 @@ async fn act(client: &Client, customer: i64, action: &str) -> Reply {
     }
 }
 
-/// What an action leads to from a state: the state after it, or the code of the refusal; `running` says
-/// whether the subscriber has contracts that are not over.
+/// The result of an action in a state: the next state, or the code of the refusal.
+/// `running` is whether the subscriber has contracts that are not terminated.
 fn outcome(action: &str, status: &str, running: bool) -> Result<&'static str, &'static str> {
     match (action, status) {
         ("activate", "suspended" | "blocked") => Ok("active"),
@@ -32,19 +32,19 @@ fn outcome(action: &str, status: &str, running: bool) -> Result<&'static str, &'
     }
 }
 
-/// How a contract stands.
+/// Status, holds and SIM of a contract.
 #[derive(Debug, PartialEq)]
 struct Line {
     name: &'static str,
     status: String,
-    /// The SIM's; empty where there is none.
+    /// Status of the SIM; empty without a SIM.
     sim: String,
     holds: Vec<String>,
 }
 
-/// One of each kind of contract there is.
+/// One contract of each kind.
 struct Lines {
-    /// Each with its name.
+    /// Each contract with its name.
     all: Vec<(&'static str, i64)>,
 }
 
@@ -79,7 +79,7 @@ impl Lines {
         read
     }
 
-    /// How they stand while the subscriber stands so.
+    /// The expected contracts for this status of the subscriber.
     fn expected(status: &str) -> Vec<Line> {
         let line = |name, status: &str, sim: &str, holds: &[&str]| Line {
             name,
@@ -156,7 +156,7 @@ async fn every_action_from_every_state_without_contracts_leads_where_the_table_s
                 Ok("archived") => {
                     assert_eq!((reply.status, reply.text.as_str()), (204, ""));
                     assert_eq!(admin.customer_at(customer).await["status"], "archived");
-                    // it comes back to where it was
+                    // restoring returns it to the status before
                     assert_eq!(act(&admin, customer, "restore").await.expect(200)["status"], status);
                 }
                 Ok(after) => assert_eq!(reply.expect(200)["status"], after, "{action} from {status}"),
@@ -191,13 +191,13 @@ async fn a_blocked_subscriber_who_was_suspended_before_keeps_one_hold_and_a_new_
     assert_eq!(admin.contract(contract).await["holds"], json!(["customer"]));
     assert_eq!(app.count("contract_holds").await, 1);
     admin.post(&format!("/contracts/{draft}/activate"), json!({})).await.refused(409, "customer_not_active");
-    // nobody lifts it by hand
+    // staff cannot lift the hold by hand
     let by_hand = admin.post(&format!("/contracts/{contract}/resume"), json!({"reason": "customer"})).await;
     assert_eq!(by_hand.status, 422, "{}", by_hand.text);
     assert_eq!(act(&admin, customer, "activate").await.expect(200)["status"], "active");
     assert_eq!(admin.contract(contract).await["holds"], json!([]));
     admin.activate(draft).await;
-    // what was lifted is on record, and what is placed again is a hold of its own
+    // the lifted hold is kept, and the next one is a new hold
     admin.bring(customer, "suspended").await;
     assert_eq!(
         app.scalar("SELECT COUNT(*) FROM contract_holds WHERE reason = 'customer' AND lifted_at IS NULL")
@@ -246,7 +246,7 @@ async fn a_period_that_ran_out_while_the_subscriber_was_suspended_begins_on_the_
             ("suspended", json!(["fraud"]), "150.00")
         ]
     );
-    // time under the hold is not charged for, and the day of the activation becomes the billing day
+    // the held time is not charged, and the day of the activation becomes the billing day
     assert_eq!(
         (&lines[0]["billing_day"], &lines[0]["next_billing_date"]),
         (&json!(12), &json!("2026-04-12"))
@@ -261,7 +261,7 @@ async fn restoring_asks_again_whether_phone_email_and_papers_are_free(app: &App)
     let body = crate::harness::person();
     let first = id(&admin.post("/customers", body.clone()).await.expect(201));
     admin.bring(first, "archived").await;
-    // what an archived one has is free for others
+    // unique values of an archived subscriber are free for others
     let second = id(&admin.post("/customers", body.clone()).await.expect(201));
     let problem = act(&admin, first, "restore").await;
     let fields: Vec<String> = problem.wrong_fields().into_iter().map(|(pointer, _)| pointer).collect();
@@ -272,7 +272,7 @@ async fn restoring_asks_again_whether_phone_email_and_papers_are_free(app: &App)
         "{problem}"
     );
     assert_eq!(admin.customer_at(first).await["status"], "archived");
-    // in the archive it can be changed, and then come back
+    // an archived subscriber can be edited, and then restored
     let other = crate::harness::person();
     let change = json!({
         "phone": other["phone"], "email": other["email"], "inn": other["inn"],
@@ -337,7 +337,7 @@ async fn an_activation_that_would_begin_too_many_periods_at_once_is_refused_and_
     let customer = admin.customer().await;
     let first = admin.running_of(customer, "0.00").await;
     admin.bring(customer, "suspended").await;
-    // a hundred and one like the first, but for their periods
+    // 101 copies of the first contract, with different periods
     app.execute(&format!(
         "INSERT INTO contracts (number, customer_id, tariff_id, status, signed_date, activation_date, \
          next_billing_date, billing_day, search_text, created_at, updated_at) \
@@ -358,7 +358,7 @@ async fn an_activation_that_would_begin_too_many_periods_at_once_is_refused_and_
         (standing(app).await, admin.customer_at(customer).await["status"].clone()),
         (before, json!("suspended"))
     );
-    // as the refusal advises: one of them stays held for another reason
+    // as the refusal advises; one of them stays held for another reason
     let newest = admin.get(&format!("/customers/{customer}/contracts?page_size=1")).await.expect(200);
     let last = &newest["results"][0]["id"];
     app.execute(&format!(

@@ -1,4 +1,4 @@
-//! What is a subscriber's, what happened to it, and subscribers in numbers; filters and masks.
+//! A subscriber's related lists, history and statistics; filters and masks.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ async fn contracts_payments_and_tickets_are_those_of_the_subscriber(app: &App) {
         ),
         (2, true)
     );
-    // paged as every list
+    // paged like every list
     let page = admin.get(&format!("{path}/contracts?page_size=1")).await.expect(200);
     assert!(
         page["count"] == 2
@@ -137,7 +137,7 @@ async fn a_history_tells_of_the_subscriber_and_what_is_theirs_as_far_as_one_may_
     let seqs: Vec<i64> =
         history["results"].as_array().unwrap().iter().map(|row| row["seq"].as_i64().unwrap()).collect();
     assert!(seqs.is_sorted_by(|a, b| a > b), "{seqs:?}");
-    // without the right to see contracts, payments, cards and tickets, none of theirs
+    // without permission to read contracts, payments, cards and tickets, their rows are left out
     admin
         .post("/roles", json!({"name": "clerk", "title": "x", "permissions": ["customers:read"]}))
         .await
@@ -154,7 +154,7 @@ async fn a_history_tells_of_the_subscriber_and_what_is_theirs_as_far_as_one_may_
         clerk.get(&format!("/customers/{one}/{what}")).await.refused(403, "permission_missing");
     }
     assert_eq!(admin.contract(contract).await["status"], "active");
-    // however long, it takes as many statements
+    // the number of statements does not depend on the length
     let mut costs = Vec::new();
     for size in [1, 500] {
         let before = app.state.db.statements();
@@ -192,13 +192,13 @@ async fn subscribers_are_found_by_active_contract_and_by_city_for_those_who_may_
     ] {
         assert_eq!(ids(&admin, &format!("/customers?city={city}")).await, found, "{city}");
     }
-    // the search that everybody may use knows nothing of addresses, and the filter is not for everybody
+    // the general search ignores addresses, and the address filter requires a permission
     assert_eq!(ids(&admin, "/customers?search=тверь").await, Vec::<i64>::new());
     let employee = app.user("employee").await;
     let problem = employee.get("/customers?city=тверь").await.refused(403, "permission_missing");
     assert!(problem["detail"].as_str().unwrap().contains("customers:pii"), "{problem}");
     assert_eq!(app.scalar("SELECT COUNT(*) FROM audit WHERE action = 'access.denied'").await, 1);
-    // a new address is found, the old one is not
+    // the new address is found, the old one is not
     admin.patch(&format!("/customers/{saint}"), json!({"address": "Омск, Мира, 1"})).await.expect(200);
     assert_eq!(
         (ids(&admin, "/customers?city=омск").await, ids(&admin, "/customers?city=невский").await),
@@ -211,7 +211,7 @@ async fn numbers_of_subscribers_are_for_those_who_read_reports(app: &App) {
     let admin = app.admin().await;
     let old = admin.customer().await;
     admin.running_of(old, "0.00").await;
-    // 31 January becomes 2 February, an hour before midnight in Moscow
+    // from 31 January to 2 February, an hour before midnight in Moscow
     app.advance(TimeDelta::days(2) + TimeDelta::hours(11));
     let admin = app.admin().await;
     let (blocked, gone) = (admin.customer().await, admin.customer().await);

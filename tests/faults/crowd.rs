@@ -1,5 +1,5 @@
-//! Many clients at once, each of which does random things and insists on an answer:
-//! whatever is not answered is sent again under the same key.
+//! Many concurrent clients that perform random operations and repeat each with its key
+//! until there is a response.
 
 use std::{
     cell::{Cell, RefCell},
@@ -15,12 +15,12 @@ use tokio::time::timeout;
 
 use crate::harness::{Client, Reply, id, person, prepaid, sim};
 
-/// Longest time until one operation has an answer.
+/// The longest time until an operation has a response.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// Contracts that all clients act on, so that they meet.
+/// The number of contracts that all clients share, so that operations conflict.
 const SHARED: usize = 16;
 
-/// What may be done, and how often to the others.
+/// The operations and their relative frequencies.
 const DEEDS: [(&str, u32); 14] = [
     ("pay", 30),
     ("pay by id", 15),
@@ -38,27 +38,27 @@ const DEEDS: [(&str, u32); 14] = [
     ("terminate", 1),
 ];
 
-/// Something that was asked for until there was an answer.
+/// An operation that was requested until there was a response.
 #[derive(Debug)]
 pub struct Deed {
     name: &'static str,
     key: String,
-    /// How much, in minor units, where money moves.
+    /// The amount in minor units; zero if no money moves.
     amount: i64,
-    /// Whether it was answered as done; else it was refused.
+    /// Whether it succeeded; otherwise it was refused.
     done: bool,
 }
 
-/// The clients and what they know.
+/// The clients and the results they received.
 #[derive(Default)]
 pub struct Crowd {
-    /// What was answered.
+    /// Completed operations.
     pub deeds: RefCell<Vec<Deed>>,
-    /// How many requests got no answer.
+    /// The number of requests without a response.
     pub unanswered: Cell<usize>,
-    /// How many were told to come back.
+    /// The number of responses that asked to try again later.
     pub sent_away: Cell<usize>,
-    /// How many answers were those of an earlier try.
+    /// The number of responses replayed from an earlier attempt.
     pub replayed: Cell<usize>,
     tariffs: RefCell<Vec<i64>>,
     contracts: RefCell<Vec<i64>>,
@@ -69,14 +69,14 @@ pub struct Crowd {
     pending: RefCell<Vec<i64>>,
 }
 
-/// What is in the database, by what the client called it.
+/// The content of the database, by the names that the clients gave.
 #[derive(Default)]
 pub struct Effects {
     /// Transactions: the key and the amount in minor units.
     pub transactions: Vec<String>,
     /// Notes of holds, drafts and subscribers.
     pub notes: Vec<String>,
-    /// Entries of the audit trail: the request's id and the action.
+    /// Audit entries: the request id and the action.
     pub entries: Vec<String>,
 }
 
@@ -97,9 +97,9 @@ fn minor(amount: i64) -> String {
     format!("{}{}.{:02}", if amount < 0 { "-" } else { "" }, amount.abs() / 100, amount.abs() % 100)
 }
 
-/// Something to do.
+/// A request to send.
 struct Order {
-    /// What it moves.
+    /// The amount that it moves.
     amount: i64,
     path: String,
     body: Value,
@@ -110,14 +110,14 @@ impl Order {
         Self { amount, path: path.into(), body }
     }
 
-    /// One that moves no money.
+    /// A request that moves no money.
     fn to(path: impl Into<String>, body: Value) -> Self {
         Self::of(0, path, body)
     }
 }
 
 impl Crowd {
-    /// Makes what the clients act on.
+    /// Creates what the clients act on.
     pub async fn gather(admin: &Client) -> Self {
         let crowd = Self::default();
         let mut postpaid = prepaid("120.00");
@@ -139,12 +139,12 @@ impl Crowd {
         crowd
     }
 
-    /// How many operations have been answered.
+    /// The number of completed operations.
     pub fn answered(&self) -> usize {
         self.deeds.borrow().len()
     }
 
-    /// So many clients do so many things each.
+    /// Runs this many clients, with this many operations each.
     pub async fn act(&self, admin: &Client, seed: u64, clients: usize, each: usize) {
         let one = async |n: usize| {
             let client = Client::new(&format!("http://{}", admin.address()), admin.token.as_deref());
@@ -160,7 +160,7 @@ impl Crowd {
         let amount = random.random_range(1..20_000);
         let (name, Order { amount, path, body }) = loop {
             let (name, _) = DEEDS.choose_weighted(random, |(_, weight)| *weight).unwrap();
-            // nothing to act on yet: another one then
+            // nothing to act on yet: choose another operation
             if let Some(order) = self.order(name, random, amount, &key) {
                 break (*name, order);
             }
@@ -171,7 +171,7 @@ impl Crowd {
         let done = reply.status < 300;
         assert!(
             done || [404, 409, 422].contains(&reply.status),
-            "{} answered {}: {}",
+            "{} returned {}: {}",
             reply.asked,
             reply.status,
             reply.text
@@ -246,7 +246,7 @@ impl Crowd {
                 let (draft, card) = (self.drafts.borrow_mut().pop()?, self.cards.borrow_mut().pop()?);
                 Order::to(format!("/contracts/{draft}/activate"), json!({"sim_id": card}))
             }
-            // only what was drawn up meanwhile: the shared ones are to stay
+            // only contracts drawn up during the test: the shared ones must remain
             "terminate" => {
                 let newest = self.contracts.borrow().iter().skip(SHARED).copied().collect::<Vec<_>>();
                 Order::to(
@@ -254,7 +254,7 @@ impl Crowd {
                     json!({"reason": "по заявлению"}),
                 )
             }
-            other => panic!("nobody knows how to {other}"),
+            other => panic!("unknown operation: {other}"),
         })
     }
 
@@ -271,13 +271,13 @@ impl Crowd {
         kind.borrow_mut().push(id(answer));
     }
 
-    /// Sends it until it is answered as done or refused.
-    /// Now and then the client itself hangs up before the answer.
+    /// Sends the request until it succeeds or is refused.
+    /// At random, the client disconnects before the response.
     async fn insist(&self, client: &Client, random: &mut StdRng, path: &str, body: &Value) -> Reply {
         let count = |cell: &Cell<usize>| cell.set(cell.get() + 1);
         let begun = Instant::now();
         loop {
-            assert!(begun.elapsed() < PATIENCE, "no answer to {path} {body}");
+            assert!(begun.elapsed() < PATIENCE, "no response to {path} {body}");
             let patience = if random.random_ratio(1, 12) {
                 Duration::from_millis(random.random_range(1..300))
             } else {
@@ -307,7 +307,7 @@ impl Crowd {
 }
 
 impl Crowd {
-    /// What was done and not acknowledged as done, or the other way round, or more than once.
+    /// Operations whose effects do not match their responses, or that were done more than once.
     pub fn wrong(&self, effects: &Effects) -> Vec<String> {
         let mut transactions: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
         for (key, amount) in effects.transactions.iter().filter_map(|text| text.split_once(' ')) {
@@ -339,28 +339,28 @@ impl Crowd {
                 "activate" => times("contract.activated") == 1,
                 "terminate" => times("contract.terminated") == 1,
                 "add card" => times("sim.created") == 1,
-                // a debt may be lifted, and a planned change made, along with it
+                // it may also lift a debt or apply a planned change
                 "resume" => times("contract.resumed") >= 1,
                 "change tariff" => times("contract.plan_changed") + times("contract.change_planned") >= 1,
-                other => panic!("nobody knows what {other} leaves"),
+                other => panic!("unknown operation: {other}"),
             };
             if !is_right {
                 let there = (transactions.get(deed.key.as_str()), entries.get(deed.key.as_str()), noted);
                 wrong.push(format!("{deed:?} has left {there:?}"));
             }
         }
-        // and nothing is there that nobody asked for
+        // and the database has nothing that no client requested
         let asked: BTreeSet<String> = self.deeds.borrow().iter().map(|deed| deed.key.clone()).collect();
         wrong.extend(
             transactions
                 .keys()
                 .filter(|key| !asked.contains(**key))
-                .map(|key| format!("nobody asked for {key}")),
+                .map(|key| format!("not requested: {key}")),
         );
         wrong
     }
 
-    /// How many things of each kind were done.
+    /// The number of successful operations of each kind.
     pub fn done(&self) -> BTreeMap<&'static str, usize> {
         let mut done = BTreeMap::new();
         for deed in self.deeds.borrow().iter().filter(|deed| deed.done) {

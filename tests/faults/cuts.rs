@@ -1,4 +1,4 @@
-//! PostgreSQL behind a line that is cut, falls silent or dies while many clients pay.
+//! PostgreSQL behind a connection that is cut, falls silent or dies while many clients pay.
 
 use std::{cell::Cell, time::Duration};
 
@@ -7,8 +7,8 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use super::{Crowd, Effects, full};
 use crate::harness::{App, Engine, Proxy, TestDatabase, behind_a_proxy};
 
-/// Cuts the line at random moments until all is done, with a calm now and then: on a slow machine nothing
-/// longer would ever come to its end otherwise.
+/// Cuts the connection at random moments until all is done. Pauses now and then, because
+/// longer operations would never complete on a slow machine otherwise.
 async fn cut_again_and_again(proxy: &Proxy, is_done: &Cell<bool>) -> usize {
     let mut random = StdRng::seed_from_u64(11);
     let mut cuts = 0;
@@ -54,9 +54,9 @@ async fn pay_over_a_bad_line(app: &App, proxy: &Proxy) {
     assert_eq!(crowd.wrong(&effects), Vec::<String>::new());
     assert_eq!(app.violations().await, Vec::<String>::new());
     assert_eq!(crowd.answered(), clients * each);
-    assert!(cuts > 3 && crowd.sent_away.get() > 0, "{cuts} cuts, {} sent away", crowd.sent_away.get());
+    assert!(cuts > 3 && crowd.sent_away.get() > 0, "{cuts} cuts, {} deferred", crowd.sent_away.get());
     eprintln!(
-        "{cuts} cuts: {} sent away, {} replayed; done {:?}",
+        "{cuts} cuts: {} deferred, {} replayed; done {:?}",
         crowd.sent_away.get(),
         crowd.replayed.get(),
         crowd.done()

@@ -14,11 +14,11 @@ struct Disk<'a> {
 }
 
 impl Disk<'_> {
-    /// From now on no page can be written.
+    /// Makes every write of a page fail.
     async fn fill(&self) {
         match self.place.engine() {
             Engine::Sqlite => self.server.limit_files(Some(4096)),
-            // what the server says when a file cannot be extended; the first fails at the commit, the second any new table
+            // simulates the error of a full disk: the first fails at the commit, the second for any new table
             Engine::Postgres => {
                 self.place
                     .execute(
@@ -36,7 +36,7 @@ impl Disk<'_> {
         }
     }
 
-    /// There is space again.
+    /// Frees the space again.
     async fn clear(&self) {
         match self.place.engine() {
             Engine::Sqlite => self.server.limit_files(None),
@@ -82,7 +82,7 @@ async fn a_full_disk_refuses_changes_and_readiness_until_there_is_space_and_noth
             refused.refused(503, "database_full");
             stranger.get("/health/ready").await.refused(503, "database_full");
             stranger.get("/health/live").await.expect(200);
-            // what is there can be read
+            // stored data can be read
             assert_eq!(balance(&admin, contract).await, format!("{}.00", 1 + (round - 1) * 4));
         }
         disk.clear().await;

@@ -1,4 +1,4 @@
-//! The program, killed at random moments while many clients work, and started again.
+//! The program is killed at random moments while many clients work, and restarted.
 
 use std::{cell::RefCell, time::Duration};
 
@@ -7,22 +7,22 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use super::{Crowd, Effects, full};
 use crate::program::{Place, Server, program};
 
-/// How much goes on.
+/// The amount of work.
 struct Scale {
     clients: usize,
-    /// What each of them does.
+    /// Operations of each client.
     each: usize,
-    /// How often the server is killed meanwhile.
+    /// How often the server is killed.
     kills: usize,
 }
 
 const BOUNDED: Scale = Scale { clients: 50, each: 30, kills: 5 };
 const FULL: Scale = Scale { clients: 50, each: 200, kills: 25 };
 
-/// Nobody waits for a client that has to sign in anew.
+/// Long sessions, because clients cannot sign in again.
 const SETTINGS: [(&str, &str); 2] = [("ACCESS_TOKEN_MINUTES", "1440"), ("LOG_LEVEL", "warn")];
 
-/// Kills the server so many times before the total is answered, at moments of no choice, and starts it again.
+/// Kills and restarts the server this many times, at random moments before all operations are done.
 pub async fn kill_and_restart(
     place: &Place,
     server: &RefCell<Option<Server>>,
@@ -68,12 +68,12 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_done_twice_though_the_serve
     assert_eq!(crowd.wrong(&effects), Vec::<String>::new());
     let sound = place.run(&["verify"], &[]).expect(0);
     assert!(sound.out.lines().all(|line| line.starts_with("ok ")), "{}", sound.out);
-    // there was something to lose: every kind of thing was done, and kills met requests on their way
+    // the test had an effect: all kinds of operations succeeded, and kills interrupted requests
     assert_eq!((crowd.answered(), crowd.done().len()), (clients * each, 14), "{:?}", crowd.done());
     let (unanswered, replayed) = (crowd.unanswered.get(), crowd.replayed.get());
-    assert!(unanswered > kills && replayed > 0, "{unanswered} without an answer, {replayed} replayed");
+    assert!(unanswered > kills && replayed > 0, "{unanswered} without response, {replayed} replayed");
     eprintln!(
-        "{clients} clients, {} operations, {kills} kills: {} tries without an answer, {} sent away, \
+        "{clients} clients, {} operations, {kills} kills: {} tries without response, {} deferred, \
          {} replayed; done {:?}",
         crowd.answered(),
         crowd.unanswered.get(),
@@ -81,7 +81,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_done_twice_though_the_serve
         crowd.replayed.get(),
         crowd.done()
     );
-    // an event was published for each payment that counts, in the same transaction
+    // each successful payment published an event, in one transaction with it
     let payments = "SELECT CAST(COUNT(*) AS TEXT) FROM payments WHERE transaction_type = 'payment' \
                     AND status = 'success'";
     let events = "SELECT CAST(COUNT(*) AS TEXT) FROM events WHERE kind = 'payment.received'";

@@ -1,4 +1,4 @@
-//! The program, killed while a billing run charges thousands and clients pay at the same time.
+//! The program is killed while a billing run charges thousands of contracts and clients pay.
 
 use std::{
     cell::RefCell,
@@ -18,34 +18,34 @@ use crate::{
     program::{Program, Server},
 };
 
-/// A server in a process of its own on the database of a scene, at the present time of the world.
+/// Starts a server process on the test database, with the system clock.
 fn serve(app: &App, bind: &str) -> Server {
     let mut variables = app.database.variables();
-    // no run begins by itself: each is asked for here
+    // no scheduled runs: the test starts each run
     variables.extend([("BIND".to_owned(), bind.to_owned()), ("BILLING_TIME".to_owned(), "off".to_owned())]);
     Server::start(Program::command(folder(), &variables, &[]), bind)
 }
 
-/// Longest time until all kills have come.
+/// The longest time until all kills are done.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The ids of the contracts that are only charged.
+/// The ids of the contracts that are charged and receive no payments.
 fn copies(due: i64) -> String {
     format!("BETWEEN 1000001 AND {}", 1_000_000 + due - 1)
 }
 
-/// Starts a run whenever there is none, and kills the server after some more contracts have been charged.
+/// Starts a run when there is none, and kills the server after some more contracts have been charged.
 async fn run_and_kill(app: &App, server: &RefCell<Option<Server>>, client: &Client, kills: i64, due: i64) {
     let mut random = StdRng::seed_from_u64(23);
     let bind = client.address();
     let charged = format!("SELECT COUNT(*) FROM contracts WHERE balance = 500 AND id {}", copies(due));
     let begun = Instant::now();
     for kill in 0..kills {
-        // asked anew by everybody who comes; who comes while one is under way joins it
+        // each iteration requests a run, and joins the one in progress if there is one
         let _lost_with_the_server = client.attempt(Method::POST, "/billing/runs", &json!({})).await;
         let enough = due * kill / (kills + 1);
         while app.scalar(&charged).await < enough {
-            assert!(begun.elapsed() < PATIENCE, "the run does not get on");
+            assert!(begun.elapsed() < PATIENCE, "the run makes no progress");
             let _lost = client.attempt(Method::POST, "/billing/runs", &json!({})).await;
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -64,7 +64,7 @@ async fn a_run_that_is_killed_again_and_again_while_clients_pay_charges_each_per
     let (due, clients, each, kills) = if full() { (6_000, 30, 60, 12) } else { (1_200, 20, 15, 4) };
     app.advance(Clock::System.now() - app.clock.now() - TimeDelta::days(40));
     let admin = app.admin().await;
-    // these pay and are charged at the same time; the others are only charged
+    // the clients pay for these while they are charged; the others are only charged
     let crowd = Crowd::gather(&admin).await;
     many(app, &admin, due).await;
     let bind = crate::program::free_address();
@@ -73,7 +73,7 @@ async fn a_run_that_is_killed_again_and_again_while_clients_pay_charges_each_per
     let admin = first.admin().await;
     let server = RefCell::new(Some(first));
     tokio::join!(crowd.act(&admin, 3, clients, each), run_and_kill(app, &server, &admin, kills, due));
-    // what was left is charged by whoever comes next
+    // the next run charges what is left
     app.advance(Clock::System.now() - app.clock.now());
     server.take().unwrap().stop();
     app.run_billing().await;
@@ -91,7 +91,7 @@ async fn a_run_that_is_killed_again_and_again_while_clients_pay_charges_each_per
     assert_eq!(rows("contract_periods WHERE contract_id").await, 2 * copies);
     assert_eq!(rows("payments WHERE transaction_type = 'charge' AND contract_id").await, 2 * copies);
     assert_eq!(rows("events WHERE kind = 'period.charged' AND contract_id").await, copies);
-    // nothing is due any more, also on those that paid meanwhile
+    // nothing is due any more, also on the contracts that were paid
     let today = app.context().today();
     let due =
         format!("SELECT COUNT(*) FROM contracts WHERE status = 'active' AND next_billing_date <= '{today}'");

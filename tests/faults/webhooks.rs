@@ -1,4 +1,4 @@
-//! The program, killed while a gateway brings its events, each until it is taken, some of them twice at once.
+//! The program is killed while a gateway sends events and repeats each until it is accepted.
 
 use std::{
     cell::{Cell, RefCell},
@@ -18,7 +18,7 @@ use crate::{
     program::{Place, program},
 };
 
-/// Longest time until an event is taken.
+/// The longest time until an event is accepted.
 const PATIENCE: Duration = Duration::from_secs(90);
 const SETTINGS: [(&str, &str); 4] = [
     ("ACCESS_TOKEN_MINUTES", "1440"),
@@ -27,11 +27,11 @@ const SETTINGS: [(&str, &str); 4] = [
     ("GATEWAY_SANDBOX_SECRET", KEY),
 ];
 
-/// A payment, and what its gateway will say of it, in order.
+/// A payment, and the events that its gateway sends, in order.
 struct Story {
     id: i64,
     events: Vec<Value>,
-    /// What it comes to in the ledger, in whole units: what came in, and what went back.
+    /// The amounts in the ledger in whole units: received, and refunded.
     came: i64,
     went: i64,
     is_held: bool,
@@ -66,7 +66,7 @@ fn story(n: usize, payment: &Value, amount: i64) -> Story {
     Story { id: payment["id"].as_i64().unwrap(), events, came, went, is_held }
 }
 
-/// Gateways that insist.
+/// Gateways that repeat events.
 struct Senders {
     client: Client,
     taken: Cell<usize>,
@@ -75,7 +75,7 @@ struct Senders {
 }
 
 impl Senders {
-    /// Sends an event, signed anew each time, until it is taken.
+    /// Sends an event, signed anew for each attempt, until it is accepted.
     async fn insist(&self, id: &str, body: &Value) {
         let begun = Instant::now();
         loop {
@@ -98,12 +98,12 @@ impl Senders {
                 Ok(answer) => assert!(answer.status() == 503, "{id}: {}", answer.status()),
                 Err(_) => self.untaken.set(self.untaken.get() + 1),
             }
-            assert!(begun.elapsed() < PATIENCE, "{id} is not taken");
+            assert!(begun.elapsed() < PATIENCE, "{id} is not accepted");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
-    /// Tells a payment's story, each third event twice at once.
+    /// Sends the events of a payment, each third one twice at once.
     async fn tell(&self, story: &Story) {
         for (n, body) in story.events.iter().enumerate() {
             let id = format!("event-{}-{n}", story.id);
@@ -150,7 +150,7 @@ async fn each_event_of_a_gateway_counts_once_though_the_server_is_killed_while_i
     server.take().unwrap().stop();
 
     assert_eq!(senders.taken.get(), total);
-    // each event once, and each payment as its story ended
+    // each event is stored once, and each payment has its final state
     let events = place.texts("SELECT event_id FROM gateway_events ORDER BY event_id").await;
     let mut sent: Vec<String> = stories
         .iter()
@@ -176,11 +176,11 @@ async fn each_event_of_a_gateway_counts_once_though_the_server_is_killed_while_i
     assert_eq!(place.texts("SELECT CAST(SUM(balance) AS TEXT) FROM contracts").await, [balance.to_string()]);
     let sound = place.run(&["verify"], &[]).expect(0);
     assert!(sound.out.lines().all(|line| line.starts_with("ok ")), "{}", sound.out);
-    // kills met events on their way, and what was sent again was known
+    // kills interrupted events, and repeats were recognized
     let (untaken, repeats) = (senders.untaken.get(), senders.repeats.get());
-    assert!(untaken > kills && repeats > 0, "{untaken} without an answer, {repeats} known");
+    assert!(untaken > kills && repeats > 0, "{untaken} without response, {repeats} repeats");
     eprintln!(
-        "{total} events of {payments} payments, {kills} kills: {untaken} without an answer, \
-         {repeats} known already"
+        "{total} events of {payments} payments, {kills} kills: {untaken} without response, \
+         {repeats} repeats"
     );
 }

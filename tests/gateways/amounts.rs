@@ -1,4 +1,4 @@
-//! Amounts that cannot be, wherever money comes through others (SPEC 2.2): told clearly, and nothing moves.
+//! Invalid amounts from gateways and terminals are refused with a clear error and move no money.
 
 use reqwest::Method;
 use serde_json::json;
@@ -115,7 +115,7 @@ async fn what_is_no_amount_in_an_event_or_at_a_terminal_moves_nothing(app: &App)
             .refused(422, "invalid");
     }
     assert_eq!((app.count("gateway_events").await, app.count("payments").await), (events, rows));
-    // a well-formed amount that is not the payment's is one that the gateway has taken
+    // the gateway has accepted a well-formed amount that differs from the payment's
     let zero = json!({
         "type": "payment.succeeded", "reference": payment["id"].to_string(), "amount": "0", "currency": "RUB"
     });
@@ -167,7 +167,7 @@ async fn no_sum_goes_beyond_the_limit(app: &App) {
     let contract = admin.draft("1.00").await;
     let payment = link(&admin, contract, "0.10").await;
     admin.pay(contract, "99999999999.99").await;
-    // the money is there, and the balance cannot hold it
+    // the money was received, and the balance cannot hold it
     assert_eq!(tell(app, "evt-1", succeeded(&payment, "0.10")).await, "quarantined");
     assert_eq!(standing(&admin, &payment).await, ("pending".to_owned(), json!("not_accepted")));
     admin

@@ -1,4 +1,4 @@
-//! Everybody at one payment at once: staff, the gateway, and whoever asks it.
+//! Concurrent actions on one payment: by staff, by gateway events and by polling.
 
 use chrono::TimeDelta;
 use futures_util::future::{join, join_all};
@@ -28,13 +28,13 @@ async fn staff_events_and_questions_at_once_move_a_payment_once(app: &App) {
         let cancel = admin.post(&path, json!({}));
         let ((replies, _polled), cancelled) = join(join(deliveries, app.poll_gateways()), cancel).await;
         for (event, reply) in events.iter().zip(replies) {
-            // who is told to come back comes back
+            // a request that was asked to try again later is repeated
             assert!([200, 503].contains(&reply.status), "{}", reply.text);
             if reply.status == 503 {
                 deliver(app, "sandbox", event).await.expect(200);
             }
         }
-        // who waits too long on a busy machine is told to come back
+        // on a busy machine, a request that waits too long is asked to try again later
         assert!([200, 409, 503].contains(&cancelled.status), "{}", cancelled.text);
         let (status, quarantine) = standing(&admin, &payment).await;
         let moved = balance(&admin, contract).await != before;

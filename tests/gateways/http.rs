@@ -1,5 +1,5 @@
-//! The gateway that is spoken to over HTTP, and one at the other end that hangs, fails,
-//! answers wrongly or loses its answers.
+//! The HTTP gateway against a server that hangs, fails,
+//! sends wrong responses or loses its responses.
 
 use std::{
     cell::RefCell,
@@ -20,27 +20,27 @@ use crate::harness::{App, Client, scenario};
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// What the other end does with the next requests.
+/// How the simulated gateway treats the next requests.
 #[derive(Clone, Debug)]
 enum Mood {
     Good,
-    /// Says nothing, ever.
+    /// Never responds.
     Hangs,
-    /// Does nothing, and says so.
+    /// Does nothing and responds with this error.
     Fails(u16),
-    /// Acts, and answers with something else.
+    /// Acts and responds with an unexpected status or body.
     Answers(u16, String),
-    /// Acts, and the line breaks before the answer.
+    /// Acts and closes the connection before the response.
     LosesAnswers,
 }
 
 #[derive(Default)]
 struct Books {
     mood: Option<Mood>,
-    /// What is known of each payment, by our reference.
+    /// Each payment by our reference.
     payments: BTreeMap<String, Value>,
     refunds: BTreeMap<String, Value>,
-    /// Requests as they came.
+    /// Requests in the order received.
     asked: Vec<Asked>,
 }
 
@@ -52,7 +52,7 @@ struct Asked {
     authorization: String,
 }
 
-/// Whoever plays the gateway.
+/// The simulated gateway.
 #[derive(Clone)]
 struct Other {
     port: u16,
@@ -76,7 +76,7 @@ impl Other {
         self.books.borrow_mut().mood = Some(mood);
     }
 
-    /// What becomes of a payment there.
+    /// Changes a payment in the gateway.
     fn becomes(&self, payment: &Value, change: Value) {
         let mut books = self.books.borrow_mut();
         let known = books.payments.get_mut(&payment["id"].to_string()).unwrap();
@@ -85,7 +85,7 @@ impl Other {
         }
     }
 
-    /// How many payments and refunds it knows of.
+    /// The numbers of payments and refunds in the gateway.
     fn made(&self) -> (usize, usize) {
         let books = self.books.borrow();
         (books.payments.len(), books.refunds.len())
@@ -155,7 +155,7 @@ async fn serve(mut stream: TcpStream, books: Rc<RefCell<Books>>) {
     let _it_may_be_gone = stream.write_all(text.as_bytes()).await;
 }
 
-/// What a gateway does that works: the same reference is the same payment, and the same refund.
+/// A working gateway: equal references mean one payment or one refund.
 fn act(books: &mut Books, line: &str, body: &str) -> (u16, String) {
     let body: Value = serde_json::from_str(body).unwrap_or_default();
     let path: Vec<&str> = line.split_once(' ').unwrap().1.trim_start_matches("/pay/v1/").split('/').collect();
@@ -181,7 +181,7 @@ fn act(books: &mut Books, line: &str, body: &str) -> (u16, String) {
     found.map_or((404, "{}".to_owned()), |found| (200, found.to_string()))
 }
 
-/// Runs a scene on a server that has this gateway.
+/// Runs a scenario on a server that uses this gateway.
 async fn with_gateway(app: &App, scene: impl AsyncFnOnce(&App, &Other, &Client)) {
     let other = Other::start().await;
     let url = format!("http://127.0.0.1:{}/pay/v1/", other.port);
@@ -233,11 +233,11 @@ async fn a_payment_goes_through_and_comes_back(app: &App) {
                 }]
             );
         }
-        // its own events, by its own key and no other's
+        // its events need its key, and no other gateway's key is valid
         let event = signed(app, KEY, "evt-1", &succeeded(&payment, "100.50"));
         deliver(app, "sandbox", &event).await.refused(401, "event_not_signed");
         assert_eq!(deliver(app, "http", &event).await.expect(200)["outcome"], "applied");
-        // another gateway's payment is nothing to it
+        // a payment of another gateway is unknown to it
         let foreign = admin.post("/payments/links", order(contract, "5.00")).await.expect(201);
         let event = signed(app, KEY, "evt-2", &succeeded(&foreign, "5.00"));
         assert_eq!(deliver(app, "http", &event).await.expect(200)["outcome"], "unknown_payment");
@@ -291,7 +291,7 @@ async fn whatever_goes_wrong_on_the_way_is_told_and_mended_later(app: &App) {
             reply.refused(503, "gateway_away");
         }
         assert_eq!(admin.get("/payments/pending?gateway=http").await.expect(200)["count"], made);
-        // what it refuses has failed, in its words, without what would spoil a terminal
+        // a refused payment has failed, with the gateway's text, without unsafe characters
         for status in [400, 402, 409, 422] {
             other.is(Mood::Fails(status));
             admin.post("/payments/links", by_http(contract, "10.00")).await.refused(409, "gateway_refused");
@@ -301,7 +301,7 @@ async fn whatever_goes_wrong_on_the_way_is_told_and_mended_later(app: &App) {
             (&refused["count"], &refused["results"][0]["failure_reason"]),
             (&json!(4), &json!("нет денег"))
         );
-        // it works again: where it had acted the link is there, and where it had not there is nothing to pay
+        // it works again: payments it had created have links, and the others cannot be paid
         other.is(Mood::Good);
         app.advance(TimeDelta::minutes(15));
         app.poll_gateways().await;
@@ -316,7 +316,7 @@ async fn whatever_goes_wrong_on_the_way_is_told_and_mended_later(app: &App) {
             .filter(|payment| payment["link"].is_string())
             .count();
         assert_eq!((with_links, balance(&admin, contract).await.as_str()), (acted, "0.00"));
-        // and what is paid there counts here, whatever its answers look like meanwhile
+        // an event of a payment counts, even while its responses are wrong
         let paid = pending["results"]
             .as_array()
             .unwrap()
@@ -372,7 +372,7 @@ async fn a_repeat_after_a_lost_answer_is_the_same_payment_and_the_same_refund(ap
         other.is(Mood::Good);
         assert_eq!(refund(&keyed).await.expect(200)["refunded_amount"], "4.00");
         assert_eq!((other.made().1, balance(admin, contract).await.as_str()), (1, "6.00"));
-        // without a key, whoever asks every quarter of an hour finds out
+        // without a key, the poll every 15 minutes finds the result
         other.is(Mood::LosesAnswers);
         refund(admin).await.expect(202);
         other.is(Mood::Good);
@@ -394,7 +394,7 @@ async fn a_gateway_that_hangs_delays_nobody_else(app: &App) {
         other.is(Mood::Hangs);
         app.advance(TimeDelta::minutes(15));
         let admin = &app.admin().await;
-        // both gateways are asked, and somebody wants a link of the one that hangs
+        // both gateways are polled, and a client requests a link of the one that hangs
         let hanging = async {
             (app.poll_gateways().await, admin.post("/payments/links", by_http(contract, "10.00")).await)
         };
@@ -409,7 +409,7 @@ async fn a_gateway_that_hangs_delays_nobody_else(app: &App) {
         };
         let both = futures_util::future::select(Box::pin(hanging), Box::pin(others)).await;
         let futures_util::future::Either::Right(((balance, took), _still_hanging)) = both else {
-            panic!("the gateway answered")
+            panic!("the gateway responded")
         };
         assert_eq!(balance, "6.00");
         assert!(took < Duration::from_secs(9), "{took:?}");

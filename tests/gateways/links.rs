@@ -1,4 +1,4 @@
-//! Links: a payment that its payer makes elsewhere.
+//! Payment links: the payer pays on the gateway's page.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ async fn a_link_is_paid_and_the_contract_that_waited_for_it_runs(app: &App) {
         ("0.00", json!(["debt"]))
     );
 
-    // the payer is at it, and has paid
+    // the payer has begun, and has then paid
     assert_eq!(
         tell(app, "evt-1", json!({"type": "payment.processing", "reference": payment["id"].to_string()}))
             .await,
@@ -75,14 +75,14 @@ async fn a_link_is_paid_and_the_contract_that_waited_for_it_runs(app: &App) {
 async fn a_gateway_that_does_not_answer_or_refuses_leaves_a_payment_that_says_so(app: &App) {
     let admin = app.admin().await;
     let contract = admin.draft("1.00").await;
-    // refused: it failed, and says why
+    // the gateway refuses: the payment has failed, with the reason
     let problem = admin.post("/payments/links", order(contract, "10.04")).await;
     let detail = problem.body["detail"].as_str().unwrap().to_owned();
     problem.refused(409, "gateway_refused");
     let failed = admin.get("/payments?status=failed").await.expect(200)["results"][0].clone();
     assert!(detail.contains(&failed["id"].to_string()) && detail.contains("amount not accepted"), "{detail}");
     assert_eq!((&failed["failure_reason"], &failed["link"]), (&json!("amount not accepted"), &Value::Null));
-    // away: it stays pending; a repeat with the key is the same order, and is not made twice
+    // the gateway is unavailable: the payment remains pending, and a repeat with the key does not order twice
     for amount in ["10.05", "10.06"] {
         let keyed = admin.with("idempotency-key", format!("order-{amount}"));
         let before = app.count("payments").await;
@@ -96,7 +96,7 @@ async fn a_gateway_that_does_not_answer_or_refuses_leaves_a_payment_that_says_so
     let pending = admin.get("/payments/pending").await.expect(200);
     assert_eq!((&pending["count"], &pending["results"][0]["link"]), (&json!(2), &Value::Null));
     assert_eq!(balance(&admin, contract).await, "0.00");
-    // when asked: one was paid all the same, of the other nobody knows, until it is too late
+    // the poll finds that one was paid; the other remains unknown to the gateway until it expires
     app.advance(TimeDelta::minutes(15));
     app.poll_gateways().await;
     assert_eq!(balance(&admin, contract).await, "10.06");
@@ -162,7 +162,7 @@ async fn a_link_needs_a_gateway_in_use_an_address_and_a_contract(app: &App) {
     let wallet =
         operator.post("/payments/links", with("payment_method", json!("mobile_payment"))).await.expect(201);
     assert_eq!(wallet["payment_method"], "mobile_payment");
-    // called off by staff, and the gateway is asked no more
+    // staff cancelled it, and the gateway is not polled any more
     operator.delete(&format!("/payments/{}", wallet["id"])).await.expect(204);
     app.advance(TimeDelta::hours(1));
     app.poll_gateways().await;
@@ -192,7 +192,7 @@ async fn a_contract_that_is_over_takes_by_link_what_it_owes(app: &App) {
     let early = link(&admin, contract, "70.00").await;
     admin.post(&format!("/contracts/{contract}/terminate"), json!({"reason": "x"})).await.expect(200);
     admin.post("/payments/links", order(contract, "50.01")).await.refused(409, "contract_terminated");
-    // the money of a link that was made before is there all the same, and somebody has to decide
+    // the payer can still use an earlier link, and staff must decide about the money
     assert_eq!(tell(app, "evt-1", succeeded(&early, "70.00")).await, "quarantined");
     assert_eq!(standing(&admin, &early).await, ("pending".to_owned(), json!("not_accepted")));
     admin

@@ -1,4 +1,4 @@
-//! Payments that gateways say nothing of: they are asked about, and given up in time.
+//! Payments without events: gateways are polled, and the payments expire in time.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ async fn after(app: &App, time: TimeDelta) -> Client {
     app.admin().await
 }
 
-/// Payments that are still to be asked about.
+/// The number of payments that are still to be polled.
 async fn asked_about(app: &App) -> i64 {
     app.scalar("SELECT COUNT(*) FROM gateway_payments WHERE next_poll_at IS NOT NULL").await
 }
@@ -45,11 +45,11 @@ async fn gateways_are_asked_every_quarter_of_an_hour(app: &App) {
     assert_eq!(found, expected);
     assert_eq!(now(&admin, &payments[1]).await["failure_reason"], "declined by the bank");
     assert_eq!((balance(&admin, contract).await.as_str(), asked_about(app).await), ("10.00", 3));
-    // what is over or waits for somebody is asked about no more
+    // payments that are final or wait for a decision are not polled
     let admin = after(app, TimeDelta::minutes(15)).await;
     assert_eq!((balance(&admin, contract).await.as_str(), asked_about(app).await), ("10.00", 3));
-    // after a day, what nobody has paid has failed;
-    // what is under way goes on, and who does not answer is waited for
+    // after a day, unpaid payments have failed;
+    // those in progress and those whose gateway does not respond remain
     let admin = after(app, TimeDelta::minutes(24 * 60 - 30)).await;
     assert_eq!(
         (
@@ -60,13 +60,13 @@ async fn gateways_are_asked_every_quarter_of_an_hour(app: &App) {
         (plain("failed"), plain("processing"), plain("pending"))
     );
     assert_eq!(now(&admin, &payments[2]).await["failure_reason"], "expired");
-    // as long again, and not without end
+    // after another day, those without a response fail too
     let admin = after(app, TimeDelta::hours(24)).await;
     assert_eq!(
         (standing(&admin, &payments[3]).await, standing(&admin, &payments[6]).await),
         (plain("processing"), plain("failed"))
     );
-    // the money that comes after that is seen
+    // money received after that is recorded
     assert_eq!(tell(app, "late", succeeded(&payments[6], "10.09")).await, "quarantined");
     assert_eq!(tell(app, "done", succeeded(&payments[3], "10.03")).await, "applied");
     assert_eq!((balance(&admin, contract).await.as_str(), asked_about(app).await), ("20.03", 0));
@@ -119,7 +119,7 @@ async fn instances_share_the_asking_and_each_payment_counts_once(app: &App) {
     }
     app.advance(TimeDelta::minutes(15));
     app.beside(&[], async |other| {
-        // more than one go takes: there is more, and then there is not
+        // more than one batch: the poll reports that there is more, and then that there is none
         let rounds = futures_util::future::join_all([app, other, app].map(App::poll_gateways)).await;
         assert!(rounds.contains(&true), "{rounds:?}");
         while other.poll_gateways().await {}

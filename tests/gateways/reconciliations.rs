@@ -1,4 +1,4 @@
-//! Settlement files beside the ledger.
+//! Comparison of settlement files with the ledger.
 
 use chrono::TimeDelta;
 use reqwest::Method;
@@ -21,7 +21,7 @@ async fn rows(client: &Client, found: &Value, kind: &str) -> Vec<Value> {
     page["results"].as_array().unwrap().clone()
 }
 
-/// What no reconciliation changes.
+/// The data that no reconciliation may change.
 async fn standing(app: &App) -> Vec<String> {
     app.texts("SELECT id || ' ' || status || ' ' || version FROM payments ORDER BY id").await
 }
@@ -41,7 +41,7 @@ async fn a_settlement_file_shows_what_both_sides_have_and_what_they_do_not(app: 
     );
     let (pending, failed) = (link(&admin, contract, "50.00").await, link(&admin, contract, "60.00").await);
     tell(app, "f-1", happened(&failed, "payment.failed")).await;
-    // one that was given back whole came in all the same
+    // a fully refunded payment still counts as received
     let refunded = paid(app, &admin, contract, "70.00").await;
     admin.post(&format!("/payments/{}/refund", refunded["id"]), json!({"reason": "x"})).await.expect(200);
     let cash = admin.pay(contract, "80.00").await;
@@ -111,7 +111,7 @@ async fn a_settlement_file_shows_what_both_sides_have_and_what_they_do_not(app: 
         .expect(200);
     assert_eq!((all["results"].as_array().unwrap().len(), all["next"].is_string()), (3, true));
 
-    // over both days, and with nothing in the file
+    // over both days, with an empty file
     let both = send(&admin, "gateway=sandbox&from=2026-01-31&to=2026-02-01", "reference,amount,currency\n")
         .await
         .expect(201);
@@ -192,7 +192,7 @@ async fn a_file_that_is_wrong_is_refused_with_all_that_is_wrong(app: &App) {
         .await
         .refused(415, "unsupported_media_type");
     assert_eq!(app.count("reconciliations").await, 0);
-    // as many rows as there may be
+    // the largest number of rows
     let rows: String = (1..=20_000).map(|n| format!("{n},1.00,RUB\n")).collect();
     let begun = std::time::Instant::now();
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Refunds through gateways: requested, then out of the ledger exactly once.
+//! Refunds through gateways: requested first, then subtracted from the ledger exactly once.
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -62,7 +62,7 @@ async fn money_goes_back_the_way_it_came_and_then_leaves_the_ledger(app: &App) {
     assert_eq!((&whole["status"], &whole["refunded_amount"]), (&json!("refunded"), &json!("100.00")));
     refund(&admin, &payment, "0.01").await.refused(409, "refund_too_large");
     assert_eq!(balance(&admin, contract).await, "0.00");
-    // what was never paid is not given back
+    // an unpaid payment cannot be refunded
     let pending = link(&admin, contract, "5.00").await;
     refund(&admin, &pending, "5.00").await.refused(409, "payment_not_refundable");
     assert_eq!(app.violations().await, Vec::<String>::new());
@@ -88,7 +88,7 @@ async fn a_gateway_that_says_no_leaves_the_ledger_as_it_is(app: &App) {
         (balance(&admin, contract).await.as_str(), now(&admin, &payment).await["refund_requested"].clone()),
         ("100.00", json!("0.00"))
     );
-    // all of it can still be given back
+    // the full amount can still be refunded
     refund(&admin, &payment, "100.00").await.expect(200);
     assert_eq!(balance(&admin, contract).await, "0.00");
     assert_eq!(app.violations().await, Vec::<String>::new());
@@ -99,7 +99,7 @@ async fn what_the_gateway_is_still_at_is_kept_for_it_and_leaves_the_ledger_once(
     let admin = app.admin().await;
     let contract = admin.draft("1.00").await;
     let payment = paid(app, &admin, contract, "100.00").await;
-    // .12 acts and loses its answer, .13 is pending at first, .14 is never answered
+    // .12 acts and loses its response, .13 is pending at first, .14 never gets a response
     for (amount, requested) in [("10.12", "10.12"), ("10.13", "20.25"), ("10.14", "30.39")] {
         let reply = refund(&admin, &payment, amount).await;
         assert!(
@@ -124,7 +124,7 @@ async fn what_the_gateway_is_still_at_is_kept_for_it_and_leaves_the_ledger_once(
         (balance(&admin, contract).await.as_str(), now(&admin, &payment).await["refund_requested"].clone()),
         ("79.75", json!("10.14"))
     );
-    // until the gateway says so of its own, by the reference that it was given
+    // until the gateway sends an unrequested event with our refund reference
     let waiting = refunds(&admin, &payment).await[2].clone();
     let told = |id: &str, kind: &str| {
         json!({
@@ -155,7 +155,7 @@ async fn a_refund_that_is_never_answered_waits_for_somebody_after_a_day(app: &Ap
         client.post(&format!("/payments/gateway-refunds/{}/resolve", ids[which]), body).await
     };
     let accept = json!({"decision": "accept", "reason": "банк подтвердил"});
-    // nobody decides while the gateway is asked
+    // staff cannot decide while the gateway is still polled
     resolve(&admin, 0, accept.clone()).await.refused(409, "gateway_refund_not_unanswered");
     app.advance(TimeDelta::hours(24) - TimeDelta::minutes(16));
     app.poll_gateways().await;
@@ -177,7 +177,7 @@ async fn a_refund_that_is_never_answered_waits_for_somebody_after_a_day(app: &Ap
     let admin = later(app).await;
     assert_eq!(refunds(&admin, &payment).await, asked);
     assert_eq!(admin.get("/payments/gateway-refunds?status=unanswered").await.expect(200)["count"], 4);
-    // what they take is kept for them, for it may have gone
+    // the amounts stay reserved, because the refunds may have been made
     let kept = async |client: &Client| {
         (balance(client, contract).await, now(client, &payment).await["refund_requested"].clone())
     };
@@ -192,8 +192,8 @@ async fn a_refund_that_is_never_answered_waits_for_somebody_after_a_day(app: &Ap
     let employee = app.user("employee").await;
     resolve(&employee, 0, accept.clone()).await.refused(403, "permission_missing");
     assert_eq!(kept(&admin).await, ("100.00".to_owned(), json!("40.56")));
-    // the money went back
-    // of many who decide at once, one does
+    // the money was refunded;
+    // of many concurrent decisions, one succeeds
     let decided = join_all((0..4).map(|_| {
         resolve(
             &clerk,
@@ -208,14 +208,14 @@ async fn a_refund_that_is_never_answered_waits_for_somebody_after_a_day(app: &Ap
     let done = done.into_iter().next().unwrap().expect(200);
     assert_eq!((&done["status"], &done["gateway_refund_id"]), (&json!("done"), &json!("bank-1")));
     assert_eq!(kept(&admin).await, ("89.86".to_owned(), json!("30.42")));
-    // it did not
+    // the money was not refunded
     let failed = resolve(&clerk, 1, json!({"decision": "fail", "reason": "карта закрыта"})).await.expect(200);
     assert_eq!(
         (&failed["status"], &failed["failure_reason"], &failed["refund_id"]),
         (&json!("failed"), &json!("карта закрыта"), &Value::Null)
     );
     assert_eq!(kept(&admin).await, ("89.86".to_owned(), json!("20.28")));
-    // the gateway is asked again, for another day
+    // the gateway is polled again for another day
     let again =
         resolve(&clerk, 2, json!({"decision": "ask_again", "reason": "шлюз починили"})).await.expect(200);
     assert_eq!(again["status"], "requested");
@@ -224,7 +224,7 @@ async fn a_refund_that_is_never_answered_waits_for_somebody_after_a_day(app: &Ap
         (&refunds(&admin, &payment).await[2]["status"], &refunds(&admin, &payment).await[2]["attempts"]),
         (&json!("requested"), &json!(5))
     );
-    // an event counts whenever it comes, and once
+    // an event counts at any time, and once
     let told = |which: usize, id: &str| {
         json!({
             "type": "payment.refunded", "reference": payment["id"].to_string(), "amount": "10.14",
@@ -248,7 +248,7 @@ async fn a_repeat_with_the_same_key_asks_for_the_same_refund(app: &App) {
     let contract = admin.draft("1.00").await;
     let payment = paid(app, &admin, contract, "100.00").await;
     let keyed = admin.with("idempotency-key", "refund-1");
-    // the answer was lost; the repeat learns that it was done
+    // the response was lost; the repeat returns that the refund was made
     refund(&keyed, &payment, "10.12").await.expect(202);
     let done = refund(&keyed, &payment, "10.12").await.expect(200);
     assert_eq!(done["refunded_amount"], "10.12");
@@ -259,7 +259,7 @@ async fn a_repeat_with_the_same_key_asks_for_the_same_refund(app: &App) {
         (refunds(&admin, &payment).await.len(), balance(&admin, contract).await.as_str()),
         (1, "89.88")
     );
-    // many at once without a key are many refunds, and never more than was paid
+    // many at once without a key are separate refunds, and never more than was paid
     let replies = join_all((0..20).map(|_| refund(&admin, &payment, "10.00"))).await;
     assert_eq!(
         replies.iter().filter(|reply| reply.status == 200).count(),
@@ -283,7 +283,7 @@ async fn what_the_gateway_gave_back_of_its_own_leaves_the_ledger_too(app: &App) 
         })
     };
     assert_eq!(tell(app, "o-1", own("g-1", "40.00", None)).await, "applied");
-    // told twice under two ids of events, it is one refund
+    // two events about one refund record it once
     assert_eq!(tell(app, "o-2", own("g-1", "40.00", None)).await, "no_change");
     assert_eq!(tell(app, "o-3", own("g-2", "1.00", Some("999"))).await, "unknown_refund");
     assert_eq!(tell(app, "o-4", own("g-2", "1.00", Some("x"))).await, "unknown_refund");
@@ -293,7 +293,7 @@ async fn what_the_gateway_gave_back_of_its_own_leaves_the_ledger_too(app: &App) 
         (made.len(), &made[0]["requested_by"], &made[0]["reason"]),
         (1, &json!("gateway"), &json!("спор по карте"))
     );
-    // more than there is: somebody has to look, and nothing moves
+    // more than the available amount: staff must check, and no money moves
     assert_eq!(tell(app, "o-5", own("g-3", "60.01", None)).await, "quarantined");
     assert_eq!(standing(&admin, &payment).await, ("success".to_owned(), json!("refund_too_large")));
     refund(&admin, &payment, "1.00").await.refused(409, "payment_quarantined");

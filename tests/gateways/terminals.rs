@@ -1,4 +1,4 @@
-//! Self-service terminals (SPEC 8.6).
+//! Self-service terminals.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures_util::future::join_all;
@@ -17,7 +17,7 @@ async fn ask(client: &Client, query: &str) -> Reply {
     client.get(&format!("/terminal/v1?{query}")).await
 }
 
-/// What stands in an element of the answer.
+/// The text of an element of the response.
 #[track_caller]
 fn said(reply: &Reply, name: &str) -> Option<String> {
     assert_eq!(
@@ -101,7 +101,7 @@ async fn a_terminal_asks_pays_and_gets_the_same_answer_again(app: &App) {
     // the debt is settled as by any top-up
     let active = admin.contract(contract).await;
     assert_eq!((&active["status"], &active["balance"]), (&json!("active"), &json!("0.00")));
-    // again, with another sum, for another account, and after the contract is over
+    // repeats, also with another sum, for another account, and after the contract is terminated
     for query in
         [pay("1234567", bare, "100.00"), pay("1234567", bare, "5.00"), pay("1234567", "9990000000", "100.00")]
     {
@@ -124,7 +124,7 @@ async fn twice_at_once_counts_once(app: &App) {
         admin.contract(other).await["number"].as_str().unwrap().to_owned(),
     ];
     let terminal = terminal(app);
-    // also where the second is about another account
+    // also if the second request is about another account
     let replies = join_all((0..20).map(|n| {
         let (terminal, query) = (terminal.clone(), pay("77", &numbers[n % 2], "10.00"));
         async move { ask(&terminal, &query).await }
@@ -136,7 +136,7 @@ async fn twice_at_once_counts_once(app: &App) {
         .map(|reply| said(reply, "prv_txn").unwrap())
         .collect();
     assert!(!told.is_empty() && told.iter().all(|id| *id == told[0]), "{told:?}");
-    // who waited too long for the first asks again
+    // a request that waited too long for the first one gets a temporary error
     assert!(
         replies.iter().all(|reply| ["0", "1"].contains(&said(reply, "result").unwrap().as_str())),
         "{:?}",
@@ -183,14 +183,14 @@ async fn whatever_is_wrong_is_told_by_a_number_and_moves_nothing(app: &App) {
     ] {
         assert_eq!(result(&terminal, &query).await, expected, "{query}");
     }
-    // a balance at its limit takes no more
+    // a balance at its limit cannot be increased
     admin.pay(contract, "99999999999.99").await;
     assert_eq!(result(&terminal, &pay("1", &number, "1.00")).await, "242");
     assert_eq!(app.count("payments").await, 1);
-    // in the language that is asked for
+    // in the requested language
     let english = ask(&terminal.with("accept-language", "en"), &pay("1", "9990000000", "10")).await;
     assert!(said(&english, "comment").unwrap().starts_with("There is no such record"), "{}", english.text);
-    // ids of our own making are nobody else's
+    // transaction ids with our prefix are reserved
     let taken = json!({
         "contract_id": contract, "amount": "1.00", "payment_method": "cash", "transaction_id": "terminal:1"
     });

@@ -1,4 +1,4 @@
-//! Events of gateways: who is believed, and what follows.
+//! Gateway events: which are accepted, and their effects.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::harness::{App, scenario};
 
-/// A server whose sandbox changes its key.
+/// The former key of a sandbox whose key is changed.
 const FORMER: &str = "the former key, which was good once";
 
 fn with(event: &Signed, name: &str, value: Option<&str>) -> Signed {
@@ -89,7 +89,7 @@ async fn only_what_the_gateway_signed_lately_is_believed(app: &App) {
         (standing(&admin, &payment).await.0.as_str(), app.count("gateway_events").await),
         ("pending", 0)
     );
-    // all of them are on record, in one entry
+    // all refusals are in the audit trail, as one entry
     app.flush().await;
     let entries = admin.get("/audit?action=gateway_event.refused").await.expect(200);
     assert_eq!(entries["count"], 1);
@@ -115,7 +115,7 @@ async fn only_what_the_gateway_signed_lately_is_believed(app: &App) {
         .await
         .expect(200);
     assert_eq!(balance(&admin, contract).await, "100.00");
-    // a gateway that is not in use
+    // a gateway that is not configured
     for gateway in ["http", "paypal", "SANDBOX", "sandbox%00"] {
         deliver(app, gateway, &event).await.refused(404, "gateway_not_found");
     }
@@ -133,7 +133,7 @@ async fn an_event_counts_once_and_forever_however_often_and_however_many_at_once
         replies.iter().filter(|reply| reply.status == 200 && reply.body["is_repeat"] == false).count();
     assert_eq!(first, 1);
     for reply in replies {
-        // who waited too long for the first is told to come back
+        // a request that waited too long for the first one is asked to try again later
         assert!(
             reply.status == 200 && reply.body["outcome"] == "applied" || reply.status == 503,
             "{}",
@@ -141,7 +141,7 @@ async fn an_event_counts_once_and_forever_however_often_and_however_many_at_once
         );
     }
     assert_eq!((balance(&admin, contract).await.as_str(), app.count("gateway_events").await), ("100.00", 1));
-    // the same id with other words, days later, is still the same event
+    // an equal id with other content, days later, is still the event already received
     app.advance(chrono::TimeDelta::days(90));
     let admin = app.admin().await;
     let other = link(&admin, contract, "50.00").await;
@@ -152,7 +152,7 @@ async fn an_event_counts_once_and_forever_however_often_and_however_many_at_once
         (balance(&admin, contract).await.as_str(), standing(&admin, &other).await.0.as_str()),
         ("100.00", "pending")
     );
-    // and the same news under another id moves nothing
+    // an equal event with another id moves no money
     assert_eq!(tell(app, "evt-2", succeeded(&payment, "100.00")).await, "no_change");
     assert_eq!(balance(&admin, contract).await, "100.00");
     assert_eq!(
@@ -173,7 +173,7 @@ async fn events_in_any_order_move_nothing_that_is_final(app: &App) {
         })
     };
 
-    // failed, and then the money came: somebody has to look
+    // failed, and then the money was received: staff must check
     let late = link(&admin, contract, "10.00").await;
     let mut failed = happened(&late, "payment.failed");
     failed["reason"] = json!("карта заблокирована");
@@ -183,7 +183,7 @@ async fn events_in_any_order_move_nothing_that_is_final(app: &App) {
     assert_eq!(standing(&admin, &late).await, ("failed".to_owned(), json!("paid_after_end")));
     assert_eq!(tell(app, "a-3", refund(&late, "10.00")).await, "held");
 
-    // given back before it came
+    // refunded before it was received
     let early = link(&admin, contract, "20.00").await;
     assert_eq!(tell(app, "b-1", refund(&early, "20.00")).await, "quarantined");
     assert_eq!(standing(&admin, &early).await, ("pending".to_owned(), json!("refund_before_payment")));
@@ -211,7 +211,7 @@ async fn events_in_any_order_move_nothing_that_is_final(app: &App) {
         (("cancelled".to_owned(), json!("paid_after_end")), "30.00")
     );
 
-    // about nothing that is known here; also a cash payment is nothing to a gateway
+    // unknown references; a cash payment is also unknown to a gateway
     let cash = admin.pay(contract, "1.00").await;
     for (at, reference) in ["999999", "abc", "01", &cash["id"].to_string()].into_iter().enumerate() {
         let body =
@@ -241,7 +241,7 @@ async fn another_amount_or_currency_waits_for_somebody_who_may_decide(app: &App)
         body["currency"] = json!(currency);
         assert_eq!(tell(app, &format!("evt-{at}"), body).await, "quarantined");
         assert_eq!(standing(&admin, &payment).await, ("pending".to_owned(), json!(reason)));
-        // and what is said later moves nothing either
+        // later events also move no money
         assert_eq!(tell(app, &format!("later-{at}"), succeeded(&payment, "100.00")).await, "held");
         for (action, body) in
             [("process", json!({})), ("cancel", json!({})), ("fail", json!({"reason": "x"}))]
@@ -289,7 +289,7 @@ async fn another_amount_or_currency_waits_for_somebody_who_may_decide(app: &App)
     for payment in &waiting {
         resolve(payment, "accept").await.refused(409, "payment_not_quarantined");
     }
-    // of what is over, only that it is settled can be said
+    // for a payment in a final state, the only decision is to dismiss
     let late = link(&admin, contract, "5.00").await;
     tell(app, "f-1", happened(&late, "payment.failed")).await;
     tell(app, "f-2", succeeded(&late, "5.00")).await;
@@ -339,7 +339,7 @@ async fn an_event_that_cannot_be_read_is_told_what_is_wrong(app: &App) {
         .await
         .refused(400, "malformed");
     assert_eq!(app.count("gateway_events").await, 0);
-    // what gateways say beside is passed over
+    // unknown fields are ignored
     assert_eq!(tell(app, "evt-1", with("risk_score", json!({"level": 3}))).await, "applied");
 }
 
@@ -357,7 +357,7 @@ async fn while_the_key_is_changed_both_are_good(app: &App) {
         assert_eq!(deliver(app, "sandbox", &event).await.status, status, "{key}");
     }
     assert_eq!(balance(&admin, contract).await, "20.00");
-    // afterwards the former is good no more
+    // without the setting, the former key is invalid
     app.beside(&[("GATEWAY_SANDBOX_SECRET", present)], async |other| {
         let payment = link(&other.admin().await, contract, "10.00").await;
         let event = signed(other, FORMER, "evt-9", &succeeded(&payment, "10.00"));

@@ -1,4 +1,4 @@
-//! A caller with a token.
+//! An API client with a token.
 
 use reqwest::{
     Method, RequestBuilder, Response,
@@ -14,7 +14,7 @@ pub struct Client {
     headers: Vec<(String, String)>,
 }
 
-/// An answer, read whole.
+/// A response with its whole body.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
@@ -24,7 +24,7 @@ pub struct Reply {
     pub asked: String,
 }
 
-/// What a caller asks for.
+/// A method, a path and a body.
 #[derive(Debug)]
 pub struct Request {
     pub method: Method,
@@ -52,12 +52,12 @@ impl Request {
 
 impl Client {
     pub fn new(base: &str, token: Option<&str>) -> Self {
-        // nobody here speaks TLS, and to read the system's certificates takes longer than a request
+        // tests use no TLS, and loading the system's certificates takes longer than a request
         let http = reqwest::Client::builder().tls_certs_only([]).build().unwrap();
         Self { http, base: base.to_owned(), token: token.map(str::to_owned), headers: Vec::new() }
     }
 
-    /// The same caller, sending one more header.
+    /// A copy of this client that sends one more header.
     pub fn with(&self, name: &str, value: impl ToString) -> Self {
         let mut with = self.clone();
         with.headers.push((name.to_owned(), value.to_string()));
@@ -69,8 +69,8 @@ impl Client {
         self.base.trim_start_matches("http://")
     }
 
-    /// A request to be finished by hand. A path without `/api`,
-    /// `/health` or `/terminal` at its front is one of the API's.
+    /// Starts a request. A path that does not begin with `/api`,
+    /// `/health` or `/terminal` is relative to the API's root.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let outside = ["/api", "/health", "/swagger-ui", "/terminal", "http://"]
             .iter()
@@ -117,7 +117,7 @@ impl Client {
         self.send(request.method.clone(), &request.path, request.body.clone()).await
     }
 
-    /// The answer, if there is one: the server may die in between.
+    /// The response, or `None` if the server fails before it is complete.
     pub async fn attempt(&self, method: Method, path: &str, body: &Value) -> Option<Reply> {
         let asked = format!("{method} {path} {body}");
         let response = self.request(method, path).json(body).send().await.ok()?;
@@ -156,20 +156,20 @@ impl Reply {
         Self { status, headers, text, body, asked }
     }
 
-    /// The body, of an answer with this status.
+    /// Checks the status and returns the body.
     #[track_caller]
     pub fn expect(self, status: u16) -> Value {
-        assert_eq!(self.status, status, "{} answered {}: {}", self.asked, self.status, self.text);
+        assert_eq!(self.status, status, "{} returned {}: {}", self.asked, self.status, self.text);
         self.body
     }
 
-    /// The problem, of a refusal with this status and code.
+    /// Checks the status and code of a refusal and returns the problem.
     #[track_caller]
     pub fn refused(self, status: u16, code: &str) -> Value {
         assert_eq!(
             (self.status, self.body["code"].as_str()),
             (status, Some(code)),
-            "{} answered {}",
+            "{} returned {}",
             self.asked,
             self.text
         );
@@ -177,7 +177,7 @@ impl Reply {
         self.body
     }
 
-    /// The codes of wrong fields, by pointer, in order.
+    /// The codes of wrong fields by pointer, in order.
     pub fn wrong_fields(&self) -> Vec<(String, String)> {
         let errors = self.body["errors"].as_array().cloned().unwrap_or_default();
         let text = |error: &Value, name: &str| error[name].as_str().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! Fresh databases, copied from a migrated template that each engine makes once.
+//! Fresh databases, copied from a migrated template that each engine creates once.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ pub enum Engine {
     Postgres,
 }
 
-/// A database that nobody else uses.
+/// A database for one test.
 #[derive(Clone, Debug)]
 pub struct TestDatabase {
     pub url: String,
@@ -29,7 +29,7 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// A copy of the migrated template; nothing where PostgreSQL does not answer.
+    /// A copy of the migrated template; `None` if PostgreSQL is not available.
     pub fn fresh(engine: Engine) -> Option<Self> {
         let name = format!("crm_test_{}_{}", std::process::id(), unique());
         match engine {
@@ -53,7 +53,7 @@ impl TestDatabase {
         }
     }
 
-    /// A database with nothing in it at all.
+    /// An empty database, without any tables.
     pub fn empty(engine: Engine) -> Option<Self> {
         let name = format!("crm_test_{}_{}", std::process::id(), unique());
         match engine {
@@ -70,7 +70,7 @@ impl TestDatabase {
         }
     }
 
-    /// The variables a server on this database is started with.
+    /// The variables for a server on this database.
     pub fn variables(&self) -> BTreeMap<String, String> {
         let files = format!("file://{}", self.files().display());
         let pairs = [
@@ -89,7 +89,7 @@ impl TestDatabase {
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
     }
 
-    /// Where the files of this database are.
+    /// The directory for this database's files.
     pub fn files(&self) -> PathBuf {
         folder().join(format!("{}.files", self.name))
     }
@@ -98,7 +98,7 @@ impl TestDatabase {
         Settings::read(&self.variables()).unwrap()
     }
 
-    /// Where the server of this database listens.
+    /// The address of this database's server.
     pub fn address(&self) -> Address {
         let (_, rest) = self.url.split_once("://").unwrap();
         let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
@@ -112,23 +112,23 @@ impl TestDatabase {
         }
     }
 
-    /// The same database through a port of this machine.
+    /// The URL of this database through a local port.
     pub fn url_through(&self, port: u16) -> String {
         let (scheme, rest) = self.url.split_once("://").unwrap();
         let user = rest.rsplit_once('@').map(|(user, _)| format!("{user}@")).unwrap_or_default();
-        // whoever stands in between cannot speak TLS
+        // a proxy cannot speak TLS
         format!("{scheme}://{user}127.0.0.1:{port}/{}?sslmode=disable", self.name)
     }
 
-    /// Has others use it once more, as good as new:
-    /// to make and to drop one costs PostgreSQL more than most tests do in it.
+    /// Restores a PostgreSQL database and offers it to other tests,
+    /// because creating and dropping one takes longer than most tests.
     ///
-    /// Nobody may be connected to it any more, and its tables are those of the template.
+    /// Requires that no connection is open and that its tables are those of the template.
     pub async fn give_back(&self) {
         let _none_there = std::fs::remove_dir_all(self.files());
         if self.engine == Engine::Postgres {
             let mut connection = PgConnection::connect(&self.url).await.unwrap();
-            // only a superuser may
+            // needs a superuser
             let restored = sqlx::query("SELECT pristine.restore()").execute(&mut connection).await.is_ok();
             connection.close().await.unwrap();
             if restored {
@@ -156,11 +156,11 @@ impl TestDatabase {
     }
 }
 
-/// Databases on PostgreSQL that were given back.
+/// Restored PostgreSQL databases for reuse.
 static USED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// What brings a database back to what it was:
-/// rows of its own making go, those that changed or are gone come back.
+/// Functions that restore the content of a database:
+/// they delete new rows and restore changed and deleted rows.
 const PRISTINE: &str = "CREATE SCHEMA pristine; \
     CREATE FUNCTION pristine.keep() RETURNS void LANGUAGE plpgsql AS $$ DECLARE t record; BEGIN \
         FOR t IN SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' \
@@ -192,9 +192,9 @@ const PRISTINE: &str = "CREATE SCHEMA pristine; \
     END $$; \
     SELECT pristine.keep()";
 
-/// Where the files are: in memory where the system has such a place, because a busy disk must not make a
-/// commit last longer than the server waits, and no test pulls the plug. What runs that are over left there
-/// is removed.
+/// The directory of database files, in memory where possible: on a busy disk a commit could take longer
+/// than the server waits, and no test needs data to survive a power failure. Removes what earlier test
+/// runs left there.
 pub fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -212,12 +212,12 @@ pub fn folder() -> &'static Path {
     })
 }
 
-/// The server that tests may make databases on, and a line on standard error about what runs where.
+/// The PostgreSQL server for tests. Prints once to standard error which engines are tested.
 fn postgres() -> Option<&'static str> {
     static SERVER: OnceLock<Option<String>> = OnceLock::new();
     SERVER
         .get_or_init(|| {
-            #[allow(clippy::disallowed_methods, reason = "tests have no settings of their own")]
+            #[allow(clippy::disallowed_methods, reason = "tests read the environment directly")]
             let (given, required) =
                 (std::env::var("TEST_POSTGRES_URL").ok(), std::env::var("REQUIRE_POSTGRES").is_ok());
             let candidates = match given {
@@ -233,16 +233,16 @@ fn postgres() -> Option<&'static str> {
                     .collect(),
             };
             let found = candidates.into_iter().find(|url| answers(url));
-            // past the test runner, which swallows what passing tests print
+            // direct, because the test runner captures the output of passing tests
             let line = match &found {
                 Some(_) => "engines under test: SQLite and PostgreSQL\n",
                 None => {
-                    "engines under test: SQLite only; PostgreSQL does not answer (set TEST_POSTGRES_URL), \
+                    "engines under test: SQLite only; PostgreSQL is unavailable (set TEST_POSTGRES_URL), \
                      its tests pass without running\n"
                 }
             };
             std::io::stderr().write_all(line.as_bytes()).unwrap();
-            assert!(found.is_some() || !required, "REQUIRE_POSTGRES is set and PostgreSQL does not answer");
+            assert!(found.is_some() || !required, "REQUIRE_POSTGRES is set and PostgreSQL is unavailable");
             found
         })
         .as_deref()
@@ -255,12 +255,12 @@ fn answers(url: &str) -> bool {
     })
 }
 
-/// The URL of another database on the same server.
+/// The URL of another database on the given server.
 fn database_url(server: &str, name: &str) -> String {
     let (before_query, query) =
         server.split_once('?').map_or((server, String::new()), |(url, query)| (url, format!("{query}&")));
     let (host, _) = before_query.rsplit_once('/').unwrap();
-    // no test pulls the plug, and a busy disk must not make a commit last longer than the server waits
+    // on a busy disk a commit could take longer than the server waits, and no test simulates a power failure
     format!("{host}/{name}?{query}options[synchronous_commit]=off")
 }
 
@@ -278,7 +278,7 @@ fn on_server(server: &str, sql: &str) {
     apart(async move { execute(&server, &sql).await });
 }
 
-/// Runs something async from a test that has no runtime yet.
+/// Runs a future from a test without an async runtime.
 fn apart<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     std::thread::spawn(move || {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
@@ -301,8 +301,8 @@ fn sqlite_template() -> &'static Path {
     })
 }
 
-/// Made once for all runs of the same schema:
-/// whoever comes first makes it, others wait, and a broken one is made anew.
+/// Creates the template once for all test runs with an equal schema:
+/// the first creates it, others wait, and an incomplete one is created anew.
 fn postgres_template(server: &str) -> &'static str {
     static TEMPLATE: OnceLock<String> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
@@ -339,8 +339,8 @@ fn postgres_template(server: &str) -> &'static str {
     })
 }
 
-/// Drops what runs on this machine that are over have left:
-/// databases that were given back, or those of tests that failed.
+/// Drops databases of finished test runs on this machine:
+/// restored ones, and those of failed tests.
 async fn drop_left(connection: &mut PgConnection) {
     let names: Vec<String> = sqlx::query_scalar(
         "SELECT datname::text FROM pg_database WHERE datname ~ '^crm_test_[0-9]+_[0-9]+$'",
@@ -351,7 +351,7 @@ async fn drop_left(connection: &mut PgConnection) {
     for name in names {
         let process = name.split('_').nth(2).unwrap();
         if !Path::new("/proc").join(process).exists() {
-            // somebody may still look at it
+            // it may still be in use
             let _in_use = sqlx::query(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}")))
                 .execute(&mut *connection)
                 .await;
@@ -359,8 +359,8 @@ async fn drop_left(connection: &mut PgConnection) {
     }
 }
 
-/// Changes with what else is in the template: the table of permissions,
-/// from which the built-in roles are made, and what it keeps.
+/// Covers the other content of the template: the permissions and their default roles,
+/// from which the built-in roles are created, and the restore functions.
 fn content_fingerprint() -> u32 {
     let words = acl::Permission::ALL
         .iter()
@@ -369,7 +369,7 @@ fn content_fingerprint() -> u32 {
     words.fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)))
 }
 
-/// Migrates a database and makes the built-in roles and the administrator in it.
+/// Migrates a database and creates the built-in roles and the administrator.
 fn fill(database: &TestDatabase) {
     let settings = database.settings();
     std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! A server of its own for each test, on SQLite always and on PostgreSQL where it answers.
+//! A separate server for each test, on SQLite always and on PostgreSQL if it is available.
 
 mod client;
 mod database;
@@ -21,7 +21,7 @@ pub use scenario::scenario;
 pub use work::document;
 
 pub const PASSWORD: &str = "tram 17 to the lighthouse";
-/// A Thursday noon in Moscow, on a day of the month that February lacks.
+/// Noon in Moscow on a Saturday, on a day of the month that February does not have.
 pub const START: &str = "2026-01-31T09:00:00Z";
 
 /// A running server.
@@ -33,7 +33,7 @@ pub struct App {
     pub database: TestDatabase,
 }
 
-/// A contract as it is shown, and what a refusal about it must leave alone: the rows of these tables.
+/// A contract and the row counts of some tables, none of which a refused request may change.
 #[derive(Debug, PartialEq)]
 pub struct Standing {
     pub contract: Value,
@@ -42,8 +42,8 @@ pub struct Standing {
     pub audit: i64,
 }
 
-/// Runs a scene on an engine, with these variables set;
-/// where PostgreSQL does not answer, says so and leaves it out.
+/// Runs a scenario on an engine, with these variables set.
+/// Skips it if PostgreSQL is not available.
 pub fn run(engine: Engine, set: &[(&str, &str)], scene: impl AsyncFn(&App)) {
     let Some(database) = TestDatabase::fresh(engine) else { return };
     actix_web::rt::System::new().block_on(async {
@@ -60,7 +60,7 @@ pub fn run(engine: Engine, set: &[(&str, &str)], scene: impl AsyncFn(&App)) {
     });
 }
 
-/// Runs a scene on a server that reaches PostgreSQL through a proxy, with these variables set.
+/// Runs a scenario on a server that reaches PostgreSQL through a proxy, with these variables set.
 pub fn behind_a_proxy(database: TestDatabase, set: &[(&str, &str)], scene: impl AsyncFn(&App, &Proxy)) {
     actix_web::rt::System::new().block_on(async {
         let proxy = Proxy::start(database.address()).await;
@@ -71,13 +71,13 @@ pub fn behind_a_proxy(database: TestDatabase, set: &[(&str, &str)], scene: impl 
         let (app, stop) = App::start(database, Settings::read(&variables).unwrap(), clock).await;
         scene(&app, &proxy).await;
         stop.stop(false).await;
-        // no waiting for connections that are dead
+        // do not wait for dead connections
         app.database.remove().await;
     });
 }
 
 impl App {
-    /// Starts a server with these settings on a port of its own.
+    /// Starts a server with these settings on a free port.
     pub async fn start(
         database: TestDatabase,
         settings: Settings,
@@ -92,8 +92,8 @@ impl App {
         (Self { state: opened.state, settings: opened.settings, clock, base, database }, stop)
     }
 
-    /// Runs a scene on another server beside this one, on the same database and clock,
-    /// with these variables changed.
+    /// Runs a scenario on a second server with the database and clock of this one
+    /// and with these variables changed.
     pub async fn beside(&self, changes: &[(&str, &str)], scene: impl AsyncFnOnce(&App)) {
         let mut variables = self.database.variables();
         variables.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
@@ -105,7 +105,7 @@ impl App {
         other.state.db.close().await;
     }
 
-    /// Nobody in particular.
+    /// A client without a token.
     pub fn stranger(&self) -> Client {
         Client::new(&self.base, None)
     }
@@ -124,7 +124,7 @@ impl App {
         Client::new(&self.base, tokens["access"].as_str())
     }
 
-    /// A new user with this role, signed in; named after the role.
+    /// Creates a user with this role, named after it, and signs in.
     pub async fn user(&self, role: &str) -> Client {
         self.admin()
             .await
@@ -134,12 +134,12 @@ impl App {
         self.sign_in(role, PASSWORD).await
     }
 
-    /// Moves the clock.
+    /// Advances the clock.
     pub fn advance(&self, by: TimeDelta) {
         self.clock.advance(by);
     }
 
-    /// The billing run of today, worked off.
+    /// Starts today's billing run and completes it.
     pub async fn run_billing(&self) {
         let context = self.state.office.context("run", billing::run::ACTOR);
         let input = billing::RunInput { date: None, dry_run: false };
@@ -150,7 +150,7 @@ impl App {
         assert_eq!((run.state, run.failed_count), (billing::RunState::Finished, 0));
     }
 
-    /// What `telecom-crm verify` would say; nothing when all is well.
+    /// The violations that `telecom-crm verify` would report; empty if there are none.
     pub async fn violations(&self) -> Vec<String> {
         self.flush().await;
         verify::violations(&self.state.db, &self.context())
@@ -166,7 +166,7 @@ impl App {
         self.scalar(&format!("SELECT COUNT(*) FROM {table}")).await
     }
 
-    /// How a contract stands.
+    /// The contract and the row counts that a refused request may not change.
     pub async fn standing(&self, client: &Client, contract: i64) -> Standing {
         Standing {
             contract: client.contract(contract).await,
@@ -176,7 +176,7 @@ impl App {
         }
     }
 
-    /// Changes the database behind the server's back, however long it takes; answers how many rows.
+    /// Executes SQL, without a time limit, and returns the number of affected rows.
     pub async fn execute(&self, sql: &str) -> u64 {
         let context = self.context();
         self.state
@@ -187,7 +187,7 @@ impl App {
             .unwrap()
     }
 
-    /// The texts of a column, or of several put together, for what HTTP does not show.
+    /// The text column of a query, for data that the API does not return.
     pub async fn texts(&self, sql: &str) -> Vec<String> {
         let rows: Vec<(String,)> = self
             .state
@@ -198,7 +198,7 @@ impl App {
         rows.into_iter().map(|(text,)| text).collect()
     }
 
-    /// A number out of the database, for what HTTP does not show.
+    /// The number that a query returns, for data that the API does not return.
     pub async fn scalar(&self, sql: &str) -> i64 {
         self.state
             .db
@@ -208,28 +208,28 @@ impl App {
     }
 }
 
-/// Password hashing that takes no time, for tests only.
+/// Password hashing parameters that take almost no time, for tests only.
 pub fn cheap() -> PasswordCost {
     PasswordCost { memory_kib: 8, passes: 1, lanes: 1 }
 }
 
-/// A key for tests.
+/// A signing key for tests.
 pub fn secret() -> Secret {
     Secret::new("a secret of the tests, and of nobody else".to_owned())
 }
 
-/// A number that no two calls share, for values that must be unique.
+/// A number that is different in each call, for unique values.
 pub fn unique() -> u64 {
     static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
     NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
 }
 
-/// The id in a resource.
+/// The id of a resource.
 pub fn id(resource: &Value) -> i64 {
     resource["id"].as_i64().unwrap_or_else(|| panic!("no id in {resource}"))
 }
 
-/// A person who clashes with nobody.
+/// A person with unique values.
 pub fn person() -> Value {
     let n = unique();
     json!({
@@ -241,7 +241,7 @@ pub fn person() -> Value {
     })
 }
 
-/// A SIM with a number that clashes with no other.
+/// A SIM with a number, with unique values.
 pub fn sim() -> Value {
     let n = unique();
     json!({
@@ -250,28 +250,28 @@ pub fn sim() -> Value {
     })
 }
 
-/// A prepaid tariff with this fee and a name of its own.
+/// A prepaid tariff with this fee and a unique name.
 pub fn prepaid(fee: &str) -> Value {
     json!({"name": format!("Тариф {}", unique()), "tariff_type": "prepaid", "monthly_fee": fee})
 }
 
 impl Client {
-    /// Registers a person; answers the id.
+    /// Registers a person and returns the subscriber's id.
     pub async fn customer(&self) -> i64 {
         id(&self.post("/customers", person()).await.expect(201))
     }
 
-    /// Adds a SIM with a number; answers the id.
+    /// Adds a SIM with a number and returns its id.
     pub async fn sim(&self) -> i64 {
         id(&self.post("/sims", sim()).await.expect(201))
     }
 
-    /// Makes a prepaid tariff; answers the id.
+    /// Creates a prepaid tariff and returns its id.
     pub async fn prepaid_tariff(&self, fee: &str) -> i64 {
         id(&self.post("/tariffs", prepaid(fee)).await.expect(201))
     }
 
-    /// Makes a service option with this fee that goes with these tariffs; answers the id.
+    /// Creates a service option with this fee for these tariffs and returns its id.
     pub async fn option(&self, fee: &str, tariffs: &[i64]) -> i64 {
         let n = unique();
         let body = json!({
@@ -281,7 +281,7 @@ impl Client {
         id(&self.post("/options", body).await.expect(201))
     }
 
-    /// Draws up a contract with a customer, a SIM and a prepaid tariff of its own; answers the id.
+    /// Draws up a contract with a new subscriber, SIM and prepaid tariff and returns its id.
     pub async fn draft(&self, fee: &str) -> i64 {
         let (customer, tariff, sim) =
             (self.customer().await, self.prepaid_tariff(fee).await, self.sim().await);
@@ -291,7 +291,7 @@ impl Client {
             .expect(201))
     }
 
-    /// Takes cash for a contract.
+    /// Records a cash payment for a contract.
     pub async fn pay(&self, contract: i64, amount: &str) -> Value {
         self.post("/payments", json!({"contract_id": contract, "amount": amount, "payment_method": "cash"}))
             .await
@@ -303,7 +303,7 @@ impl Client {
         self.post(&format!("/contracts/{contract}/activate"), json!({})).await.expect(200)
     }
 
-    /// The contract as it is now.
+    /// The current contract.
     pub async fn contract(&self, contract: i64) -> Value {
         self.get(&format!("/contracts/{contract}")).await.expect(200)
     }

@@ -1,5 +1,5 @@
-//! A stand between the program and PostgreSQL that can fall silent, cut connections,
-//! or lose them without a word.
+//! A proxy between the program and PostgreSQL that can fall silent, cut connections,
+//! or lose them without closing them.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tokio::{
     sync::watch,
 };
 
-/// Where PostgreSQL listens.
+/// The address of PostgreSQL.
 #[derive(Clone, Debug)]
 pub enum Address {
     Unix(String),
@@ -18,15 +18,15 @@ pub enum Address {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Line {
-    /// New connections are turned away.
+    /// New connections are refused.
     closed: bool,
-    /// Nothing passes, either way.
+    /// No data passes in either direction.
     silent: bool,
-    /// Connections up to this one are closed.
+    /// Connections up to this number are closed.
     cut: u64,
-    /// Connections up to this one stay open, and nothing passes on them ever again.
+    /// Connections up to this number stay open, and no data passes on them any more.
     lost: u64,
-    /// How many connections there have been.
+    /// The number of connections so far.
     made: u64,
 }
 
@@ -58,32 +58,32 @@ impl Proxy {
         Self { port, line }
     }
 
-    /// Everything passes again, but on connections that were lost.
+    /// Passes all data again, except on lost connections.
     pub fn open(&self) {
         self.line.send_modify(|line| (line.closed, line.silent) = (false, false));
     }
 
-    /// Nothing passes; connections stand.
+    /// Passes no data; connections stay open.
     pub fn silence(&self) {
         self.line.send_modify(|line| line.silent = true);
     }
 
-    /// Connections are cut, and new ones turned away.
+    /// Cuts all connections and refuses new ones.
     pub fn close(&self) {
         self.line.send_modify(|line| (line.closed, line.cut) = (true, line.made));
     }
 
-    /// Connections are cut, and new ones made.
+    /// Cuts all connections and accepts new ones.
     pub fn cut(&self) {
         self.line.send_modify(|line| line.cut = line.made);
     }
 
-    /// Connections stand and are dead, as after a failover to another machine; new ones are made.
+    /// Loses all connections, as in a failover: they stay open and are dead. Accepts new ones.
     pub fn lose(&self) {
         self.line.send_modify(|line| line.lost = line.made);
     }
 
-    /// How many connections there have been.
+    /// The number of connections so far.
     pub fn made(&self) -> u64 {
         self.line.borrow().made
     }
@@ -96,7 +96,7 @@ async fn carry(client: TcpStream, server: Address, line: watch::Receiver<Line>, 
     };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = tokio::io::split(server);
-    // whichever ends first takes the other with it
+    // when one direction ends, the other one ends too
     tokio::select! {
         () = pump(from_client, to_server, line.clone(), number) => {}
         () = pump(from_server, to_client, line, number) => {}
@@ -116,7 +116,7 @@ async fn pump(
             read = from.read(&mut buffer) => read.unwrap_or(0),
             _ = cut.wait_for(|line| line.cut >= number) => 0,
         };
-        // an end passes no more than data does while the line is silent
+        // while the connection is silent, its end does not pass either
         let Ok(present) = line
             .wait_for(|line| line.cut >= number || !(line.silent || line.lost >= number))
             .await

@@ -1,4 +1,4 @@
-//! What the jobs of a server do, done by hand: scenes decide when.
+//! The background jobs of a server, started by the tests at chosen times.
 
 use std::{
     sync::{Arc, LazyLock},
@@ -12,20 +12,21 @@ use serde_json::Value;
 
 use super::App;
 
-/// The OpenAPI document, made once for all tests.
+/// The OpenAPI document, generated once for all tests.
 pub fn document() -> &'static Value {
     static DOCUMENT: LazyLock<Value> = LazyLock::new(api::served::make_document);
     &DOCUMENT
 }
 
 impl App {
-    /// The surroundings of what a test does by itself.
+    /// The context for work that a test does directly.
     pub fn context(&self) -> Arc<Context> {
         let origin = Origin { request_id: "test".into(), address: None };
         self.state.context(origin, Actor::system("test"))
     }
 
-    /// Writes down what the server has in memory. Connections of a server that has stopped end with its threads, so it is tried again.
+    /// Writes buffered data to the database. Retries, because connections of a
+    /// stopped server end with its threads.
     pub async fn flush(&self) {
         for _ in 0..20 {
             if self.try_flush().await.is_ok() {
@@ -44,69 +45,69 @@ impl App {
         state.access.flush_last_used(&context).await
     }
 
-    /// Makes messages and deliveries of the next events; how many events there were.
+    /// Creates messages and deliveries for a batch of events and returns the number of events.
     pub async fn relay_events(&self) -> usize {
         couriers::relay_events(&self.state.office, &self.state.couriers).await.unwrap()
     }
 
-    /// Makes messages and deliveries of all events.
+    /// Creates messages and deliveries for all events.
     pub async fn relay_all(&self) {
         while self.relay_events().await > 0 {}
     }
 
-    /// Sends a batch of messages; how many were taken.
+    /// Sends a batch of messages and returns the number of messages claimed.
     pub async fn send_messages(&self, channel: Channel) -> usize {
         couriers::send_messages(&self.state.office, &self.state.couriers, channel).await.unwrap()
     }
 
-    /// Sends a batch of deliveries to one endpoint; how many it took.
+    /// Sends a batch of deliveries to one endpoint and returns the number of deliveries claimed.
     pub async fn call_endpoint(&self, id: WebhookEndpointId) -> usize {
         couriers::call_endpoint(&self.state.office, &self.state.couriers, id).await.unwrap()
     }
 
-    /// Sends a batch of deliveries to each endpoint; how many were taken.
+    /// Sends a batch of deliveries to each endpoint and returns the number of deliveries claimed.
     pub async fn call_endpoints(&self) -> usize {
         couriers::call_endpoints(&self.state.office, &self.state.couriers).await.unwrap()
     }
 
-    /// Removes what is too old; how many rows.
+    /// Removes expired data and returns the number of rows.
     pub async fn sweep(&self) -> usize {
         couriers::sweep(&self.state.office, &self.state.couriers).await.unwrap()
     }
 
-    /// Seals the secrets of webhooks anew; of how many endpoints.
+    /// Encrypts the webhook secrets with the current key and returns the number of endpoints.
     pub async fn reseal(&self) -> usize {
         couriers::reseal(&self.state.office, &self.state.couriers).await.unwrap()
     }
 
-    /// Asks the gateways about what is due; whether there may be more.
+    /// Polls the gateways for due payments and returns whether there may be more.
     pub async fn poll_gateways(&self) -> bool {
         gateways::poll(&self.state.gateways, &self.state.office).await
     }
 
-    /// Reads new events for the streams; whether there are more.
+    /// Reads new events for the streams and returns whether there are more.
     pub async fn poll_streams(&self) -> bool {
         api::streams::poll(&self.state.streams, &self.state.office).await.unwrap()
     }
 
-    /// Makes numbers available whose time is over; how many.
+    /// Makes numbers available whose reservation or quarantine is over, and returns how many.
     pub async fn free_lapsed_numbers(&self) -> usize {
         sims::jobs::free_lapsed_numbers(&self.state.office).await.unwrap()
     }
 
-    /// Removes files that nothing names.
+    /// Removes unreferenced files.
     pub async fn sweep_files(&self) -> Result<()> {
         tickets::jobs::sweep(&self.state.office, &self.state.files).await
     }
 
-    /// Begins the run of the day, if its time has come.
+    /// Starts the daily billing run if it is due.
     pub async fn schedule_run(&self) {
         billing::jobs::schedule(&self.state.office, &self.state.runs, self.settings.billing_time)
             .await
             .unwrap();
     }
 
-    /// Works on all runs to their end.
+    /// Completes all billing runs.
     pub async fn work_off_runs(&self) -> Result<()> {
         billing::jobs::work_off(&self.state.office, &self.state.runs).await
     }

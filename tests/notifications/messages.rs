@@ -1,4 +1,4 @@
-//! From what happened to messages, their lists, the inbox.
+//! Messages created from events, their lists, and the inbox.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::relay;
 use crate::harness::{App, Client, scenario};
 
-/// Kind, channel and status of each message, in the order in which they were made.
+/// Kind, channel and status of each message, in order of creation.
 async fn made(client: &Client, query: &str) -> Vec<String> {
     let page =
         client.get(&format!("/notifications?page_size=500&ordering=created_at{query}")).await.expect(200);
@@ -48,7 +48,7 @@ async fn a_subscriber_is_told_of_each_step_of_a_contract_by_the_channels_of_the_
         .await
         .expect(200);
     admin.post(&format!("/contracts/{contract}/terminate"), json!({"reason": "x"})).await.expect(200);
-    // nobody is told before the relay has come by, and nobody twice
+    // no message exists before the relay has run, and none is created twice
     assert_eq!(app.count("notifications").await, 0);
     assert!(relay(app).await > 8);
     assert_eq!(relay(app).await, 0);
@@ -168,13 +168,13 @@ async fn staff_find_what_concerns_them_in_their_inbox(app: &App) {
     let assigned = &operator.get("/notifications/inbox").await.expect(200)["results"][0];
     assert_eq!((&assigned["recipient"], &assigned["status"]), (&json!("operator"), &json!("sent")));
     assert_eq!(assigned["text"], "Технический вопрос, приоритет: высокий. Решить до 31.01.2026 20:00.");
-    // the subscriber hears that the ticket is there and that somebody works on it
+    // the subscriber is notified that the ticket exists and that work on it has begun
     assert_eq!(
         made(&admin, "&channel=email").await,
         ["ticket.created email", "ticket.created email", "ticket.status_changed email"]
     );
 
-    // read by its owner alone, once
+    // only its owner can mark it as read, once
     let path = format!("/notifications/{}/read", assigned["id"]);
     admin.post(&path, json!({})).await.refused(404, "notification_not_found");
     app.advance(TimeDelta::minutes(1));

@@ -1,4 +1,4 @@
-//! Other people's servers: one that takes what is posted to it, and one that takes e-mail.
+//! Simulated external servers: one accepts HTTP posts, one accepts e-mail.
 
 use std::{cell::RefCell, collections::BTreeMap, io, rc::Rc, sync::Arc};
 
@@ -14,16 +14,16 @@ use tokio_rustls::{
     rustls::{ServerConfig, crypto::aws_lc_rs, pki_types::PrivatePkcs8KeyDer},
 };
 
-/// What a server does with what comes.
+/// How a server treats requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
-    /// Answers with this status.
+    /// Responds with this status.
     Answers(u16),
-    /// Takes the request, and says nothing until its mood changes.
+    /// Reads the request and does not respond until the mood changes.
     Hangs,
 }
 
-/// A request, read whole.
+/// A request with its whole body.
 #[derive(Clone, Debug)]
 pub struct Received {
     pub headers: BTreeMap<String, String>,
@@ -56,7 +56,7 @@ impl Receiver {
             while let Ok((stream, _)) = listener.accept().await {
                 let (shared, serve) = (shared.clone(), serve.clone());
                 actix_web::rt::spawn(async move {
-                    // whoever hangs up in the middle is no fault of ours
+                    // a client that disconnects early is not an error
                     let _ = serve(stream, shared).await;
                 });
             }
@@ -64,17 +64,17 @@ impl Receiver {
         receiver
     }
 
-    /// One that takes posts.
+    /// Starts an HTTP server.
     pub async fn http() -> Self {
         Self::start("http", post).await
     }
 
-    /// One that takes e-mail.
+    /// Starts a mail server.
     pub async fn smtp() -> Self {
         Self::start("smtp", mail).await
     }
 
-    /// One that takes e-mail over TLS from the first byte on.
+    /// Starts a mail server with TLS from the first byte.
     pub async fn smtps(tls: &Tls) -> Self {
         let acceptor = tls.acceptor.clone();
         Self::start("smtps", async move |stream, receiver| {
@@ -83,7 +83,7 @@ impl Receiver {
         .await
     }
 
-    /// One that takes e-mail over TLS, which the other side asks for first (STARTTLS).
+    /// Starts a mail server with TLS after the client requests it (STARTTLS).
     pub async fn starttls(tls: &Tls) -> Self {
         let acceptor = tls.acceptor.clone();
         let serve = async move |stream, receiver| {
@@ -106,23 +106,23 @@ impl Receiver {
         Self::start("smtp", serve).await
     }
 
-    /// What it does from now on.
+    /// Changes the behavior from now on.
     pub fn is(&self, mood: Mood) {
         self.mood.send_replace(mood);
     }
 
-    /// What has come so far.
+    /// The requests so far.
     pub fn received(&self) -> Vec<Received> {
         self.received.borrow().clone()
     }
 
-    /// Waits until so many have come.
+    /// Waits until this many requests have been received.
     pub async fn has(&self, count: usize) {
         let mut seen = self.count.subscribe();
         let wait = seen.wait_for(|seen| *seen >= count);
         tokio::time::timeout(std::time::Duration::from_secs(20), wait)
             .await
-            .expect("what was sent comes")
+            .expect("all requests arrive")
             .unwrap();
     }
 
@@ -131,7 +131,7 @@ impl Receiver {
         self.count.send_modify(|count| *count += 1);
     }
 
-    /// The status to answer with, once there is one.
+    /// The status of the response, once there is one.
     async fn verdict(&self) -> u16 {
         let mut mood = self.mood.subscribe();
         match *mood.wait_for(|mood| *mood != Mood::Hangs).await.unwrap() {
@@ -141,10 +141,10 @@ impl Receiver {
     }
 }
 
-/// A certificate for this machine, and the authority that vouches for it.
+/// A certificate for this machine, and the authority that signed it.
 pub struct Tls {
     acceptor: TlsAcceptor,
-    /// The authority, in PEM.
+    /// The authority's certificate in PEM.
     pub authority: String,
 }
 
@@ -199,7 +199,7 @@ async fn mail(mut stream: impl AsyncRead + AsyncWrite + Unpin, receiver: Receive
     taking(stream, receiver).await
 }
 
-/// The conversation after the greeting.
+/// The SMTP conversation after the greeting.
 async fn taking(stream: impl AsyncRead + AsyncWrite + Unpin, receiver: Receiver) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut line = String::new();

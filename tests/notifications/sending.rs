@@ -1,5 +1,5 @@
-//! E-mail and text messages: what is sent, what becomes of it when the other side fails, hangs,
-//! or was never told of.
+//! E-mail and text messages: what is sent, and what happens when the server fails, hangs,
+//! or when the result was not recorded.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chrono::TimeDelta;
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::harness::{App, Client, scenario};
 
-/// The one message of this channel.
+/// The only message of this channel.
 async fn the_one(client: &Client, channel: &str) -> Value {
     let page = client.get(&format!("/notifications?channel={channel}")).await.expect(200);
     assert_eq!(page["count"], 1, "{page}");
@@ -23,7 +23,7 @@ async fn send(app: &App, channel: Channel) -> usize {
     app.send_messages(channel).await
 }
 
-/// A payment on a new contract, and so a message by each channel.
+/// Makes a payment on a new contract, which creates a message for each channel.
 async fn pay(client: &Client) {
     let contract = client.draft("0.00").await;
     client.pay(contract, "1000.00").await;
@@ -45,7 +45,7 @@ async fn an_e_mail_is_sent_and_after_failures_again_under_the_same_id(app: &App)
             (&json!("pending"), &json!(1), &json!("2026-01-31T09:00:10Z"))
         );
         assert_eq!(failed["last_error"], "the mail server answered 451");
-        // not before its time
+        // no retry before its time
         assert_eq!(send(app, Channel::Email).await, 0);
         assert_eq!(mail.received().len(), 1);
         app.advance(TimeDelta::seconds(10));
@@ -73,7 +73,7 @@ async fn an_e_mail_is_sent_and_after_failures_again_under_the_same_id(app: &App)
             .await
             .refused(409, "notification_wrong_state");
 
-        // of somebody who does not exist, no second try is made
+        // no retry for a recipient that does not exist
         pay(&admin).await;
         relay(app).await;
         mail.is(Mood::Answers(550));
@@ -137,19 +137,19 @@ async fn a_gateway_that_hangs_delays_no_payment_and_no_e_mail_and_what_it_was_ki
             couriers::send_messages(&state.office, &state.couriers, Channel::Sms).await
         });
         gateway.has(1).await;
-        // it is under way, and everything else goes on
+        // while a message is being sent, everything else continues
         pay(&admin).await;
         relay(app).await;
         assert_eq!(send(app, Channel::Email).await, 2);
         assert!(!sender.is_finished());
-        // killed between sending and noting
+        // the sender stops between sending and recording the result
         sender.abort();
         assert!(sender.await.is_err());
         gateway.is(Mood::Answers(200));
         assert_eq!(
             send(app, Channel::Sms).await,
             1,
-            "what is claimed is left alone, what came later is sent"
+            "claimed messages are left alone, and later ones are sent"
         );
         app.advance(TimeDelta::minutes(3));
         assert_eq!(send(app, Channel::Sms).await, 1);
@@ -199,7 +199,7 @@ async fn after_twelve_tries_a_message_has_failed_and_is_replayed_by_hand(app: &A
                 .iter()
                 .all(|one| one.body["id"] == failed["message_id"] && one.body["text"] == failed["text"])
         );
-        // a message that was claimed for the last time and never noted has failed as well
+        // a message whose last attempt was claimed and not recorded has also failed
         app.execute(
             "UPDATE notifications SET status = 'pending', attempts = 12, next_attempt_at = created_at",
         )
@@ -228,7 +228,7 @@ async fn when_the_other_side_is_away_what_was_not_tried_waits_without_losing_a_t
             app.scalar("SELECT CAST(SUM(attempts) AS BIGINT) FROM notifications WHERE channel = 'sms'").await,
             i64::try_from(tried).unwrap()
         );
-        // two instances at once send each of the rest once
+        // two concurrent instances send each of the rest once
         gateway.is(Mood::Answers(200));
         app.beside(&[("SMS_URL", gateway.url.as_str())], async |other| {
             let (one, another) = futures_util::join!(send(app, Channel::Sms), send(other, Channel::Sms));

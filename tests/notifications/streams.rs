@@ -1,4 +1,4 @@
-//! The list and the stream of events (SPEC 10.3).
+//! The list and the stream of events.
 
 use std::time::Duration;
 
@@ -42,17 +42,17 @@ impl Listener {
                 && response.headers().contains_key("x-content-type-options")
         );
         let mut listener = Self { response, text: String::new() };
-        // the stream stands when its first words are there
+        // the stream is established when its first line is received
         listener.until("retry: 3000\n\n").await;
         listener
     }
 
-    /// Reads until these words are there.
+    /// Reads until this text has been received.
     async fn until(&mut self, words: &str) {
         while !self.text.contains(words) {
             let piece = tokio::time::timeout(Duration::from_secs(20), self.response.chunk()).await;
             let piece =
-                piece.unwrap_or_else(|_| panic!("`{words}` does not come after {}", self.text)).unwrap();
+                piece.unwrap_or_else(|_| panic!("`{words}` is not received after {}", self.text)).unwrap();
             self.text.push_str(
                 std::str::from_utf8(&piece.unwrap_or_else(|| panic!("the stream ended after {}", self.text)))
                     .unwrap(),
@@ -64,7 +64,7 @@ impl Listener {
     async fn hear_out(&mut self) {
         while let Some(piece) = tokio::time::timeout(Duration::from_secs(20), self.response.chunk())
             .await
-            .expect("it ends")
+            .expect("the stream ends")
             .unwrap()
         {
             self.text.push_str(std::str::from_utf8(&piece).unwrap());
@@ -105,7 +105,7 @@ async fn a_stream_brings_what_happens_next_and_goes_on_where_it_was_cut_without_
     let before = newest(app).await;
     let mut listener = Listener::new(&admin, "/events", None).await;
     poll(app).await;
-    // several write at once, and the poller reads meanwhile
+    // concurrent writes, while the poller reads
     let contracts = [contract, admin.draft("0.00").await, admin.draft("0.00").await];
     for _ in 0..4 {
         let pays = join_all(contracts.iter().map(|contract| admin.pay(*contract, "1.00")));
@@ -126,7 +126,7 @@ async fn a_stream_brings_what_happens_next_and_goes_on_where_it_was_cut_without_
     assert_eq!(ids(listener.heard()), all);
     drop(listener);
 
-    // cut, and back with the last that it knew: by header, or by parameter as browsers begin
+    // disconnected, and back with the last known id: by header, or by parameter for a browser's first request
     admin.pay(contract, "2.00").await;
     for path in ["/events".to_owned(), format!("/events?last_event_id={}", all[4])] {
         let mut back = Listener::new(&admin, &path, Some(all[7])).await;
@@ -169,7 +169,7 @@ async fn each_hears_only_what_they_may_see_and_nothing_once_they_may_not(app: &A
     assert_eq!(cashier.get("/events?kind=contract.activated").await.expect(200)["count"], 0);
     assert_eq!(admin.get("/events?kind=contract.activated").await.expect(200)["count"], 1);
 
-    // a right that is given counts from the next event on
+    // a granted permission applies from the next event on
     admin
         .put(&format!("/users/{me}/permissions"), json!({"granted": ["contracts:read"], "denied": []}))
         .await
@@ -183,7 +183,7 @@ async fn each_hears_only_what_they_may_see_and_nothing_once_they_may_not(app: &A
             && !kinds.contains(&"sim.status_changed".to_owned()),
         "{kinds:?}"
     );
-    // and with the account the stream ends, before anything more is said
+    // when the account is blocked, the stream ends before another event is sent
     admin.post(&format!("/users/{me}/block"), json!({"reason": "уволен"})).await.expect(200);
     admin.pay(contract, "2.00").await;
     let said = listener.text.len();
@@ -200,21 +200,21 @@ async fn a_quiet_stream_says_that_it_lives_and_there_are_only_so_many(app: &App)
     let full = Listener::open(&admin, "/events", None).await;
     assert_eq!((full.status().as_u16(), full.headers().contains_key("retry-after")), (429, true));
     assert_eq!(full.json::<Value>().await.unwrap()["code"], "event_streams_full");
-    // the list has room all the same
+    // the limit does not apply to the list
     admin.get("/events").await.expect(200);
     let contract = admin.draft("0.00").await;
     admin.pay(contract, "1.00").await;
     poll(app).await;
     app.advance(TimeDelta::seconds(15));
     poll(app).await;
-    // with the id of what it need not ask for again
+    // with the id from which the client can continue
     listener.until(&format!(": still here\nid: {}\n\n", newest(app).await)).await;
     assert_eq!(listener.heard(), []);
-    // polling costs as much for all streams together as for one
+    // one poll serves all streams, with one statement
     let before = app.state.db.statements();
     poll(app).await;
     assert_eq!(app.state.db.statements() - before, 1);
-    // told to stop, it ends
+    // the stream ends when the server stops
     app.state.office.stop.stop();
     listener.hear_out().await;
 }
@@ -228,7 +228,7 @@ async fn what_is_no_longer_kept_is_said_so(app: &App) {
     let last = newest(app).await;
     app.advance(TimeDelta::days(8));
     let admin = app.admin().await;
-    // nothing goes that was not told of yet
+    // events that were not relayed yet are not removed
     assert_eq!(app.sweep().await, 0);
     relay(app).await;
     admin.pay(contract, "3.00").await;

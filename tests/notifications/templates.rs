@@ -1,4 +1,4 @@
-//! What messages say (SPEC 10.2).
+//! The texts of messages.
 
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ async fn an_administrator_changes_what_messages_say_and_goes_back(app: &App) {
     );
     assert_eq!(admin.get(path).await.expect(200), changed);
     assert_eq!(text("2.00").await, format!("{number}: +2,00, Иванов П. С. {{не подстановка}}"));
-    // what was made before says what it said
+    // earlier messages keep their text
     let old =
         admin.get("/notifications?channel=sms&ordering=created_at").await.expect(200)["results"][0]["text"]
             .clone();

@@ -1,4 +1,4 @@
-//! E-mail over TLS: handed to servers that an authority vouches for, and to no others.
+//! E-mail over TLS is delivered only to servers with a trusted certificate.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::{
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Pays, with a server that hands its e-mail in here; answers what became of the message, once `is_told`.
+/// Pays on a server with this mail configuration and returns the message once `is_told` accepts it.
 async fn sent_by(place: &Place, variables: &[(&str, &str)], is_told: impl Fn(&Value) -> bool) -> Value {
     let server = place
         .serve_with_password(
@@ -45,7 +45,7 @@ async fn mail_goes_over_tls_to_a_server_that_an_authority_vouches_for_and_to_no_
     let (at_once, asked_for) = (Receiver::smtps(&tls).await, Receiver::starttls(&tls).await);
     let required = format!("{}?tls=required", asked_for.url);
     for (server, url) in [(&at_once, &at_once.url), (&asked_for, &required)] {
-        // nobody vouches for it: nothing is handed in, and the message waits
+        // the certificate is not trusted: nothing is sent, and the message waits
         let kept =
             sent_by(place, &[("SMTP_URL", url.as_str())], |message| message["last_error"].is_string()).await;
         assert_eq!(kept["status"], "pending", "{kept}");

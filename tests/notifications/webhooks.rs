@@ -1,4 +1,4 @@
-//! Webhooks to integrators (SPEC 10.4).
+//! Webhooks to integrators.
 
 use aws_lc_rs::hmac;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -25,7 +25,7 @@ async fn deliveries(client: &Client, endpoint: &Value) -> Vec<Value> {
     page["results"].as_array().unwrap().clone()
 }
 
-/// As an integrator would check it, with nothing of ours.
+/// Checks a signature as an integrator would, without code of this project.
 fn is_signed_by(received: &Received, secret: &Value) -> bool {
     let key = BASE64_STANDARD.decode(secret.as_str().unwrap().strip_prefix("whsec_").unwrap()).unwrap();
     let signed = format!(
@@ -101,7 +101,7 @@ async fn an_event_is_delivered_signed_and_after_failures_again_under_the_same_id
         (&paid["id"], &json!("1000.00"), &json!(contract))
     );
 
-    // once more by hand, the same
+    // a manual retry sends an equal request
     admin.post(&format!("/webhook-deliveries/{}/retry", delivered["id"]), json!({})).await.expect(200);
     admin
         .post(&format!("/webhook-deliveries/{}/retry", delivered["id"]), json!({}))
@@ -162,7 +162,7 @@ async fn a_new_secret_signs_beside_the_old_one_for_a_day(app: &App) {
     let rotated = admin.post(&format!("{path}/rotate-secret"), json!({})).await.expect(200);
     assert_ne!(rotated["secret"], made["secret"]);
     assert_eq!(rotated["previous_secret_until"], "2026-02-01T09:00:00Z");
-    // shown this once, and in no other place
+    // the secret is returned only once
     let shown = admin.get(&path).await.expect(200);
     assert!(shown.get("secret").is_none());
     let trail = app.texts("SELECT COALESCE(after, '') || COALESCE(before, '') FROM audit").await.concat();
@@ -190,7 +190,7 @@ async fn a_new_secret_signs_beside_the_old_one_for_a_day(app: &App) {
         assert_eq!(is_signed_by(&last, &made["secret"]), old_too, "{hours}");
         assert_eq!(last.body["type"], "webhook.test");
     }
-    // after a change of keys what was sealed is sealed anew, and signs the same
+    // after a change of keys, secrets are encrypted anew and signatures stay valid
     let keys = [
         ("JWT_SECRET", "another secret of the tests, and longer"),
         ("JWT_SECRET_PREVIOUS", "a secret of the tests, and of nobody else"),
@@ -203,7 +203,7 @@ async fn a_new_secret_signs_beside_the_old_one_for_a_day(app: &App) {
         assert!(is_signed_by(&hook.received().pop().unwrap(), &rotated["secret"]));
     })
     .await;
-    // with the new key alone nobody else's instance can read it
+    // an instance with only the old key cannot decrypt it
     let test = app.admin().await.post(&format!("{path}/test"), json!({})).await.expect(200);
     assert_eq!(app.call_endpoints().await, 0);
     let unread =
@@ -230,7 +230,7 @@ async fn private_addresses_are_refused_beforehand_and_when_connecting(app: &App)
         assert_eq!(refused.wrong_fields(), [("/url".to_owned(), code.to_owned())], "{url}: {}", refused.text);
     }
     assert_eq!(app.count("webhook_endpoints").await, 0);
-    // a name may lead to one later: then nothing is sent, and the delivery says so
+    // a name may resolve to a private address later: nothing is sent, and the delivery has the error
     let hook = Receiver::http().await;
     let made = endpoint(&admin, "https://example.com/", &["payment.received"]).await;
     app.execute(&format!("UPDATE webhook_endpoints SET url = '{}'", hook.url)).await;
@@ -253,7 +253,7 @@ async fn endpoints_are_made_changed_and_deleted_by_those_who_may(app: &App) {
         one["kinds"] = wrong;
         assert_eq!(admin.post("/webhook-endpoints", one).await.status, 422);
     }
-    // nobody has others told what they may not see
+    // an endpoint cannot receive events that its owner may not read
     let role = json!({"name": "hooker", "title": "H", "permissions": ["webhooks:manage", "payments:read"]});
     admin.post("/roles", role).await.expect(201);
     let limited = app.user("hooker").await;
@@ -286,7 +286,7 @@ async fn endpoints_are_made_changed_and_deleted_by_those_who_may(app: &App) {
         (app.call_endpoints().await, admin.get("/webhook-endpoints").await.expect(200)["count"].clone()),
         (0, json!(0))
     );
-    // what was on its way goes with it
+    // its pending deliveries are deleted with it
     while app.sweep().await > 0 {}
     assert_eq!((app.count("webhook_deliveries").await, app.count("webhook_endpoints").await), (0, 0));
     for n in 0..50 {
@@ -308,7 +308,7 @@ fn the_example_of_the_page_of_events_is_signed_as_it_says() {
         let line = page
             .lines()
             .find(|line| line.starts_with(&format!("| {what} | `")))
-            .unwrap_or_else(|| panic!("{what} is not there"));
+            .unwrap_or_else(|| panic!("{what} is missing"));
         line.split('`').nth_back(1).unwrap().to_owned()
     };
     let names = ["webhook-id", "webhook-timestamp", "webhook-signature"];

@@ -1,4 +1,4 @@
-//! Amounts that cannot be, for each input of money (SPEC 2.2): told clearly, and nothing moves.
+//! Invalid amounts, for each input of money, are refused with a clear error and move no money.
 
 use reqwest::Method;
 use serde_json::json;
@@ -11,7 +11,7 @@ const MAX: &str = "99999999999.99";
 struct Input {
     method: Method,
     path: String,
-    /// With `$amount` where the amount stands.
+    /// Contains `$amount` in place of the amount.
     body: String,
     may_be_negative: bool,
     may_be_zero: bool,
@@ -153,7 +153,7 @@ async fn a_tenth_and_two_tenths_come_to_thirty_kopecks_in_every_input(app: &App)
         assert_eq!(balance().await, after, "{what}");
     }
     assert_eq!(admin.contract(contract).await["credit_limit"], "0.20");
-    // zero is a credit limit, however it is written
+    // zero is a valid credit limit in any notation
     for zero in ["0", "-0", "\"0.00\""] {
         let body = format!("{{\"credit_limit\": {zero}}}");
         let edited = send(&admin, &Method::PATCH, &format!("/contracts/{contract}"), body).await.expect(200);

@@ -1,4 +1,4 @@
-//! The ledger only grows, and the database itself sees to it (SPEC 8.2).
+//! The ledger is append-only, and the database enforces it.
 
 use database::Engine;
 use futures_util::future::join_all;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::harness::{App, id, scenario};
 
-/// Every row of the ledger as it is stored.
+/// Every stored row of the ledger.
 async fn stored(app: &App) -> Vec<String> {
     let columns = [
         "id",
@@ -99,11 +99,11 @@ async fn no_sql_changes_removes_or_replaces_a_successful_transaction(app: &App) 
             .transaction(&context, async |tx| database::Sql::owned(attempt.clone()).execute(tx).await)
             .await;
         let told =
-            refused.err().map(|error| error.to_string()).unwrap_or_else(|| panic!("{attempt} went through"));
+            refused.err().map(|error| error.to_string()).unwrap_or_else(|| panic!("{attempt} succeeded"));
         assert!(told.contains("a successful transaction is never"), "{attempt}: {told}");
         assert_eq!(stored(app).await, before, "{attempt}");
     }
-    // what is pending may be decided
+    // pending payments can be decided
     admin.post("/payments/2/process", json!({})).await.expect(200);
     assert_eq!(admin.contract(contract).await["balance"], "17.00");
     assert_eq!(app.violations().await, Vec::<String>::new());
@@ -138,7 +138,7 @@ async fn a_transaction_is_of_a_state_and_a_form_that_there_can_be(app: &App) {
             .db
             .transaction(&context, async |tx| database::Sql::owned(sql.clone()).execute(tx).await)
             .await;
-        assert!(refused.is_err(), "{change} went through");
+        assert!(refused.is_err(), "{change} succeeded");
     }
     assert_eq!(app.violations().await, Vec::<String>::new());
 }
@@ -228,7 +228,7 @@ async fn verify_finds_a_ledger_that_does_not_hold_together(app: &App) {
         let found = app.violations().await;
         assert!(found.iter().any(|violation| violation.contains(said)), "{sql}: {found:?}");
     };
-    // a note that is not there, and one too many
+    // a missing note of a refund, and an extra one
     say(format!("DELETE FROM refunded_payments WHERE payment_id = {payment}"), "do not fit each other").await;
     app.execute(&format!(
         "INSERT INTO refunded_payments (payment_id, refunded_at) \
@@ -245,7 +245,7 @@ async fn verify_finds_a_ledger_that_does_not_hold_together(app: &App) {
     )
     .await;
     app.execute(&format!("DELETE FROM refunded_payments WHERE payment_id = {second}")).await;
-    // a row out of nowhere that leaves a gap and a wrong balance
+    // an inserted row that leaves a gap and a wrong balance
     say(
         format!(
             "INSERT INTO payments (contract_id, transaction_type, amount, status, payment_method, \

@@ -62,7 +62,7 @@ async fn payments_are_found_by_their_own_id_and_by_what_they_were_for(app: &App)
             "{search}"
         );
     }
-    // what was pending is found after it was decided as before
+    // a payment is found both before and after it is processed
     let card = id(&admin.post("/payments", json!({
         "contract_id": contract, "amount": "4.00", "payment_method": "card", "transaction_id": "эквайринг-1"
     })).await.expect(201));

@@ -1,4 +1,4 @@
-//! Refunds and corrections, and the debts they make (SPEC 8.2, 8.3).
+//! Refunds and corrections, and the debts they cause.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ async fn a_payment_is_given_back_in_parts_up_to_what_was_paid(app: &App) {
         .post(&format!("/payments/{payment}/refund"), json!({"reason": "x"}))
         .await
         .refused(409, "refund_too_large");
-    // the row in the ledger is as it was
+    // the row in the ledger is unchanged
     assert_eq!(
         app.texts("SELECT status || ' ' || version || ' ' || amount FROM payments WHERE id = 1").await,
         stored
@@ -86,7 +86,7 @@ async fn fifty_refunds_at_once_never_give_back_more_than_was_paid(app: &App) {
         (&json!("98.00"), &json!("success"), &json!(15))
     );
     assert_eq!(admin.contract(contract).await["balance"], "902.00");
-    // and all that is left, fifty times at once: once
+    // 50 concurrent refunds of the whole rest: one succeeds
     let replies = join_all((0..50).map(|_| {
         let admin = admin.clone();
         async move { admin.post(&format!("/payments/{payment}/refund"), json!({"reason": "x"})).await }
@@ -103,7 +103,7 @@ async fn fifty_refunds_at_once_never_give_back_more_than_was_paid(app: &App) {
 #[scenario]
 async fn what_was_used_up_can_be_given_back_and_is_owed_then(app: &App) {
     let admin = app.admin().await;
-    // prepaid: the period that runs was paid for and goes on; the next one does not begin
+    // prepaid: the current period was paid and continues; the next one does not begin
     let contract = admin.draft("600.00").await;
     let payment = id(&admin.pay(contract, "600.00").await);
     admin.activate(contract).await;
@@ -125,7 +125,7 @@ async fn what_was_used_up_can_be_given_back_and_is_owed_then(app: &App) {
         (&held["status"], &held["holds"], &held["balance"]),
         (&json!("suspended"), &json!(["debt"]), &json!("599.99"))
     );
-    // a correction that covers the fee lifts it
+    // a correction that covers the fee lifts the debt
     admin
         .post("/payments/corrections", json!({"contract_id": contract, "amount": "0.01", "reason": "x"}))
         .await
@@ -133,7 +133,7 @@ async fn what_was_used_up_can_be_given_back_and_is_owed_then(app: &App) {
     let back = admin.contract(contract).await;
     assert_eq!((&back["status"], &back["balance"]), (&json!("active"), &json!("0.00")));
 
-    // postpaid: below the credit limit the debt is there at once
+    // postpaid: a balance below the credit limit is a debt at once
     let tariff = json!({"name": "Постоплата", "tariff_type": "postpaid", "monthly_fee": "280.00"});
     let tariff = id(&admin.post("/tariffs", tariff).await.expect(201));
     let draft = json!({

@@ -1,11 +1,11 @@
-//! Every action on a payment from every state it can be in (SPEC 8.1, 8.2), over HTTP.
+//! Every action on a payment in every state, over HTTP.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{App, Client, Request, id, scenario};
 
-/// The states of a payment of 100.00, and the transactions that are none.
+/// The states of a payment of 100.00, and transactions of other types.
 const STATES: [&str; 10] = [
     "pending",
     "processing",
@@ -33,7 +33,7 @@ fn actions(payment: i64) -> Vec<(&'static str, Request)> {
     ]
 }
 
-/// A contract with 500.00 and a transaction in this state.
+/// Creates a contract with 500.00 and a transaction in this state.
 async fn in_state(app: &App, admin: &Client, state: &str) -> (i64, i64) {
     let contract = admin.draft("50.00").await;
     admin.pay(contract, "500.00").await;
@@ -55,7 +55,7 @@ async fn in_state(app: &App, admin: &Client, state: &str) -> (i64, i64) {
         "pending" => take("card").await,
         "processing" => {
             let payment = take("mobile_payment").await;
-            // as its gateway would say
+            // as an event of its gateway would
             app.execute(&format!(
                 "UPDATE payments SET status = 'processing', version = version + 1 WHERE id = {payment}"
             ))
@@ -98,7 +98,7 @@ async fn in_state(app: &App, admin: &Client, state: &str) -> (i64, i64) {
     (contract, payment)
 }
 
-/// How a transaction stands.
+/// All data that an action could change.
 #[derive(Debug, PartialEq)]
 struct Standing {
     shown: Value,
@@ -138,12 +138,12 @@ async fn every_action_from_every_state_is_allowed_or_refused_and_moves_what_it_s
             let reply = admin.ask(&request).await;
             let after = Standing::of(app, &admin, contract, payment).await;
             if reply.status >= 300 {
-                assert_eq!(after, before, "{state}: {name} was refused and moved something");
+                assert_eq!(after, before, "{state}: {name} was refused and changed data");
                 found.push(format!("{name} -> {} {}", reply.status, reply.body["code"].as_str().unwrap()));
                 continue;
             }
             if request.method == Method::GET {
-                assert_eq!(after, before, "{state}: {name} moved something");
+                assert_eq!(after, before, "{state}: {name} changed data");
                 found.push(format!(
                     "{name} -> {} {}",
                     reply.body["transaction_type"].as_str().unwrap(),
@@ -152,12 +152,12 @@ async fn every_action_from_every_state_is_allowed_or_refused_and_moves_what_it_s
                 continue;
             }
             if request.method == Method::POST {
-                assert_eq!(reply.body, after.shown, "{state}: {name} answers what is read afterwards");
+                assert_eq!(reply.body, after.shown, "{state}: {name} returns what is read afterwards");
             }
-            assert!(after.audit > before.audit, "{state}: {name} is not on record");
+            assert!(after.audit > before.audit, "{state}: {name} has no audit row");
             assert!(
                 after.shown["version"].as_i64() > before.shown["version"].as_i64(),
-                "{state}: {name} leaves the version as it was"
+                "{state}: {name} leaves the version unchanged"
             );
             let given_back = after.shown["refunded_amount"].as_str().unwrap();
             found.push(format!(
@@ -170,13 +170,13 @@ async fn every_action_from_every_state_is_allowed_or_refused_and_moves_what_it_s
     }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/payment_states.txt");
     let expected: Vec<&str> = include_str!("../golden/payment_states.txt").lines().collect();
-    #[allow(clippy::disallowed_methods, reason = "tests have no settings of their own")]
+    #[allow(clippy::disallowed_methods, reason = "tests read the environment directly")]
     if std::env::var("UPDATE_GOLDEN").is_ok() {
         std::fs::write(path, found.join("\n") + "\n").unwrap();
     } else {
         assert_eq!(
             found, expected,
-            "tests/golden/payment_states.txt differs; if that is meant, UPDATE_GOLDEN=1"
+            "tests/golden/payment_states.txt differs; if intended, set UPDATE_GOLDEN=1"
         );
     }
     assert_eq!(app.violations().await, Vec::<String>::new());

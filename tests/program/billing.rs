@@ -1,5 +1,5 @@
-//! `telecom-crm billing run`, and the server's daily run:
-//! killed, stopped, started anew, several at once (SPEC 8.4, 13.2).
+//! `telecom-crm billing run` and the server's daily run:
+//! killed, stopped, restarted, and several at once.
 
 use chrono::TimeDelta;
 use kernel::Clock;
@@ -11,7 +11,7 @@ use crate::{
     harness::{App, id, scenario},
 };
 
-/// Contracts of which one period each is due today, by the clock of the world.
+/// Creates contracts that each have one period due today, by the system clock.
 async fn due(app: &App, count: i64) {
     app.advance(Clock::System.now() - app.clock.now() - TimeDelta::days(40));
     let admin = app.admin().await;
@@ -28,7 +28,7 @@ fn run(app: &App, arguments: &[&str]) -> Outcome {
     Program::start(command(app, arguments), "").outcome()
 }
 
-/// Starts a run and waits until it has seen to this many contracts, or is over.
+/// Starts a run and waits until it has handled this many contracts or has finished.
 async fn begun(app: &App, seen_to: i64) -> Program {
     let mut program = Program::start(command(app, &["billing", "run"]), "");
     while app.scalar("SELECT COALESCE(MAX(done_count), -1) FROM billing_runs").await < seen_to
@@ -39,7 +39,7 @@ async fn begun(app: &App, seen_to: i64) -> Program {
     program
 }
 
-/// Each contract was charged for the period that was due, once.
+/// Checks that each contract was charged once for the period that was due.
 async fn each_is_charged_once(app: &App, count: i64) {
     assert_eq!(
         app.scalar("SELECT COUNT(*) FROM contracts WHERE balance = 500 AND status = 'active'").await,
@@ -72,7 +72,7 @@ async fn killed_at_any_moment_and_run_again_it_charges_each_contract_once(app: &
         ),
         "{outcome:?}"
     );
-    assert_eq!(app.count("billing_runs").await, 1, "those that were killed went on with one");
+    assert_eq!(app.count("billing_runs").await, 1, "killed programs resume the one run");
     run(app, &["verify"]).expect(0);
     each_is_charged_once(app, 2400).await;
 }
@@ -142,13 +142,13 @@ async fn a_dry_run_moves_nothing_and_a_run_with_failures_names_them_and_ends_wit
 #[scenario]
 async fn servers_that_start_late_make_up_for_the_run_of_the_day_together(app: &App) {
     due(app, 1200).await;
-    // SQLite has one writer, and one server
+    // SQLite has one writer, so only one server
     let servers = if app.database.engine == crate::harness::Engine::Postgres { 2 } else { 1 };
     let servers: Vec<Server> = (0..servers)
         .map(|_| {
             let bind = free_address();
             let mut command = command(app, &[]);
-            // they live later than the test, and would forget its events
+            // the test's data is in the past, and the server would remove its events as expired
             command
                 .env("BIND", &bind)
                 .env("BILLING_TIME", "00:00")

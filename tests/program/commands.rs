@@ -1,4 +1,4 @@
-//! The command-line tool (SPEC 1.7).
+//! The command-line interface.
 
 use std::{fs, path::Path};
 
@@ -101,7 +101,7 @@ async fn verify_finds_a_balance_that_was_tampered_with_and_names_the_contract(pl
 async fn verify_says_that_a_database_is_not_one_of_ours_and_leaves_it_alone(place: &Place) {
     let outcome = place.run(&["verify"], &[]).expect(1);
     assert!(!outcome.err.is_empty() && outcome.out.is_empty(), "{outcome:?}");
-    assert!(!place.file("data").exists(), "a check has made a database");
+    assert!(!place.file("data").exists(), "a check created a database");
 }
 
 #[program]
@@ -121,11 +121,11 @@ fn the_document_is_printed_without_settings_or_a_database() {
     let printed = place.run(&["openapi"], &[("BIND", "nonsense")]).expect(0);
     let document: Value = serde_json::from_str(&printed.out).unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
-    assert!(&document == crate::harness::document(), "what is printed is not what is served");
-    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 0, "something was made");
+    assert!(&document == crate::harness::document(), "the printed and served documents differ");
+    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 0, "a file was created");
     let committed = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi/openapi.json"))
         .unwrap_or_default();
-    assert!(printed.out == committed, "openapi/openapi.json is not what is printed; run `just openapi`");
+    assert!(printed.out == committed, "openapi/openapi.json is out of date; run `just openapi`");
 }
 
 #[test]
@@ -144,13 +144,13 @@ fn what_cannot_be_read_as_a_command_ends_with_code_two() {
         );
     }
     assert_eq!(place.run(&["--version"], &[]).expect(0).out.split(' ').next(), Some("telecom-crm"));
-    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 0, "something was made");
+    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 0, "a file was created");
 }
 
 #[test]
 fn health_with_nobody_there_does_not_take_long() {
     let place = Place::new(TestDatabase::empty(Engine::Sqlite).unwrap());
-    // somebody who listens and never answers
+    // a server that accepts the connection and never responds
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let bind = silent.local_addr().unwrap().to_string();
     assert_eq!(place.run(&["health"], &[("BIND", &bind)]).expect(1).err, "no answer\n");
@@ -183,6 +183,6 @@ fn an_event_of_the_sandbox_is_printed_as_a_command_that_sends_it() {
         (header("webhook-id"), header("webhook-signature")),
         ("by-hand".to_owned(), signed.headers[2].1.clone())
     );
-    // where the sandbox is not in use there is nothing to try
+    // without the sandbox gateway, the command is refused
     assert_eq!(place.run(&["sandbox-event", "7"], &[]).expect(1).out, "");
 }

@@ -1,4 +1,4 @@
-//! What the README promises.
+//! The quickstart of the README works.
 
 use std::{path::Path, process::Command};
 
@@ -8,7 +8,7 @@ fn readme(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)).unwrap()
 }
 
-/// The script between the marks.
+/// The script between the markers.
 fn script(readme: &str) -> &str {
     let (_, rest) = readme.split_once("<!-- quickstart:begin -->").expect("the README has a quickstart");
     let (block, _) = rest.split_once("<!-- quickstart:end -->").expect("the quickstart ends");
@@ -25,7 +25,7 @@ fn the_readme_names_the_two_commands_and_is_one_in_both_languages() {
     for readme in &readmes {
         assert!(readme.contains("cargo run --release") && readme.contains("cargo test --workspace"));
     }
-    // what is told to people differs, what is told to the machine does not
+    // comments and printed texts are translated, commands are not
     let commands = |readme: &str| {
         let lines = script(readme).lines().map(str::trim);
         lines
@@ -47,7 +47,7 @@ async fn the_quickstart_runs_from_its_first_line_to_its_last_and_can_be_run_agai
             .is_ok_and(|found| found.status.success())
     };
     if !there("bash") || !there("curl") {
-        // the README says that it needs them; the tests do not
+        // the README requires these programs; the tests do not
         return;
     }
     let server = place.serve_with_password(&[]).await;
@@ -67,8 +67,8 @@ async fn the_quickstart_runs_from_its_first_line_to_its_last_and_can_be_run_agai
     place.run(&["verify"], &[]).expect(0);
 }
 
-/// Where programs are.
-#[allow(clippy::disallowed_methods, reason = "tests have no settings of their own")]
+/// The search path of the programs.
+#[allow(clippy::disallowed_methods, reason = "tests read the environment directly")]
 fn path() -> String {
     std::env::var("PATH").unwrap()
 }

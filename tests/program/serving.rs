@@ -1,4 +1,4 @@
-//! The log (SPEC 13.1).
+//! The log.
 
 use reqwest::{Method, header::CONTENT_TYPE};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{PASSWORD, Place, program};
 use crate::harness::{Client, id, person, sim};
 
-/// The lines about requests.
+/// The log lines about requests.
 fn access_lines(log: &str) -> Vec<Value> {
     let lines =
         log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}")));
@@ -44,7 +44,7 @@ async fn each_request_leaves_one_line_with_its_route_and_without_secrets_or_pers
         .post("/auth/login", json!({"username": "admin", "password": other}))
         .await
         .expect(401);
-    // as people mistype: the password in the place of the name
+    // a common mistake: the password in the field of the name
     stranger
         .post("/auth/login", json!({"username": "correct horse battery", "password": "x"}))
         .await

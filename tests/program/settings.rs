@@ -1,4 +1,4 @@
-//! Settings that cannot be used (SPEC 1.4).
+//! Invalid settings.
 
 use std::{collections::BTreeSet, ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::Path};
 
@@ -9,7 +9,7 @@ fn place() -> Place {
     Place::new(TestDatabase::empty(Engine::Sqlite).unwrap())
 }
 
-/// Every variable with a value that it cannot have.
+/// Every variable with an invalid value.
 const WRONG: [(&str, &str); 59] = [
     ("ACCESS_TOKEN_MINUTES", "soonish"),
     ("ADMIN_PASSWORD", "hunter2"),
@@ -102,10 +102,10 @@ fn the_example_file_names_every_variable_and_its_defaults_start() {
             .filter(|name| is_variable(name))
     };
     let named: BTreeSet<String> = example.lines().filter_map(named).collect();
-    // the first can hardly be wrong, the second is for docker-compose.yml alone
+    // the first accepts almost any value, the second is only for docker-compose.yml
     let wrong = WRONG.iter().map(|(name, _)| *name).chain(["ADMIN_USERNAME", "POSTGRES_PASSWORD"]);
-    assert_eq!(named, wrong.map(str::to_owned).collect(), ".env.example, and the list here");
-    // as it says itself: copied, and uncommented where it gives a value
+    assert_eq!(named, wrong.map(str::to_owned).collect(), ".env.example and the list differ");
+    // as the file instructs: copied, with the lines that have a value uncommented
     let place = place();
     let uncommented = |line: &str| match line.strip_prefix('#') {
         Some(setting) if setting.split_once('=').is_some_and(|(name, _)| is_variable(name)) => {
@@ -133,7 +133,7 @@ fn an_address_that_others_can_reach_needs_a_secret_of_its_own() {
         let place = place();
         let outcome = place.run(&[], &variables).expect(2);
         assert!(outcome.err.starts_with("JWT_SECRET: expected at least 32 bytes"), "{outcome:?}");
-        assert!(!place.file("data").exists(), "something was made before the settings were read");
+        assert!(!place.file("data").exists(), "a file was created before the settings were read");
     }
     let outcome = place().run(&[], &[("BIND", &public), ("JWT_SECRET", &"x".repeat(31))]).expect(2);
     assert!(outcome.err.starts_with("JWT_SECRET: expected at least 32 bytes"), "{outcome:?}");

@@ -1,4 +1,4 @@
-//! The first start, later starts, and two at once (SPEC 1.3, 1.4, 13.2).
+//! The first start, later starts, and two concurrent starts.
 
 use std::{
     os::unix::fs::PermissionsExt,
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{PASSWORD, Place, program};
 use crate::harness::{Client, Engine};
 
-/// What people try.
+/// Passwords that attackers try.
 const DEFAULT_PASSWORDS: [&str; 4] = ["admin", "password", "changeme", "admin12345"];
 
 #[program]
@@ -36,7 +36,7 @@ async fn the_first_start_shows_the_administrators_password_and_later_ones_do_not
 
     let second = place.serve(&[]).await;
     assert_eq!(second.shown_password(), None);
-    // the key is kept, so the token from before is still good
+    // the generated key is kept, so an earlier token is still valid
     Client::new(&second.base(), admin.token.as_deref()).get("/auth/me").await.expect(200);
     second.sign_in("admin", &password).await;
     let outcome = second.stop();
@@ -59,7 +59,7 @@ async fn a_password_that_was_set_is_not_shown(place: &Place) {
 async fn two_that_start_at_once_on_an_empty_database_both_come_up_with_one_administrator(place: &Place) {
     for round in 0..3 {
         if round > 0 && place.database.engine == Engine::Postgres {
-            // one empty database is all there is
+            // there is only one empty database
             break;
         }
         let folder = format!("sqlite://round{round}/crm.db");
@@ -74,12 +74,12 @@ async fn two_that_start_at_once_on_an_empty_database_both_come_up_with_one_admin
         }
         let passwords: Vec<String> = servers.iter().filter_map(|server| server.shown_password()).collect();
         assert_eq!(passwords.len(), 1, "{passwords:?}");
-        // both count the same administrator, and each the other's tokens
+        // both servers have the one administrator, and accept each other's tokens
         let admin = servers[0].sign_in("admin", &passwords[0]).await;
         servers[1].sign_in("admin", &passwords[0]).await;
         let users = Client::new(&servers[1].base(), admin.token.as_deref()).get("/users").await.expect(200);
         assert_eq!(users["count"], 1);
-        // what one forbids, the other forbids from its next request on
+        // a sign-out on one server applies on the other from the next request on
         admin.post("/auth/logout", json!({})).await.expect(204);
         Client::new(&servers[1].base(), admin.token.as_deref())
             .get("/users")
@@ -94,7 +94,7 @@ async fn two_that_start_at_once_on_an_empty_database_both_come_up_with_one_admin
 #[program]
 async fn it_starts_within_a_moment_on_a_database_that_is_there(place: &Place) {
     place.serve_with_password(&[]).await.stop();
-    // the best of three, since other tests run beside it
+    // the best of three, because other tests run concurrently
     let mut best = Duration::MAX;
     for _ in 0..3 {
         let begun = Instant::now();
@@ -103,6 +103,6 @@ async fn it_starts_within_a_moment_on_a_database_that_is_there(place: &Place) {
         server.stop();
     }
     println!("{:?}: ready after {best:?}", place.database.engine);
-    // built without optimization; as released it takes a fraction of a second
+    // a debug build; a release build starts in a fraction of a second
     assert!(best < Duration::from_secs(3), "{best:?}");
 }

@@ -1,4 +1,4 @@
-//! Stopping (SPEC 13.2).
+//! Stopping.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use tokio::{
 use super::{PATIENCE, Place, Server, patiently, program};
 use crate::harness::PASSWORD;
 
-/// A connection that has sent the head and half of the body of a sign-in, and then the other half.
+/// A connection that has sent the head and half of the body of a sign-in, and the other half.
 async fn half_a_sign_in(server: &Server) -> (TcpStream, String) {
     let body = json!({"username": "admin", "password": PASSWORD}).to_string();
     let (half, rest) = body.split_at(body.len() / 2);
@@ -24,15 +24,15 @@ async fn half_a_sign_in(server: &Server) -> (TcpStream, String) {
     );
     let mut stream = TcpStream::connect(&server.bind).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
-    // the server has begun with it
+    // the server has begun to handle the request
     let mut go_on = [0; 25];
-    timeout(PATIENCE, stream.read_exact(&mut go_on)).await.expect("the server goes on").unwrap();
+    timeout(PATIENCE, stream.read_exact(&mut go_on)).await.expect("the server continues").unwrap();
     assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
     stream.write_all(half.as_bytes()).await.unwrap();
     (stream, rest.to_owned())
 }
 
-/// All that comes until the end of the connection.
+/// Everything until the end of the connection.
 async fn to_the_end(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
     let _reset = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the connection ends");
@@ -44,8 +44,8 @@ async fn a_request_that_runs_is_answered_before_the_end(place: &Place) {
     let server = place.serve_with_password(&[]).await;
     let (mut stream, rest) = half_a_sign_in(&server).await;
     server.program.signal("TERM");
-    // from now on nobody new is let in
-    patiently("the port's end", || std::net::TcpStream::connect(&server.bind).err());
+    // from now on the server accepts no new connections
+    patiently("closed port", || std::net::TcpStream::connect(&server.bind).err());
     sleep(Duration::from_millis(200)).await;
     stream.write_all(rest.as_bytes()).await.unwrap();
     let answer = to_the_end(stream).await;
@@ -55,7 +55,7 @@ async fn a_request_that_runs_is_answered_before_the_end(place: &Place) {
     let outcome = server.program.outcome().expect(0);
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert!(outcome.err.lines().last().is_some_and(|line| line.ends_with(" stopped")), "{}", outcome.err);
-    // what was answered was done
+    // acknowledged operations were done
     place.serve(&[]).await.stop();
     place.run(&["verify"], &[]).expect(0);
 }
@@ -95,11 +95,11 @@ async fn a_stream_of_events_ends_at_once(place: &Place) {
         .await
         .unwrap();
     assert_eq!(stream.chunk().await.unwrap().unwrap(), "retry: 3000\n\n");
-    // what happens is told of without anybody's help
+    // events are relayed without any request
     let customer =
         json!({"customer_id": admin.customer().await, "category": "sim", "subject": "x", "description": "x"});
     admin.post("/tickets", customer).await.expect(201);
-    let heard = timeout(PATIENCE, stream.chunk()).await.expect("it is heard of").unwrap().unwrap();
+    let heard = timeout(PATIENCE, stream.chunk()).await.expect("the event arrives").unwrap().unwrap();
     assert!(heard.starts_with(b"id: 1\nevent: ticket.created\ndata: {"), "{heard:?}");
     let begun = Instant::now();
     server.program.signal("TERM");

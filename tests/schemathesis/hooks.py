@@ -1,8 +1,8 @@
-"""Signs in for the requests that Schemathesis makes.
+"""Authenticates the requests that Schemathesis sends.
 
-Most go out as one inspector, an administrator whose name no generated request guesses, so that wrong passwords never lock
-it. An operation that ends sessions or changes the password goes out as a user made for that one request: it does its
-work, and nobody else is signed out by it.
+Most requests use the inspector, an administrator with a name that no generated request contains, so that wrong passwords
+never lock the account. A request that ends sessions or changes the password uses a new user, so that it can succeed
+without signing out the others.
 """
 
 import base64
@@ -27,7 +27,7 @@ ENDS_SESSIONS = [
     "/api/v1/auth/sessions/{id}",
 ]
 SIGNS_IN = ["/api/v1/auth/login", "/api/v1/auth/token"]
-# Fields whose values may be there once, and how to write another when a value comes again.
+# Fields with unique values, and how to create another value when one is repeated.
 UNIQUE = {
     "phone": lambda number: f"+79{number:09}",
     "msisdn": lambda number: f"+78{number:09}",
@@ -73,12 +73,12 @@ class Inspector:
             return cls.token
 
 
-# now, while no request has locked the first administrator yet
+# now, before a request can lock the first administrator
 Inspector.signed_in()
 
 
 def somebody():
-    """A new user, signed in."""
+    """Creates a user and signs in."""
     username = f"leaver-{next(numbers)}"
     body = {"username": username, "full_name": "Leaver", "role": "employee", "password": PASSWORD}
     post("/users", body, Inspector.signed_in())
@@ -108,7 +108,7 @@ class Everybody:
 
 
 def sign(case, kwargs):
-    """The headers of an event that the sandbox would send."""
+    """Signs the body as the sandbox gateway would and returns the headers."""
     body = json.dumps(case.body)
     kwargs["data"] = body
     kwargs.pop("json", None)
@@ -130,13 +130,13 @@ def is_positive(case):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Lets valid requests through where a value is good for one use only."""
+    """Makes generated requests valid where the schema cannot describe the rule."""
     headers = case.headers or {}
-    # one key twice, with different bodies, is refused by design
+    # a repeated key with a different body is refused by design
     if headers.get("Idempotency-Key") and len(headers["Idempotency-Key"]) < 240:
         headers["Idempotency-Key"] += f"-{next(numbers)}"
     if is_positive(case) and case.path.startswith("/api/v1/webhooks/payments/") and isinstance(case.body, dict):
-        # a name drawn at random is no gateway, and nobody guesses a signature
+        # a random name is not a gateway, and a random signature is not valid
         case.path_parameters["gateway"] = "sandbox"
         case.headers = sign(case, kwargs)
     if is_positive(case) and case.path.endswith("/terminal/v1"):
@@ -144,8 +144,8 @@ def before_call(context, case, kwargs):
     if is_positive(case) and case.path.endswith("/payments/links") and isinstance(case.body, dict):
         case.body["gateway"] = "sandbox"
     if is_positive(case) and case.path.endswith("/attachments") and isinstance(case.body, dict) and "file" in case.body:
-        # bytes drawn at random are no file of any known type
-        # (in a body of its own: the one that was drawn is drawn on again, and bytes are no JSON)
+        # random bytes are not a file of a supported type
+        # (in a new body, because Schemathesis reuses the generated one, and bytes are not JSON)
         case.body = {**case.body, "file": f"Call {next(numbers)}: no network".encode()}
     if not is_positive(case) or case.method.upper() != "POST" or not isinstance(case.body, dict):
         return

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Checks the running API against its own OpenAPI document with Schemathesis, on a fresh database.
+# Checks the running API against its OpenAPI document with Schemathesis, on a fresh database.
 #
 #   tests/schemathesis/run.sh sqlite
-#   tests/schemathesis/run.sh postgres            # TEST_POSTGRES_URL, by default this machine's own server
-#   tests/schemathesis/run.sh sqlite --include-path /api/v1/sims     # further arguments go to `schemathesis run`
+#   tests/schemathesis/run.sh postgres            # TEST_POSTGRES_URL, by default the local server
+#   tests/schemathesis/run.sh sqlite --include-path /api/v1/sims     # further arguments are for `schemathesis run`
 #
-# Wants cargo, curl and python3, for postgres also psql. SEED, MAX_EXAMPLES and PORT can be set. It fails when a check
-# fails, when the server logs an error, and when `telecom-crm verify` finds a broken invariant afterwards. The server's
-# log stays in target/schemathesis.
+# Needs cargo, curl and python3, for postgres also psql. SEED, MAX_EXAMPLES and PORT can be set. It fails if a check
+# fails, if the server logs an error, and if `telecom-crm verify` finds a violation afterwards. The server's log
+# remains in target/schemathesis.
 set -euo pipefail
 
 engine=${1:-}
@@ -55,7 +55,7 @@ case $engine in
     sqlite) export DATABASE_URL=sqlite://$work/crm.db ;;
     postgres)
         psql -q "$postgres" -c "CREATE DATABASE $database"
-        # the same server and user, another database
+        # another database of this server and user
         DATABASE_URL=$(sed -E "s#^([a-z]+://[^/]*/)[^?]*#\1$database#" <<<"$postgres")
         export DATABASE_URL
         ;;
@@ -63,9 +63,9 @@ esac
 export BIND=127.0.0.1:$port COUNTRY=ru LOG_LEVEL=info LOG_FORMAT=text SHUTDOWN_SECONDS=5
 JWT_SECRET=$(head -c 48 /dev/urandom | base64 -w 0)
 export JWT_SECRET
-# what the document's own examples sign in with, so that they are answered by 200
+# the credentials of the document's examples, so that those return 200
 export ADMIN_USERNAME=admin ADMIN_PASSWORD='correct horse battery staple'
-# the gateway for trying things out, and terminals, so that there is something to find behind their keys
+# the sandbox gateway and terminals, so that the operations behind their keys can be checked
 export GATEWAYS=sandbox GATEWAY_SANDBOX_SECRET='the key of the sandbox while it is tried' TERMINAL_KEY='the key of the terminals while they are tried'
 export ACCESS_TOKEN_MINUTES=1440 SIGN_INS_PER_MINUTE=1000000
 

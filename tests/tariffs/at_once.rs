@@ -1,4 +1,4 @@
-//! Changes of tariffs, options and contracts by several requests at once.
+//! Concurrent changes of tariffs, options and contracts.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -68,7 +68,7 @@ async fn contracts_that_swap_their_tariffs_at_once_are_all_counted(app: &App) {
     for reply in join_all(contracts.iter().map(|(contract, to)| change(*contract, *to))).await {
         reply.expect(200);
     }
-    // the same change twice at once happens once
+    // of concurrent equal changes, one is applied
     let (contract, to) = (contracts[0].0, one);
     let replies = join_all((0..5).map(|_| change(contract, to))).await;
     assert_eq!(replies.iter().filter(|reply| reply.status == 200).count(), 1);

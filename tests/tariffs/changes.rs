@@ -1,4 +1,4 @@
-//! Changes of tariff and options on running contracts.
+//! Changes of tariff and options on active contracts.
 
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ async fn a_change_now_credits_the_unused_days_and_charges_the_rest_by_the_new_ta
     for (tariff, count) in [(old, 0), (new, 1)] {
         assert_eq!(admin.get(&format!("/tariffs/{tariff}")).await.expect(200)["contracts_count"], count);
     }
-    // back again on the same day: what was charged for the rest comes back whole
+    // back again on that day: the charge for the rest is fully credited
     let back = change(&admin, contract, old, "now").await.expect(200);
     assert_eq!(back["balance"], "720.00");
     assert_eq!(
@@ -98,18 +98,18 @@ async fn options_taken_and_left_now_move_the_rest_of_the_period_with_the_discoun
         (&json!("718.00"), &json!([more]), &json!([more]))
     );
     let admin = after_days(app, 14).await;
-    // a new fee and a new price count from the next period on only
+    // a new fee and a new price apply only from the next period on
     admin.patch(&format!("/options/{more}"), json!({"monthly_fee": "50.00"})).await.expect(200);
     admin.patch(&format!("/tariffs/{tariff}"), json!({"monthly_fee": "300.00"})).await.expect(200);
     let both = options(&admin, contract, json!({"add": [other], "when": "now"})).await.expect(200);
-    // half of 282.00 back, half of (280 + 33.33 + 100) less 10 % = 371.997 charged
+    // half of 282.00 credited, half of (280 + 33.33 + 100) less 10 % = 371.997 charged
     assert_eq!((&both["options"], &both["balance"]), (&json!([more, other]), &json!("673.00")));
     assert_eq!(
         ledger(&admin, contract).await[1..],
         ["correction 141.00 2026-02-14 2026-02-28", "charge 186.00 2026-02-14 2026-02-28"]
     );
     let one = options(&admin, contract, json!({"remove": [more], "when": "now"})).await.expect(200);
-    // 186.00 back, half of (280 + 100) less 10 % = 342.00 charged
+    // 186.00 credited, half of (280 + 100) less 10 % = 342.00 charged
     assert_eq!((&one["options"], &one["balance"]), (&json!([other]), &json!("688.00")));
     let admin = after_days(app, 14).await;
     admin.pay(contract, "1.00").await;
@@ -156,7 +156,7 @@ async fn a_change_for_the_next_period_waits_is_shown_can_be_replaced_and_cancell
         (&listed[0]["option_id"], &listed[0]["is_in_force"], &listed[0]["is_in_next_period"]),
         (&json!(option), &json!(false), &json!(true))
     );
-    // the tariff that it is to have does not go with the option
+    // the planned tariff is not compatible with the option
     change(&admin, contract, new, "next_period").await.refused(409, "option_incompatible");
     let cancelled = admin.post(&cancel, json!({})).await.expect(200);
     assert_eq!(
@@ -173,7 +173,7 @@ async fn a_change_for_the_next_period_waits_is_shown_can_be_replaced_and_cancell
         ),
         (1, 0)
     );
-    // two periods were missed: the first of them begins with what was planned
+    // two periods were missed: the first of them begins with the planned change
     let admin = after_days(app, 60).await;
     admin.pay(contract, "1.00").await;
     let caught_up = admin.contract(contract).await;
@@ -247,7 +247,7 @@ async fn of_a_postpaid_period_the_days_served_are_charged_at_a_change_and_the_re
         (&next["balance"], &next["status"], &next["next_billing_date"]),
         (&json!("-489.00"), &json!("active"), &json!("2026-03-31"))
     );
-    // a change that brings the balance below the limit is a debt
+    // a change that brings the balance below the limit causes a debt
     let admin = after_days(app, 1).await;
     assert_eq!(change(&admin, contract, old, "now").await.expect(200)["holds"], json!(["debt"]));
     assert_eq!(
@@ -268,10 +268,10 @@ async fn a_contract_can_change_between_prepaid_and_postpaid(app: &App) {
         (tariff(&admin, "prepaid", "280.00").await, tariff(&admin, "postpaid", "560.00").await);
     let contract = running(&admin, prepaid, "280.00", json!({"credit_limit": "300.00"})).await;
     let admin = after_days(app, 7).await;
-    // the unused days come back, and nothing is charged before the period ends
+    // the unused days are credited, and nothing is charged before the period ends
     assert_eq!(change(&admin, contract, postpaid, "now").await.expect(200)["balance"], "210.00");
     let admin = after_days(app, 7).await;
-    // seven days of 560.00, and 14 of 280.00 ahead
+    // seven days of 560.00 charged afterwards, and 14 of 280.00 in advance
     assert_eq!(change(&admin, contract, prepaid, "now").await.expect(200)["balance"], "-70.00");
     assert_eq!(
         ledger(&admin, contract).await,
@@ -282,10 +282,10 @@ async fn a_contract_can_change_between_prepaid_and_postpaid(app: &App) {
             "charge 140.00 2026-02-14 2026-02-28",
         ]
     );
-    // on the day of a change once more: nothing was served by it
+    // another change on that day: no day was served under the first one
     assert_eq!(change(&admin, contract, postpaid, "now").await.expect(200)["balance"], "70.00");
     assert_eq!(change(&admin, contract, prepaid, "now").await.expect(200)["balance"], "-70.00");
-    // and with the next period: the postpaid one is charged when it ends
+    // and with the next period: the postpaid period is charged when it ends
     change(&admin, contract, postpaid, "next_period").await.expect(200);
     let admin = after_days(app, 14).await;
     admin.pay(contract, "70.00").await;
@@ -314,7 +314,7 @@ async fn without_the_money_a_prepaid_change_now_is_refused_and_nothing_moves(app
         app.count("audit").await,
         periods(app, contract).await,
     );
-    // 280.00 for the rest less 140.00 that comes back; 20.00 and the limit cover 120.00
+    // 280.00 for the rest less 140.00 credited; 20.00 and the limit cover 120.00
     let english = admin.with("accept-language", "en");
     let refused = change(&english, contract, new, "now").await.refused(409, "balance_too_low");
     let detail = refused["detail"].as_str().unwrap();
@@ -331,7 +331,7 @@ async fn without_the_money_a_prepaid_change_now_is_refused_and_nothing_moves(app
     );
     admin.pay(contract, "20.00").await;
     assert_eq!(change(&admin, contract, new, "now").await.expect(200)["balance"], "-100.00");
-    // what costs less is never refused
+    // a change to a lower price is never refused
     assert_eq!(change(&admin, contract, old, "now").await.expect(200)["balance"], "40.00");
     assert_eq!(app.violations().await, Vec::<String>::new());
 }
@@ -360,7 +360,7 @@ async fn a_planned_change_that_can_no_longer_be_is_dropped_and_that_is_on_record
     let option = admin.option("1.00", &[old, new]).await;
     let kept = running(&admin, old, "100.00", json!({"options": [option]})).await;
     let dropped = running(&admin, old, "100.00", json!({"options": [option]})).await;
-    // what was promised is kept though the tariff was retired since
+    // a planned change is applied although the tariff has been retired
     change(&admin, kept, new, "next_period").await.expect(200);
     admin.post(&format!("/tariffs/{new}/deactivate"), json!({})).await.expect(200);
     let admin = after_days(app, 28).await;
@@ -386,7 +386,7 @@ async fn a_planned_change_that_can_no_longer_be_is_dropped_and_that_is_on_record
         .await
         .expect(200);
     assert_eq!(record["results"][0]["before"]["next_tariff_id"], new);
-    // the contract that has both keeps them
+    // a contract with both options keeps them
     admin.pay(kept, "1.00").await;
     assert_eq!(ledger(&admin, kept).await.last().unwrap(), "charge 21.00 2026-03-31 2026-04-30");
     assert_eq!(app.violations().await, Vec::<String>::new());
@@ -410,7 +410,7 @@ async fn every_option_must_go_with_the_new_tariff_and_those_that_do_not_are_list
         assert_eq!(listed, [&json!(first), &json!(second)]);
     }
     assert_eq!(admin.contract(contract).await, before);
-    // one that ends with the period is not in the way of a change with the next
+    // an option that ends with the period does not prevent a change with the next
     options(&admin, contract, json!({"remove": [first, second], "when": "next_period"})).await.expect(200);
     change(&admin, contract, new, "now").await.refused(409, "option_incompatible");
     change(&admin, contract, new, "next_period").await.expect(200);

@@ -1,4 +1,4 @@
-//! Options by themselves, and on drafts.
+//! Options, and options of drafts.
 
 use serde_json::{Value, json};
 
@@ -152,7 +152,7 @@ async fn options_that_contracts_have_together_cannot_come_to_exclude_each_other(
         ),
         (0, json!(1))
     );
-    // one that ends with the period is had until then
+    // an option that ends with the period is present until then
     let options = format!("/contracts/{contract}/options");
     admin.post(&options, json!({"remove": [b], "when": "next_period"})).await.expect(200);
     admin
@@ -164,7 +164,7 @@ async fn options_that_contracts_have_together_cannot_come_to_exclude_each_other(
     for when in ["now", "next_period"] {
         admin.post(&options, json!({"add": [b], "when": when})).await.refused(409, "options_exclusive");
     }
-    // one for the other, in one step
+    // one replaces the other in a single step
     let swapped = admin.post(&options, json!({"add": [b], "remove": [a], "when": "now"})).await.expect(200);
     assert_eq!(swapped["options"], json!([b]));
     let draft = json!({"customer_id": admin.customer().await, "tariff_id": tariff, "options": [a, b]});
@@ -202,7 +202,7 @@ async fn a_retired_option_stays_with_its_contracts_and_is_not_taken_anew(app: &A
         .await
         .refused(409, "option_incompatible");
     admin.post(&format!("/contracts/{draft}/activate"), json!({})).await.refused(409, "option_retired");
-    // other options can still be taken beside them
+    // other options can still be added
     admin
         .post(&format!("/contracts/{contract}/options"), json!({"add": [other], "when": "now"}))
         .await
@@ -210,7 +210,7 @@ async fn a_retired_option_stays_with_its_contracts_and_is_not_taken_anew(app: &A
     let admin = after_days(app, 28).await;
     admin.pay(contract, "1.00").await;
     assert_eq!(ledger(&admin, contract).await.last().unwrap(), "charge 17.00 2026-02-28 2026-03-31");
-    // and once left, they are gone for good
+    // a removed retired option cannot be added again
     admin
         .post(&format!("/contracts/{contract}/options"), json!({"remove": [retired], "when": "now"}))
         .await

@@ -98,7 +98,7 @@ async fn what_is_foreseen_of_a_postpaid_contract_begins_with_the_period_that_run
     let admin = after_days(app, 76).await;
     admin.pay(contract, "1.00").await;
     assert_eq!(ledger(&admin, contract).await[1..], expected);
-    // to prepaid with the next period: one is charged when it ends, the next when it begins, on the same day
+    // to prepaid with the next period: one is charged when it ends, the next when it begins, on one day
     admin
         .post(&format!("/contracts/{contract}/options"), json!({"remove": [option], "when": "next_period"}))
         .await
@@ -151,7 +151,7 @@ async fn a_draft_is_foreseen_as_activated_today_a_debt_as_paid_today_and_under_a
     assert_eq!(preview(&admin, contract, 24).await, Vec::<Value>::new());
     admin.post(&format!("/contracts/{contract}/resume"), json!({"reason": "request"})).await.expect(200);
     assert_eq!(preview(&admin, contract, 24).await.len(), 24);
-    // periods that were missed come first
+    // missed periods come first
     let admin = after_days(app, 60).await;
     let missed = preview(&admin, contract, 3).await;
     assert_eq!(

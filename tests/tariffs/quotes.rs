@@ -1,4 +1,4 @@
-//! Quotes: what a tariff with options costs.
+//! Quotes: the price of a tariff with options.
 
 use serde_json::{Value, json};
 

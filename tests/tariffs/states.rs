@@ -1,5 +1,5 @@
-//! Every change of tariff and options on a contract in every state,
-//! and every action on a tariff in every state.
+//! Every change of tariff and options in every state of a contract,
+//! and every action in every state of a tariff.
 
 use kernel::Money;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{running, tariff};
 use crate::harness::{App, Client, Reply, id, scenario};
 
-/// A contract in a state, on tariff `old` with option `kept`.
+/// Creates a contract in this state, on tariff `old` with option `kept`.
 async fn contract(admin: &Client, state: &str, old: i64, kept: i64) -> i64 {
     if state == "draft" {
         let draft = json!({
@@ -48,7 +48,7 @@ struct Change {
     body: Value,
 }
 
-/// How a contract stands after a change, now and in the next period.
+/// The contract after a change, now and in the next period.
 #[derive(Debug, PartialEq)]
 struct Stands {
     status: Value,
@@ -56,12 +56,12 @@ struct Stands {
     next_tariff: Value,
     options: Value,
     next_options: Value,
-    /// For the present period.
+    /// The charge for the current period.
     charged: Money,
 }
 
 impl Stands {
-    /// As a contract shows it that this much was paid for.
+    /// Reads a contract on which this amount was paid.
     fn read(shown: &Value, paid: &str) -> Self {
         let field = |name: &str| shown[name].clone();
         let money = |text: &str| text.parse::<Money>().unwrap();
@@ -76,7 +76,7 @@ impl Stands {
     }
 }
 
-/// Each change, and what it leads to from each of the states: how the contract stands, or a refusal.
+/// Each change, with its result in each state: the contract, or a refusal.
 fn changes(at: &Offers) -> Vec<(Change, [Result<Stands, &'static str>; 5])> {
     let Offers { old, new, kept, more } = *at;
     let (plain, both, none) = (json!([kept]), json!([kept, more]), json!([]));
@@ -103,7 +103,7 @@ fn changes(at: &Offers) -> Vec<(Change, [Result<Stands, &'static str>; 5])> {
                 Err("contract_not_in_force"),
                 ok("active", new, None, &plain, &plain, "0.00"),
                 ok("suspended", new, None, &plain, &plain, "0.00"),
-                // what costs nothing ends the debt, and is served at once
+                // a change to a zero fee ends the debt and takes effect at once
                 ok("active", new, None, &plain, &plain, "0.00"),
                 over(),
             ],

@@ -1,11 +1,11 @@
-//! Tariffs: edits, versions of prices, retiring, deleting, lists and figures.
+//! Tariffs: edits, versions of prices, retiring, deleting, lists and statistics.
 
 use serde_json::{Value, json};
 
 use super::{after_days, ledger, running, tariff};
 use crate::harness::{App, Client, id, scenario};
 
-/// The versions of a tariff: first day, fee and status, the latest first.
+/// The versions of a tariff: start date, fee and status, the latest first.
 async fn versions(admin: &Client, tariff: i64) -> Vec<String> {
     let page = admin.get(&format!("/tariffs/{tariff}/versions")).await.expect(200);
     let text = |row: &Value| {
@@ -82,7 +82,7 @@ async fn a_price_counts_from_today_unless_told_otherwise_and_stays_once_a_period
     let admin = app.admin().await;
     let tariff = tariff(&admin, "prepaid", "280.00").await;
     let path = format!("/tariffs/{tariff}");
-    // nobody has it yet: the version of today is replaced
+    // no contract has it yet: today's version is replaced
     let cheaper = admin.patch(&path, json!({"monthly_fee": "100.00"})).await.expect(200);
     assert_eq!(
         (&cheaper["monthly_fee"], versions(&admin, tariff).await),
@@ -95,7 +95,7 @@ async fn a_price_counts_from_today_unless_told_otherwise_and_stays_once_a_period
     assert!(refused["detail"].as_str().unwrap().contains("2026-01-31"), "{refused}");
     assert_eq!(admin.get(&path).await.expect(200), before);
     let admin = after_days(app, 1).await;
-    // what was read comes back with another price: from today
+    // the tariff as read, sent back with another price, which applies from today
     let mut body = admin.get(&path).await.expect(200);
     body["monthly_fee"] = json!("50.00");
     let next = admin.put(&path, body).await.expect(200);
@@ -122,7 +122,7 @@ async fn what_is_no_price_counts_at_once_and_makes_no_version(app: &App) {
     );
     assert_eq!(versions(&admin, tariff).await.len(), 1);
     assert_eq!(admin.get("/tariffs?search=новый").await.expect(200)["count"], 1);
-    // nothing to change is no change
+    // a request without differences changes nothing
     assert_eq!(admin.patch(&path, json!({"priority": 7})).await.expect(200)["version"], 2);
     assert_eq!(admin.put(&path, changed.clone()).await.expect(200), changed);
     assert_eq!(

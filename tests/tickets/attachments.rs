@@ -1,4 +1,4 @@
-//! Files: what is taken, how it is given back, and that none is lost or left behind.
+//! Files: which are accepted, how they are returned, and that none is lost or left behind.
 
 use chrono::TimeDelta;
 use reqwest::Method;
@@ -18,20 +18,20 @@ async fn send(client: &Client, path: &str, name: &str, media_type: &str, content
     .await
 }
 
-/// A form as bytes, whatever is in it.
+/// Sends a form with this raw body.
 async fn form(client: &Client, path: &str, body: &str) -> Reply {
     let request =
         client.request(Method::POST, path).header("content-type", "multipart/form-data; boundary=frontier");
     Reply::read(format!("{body:?}"), request.body(body.replace('\n', "\r\n")).send().await.unwrap()).await
 }
 
-/// The files in the store, finished or not.
+/// The number of stored files, complete or not.
 fn stored(app: &App) -> usize {
     let folders = std::fs::read_dir(app.database.files()).into_iter().flatten().flatten();
     folders.map(|folder| std::fs::read_dir(folder.path()).map_or(0, Iterator::count)).sum()
 }
 
-/// A ticket, and where its files are.
+/// A ticket and the path of its files.
 async fn files_of(desk: &Desk) -> (Value, String) {
     let ticket = desk.file().await;
     let path = format!("/tickets/{}/attachments", ticket["id"]);
@@ -74,7 +74,7 @@ async fn a_file_is_kept_as_it_was_sent_and_given_back_as_a_download_that_no_brow
     let list = desk.admin.get(&path).await.expect(200);
     assert_eq!((&list["count"], &list["results"][0]), (&json!(1), &file));
     assert_eq!(desk.journal(&ticket).await.last().unwrap().0, "attached");
-    // reading it is on record, for there is no telling what it shows
+    // each read is in the audit trail, because a file may contain personal data
     app.flush().await;
     let reads = desk.admin.get("/audit?entity=ticket_attachment").await.expect(200);
     assert!(reads["count"].as_i64().unwrap() >= 1, "{reads}");
@@ -228,7 +228,7 @@ async fn a_file_that_does_not_come_is_waited_for_only_so_long(app: &App) {
     assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("body_timeout"), "{answer}");
     assert!(started.elapsed() < std::time::Duration::from_secs(5));
     assert_eq!((stored(app), app.count("leftover_files").await), (0, 0));
-    // whoever goes away in between leaves nothing for long either
+    // an upload that is disconnected also leaves nothing behind for long
     let mut stream = tokio::net::TcpStream::connect(desk.operator.address()).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
     drop(stream);
@@ -243,7 +243,7 @@ async fn what_a_crash_leaves_between_file_and_row_is_swept_and_nothing_else(app:
     let desk = Desk::open(app).await;
     let (ticket, path) = files_of(&desk).await;
     let kept = send(&desk.operator, &path, "a.txt", "text/plain", b"kept").await.expect(201);
-    // written and never attached; half written; detached and not removed
+    // written and not attached; partly written; detached and not removed
     for (key, file) in [("aa/whole", "aa/whole"), ("bb/half", "bb/half#1")] {
         let file = app.database.files().join(file);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -257,7 +257,7 @@ async fn what_a_crash_leaves_between_file_and_row_is_swept_and_nothing_else(app:
             .unwrap();
     }
     assert_eq!((stored(app), app.count("leftover_files").await), (3, 2));
-    // they may still be on their way
+    // uploads may still be in progress
     app.sweep_files().await.unwrap();
     assert_eq!((stored(app), app.count("leftover_files").await), (3, 2));
     app.advance(TimeDelta::minutes(121));
@@ -265,7 +265,7 @@ async fn what_a_crash_leaves_between_file_and_row_is_swept_and_nothing_else(app:
     assert_eq!((stored(app), app.count("leftover_files").await), (1, 0));
     let desk = desk.back(app).await;
     assert_eq!(desk.operator.get(&format!("{path}/{}", kept["id"])).await.text, "kept");
-    // the files of a deleted ticket go with it
+    // the files of a deleted ticket are deleted with it
     assert_eq!(desk.admin.delete(&format!("/tickets/{}", ticket["id"])).await.status, 204);
     desk.admin.get(&format!("{path}/{}", kept["id"])).await.refused(404, "ticket_attachment_not_found");
     app.sweep_files().await.unwrap();
@@ -293,7 +293,7 @@ async fn one_removes_one_s_own_files_and_others_only_with_permission(app: &App) 
     );
     let steps: Vec<String> = desk.journal(&ticket).await.into_iter().map(|(action, _)| action).collect();
     assert_eq!(steps, ["created", "attached", "attached", "detached", "detached"]);
-    // a file is a ticket's own
+    // a file belongs to one ticket only
     let second = desk.file().await;
     let file = send(&desk.operator, &path, "c.txt", "text/plain", b"three").await.expect(201);
     let elsewhere = format!("/tickets/{}/attachments/{}", second["id"], id(&file));

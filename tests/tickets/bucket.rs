@@ -1,4 +1,4 @@
-//! Files in a bucket: a server that speaks as much of S3 as is spoken to it stands in for one.
+//! Files in a bucket, simulated by a server with the needed subset of S3.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use actix_web::{App as Web, HttpRequest, HttpResponse, HttpServer, dev::ServerHa
 use super::Desk;
 use crate::harness::{App, Reply, scenario};
 
-/// What lies in the bucket by key, and the parts of what is on its way.
+/// The objects in the bucket by key, and the parts of unfinished uploads.
 #[derive(Default)]
 struct Bucket {
     objects: BTreeMap<String, Vec<u8>>,
@@ -70,7 +70,7 @@ async fn answer(request: HttpRequest, body: web::Bytes, bucket: web::Data<Shared
     }
 }
 
-/// Starts the stand-in; answers its address.
+/// Starts the simulated bucket and returns its address.
 fn start(bucket: Shared) -> (String, ServerHandle) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -104,7 +104,7 @@ async fn files_lie_in_a_bucket_where_one_is_set_and_a_bucket_that_is_away_loses_
             )
             .await
         };
-        // more than a part
+        // larger than one part
         let content = "номер вышки\n".repeat(350_000);
         let file = send("вышки.txt", content.as_bytes()).await.expect(201);
         {
@@ -118,7 +118,7 @@ async fn files_lie_in_a_bucket_where_one_is_set_and_a_bucket_that_is_away_loses_
             );
         }
         assert_eq!(desk.admin.get(&format!("{path}/{}", file["id"])).await.text, content);
-        // what is refused leaves nothing, neither whole nor in parts
+        // a refused file leaves no object and no parts
         send("a.png", b"text").await.refused(422, "invalid");
         let held = |bucket: &Shared| {
             let bucket = bucket.lock().unwrap();
@@ -132,7 +132,7 @@ async fn files_lie_in_a_bucket_where_one_is_set_and_a_bucket_that_is_away_loses_
         reply.refused(503, "files_away");
         desk.admin.get(&format!("{path}/{}", file["id"])).await.refused(503, "files_away");
         assert_eq!((app.count("ticket_attachments").await, app.count("leftover_files").await), (1, 1));
-        // detached all the same, and removed once the bucket is back
+        // detached nevertheless, and removed when the bucket is available again
         assert_eq!(desk.admin.delete(&format!("{path}/{}", file["id"])).await.status, 204);
         assert_eq!((app.count("ticket_attachments").await, app.count("leftover_files").await), (0, 2));
     })

@@ -1,4 +1,4 @@
-//! Deadlines: by priority, in working hours, and with a clock that stands still.
+//! Deadlines: by priority, in working hours, and with pauses.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ async fn without_a_calendar_hours_are_hours(app: &App) {
     TICKET_HOURS_CRITICAL = "2"
 )]
 async fn with_a_calendar_only_working_hours_count(app: &App) {
-    // Friday, five in the afternoon in Moscow; Monday is a holiday
+    // Friday, 17:00 in Moscow; Monday is a holiday
     at(app, "2026-02-20T14:00:00Z");
     let desk = Desk::open(app).await;
     let critical = filed(&desk, "critical").await;
@@ -49,12 +49,12 @@ async fn with_a_calendar_only_working_hours_count(app: &App) {
     assert_eq!(desk.admin.get("/tickets/overdue").await.expect(200)["count"], 0);
     app.advance(TimeDelta::minutes(2));
     assert_eq!(desk.admin.get("/tickets/overdue").await.expect(200)["results"][0]["id"], critical["id"]);
-    // on a Sunday the time begins on Monday
+    // on a Sunday, the time begins on Monday
     at(app, "2026-03-01T10:00:00Z");
     let desk = desk.back(app).await;
     assert_eq!(filed(&desk, "critical").await["due_at"], "2026-03-02T08:00:00Z");
     let ticket = filed(&desk, "high").await;
-    // on hold from Monday noon to Wednesday noon: two working days, however many hours
+    // on hold from Monday noon to Wednesday noon: two working days, regardless of the hours
     at(app, "2026-03-02T09:00:00Z");
     let desk = desk.back(app).await;
     let waiting = desk.act(&ticket, "wait").await;
@@ -68,7 +68,7 @@ async fn with_a_calendar_only_working_hours_count(app: &App) {
 
 #[scenario(TICKET_WORKING_HOURS = "09:00-18:00", TIMEZONE = "Europe/Berlin")]
 async fn the_hours_are_those_of_the_operator_s_zone_also_when_its_clocks_change(app: &App) {
-    // Saturday at five in Berlin, the night before the clocks go forward
+    // Saturday, 17:00 in Berlin, the night before the clocks go forward
     at(app, "2026-03-28T16:00:00Z");
     let desk = Desk::open(app).await;
     assert_eq!(filed(&desk, "critical").await["due_at"], "2026-03-29T10:00:00Z");
@@ -114,7 +114,7 @@ async fn another_priority_brings_its_deadline_with_what_the_ticket_waited(app: &
             (&json!(priority), &json!(rank), &json!(due))
         );
     }
-    // the same again is no change
+    // a request without differences changes nothing
     let (before, steps) = (desk.now(&ticket).await, app.count("ticket_journal").await);
     assert_eq!(desk.operator.post(&path, json!({"priority": "high"})).await.expect(200), before);
     assert_eq!(app.count("ticket_journal").await, steps);

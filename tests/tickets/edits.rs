@@ -1,4 +1,4 @@
-//! What can be changed of a ticket, and which ones are deleted.
+//! Edits of a ticket, and which tickets can be deleted.
 
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ async fn what_a_ticket_says_can_be_changed_and_searched_for(app: &App) {
         (&last["action"], &last["note"]),
         (&json!("edited"), &json!("contract_id, category, subject"))
     );
-    // what was read may be sent back whole, and changes nothing
+    // sending back what was read changes nothing
     let steps = app.count("ticket_journal").await;
     assert_eq!(desk.operator.put(&path, changed.clone()).await.expect(200), changed);
     assert_eq!(app.count("ticket_journal").await, steps);
@@ -87,7 +87,7 @@ async fn of_two_edits_of_one_version_the_second_is_stale_and_a_closed_ticket_sta
     let closed = desk.act(&ticket, "close").await;
     desk.operator.patch(&path, json!({"subject": "Третий"})).await.refused(409, "ticket_wrong_state");
     assert_eq!(desk.now(&ticket).await, closed);
-    // nothing changed is no change
+    // a request without differences changes nothing
     desk.operator.patch(&path, json!({"subject": "Первый"})).await.expect(200);
 }
 

@@ -60,7 +60,7 @@ async fn comments_are_kept_as_they_were_written_and_the_first_for_the_subscriber
     let first = desk.operator.get(&format!("{comments}?cursor=&page_size=2")).await.expect(200);
     assert_eq!(texts(&desk.operator.get(first["next"].as_str().unwrap()).await.expect(200)), ["Готово"]);
     assert_eq!(desk.journal(&ticket).await.iter().filter(|(action, _)| action == "commented").count(), 3);
-    // a closed one can still be commented on
+    // a closed ticket can still be commented on
     desk.act(&ticket, "close").await;
     desk.operator.post(&comments, json!({"text": "Абонент перезвонил"})).await.expect(201);
     assert_eq!(app.violations().await, Vec::<String>::new());
@@ -114,7 +114,7 @@ async fn the_queues_hold_what_is_theirs_with_what_is_due_first_first(app: &App) 
     assert_eq!(names("/tickets/my_tickets").await, ["Сейчас", "Позже"]);
     assert_eq!(names("/tickets/unassigned").await, ["Чужое"]);
     assert_eq!(names("/tickets/my_tickets?search=ПОЗЖЕ&priority=low&status=in_progress").await, ["Позже"]);
-    // somebody else's are not mine
+    // another user's tickets are not in the list
     assert_eq!(desk.admin.get("/tickets/my_tickets").await.expect(200)["count"], 0);
     app.advance(TimeDelta::hours(9));
     assert_eq!(names("/tickets/overdue").await, ["Сейчас", "Чужое"]);
@@ -122,6 +122,6 @@ async fn the_queues_hold_what_is_theirs_with_what_is_due_first_first(app: &App) 
     desk.act(&urgent, "resolve").await;
     assert_eq!(names("/tickets/overdue").await, Vec::<String>::new());
     assert_eq!(names("/tickets/unassigned").await, Vec::<String>::new());
-    // mine are mine also when they are over
+    // the user's finished tickets are in the list
     assert_eq!(names("/tickets/my_tickets?status=resolved").await, ["Сейчас"]);
 }

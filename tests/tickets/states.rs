@@ -1,4 +1,4 @@
-//! Every action from every state, and a complaint's whole story.
+//! Every action in every state, and the whole life of a complaint.
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Desk;
 use crate::harness::{App, PASSWORD, id, scenario};
 
-/// The actions, each with the step it leaves in the journal.
+/// The actions, each with its entry in the journal.
 const ACTIONS: [(&str, &str); 8] = [
     ("assign", "assigned"),
     ("start_work", "started"),
@@ -19,7 +19,7 @@ const ACTIONS: [(&str, &str); 8] = [
     ("change_priority", "priority_changed"),
 ];
 
-/// A state by the way to it, and the state after each action, in their order; `-` where it is refused.
+/// A state, the actions that lead to it, and the state after each action; `-` where it is refused.
 const TABLE: [(&str, &[&str], [&str; 8]); 7] = [
     ("new", &[], ["in_progress", "ticket_not_assigned", "waiting", "-", "-", "closed", "-", "new"]),
     (
@@ -160,7 +160,7 @@ async fn a_complaint_is_filed_assigned_worked_on_put_on_hold_solved_closed_reope
         (&json!("closed"), &resolved["resolved_at"], &json!("2026-02-01T07:00:00Z"))
     );
     let reopened = step("reopen", json!({"reason": "Опять нет связи"})).await.expect(200);
-    // it goes on where its clock stopped: seven hours were left when it was solved
+    // it continues where its clock stopped: seven hours were left when it was resolved
     assert_eq!(
         (&reopened["status"], &reopened["assigned_to"], &reopened["due_at"]),
         (&json!("in_progress"), &json!(desk.worker), &json!("2026-02-01T14:30:00Z"))
@@ -198,7 +198,7 @@ async fn a_ticket_that_is_given_out_when_it_is_filed_is_new_until_its_user_start
     let desk = Desk::open(app).await;
     let mut given = desk.complaint();
     given["assigned_to"] = json!(desk.worker);
-    // whoever may not assign may not do it on the way either
+    // a user who may not assign cannot do it in the creation either
     desk.operator.post("/tickets", given.clone()).await.refused(403, "permission_missing");
     assert_eq!(app.count("tickets").await, 0);
     let ticket = desk.admin.post("/tickets", given.clone()).await.expect(201);
@@ -251,7 +251,7 @@ async fn nobody_gets_a_ticket_who_cannot_work_on_it(app: &App) {
         reply.refused(422, "invalid");
     }
     assert_eq!(desk.now(&ticket).await, ticket);
-    // a single grant is as good as a role
+    // a single grant is equivalent to a role
     desk.admin
         .put(&format!("/users/{employee}/permissions"), json!({"granted": ["tickets:work"], "denied": []}))
         .await
@@ -339,7 +339,7 @@ async fn of_many_who_do_the_same_at_once_one_does_it(app: &App) {
         .into_iter()
         .filter(|reply| reply.status != 200)
         .for_each(|reply| drop(reply.refused(409, "ticket_wrong_state")));
-    // some wait and some resume: whatever order they come in, the journal and the state agree
+    // concurrent actions: in any order, the journal and the state agree
     let ticket = desk.ticket_after(&["assign"]).await;
     let path = format!("/tickets/{}", ticket["id"]);
     join_all((0..20).map(async |n| {

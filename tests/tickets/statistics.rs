@@ -1,4 +1,4 @@
-//! Figures: counts, percentiles, the share within the deadline.
+//! Statistics: counts, percentiles, the share within the deadline.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Desk;
 use crate::harness::{App, scenario};
 
-/// The number of a row among rows that are told apart by a field.
+/// The number of tickets in the row whose field has this value.
 fn of<'a>(figures: &'a Value, list: &str, name: &str, value: &str) -> &'a Value {
     &figures[list].as_array().unwrap().iter().find(|row| row[name] == value).unwrap()["tickets"]
 }
@@ -24,7 +24,7 @@ async fn the_figures_are_those_of_the_tickets_filed_in_these_days(app: &App) {
     assert_eq!(empty["resolution"], json!({"tickets": 0, "median_seconds": null, "p95_seconds": null}));
 
     // twenty of high priority, answered after 1 to 20 minutes;
-    // ten of them solved after 1 to 10 hours, of which eight are in time
+    // ten of them resolved after 1 to 10 hours, of which eight are in time
     let mut tickets = Vec::new();
     for _ in 0..20 {
         tickets.push(desk.file().await);
@@ -74,7 +74,7 @@ async fn the_figures_are_those_of_the_tickets_filed_in_these_days(app: &App) {
             "resolved": 10, "within_deadline": 8
         }])
     );
-    // of other days there are none: a day ends at midnight where the operator is
+    // other days have none: a day ends at midnight in the operator's time zone
     assert_eq!(
         supervisor.get("/tickets/statistics?from=2026-02-01&to=2026-02-28").await.expect(200)["tickets"],
         0

@@ -1,4 +1,4 @@
-//! Every successful change is on record (SPEC 3.7).
+//! Every successful change is in the audit trail.
 
 mod access;
 mod contracts;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::Operation;
 use crate::harness::{App, Client, PASSWORD, Reply, scenario};
 
-/// Another password that is not easy to guess.
+/// Another password that is hard to guess.
 const OTHER_PASSWORD: &str = "seven herons over the canal";
 
 struct Office<'a> {
@@ -26,14 +26,14 @@ struct Office<'a> {
 }
 
 impl Office<'_> {
-    /// A PUT of what was read, with one field changed.
+    /// A PUT of the resource as read, with one field changed.
     async fn changed(&self, path: &str, field: &str, value: &str) -> RequestBuilder {
         let mut body = self.admin.get(path).await.expect(200);
         body[field] = json!(value);
         self.admin.request(Method::PUT, path).json(&body)
     }
 
-    /// A request that makes this operation succeed; none where nobody has thought of one.
+    /// A request with which this operation succeeds; `None` if there is none yet.
     async fn change(&self, operation: &str) -> Option<RequestBuilder> {
         let (method, path) = operation.split_once(" /api/v1").unwrap();
         match path.split('/').nth(1).unwrap() {
@@ -58,12 +58,12 @@ async fn every_successful_change_is_on_record_with_its_request_and_without_secre
     for operation in Operation::all(document()).iter().filter(|operation| operation.method != Method::GET) {
         let name = operation.name();
         let Some(request) = office.change(&name).await else {
-            panic!("{name}: give a request that succeeds, in walks/audit")
+            panic!("{name}: add a successful request to walks/audit")
         };
         let before = app.count("audit").await;
         let reply =
             Reply::read(name.clone(), request.header("X-Request-Id", "the-one").send().await.unwrap()).await;
-        assert!((200..300).contains(&reply.status), "{name} answered {}: {}", reply.status, reply.text);
+        assert!((200..300).contains(&reply.status), "{name} returned {}: {}", reply.status, reply.text);
 
         let newest = office.admin.get("/audit?page_size=500").await.expect(200);
         let rows: Vec<&Value> = newest["results"]
@@ -72,16 +72,16 @@ async fn every_successful_change_is_on_record_with_its_request_and_without_secre
             .iter()
             .filter(|row| row["seq"].as_i64().unwrap() > before)
             .collect();
-        assert!(!rows.is_empty(), "{name} left nothing on record");
+        assert!(!rows.is_empty(), "{name} has no audit row");
         for row in rows {
             assert_eq!(
                 (row["request_id"].as_str(), row["address"].as_str()),
                 (Some("the-one"), Some("127.0.0.1")),
                 "{name}: {row}"
             );
-            assert!(row["actor_id"].is_i64() || operation.is_signed(), "{name}: nobody did it: {row}");
+            assert!(row["actor_id"].is_i64() || operation.is_signed(), "{name}: no actor: {row}");
             for secret in [PASSWORD, OTHER_PASSWORD, "$argon2", "tcrm_", "eyJ", "12345678\"", "87654321"] {
-                assert!(!row.to_string().contains(secret), "{name}: `{secret}` is on record: {row}");
+                assert!(!row.to_string().contains(secret), "{name}: `{secret}` in the audit row: {row}");
             }
         }
     }

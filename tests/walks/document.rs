@@ -1,4 +1,4 @@
-//! The OpenAPI document: complete, consistent, and the same as the committed one.
+//! The OpenAPI document is complete and consistent, and equals the committed one.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -38,7 +38,7 @@ fn every_operation_has_an_id_of_its_own_a_summary_and_a_tag() {
         let id = operation.said["operationId"].as_str().unwrap_or_default();
         assert!(
             !id.is_empty() && seen.insert(id.to_owned()),
-            "{name} has operationId `{id}`, which is none or another's"
+            "{name}: operationId `{id}` is empty or not unique"
         );
         assert!(
             operation.said["summary"].as_str().is_some_and(|summary| summary.len() > 5),
@@ -48,11 +48,11 @@ fn every_operation_has_an_id_of_its_own_a_summary_and_a_tag() {
         let described = described
             .iter()
             .any(|tag| tag["name"] == operation.said["tags"][0] && tag["description"].is_string());
-        assert!(described, "{name} has a tag that nothing describes");
+        assert!(described, "{name} has a tag without a description");
         for (status, response) in operation.said["responses"].as_object().unwrap() {
             assert!(
                 response["description"].as_str().is_some_and(|words| !words.is_empty()),
-                "{name}: answer {status} is not described"
+                "{name}: response {status} is not described"
             );
         }
     }
@@ -66,7 +66,7 @@ fn every_reference_leads_somewhere() {
         if let Some(reference) = value.get("$ref").and_then(Value::as_str) {
             seen += 1;
             let found = reference.strip_prefix('#').and_then(|pointer| document.pointer(pointer));
-            assert!(found.is_some(), "{reference} leads nowhere");
+            assert!(found.is_some(), "{reference} does not exist");
         }
     });
     assert!(seen > 100, "{seen} references");
@@ -91,7 +91,7 @@ fn examples_have_the_fields_of_their_schemas() {
             continue;
         };
         for field in example.keys() {
-            assert!(properties.contains_key(field), "{name}: the example has `{field}`, which is no field");
+            assert!(properties.contains_key(field), "{name}: the example has the unknown field `{field}`");
         }
         for required in schema["required"].as_array().into_iter().flatten() {
             assert!(example.contains_key(required.as_str().unwrap()), "{name}: the example lacks {required}");
@@ -105,7 +105,7 @@ fn example_of(schema: &Value) -> Option<&Value> {
 
 type Parse = fn(&[u8], &Context) -> Result<()>;
 
-/// Every type that comes in as JSON.
+/// Every type that is read from a JSON body.
 fn inputs() -> Vec<(&'static str, Parse)> {
     macro_rules! inputs {
         ($($input:ty),+ $(,)?) => { vec![$((short_name::<$input>(), parse::<$input> as Parse)),+] };
@@ -201,7 +201,7 @@ fn the_example_of_every_json_body_is_taken() {
             let found =
                 known.iter().find(|(known, _)| *known == input || input.strip_suffix("Patch") == Some(known));
             let (input, parse) =
-                found.unwrap_or_else(|| panic!("{name} takes {input}: add it to the inputs here"));
+                found.unwrap_or_else(|| panic!("{name} reads {input}: add it to the inputs here"));
             used.insert(*input);
             if let Err(error) = parse(example.to_string().as_bytes(), &context) {
                 panic!("{name}: the example of {input} is refused: {error}");
@@ -210,5 +210,5 @@ fn the_example_of_every_json_body_is_taken() {
     }
     let unused: Vec<&&str> =
         known.iter().map(|(name, _)| name).filter(|name| !used.contains(*name)).collect();
-    assert!(unused.is_empty(), "no operation takes {unused:?}");
+    assert!(unused.is_empty(), "no operation reads {unused:?}");
 }

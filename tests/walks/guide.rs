@@ -1,4 +1,4 @@
-//! The API guide: each request in it is sent, and what it shows of the answer is compared.
+//! The API guide: each request in it is sent, and its response is compared.
 
 use reqwest::Method;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::harness::{App, Client, scenario};
 
 const GUIDE: &str = include_str!("../../docs/api-guide.md");
 
-/// Blocks of the guide in their order: the words after the fence, and what stands in it.
+/// The code blocks of the guide in order: the text after the fence, and the content.
 fn blocks(text: &str) -> Vec<(&str, String)> {
     let mut blocks: Vec<(&str, String)> = Vec::new();
     let mut open = false;
@@ -29,7 +29,8 @@ fn blocks(text: &str) -> Vec<(&str, String)> {
     blocks
 }
 
-/// Where what is shown differs from what was answered; the answer may have more fields, and `…` is anything.
+/// Differences between the response in the guide and the actual one.
+/// The actual one may have more fields, and `…` matches anything.
 fn differences(at: &str, shown: &Value, answered: &Value, found: &mut Vec<String>) {
     match (shown, answered) {
         (Value::String(text), _) if text == "…" && !answered.is_null() => {}
@@ -37,7 +38,7 @@ fn differences(at: &str, shown: &Value, answered: &Value, found: &mut Vec<String
             for (name, value) in shown {
                 match answered.get(name) {
                     Some(answered) => differences(&format!("{at}/{name}"), value, answered, found),
-                    None => found.push(format!("{at}/{name} is not there")),
+                    None => found.push(format!("{at}/{name} is missing")),
                 }
             }
         }
@@ -60,7 +61,7 @@ async fn follow(app: &App) {
             None if kind == "http" => {
                 assert!(
                     asked.is_none(),
-                    "no answer is shown to {asked:?}",
+                    "the guide has no response to {asked:?}",
                     asked = asked.map(|(line, ..)| line)
                 );
                 let (head, body) = block.split_once("\n\n").unwrap_or((block.trim_end(), ""));
@@ -77,10 +78,10 @@ async fn follow(app: &App) {
             }
             Some(("json", status)) => {
                 let (line, client, method, path, body) =
-                    asked.take().expect("an answer has its request before it");
+                    asked.take().expect("a response follows its request");
                 let reply = client.send(method, &path, body).await;
                 let shown: Value = serde_json::from_str(&block)
-                    .unwrap_or_else(|error| panic!("the answer to {line}: {error}"));
+                    .unwrap_or_else(|error| panic!("the response to {line}: {error}"));
                 let mut found = Vec::new();
                 if reply.status.to_string() != status {
                     found.push(format!("the status is {} and not {status}: {}", reply.status, reply.text));
@@ -92,11 +93,11 @@ async fn follow(app: &App) {
                 }
                 answers += 1;
             }
-            _ => assert!(kind == "sh", "what is a block of `{kind}`?"),
+            _ => assert!(kind == "sh", "unknown kind of block: `{kind}`"),
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(answers > 30, "{answers} answers");
+    assert!(answers > 30, "{answers} responses");
 }
 
 #[scenario]

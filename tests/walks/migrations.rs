@@ -1,4 +1,4 @@
-//! The two engines' schemas go in step (SPEC 1.2).
+//! The schemas of the two engines agree.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,7 +26,7 @@ fn each_migration_is_there_for_both_engines() {
 struct Schema {
     /// Columns by table, each with whether it may be NULL.
     tables: BTreeMap<String, BTreeSet<String>>,
-    /// Those with names of ours.
+    /// Indexes with names that the migrations chose.
     indexes: BTreeSet<String>,
 }
 
@@ -34,7 +34,7 @@ fn column(name: &str, nullable: bool) -> String {
     format!("{name}{}", if nullable { " or null" } else { "" })
 }
 
-/// What only one engine has: its migrator's table, and how it searches.
+/// Whether only one engine has this: the table of its migrator, and its search structures.
 fn is_its_own(name: &str) -> bool {
     name == "_sqlx_migrations" || name.starts_with("sqlite_") || name.contains("_search")
 }
@@ -74,7 +74,7 @@ async fn of_postgres(url: &str) -> Schema {
             tables.entry(table).or_default().insert(column(row.get("column_name"), row.get("nullable")));
         }
     }
-    // those behind a constraint have names that PostgreSQL gave them
+    // indexes of constraints have names that PostgreSQL generated
     let ours = "SELECT indexrelid::regclass::text AS name FROM pg_index JOIN pg_class \
                 ON pg_class.oid = indrelid WHERE relnamespace = 'public'::regnamespace \
                 AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = indexrelid)";

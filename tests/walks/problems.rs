@@ -1,4 +1,4 @@
-//! Every error of every operation is a problem, as the document says (SPEC 2.5).
+//! Every error of every operation is a problem that the document describes.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -18,20 +18,20 @@ use tokio::{
 use super::{Operation, words};
 use crate::harness::{App, Client, Reply, scenario};
 
-/// What never leaves the server.
+/// Texts that no response may contain.
 const INTERNAL: [&str; 8] = ["sqlx", "SELECT", "INSERT", ".rs", "crates/", "panicked", "Error(", "serde"];
 
-/// The ids that name nothing.
+/// Ids that match no resource.
 const NO_IDS: [&str; 7] =
     ["0", "-1", "no-id", "9223372036854775807", "9223372036854775808", "1.5", "%D1%84%00"];
 
-/// Everything that holds for a problem wherever it comes from.
+/// Checks the properties that every problem has.
 #[track_caller]
 fn check(reply: &Reply, path: &str) {
     let asked = &reply.asked;
     let problem =
-        reply.body.as_object().unwrap_or_else(|| panic!("{asked} answered {} {}", reply.status, reply.text));
-    assert!(reply.status >= 400, "{asked} answered {} {}", reply.status, reply.text);
+        reply.body.as_object().unwrap_or_else(|| panic!("{asked} returned {} {}", reply.status, reply.text));
+    assert!(reply.status >= 400, "{asked} returned {} {}", reply.status, reply.text);
     assert_eq!(reply.header("content-type"), "application/problem+json", "{asked}");
     let members: BTreeSet<&str> = problem.keys().map(String::as_str).collect();
     assert_eq!(
@@ -52,7 +52,7 @@ fn check(reply: &Reply, path: &str) {
     assert_eq!(problem["instance"], path, "{asked}");
     assert_eq!(problem["request_id"], reply.header("x-request-id"), "{asked}");
     let kind = words::codes().iter().find(|known| known.name == code).map(|known| known.kind);
-    let kind = kind.unwrap_or_else(|| panic!("{asked}: {code} is in no table"));
+    let kind = kind.unwrap_or_else(|| panic!("{asked}: unknown code {code}"));
     assert_eq!(api::problem::status(kind), reply.status, "{asked}: {code}");
     for wrong in problem["errors"].as_array().unwrap() {
         let named = wrong["code"].as_str().is_some_and(|code| field::ALL.contains(&code));
@@ -68,11 +68,11 @@ fn check(reply: &Reply, path: &str) {
         );
     }
     for word in INTERNAL {
-        assert!(!reply.text.contains(word), "{asked} says `{word}`: {}", reply.text);
+        assert!(!reply.text.contains(word), "{asked} contains `{word}`: {}", reply.text);
     }
 }
 
-/// An operation, and what is asked of it.
+/// An operation and the data for its requests.
 struct Probe<'a> {
     operation: &'a Operation,
     client: &'a Client,
@@ -83,7 +83,7 @@ impl Probe<'_> {
         self.client.request(self.operation.method.clone(), path)
     }
 
-    /// Sends a request that is refused with this status and code, as a problem that the document knows of.
+    /// Sends a request that must be refused with this status and code, as a documented problem.
     async fn refused(&self, path: &str, request: RequestBuilder, status: u16, code: &str) -> Reply {
         let reply =
             Reply::read(format!("{} at {path}", self.operation.name()), request.send().await.unwrap()).await;
@@ -95,14 +95,14 @@ impl Probe<'_> {
         check(reply, path.split('?').next().unwrap());
         let found = (reply.status, reply.body["code"].as_str().unwrap());
         let named = code.is_empty() || found.1 == code;
-        assert!(found.0 == status && named, "{} answered {found:?} instead of {status} {code}", reply.asked);
+        assert!(found.0 == status && named, "{} returned {found:?} instead of {status} {code}", reply.asked);
         let documented =
             self.operation.said["responses"][status.to_string()]["content"].get("application/problem+json");
-        assert!(documented.is_some(), "{}: the document does not know of {status}", self.operation.name());
+        assert!(documented.is_some(), "{}: {status} is not documented", self.operation.name());
     }
 }
 
-/// A request as bytes, for what a client library would not send; the head alone, and the answer to it.
+/// Sends a raw request head, which a client library would not send, and returns the response.
 async fn with_head(app: &App, client: &Client, operation: &Operation, headers: &str) -> Reply {
     let (address, path) = (app.base.trim_start_matches("http://"), operation.at("999999"));
     let token = client.token.as_deref().unwrap_or("none");
@@ -135,7 +135,7 @@ async fn with_head(app: &App, client: &Client, operation: &Operation, headers: &
     };
     let text = timeout(Duration::from_secs(10), whole)
         .await
-        .unwrap_or_else(|_| panic!("{}: no answer", operation.name()));
+        .unwrap_or_else(|_| panic!("{}: no response", operation.name()));
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let mut headers = HeaderMap::new();
     for (name, value) in head.lines().skip(1).filter_map(|line| line.split_once(": ")) {
@@ -163,7 +163,7 @@ async fn a_body_that_cannot_be_read_is_a_problem_of_every_operation_that_takes_o
         let sent = |media_type: &str, body: &'static [u8]| {
             probe.request(&path).header(CONTENT_TYPE, media_type).body(body)
         };
-        // what is signed is not read before its signature
+        // a signed body is not read before its signature is checked
         if media_type.ends_with("json") && !operation.is_signed() {
             for broken in
                 [b"{\"half\":".as_slice(), b"{}{}", b"\xff\xfe", b"\0", b"{\"a\": \"\xff\"}", b"{'a': 1}"]
@@ -182,7 +182,7 @@ async fn a_body_that_cannot_be_read_is_a_problem_of_every_operation_that_takes_o
                     "malformed",
                 )
                 .await;
-            // an edit is of what is there, so whether it is there comes first
+            // an edit needs the existing resource, so a missing one is reported first
             if operation.method == Method::POST {
                 let reply =
                     probe.refused(&path, sent(media_type, b"{\"no_such_field\": 1}"), 422, "invalid").await;
@@ -206,7 +206,7 @@ async fn a_body_that_cannot_be_read_is_a_problem_of_every_operation_that_takes_o
         }
         probe.refused(&path, probe.request(&path).body("{}"), 415, "unsupported_media_type").await;
 
-        // a file of ten mebibytes, also with what surrounds it, or a mebibyte
+        // ten mebibytes plus the multipart overhead for a file, otherwise one mebibyte
         let limit = match media_type.as_str() {
             "multipart/form-data" => 10 * 1024 * 1024 + 64 * 1024,
             "text/csv" => 10 * 1024 * 1024,
@@ -308,7 +308,7 @@ async fn a_wrong_path_is_not_found_and_a_wrong_method_names_the_right_ones(app: 
             if right.contains(method.as_str()) {
                 continue;
             }
-            // as people write paths
+            // common variants of a path
             let other_forms = [path.clone(), format!("{path}/"), path.replace("/api/v1/", "/api/")];
             for form in other_forms.iter().take(if path.starts_with("/api/") { 3 } else { 1 }) {
                 for client in [&admin, &app.stranger()] {

@@ -1,4 +1,4 @@
-//! Who may do what: the document says it, and the server does it (SPEC 3.5, 3.8).
+//! The document and the server agree on the required permissions.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -10,14 +10,14 @@ use serde_json::json;
 use super::{Operation, PUBLIC};
 use crate::harness::{App, Client, PASSWORD, Reply, id, scenario};
 
-/// A well-meant request about nothing that exists, and with nothing in it that anybody takes:
-/// it changes nothing.
+/// Sends a request for a missing resource, with an unknown field,
+/// so that it changes nothing.
 async fn asks(client: &Client, operation: &Operation) -> Reply {
     let body = operation.has_body().then(|| json!({"no_such_field": true}));
     client.send(operation.method.clone(), &operation.at("999999"), body).await
 }
 
-/// A request that is wrong wherever it can be.
+/// Sends a request that is wrong in every part.
 async fn asks_badly(client: &Client, operation: &Operation) -> Reply {
     let path = format!("{}?no_such_parameter=1", operation.at("no-id"));
     let request = client
@@ -27,7 +27,7 @@ async fn asks_badly(client: &Client, operation: &Operation) -> Reply {
     Reply::read(operation.name(), request.send().await.unwrap()).await
 }
 
-/// A user without any right, and a way to set the single grants.
+/// A user without permissions, and a client to set the single grants.
 struct Walker<'a> {
     admin: &'a Client,
     client: Client,
@@ -46,7 +46,7 @@ impl<'a> Walker<'a> {
         Self { admin, client: app.sign_in("walker", PASSWORD).await, id }
     }
 
-    /// What the walker may do, from the next request on.
+    /// Grants exactly these permissions, from the next request on.
     async fn may(&self, permissions: &[&str]) {
         let grants = json!({"granted": permissions, "denied": []});
         self.admin.put(&format!("/users/{}/permissions", self.id), grants).await.expect(200);
@@ -59,7 +59,7 @@ async fn without_a_good_token_only_the_public_operations_answer(app: &App) {
     for name in PUBLIC {
         assert!(
             operations.iter().any(|operation| operation.name() == name),
-            "{name} is public and not there"
+            "{name} is public but not documented"
         );
     }
     let forged = ["nonsense", "tcrm_nonsense", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."]
@@ -69,17 +69,17 @@ async fn without_a_good_token_only_the_public_operations_answer(app: &App) {
             assert_eq!(operation.permissions(), Vec::<String>::new(), "{}", operation.name());
             let status = asks(&app.stranger(), operation).await.status;
             if operation.is_signed() {
-                assert!(status == 401 || status == 404, "{} answered {status}", operation.name());
+                assert!(status == 401 || status == 404, "{} returned {status}", operation.name());
                 continue;
             }
             assert!(
                 status == 200 || status == 415 || status == 422,
-                "{} answered {status}",
+                "{} returned {status}",
                 operation.name()
             );
             continue;
         }
-        // before anything is said of the path, the parameters or the body
+        // before the path, the parameters or the body are checked
         asks(&app.stranger(), operation).await.refused(401, "not_signed_in");
         asks_badly(&app.stranger(), operation).await.refused(401, "not_signed_in");
         for client in &forged {
@@ -124,7 +124,7 @@ async fn each_operation_needs_the_permission_that_it_names_and_no_other(app: &Ap
             let reply = asks(&walker.client, operation).await;
             assert!(
                 ![401, 403].contains(&reply.status) && reply.status < 500,
-                "{} with {named:?} answered {}",
+                "{} with {named:?} returned {}",
                 operation.name(),
                 reply.text
             );
@@ -146,7 +146,7 @@ async fn the_built_in_roles_may_do_what_the_golden_table_says(app: &App) {
             let status = asks(client, &operation).await.status;
             assert!(
                 status < 500 && (status != 401 || operation.is_signed()),
-                "{} answered {status}",
+                "{} returned {status}",
                 operation.name()
             );
             allowed.push(status != 403);
@@ -167,7 +167,7 @@ fn the_golden_table_follows_from_the_permissions_and_their_default_roles() {
     });
     let rows: Vec<String> = rows.collect();
     let path = golden();
-    #[allow(clippy::disallowed_methods, reason = "tests have no settings of their own")]
+    #[allow(clippy::disallowed_methods, reason = "tests read the environment directly")]
     if std::env::var("UPDATE_GOLDEN").is_ok() {
         std::fs::write(path, table(&rows)).unwrap();
     }
@@ -209,7 +209,7 @@ fn compare(rows: &[String]) {
     let new: Vec<&&str> = found.iter().filter(|line| !kept.contains(line)).collect();
     assert!(
         kept == found,
-        "tests/golden/roles.txt differs; if that is meant, UPDATE_GOLDEN=1\n only there: {gone:#?}\n \
+        "tests/golden/roles.txt differs; if intended, set UPDATE_GOLDEN=1\n only there: {gone:#?}\n \
          only here: {new:#?}"
     );
 }

@@ -1,4 +1,4 @@
-//! Every code and every permission has its words, in every language (SPEC 1.6).
+//! Every code and every permission has a message in every language.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,7 +69,7 @@ fn the_english_words_for_a_permission_are_those_of_the_table() {
     }
 }
 
-/// Messages by name, with the values that each takes.
+/// Messages by name, with the values that each uses.
 fn messages(tag: &str) -> BTreeMap<String, BTreeSet<String>> {
     let path = format!("{}/../crates/messages/locales/{tag}.ftl", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).unwrap();
@@ -118,16 +118,16 @@ fn no_message_is_left_over() {
             || permissions.iter().any(|known| known == name)
     };
     let left_over: Vec<String> = messages("ru").into_keys().filter(|name| !known(name)).collect();
-    assert_eq!(left_over, Vec::<String>::new(), "nothing in the code says these");
+    assert_eq!(left_over, Vec::<String>::new(), "unused messages");
 }
 
-/// The table of docs/errors.md: each code with its status and its English words.
+/// The table of docs/errors.md: each code with its status and its English message.
 fn table_of_codes() -> String {
     let english = Locale::negotiate(Some("en"));
     let mut rows: Vec<String> = codes()
         .into_iter()
         .map(|code| {
-            // what the caller is told of goes into these places
+            // values from the request replace these placeholders
             let words = english.find(code.name, &[]).unwrap_or_default().replace(['{', '}'], "");
             format!(
                 "| `{}` | {} | {} |\n",
@@ -142,7 +142,7 @@ fn table_of_codes() -> String {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "tests have no settings of their own")]
+#[allow(clippy::disallowed_methods, reason = "tests read the environment directly")]
 fn the_page_of_errors_names_every_code() {
     let path = format!("{}/../docs/errors.md", env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(&path).unwrap();

@@ -1,4 +1,4 @@
-//! For each POST with a body of JSON a request that succeeds. Those of a noun follow each other.
+//! A successful request for each POST with a JSON body. Requests for one resource follow each other.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::{
     harness::{App, Client, PASSWORD, Request, id, person, prepaid, sim},
 };
 
-/// Requests of the staff.
+/// Requests of signed-in staff.
 pub async fn of(app: &App, admin: &Client) -> Vec<Request> {
     let mut requests = customers(admin).await;
     requests.extend(sims(admin).await);
@@ -16,12 +16,12 @@ pub async fn of(app: &App, admin: &Client) -> Vec<Request> {
     requests.extend(payments(app, admin).await);
     requests.extend(tickets(admin).await);
     requests.extend(users(admin).await);
-    // the last: it is about what has become of the others
+    // last, because they are about the results of the others
     requests.extend(messages(app, admin).await);
     requests
 }
 
-/// Requests of somebody who is not signed in yet.
+/// Requests of a caller who is not signed in.
 pub async fn of_a_stranger(app: &App) -> Vec<Request> {
     let words = json!({"username": "admin", "password": PASSWORD});
     let pair = app.stranger().post("/auth/login", words.clone()).await.expect(200);

@@ -1,4 +1,4 @@
-//! The attributes that make tests of a scene, one on each engine.
+//! Attributes that generate a test for each engine from one scenario.
 
 use proc_macro::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
@@ -6,10 +6,10 @@ use syn::{
     Error, Ident, ItemFn, MetaNameValue, Token, parse::Nothing, parse_macro_input, punctuated::Punctuated,
 };
 
-/// Makes of a scene the tests `sqlite` and `postgres` in a module of its name;
-/// each plays it on a fresh server.
+/// Generates the tests `sqlite` and `postgres` in a module with the name of the scenario.
+/// Each runs the scenario on a fresh server.
 ///
-/// In brackets stand the variables that the server is started with; a value is any expression.
+/// The arguments are variables for the server; a value is any expression.
 ///
 /// ```ignore
 /// #[scenario(BILLING_TIME = "off")]
@@ -32,8 +32,8 @@ pub fn scenario(variables: TokenStream, scene: TokenStream) -> TokenStream {
     on_each_engine(&scene, &quote!(crate::harness::run), &quote!(&[#((#names, #values)),*],))
 }
 
-/// Makes of a scene the tests `sqlite` and `postgres` in a module of its name;
-/// each gives it a place to run the program in.
+/// Generates the tests `sqlite` and `postgres` in a module with the name of the scenario.
+/// Each gives the scenario a directory and a database to run the program with.
 ///
 /// ```ignore
 /// #[program]
@@ -51,13 +51,13 @@ pub fn program(nothing: TokenStream, scene: TokenStream) -> TokenStream {
 
 fn on_each_engine(scene: &ItemFn, run: &impl ToTokens, variables: &impl ToTokens) -> TokenStream {
     let name = &scene.sig.ident;
-    // the compiler complains of a scene with other arguments where the scene is, not where its attribute is
+    // with this span, the compiler reports wrong parameters at the scenario and not at the attribute
     let played = quote_spanned!(name.span()=> super::#name);
     quote! {
         #scene
 
         mod #name {
-            #[allow(unused_imports, reason = "values of variables may name what the file has")]
+            #[allow(unused_imports, reason = "values of variables may use the items of the file")]
             use super::*;
 
             #[test]

@@ -12,7 +12,7 @@ impl Office<'_> {
         json!({"username": name, "full_name": "Анна Иванова", "role": "operator", "password": PASSWORD})
     }
 
-    /// Somebody signed in, with the name.
+    /// Creates a user and returns the signed-in client and the name.
     pub(super) async fn somebody(&self) -> (Client, String) {
         let user = self.admin.post("/users", Self::new_user()).await.expect(201);
         let name = user["username"].as_str().unwrap().to_owned();
@@ -31,7 +31,7 @@ impl Office<'_> {
         id(&self.admin.post("/roles", Self::new_role()).await.expect(201))
     }
 
-    /// A request that makes this operation succeed; none where nobody has thought of one.
+    /// A request with which this operation succeeds; `None` if there is none yet.
     pub(super) async fn change_of_access(&self, method: &str, path: &str) -> Option<RequestBuilder> {
         let admin = &self.admin;
         let post = |path: &str, body: Value| admin.request(Method::POST, path).json(&body);

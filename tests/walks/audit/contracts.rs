@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Office;
 
 impl Office<'_> {
-    /// A contract in its first period.
+    /// Creates a contract in its first period.
     pub(super) async fn running(&self) -> i64 {
         let contract = self.admin.draft("100.00").await;
         self.admin.pay(contract, "100.00").await;
@@ -14,14 +14,14 @@ impl Office<'_> {
         contract
     }
 
-    /// A contract in its first period with money left, and its tariff.
+    /// Creates a contract in its first period with money left; returns it and its tariff.
     pub(super) async fn with_tariff(&self) -> (i64, i64) {
         let contract = self.running().await;
         self.admin.pay(contract, "500.00").await;
         (contract, self.admin.contract(contract).await["tariff_id"].as_i64().unwrap())
     }
 
-    /// A request that makes this operation succeed; none where nobody has thought of one.
+    /// A request with which this operation succeeds; `None` if there is none yet.
     pub(super) async fn change_of_contracts(&self, method: &str, path: &str) -> Option<RequestBuilder> {
         let admin = &self.admin;
         let post = |path: &str, body: Value| admin.request(Method::POST, path).json(&body);

@@ -15,7 +15,7 @@ impl Office<'_> {
         id(&self.admin.post("/webhook-endpoints", Self::new_endpoint()).await.expect(201))
     }
 
-    /// A message of what happened just now, failed where it can.
+    /// Creates a ticket and returns the newest message on this channel that meets the condition after it.
     pub(super) async fn told(&self, channel: &str) -> i64 {
         self.ticket().await;
         while self.app.relay_events().await > 0 {}
@@ -25,7 +25,7 @@ impl Office<'_> {
             .await
     }
 
-    /// A request that makes this operation succeed; none where nobody has thought of one.
+    /// A request with which this operation succeeds; `None` if there is none yet.
     pub(super) async fn change_of_notifications(&self, method: &str, path: &str) -> Option<RequestBuilder> {
         let admin = &self.admin;
         let post = |path: &str, body: Value| admin.request(Method::POST, path).json(&body);

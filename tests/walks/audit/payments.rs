@@ -7,7 +7,7 @@ use super::Office;
 use crate::{gateways, harness::id};
 
 impl Office<'_> {
-    /// A payment whose money is yet to come.
+    /// Creates a pending payment.
     pub(super) async fn pending(&self) -> i64 {
         let body = json!({
             "contract_id": self.admin.draft("1.00").await, "amount": "5.00", "payment_method": "card"
@@ -15,7 +15,7 @@ impl Office<'_> {
         id(&self.admin.post("/payments", body).await.expect(201))
     }
 
-    /// A payment through a gateway that waits for a decision.
+    /// Creates a gateway payment that waits for a decision.
     pub(super) async fn quarantined(&self) -> Value {
         let payment = gateways::link(&self.admin, self.admin.draft("1.00").await, "5.00").await;
         gateways::tell(self.app, &format!("wrong-{}", payment["id"]), gateways::succeeded(&payment, "4.00"))
@@ -23,7 +23,7 @@ impl Office<'_> {
         payment
     }
 
-    /// A request that makes this operation succeed; none where nobody has thought of one.
+    /// A request with which this operation succeeds; `None` if there is none yet.
     pub(super) async fn change_of_payments(&self, method: &str, path: &str) -> Option<RequestBuilder> {
         let admin = &self.admin;
         let post = |path: &str, body: Value| admin.request(Method::POST, path).json(&body);

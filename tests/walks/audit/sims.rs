@@ -7,18 +7,18 @@ use super::Office;
 use crate::harness::{id, sim, unique};
 
 impl Office<'_> {
-    /// A card that serves a contract.
+    /// Creates a card that is assigned to a contract.
     pub(super) async fn bound_sim(&self) -> i64 {
         self.admin.contract(self.running().await).await["sim_id"].as_i64().unwrap()
     }
 
-    /// A number that nobody has.
+    /// Creates an available number.
     pub(super) async fn phone_number(&self) -> i64 {
         id(&self.admin.post("/numbers", json!({"first": format!("+7902{:07}", unique())})).await.expect(201)
             [0])
     }
 
-    /// A request that makes this operation succeed; none where nobody has thought of one.
+    /// A request with which this operation succeeds; `None` if there is none yet.
     pub(super) async fn change_of_sims(&self, method: &str, path: &str) -> Option<RequestBuilder> {
         let admin = &self.admin;
         let post = |path: &str, body: Value| admin.request(Method::POST, path).json(&body);

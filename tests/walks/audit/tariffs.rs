@@ -7,12 +7,12 @@ use super::Office;
 use crate::harness::{prepaid, unique};
 
 impl Office<'_> {
-    /// An option that goes with this tariff.
+    /// Creates an option for this tariff.
     pub(super) async fn option(&self, tariff: Option<i64>) -> i64 {
         self.admin.option("10.00", tariff.as_slice()).await
     }
 
-    /// A request that makes this operation succeed; none where nobody has thought of one.
+    /// A request with which this operation succeeds; `None` if there is none yet.
     pub(super) async fn change_of_tariffs(&self, method: &str, path: &str) -> Option<RequestBuilder> {
         let admin = &self.admin;
         let post = |path: &str, body: Value| admin.request(Method::POST, path).json(&body);

@@ -18,7 +18,7 @@ impl Office<'_> {
         })
     }
 
-    /// A request that makes this operation succeed; none where nobody has thought of one.
+    /// A request with which this operation succeeds; `None` if there is none yet.
     pub(super) async fn change_of_tickets(&self, method: &str, path: &str) -> Option<RequestBuilder> {
         let admin = &self.admin;
         let post = |path: &str, body: Value| admin.request(Method::POST, path).json(&body);
