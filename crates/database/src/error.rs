@@ -1,4 +1,4 @@
-//! Converts an engine's error to what it means for the caller.
+//! The meaning of an engine's error for the caller.
 
 use sqlx::error::{DatabaseError, ErrorKind};
 

@@ -1,4 +1,4 @@
-//! Events, which other features and integrators act on, are written in the transaction of their change.
+//! Events for other features and integrators, written in the transaction of the change.
 //!
 //! A use case publishes with [`Tx::publish`](crate::Tx::publish); the rows are written when the transaction commits, so an event
 //! exists exactly when its change does. They are written under the lock on the head of the audit trail, so ids grow in commit

@@ -1,4 +1,4 @@
-//! Jobs: work in the background of the requests.
+//! Jobs: background work.
 //!
 //! A [`Job`] defines its work, its interval and how instances share it; one [`Driver`] runs, spreads, stops and measures all jobs.
 //! A turn is short: long work does a bounded part of it and asks for another turn.
@@ -59,7 +59,7 @@ pub enum Sharing {
     Lease(TimeDelta),
 }
 
-/// Work in the background of the requests.
+/// Background work.
 pub trait Job {
     /// The name in the log, in the figures, and as the request id in the audit trail.
     fn name(&self) -> &'static str;
@@ -119,7 +119,7 @@ impl Stop {
     }
 }
 
-/// What jobs need to work.
+/// The parts of the program that jobs use.
 #[derive(Clone)]
 pub struct Office {
     /// The database.

@@ -11,7 +11,7 @@ use crate::Secret;
 pub struct WrongSetting {
     /// The name of the variable.
     pub name: &'static str,
-    /// What values are valid.
+    /// A description of the valid values.
     pub expected: &'static str,
 }
 
