@@ -6,7 +6,7 @@ use kernel::{Secret, settings::Reader};
 /// The settings of access.
 #[derive(Clone, Debug)]
 pub struct AccessSection {
-    /// Key that signs tokens; if `None`, one is created beside the database, on a loopback bind only.
+    /// Key that signs tokens; if `None`, one is created beside the database, only when the program binds to a loopback address.
     pub jwt_secret: Option<Secret>,
     /// The previous key, which still verifies tokens.
     pub jwt_secret_previous: Option<Secret>,

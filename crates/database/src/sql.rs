@@ -103,7 +103,7 @@ impl Sql {
         &self.text
     }
 
-    /// A statement with these values and another text, such as `EXPLAIN` and this text.
+    /// A statement with these values and another text, such as `EXPLAIN` followed by this text.
     #[must_use]
     pub fn with_text(&self, text: String) -> Self {
         Self { text: Cow::Owned(text), args: self.args.clone() }
