@@ -1,4 +1,4 @@
-//! Has a new migration noticed: the macro that reads the folders does not tell cargo about them.
+//! Rebuilds the crate for a new migration: the macro that reads the migration folders does not tell cargo about them.
 
 fn main() {
     println!("cargo:rerun-if-changed=../../migrations");

@@ -1,9 +1,8 @@
-//! Who a bearer token belongs to, and what they may do now (SPEC 3.2, 3.3).
+//! Who a bearer token belongs to, and what the caller may do now.
 //!
-//! A change of rights counts from the next request on, on every instance, yet a request costs far less than a
-//! statement: what was read is kept, tagged with the epoch that every change raises, and requests that arrive together
-//! share one question for the present epoch ([`EpochGate`]). A request never goes by an answer to a question that was
-//! asked before it arrived.
+//! A change of rights takes effect from the next request on, on every instance, yet a request costs far less than a statement:
+//! callers are cached, tagged with the epoch that every change raises, and requests that arrive together share one query for the
+//! current epoch ([`EpochGate`]). A request never uses the result of a query that began before it arrived.
 
 use std::{
     collections::HashMap,
@@ -35,30 +34,30 @@ use crate::{
     token::{Claims, Signer, TokenKind},
 };
 
-/// How a script token begins, so that people and scanners know one when they see it.
+/// The prefix of a script token, by which people and scanners recognize it.
 pub const API_TOKEN_PREFIX: &str = "tcrm_";
-/// Places where callers wait for the epoch.
+/// Gates where callers wait for the epoch.
 const GATES: usize = 16;
-/// Callers that are remembered; one more drives another out.
+/// Callers that are cached; one more evicts another.
 const MOST_REMEMBERED: usize = 10_000;
 
-/// How sign-in works.
+/// The settings of sign-in.
 #[derive(Clone, Debug)]
 pub struct AccessSettings {
     /// The key that signs tokens, at least 32 bytes.
     pub secret: Secret,
-    /// The key before it, whose tokens are still taken.
+    /// The previous key, whose tokens are still accepted.
     pub previous_secret: Option<Secret>,
-    /// How long an access token lives.
+    /// The lifetime of an access token.
     pub access_lifetime: TimeDelta,
-    /// How long a refresh token lives.
+    /// The lifetime of a refresh token.
     pub refresh_lifetime: TimeDelta,
-    /// What a password's hash costs.
+    /// The cost of a password hash.
     pub password_cost: PasswordCost,
 }
 
 impl AccessSettings {
-    /// The usual lifetimes and cost with this key.
+    /// The default lifetimes and cost with this key.
     pub fn new(secret: Secret) -> Self {
         Self {
             secret,
@@ -70,21 +69,21 @@ impl AccessSettings {
     }
 }
 
-/// Tells callers by their tokens. One for the whole program.
+/// Identifies callers by their tokens. The program has one.
 pub struct Access {
     db: Db,
     pub(crate) signer: Signer,
     passwords: Passwords,
     pub(crate) access_lifetime: TimeDelta,
     pub(crate) refresh_lifetime: TimeDelta,
-    // one for each request thread or so: those who wait together are then woken on the thread that asked
+    // about one per request thread: callers that wait together are then woken on the thread that ran the query
     gates: [Arc<EpochGate>; GATES],
     remembered: Mutex<Remembered>,
     verified: Mutex<HashMap<String, Arc<Claims>>>,
     last_used: Mutex<HashMap<ApiTokenId, DateTime<Utc>>>,
 }
 
-/// What a caller is remembered under.
+/// The cache key of a caller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Key {
     Session(SessionId),
@@ -97,7 +96,7 @@ struct Remembered {
     callers: HashMap<Key, Arc<Known>>,
 }
 
-/// What the database said of a token; whether it counts is told anew at each request.
+/// What the database holds about a token; whether it is valid is checked at each request.
 #[derive(Debug)]
 struct Known {
     caller: Arc<Caller>,
@@ -118,7 +117,7 @@ impl Known {
         Self { caller: Arc::new(caller), standing: account.standing, expires_at, ended }
     }
 
-    /// The caller, if token and account count now.
+    /// The caller, if the token and the account are valid now.
     fn admit(&self, now: DateTime<Utc>) -> Result<Arc<Caller>> {
         if let Some(obstacle) = self.standing.obstacle(now) {
             return Err(Error::new(obstacle.code()));
@@ -138,7 +137,7 @@ impl Known {
 }
 
 impl Access {
-    /// Errors: `internal` when the password cost is impossible.
+    /// Sets up authentication. Errors: `internal` when the password cost is invalid.
     pub fn new(db: Db, settings: &AccessSettings) -> Result<Self> {
         Ok(Self {
             gates: std::array::from_fn(|_| Arc::new(EpochGate::new(db.clone()))),
@@ -158,7 +157,7 @@ impl Access {
         &self.passwords
     }
 
-    /// Who sent this bearer token.
+    /// Identifies the caller by a bearer token.
     ///
     /// Errors: `token_invalid`, `token_expired`, `token_revoked`, `session_ended`, `account_disabled`.
     pub async fn authenticate(&self, bearer: &str, context: &Arc<Context>) -> Result<Arc<Caller>> {
@@ -178,7 +177,7 @@ impl Access {
         Ok(caller)
     }
 
-    /// What an access token says. That its signature is right is remembered; whether its time is, is told anew each time.
+    /// The claims of an access token. A valid signature is cached; the times are checked on each call.
     fn access_claims(&self, bearer: &str, now: DateTime<Utc>) -> Result<Arc<Claims>> {
         let seen = lock(&self.verified).get(bearer).cloned();
         if let Some(claims) = seen {
@@ -188,7 +187,7 @@ impl Access {
         let claims = Arc::new(self.signer.read(bearer, TokenKind::Access, now)?);
         let mut verified = lock(&self.verified);
         if verified.len() >= MOST_REMEMBERED {
-            // most of them have expired by then, and the others cost one more look each
+            // most of them have expired by now, and each of the others costs one more verification
             verified.clear();
         }
         verified.insert(bearer.to_owned(), claims.clone());
@@ -207,7 +206,7 @@ impl Access {
         Ok(known)
     }
 
-    /// What is remembered, if it was read at this epoch or later.
+    /// The cached caller, if it was read at this epoch or later.
     fn recall(&self, key: &Key, epoch: i64, now: DateTime<Utc>) -> Option<Arc<Known>> {
         let mut remembered = lock(&self.remembered);
         if remembered.epoch < epoch {
@@ -218,7 +217,7 @@ impl Access {
         remembered.callers.get(key).filter(|known| !known.has_expired(now)).cloned()
     }
 
-    /// Remembers what was read after the epoch was asked for; not when somebody has seen a later one in the meantime.
+    /// Caches what was read after the epoch, unless a later epoch has been seen in the meantime.
     fn remember(&self, key: Key, epoch: i64, known: Arc<Known>) {
         let mut remembered = lock(&self.remembered);
         if remembered.epoch != epoch {
@@ -232,13 +231,13 @@ impl Access {
         remembered.callers.insert(key, known);
     }
 
-    /// Writes down when script tokens were last used: once a minute is enough, and once more before stopping.
+    /// Stores when script tokens were last used; once a minute is enough, and once more before stopping.
     pub async fn flush_last_used(&self, context: &Arc<Context>) -> Result<()> {
         let used = mem::take(&mut *lock(&self.last_used));
         if used.is_empty() {
             return Ok(());
         }
-        // in the order of their ids, so that two instances never wait for each other
+        // in the order of their ids, so that two instances never deadlock
         let mut in_order: Vec<(ApiTokenId, DateTime<Utc>)> = used.into_iter().collect();
         in_order.sort_by_key(|(id, _)| *id);
         let written = self
@@ -284,13 +283,15 @@ async fn effective(conn: &mut database::Conn, account: &AccountRow) -> Result<Pe
     Ok(combined(&account.role, of_role, singles))
 }
 
-/// Role and single grants, less denials; the administrator's role holds everything, also what is newer than its rows.
+/// The permissions of the role and the single grants, minus the denials.
+///
+/// The administrator's role holds every permission, even one that is newer than its rows.
 pub(crate) fn combined(role: &str, of_role: PermissionSet, singles: Singles) -> PermissionSet {
     let of_role = if role == BuiltinRole::Admin.as_str() { PermissionSet::all() } else { of_role };
     of_role.union(singles.granted).without(singles.denied)
 }
 
-/// What a user may do now.
+/// The permissions of a user now.
 pub(crate) async fn permissions_of(conn: &mut database::Conn, user: UserId) -> Result<PermissionSet> {
     let Some(row) = store::users::by_id(conn, user).await? else { return Ok(PermissionSet::default()) };
     let of_role = store::permissions::of_role(conn, row.role_id).await?;
@@ -298,7 +299,7 @@ pub(crate) async fn permissions_of(conn: &mut database::Conn, user: UserId) -> R
     Ok(combined(&row.role, of_role, singles))
 }
 
-/// Nothing that panics is done under these locks, and what they guard is whole between any two steps.
+/// Locks a mutex; nothing under these locks panics, and what they guard is consistent between any two steps.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
@@ -311,7 +312,7 @@ fn gate_of_this_thread() -> usize {
     PLACE.with(|place| *place)
 }
 
-/// Asks for the present epoch: one statement at a time, for all who came before it began.
+/// Reads the current epoch: one statement at a time, for all callers that arrived before it began.
 struct EpochGate {
     db: Db,
     state: Mutex<GateState>,
@@ -328,7 +329,7 @@ impl EpochGate {
         Self { db, state: Mutex::default() }
     }
 
-    /// The epoch, as of a moment after this call.
+    /// The epoch at a moment after this call began.
     async fn fresh(self: &Arc<Self>) -> Result<i64> {
         let (sender, receiver) = oneshot::channel();
         let first = {
@@ -337,16 +338,16 @@ impl EpochGate {
             !mem::replace(&mut state.running, true)
         };
         if first {
-            // a task of its own: it must go on for the others when the first caller goes away
+            // a separate task, because it must continue for the others when the first caller disconnects
             tokio::spawn(Driver { gate: self.clone(), done: false }.drive());
         }
-        // whoever comes while a question goes unanswered waits for the next one, but not for both
+        // a caller that arrives during a query waits for the next one; the timeout covers both
         let answer = timeout(LONGEST_WAIT, receiver).await.ok().and_then(Result::ok).unwrap_or(Err(common::DATABASE_AWAY));
         answer.map_err(|code| Error::new(code).retry_after(1))
     }
 }
 
-/// The one that asks, while anybody waits.
+/// The task that reads the epoch while callers wait.
 struct Driver {
     gate: Arc<EpochGate>,
     done: bool,
@@ -361,13 +362,13 @@ impl Driver {
                 log::warn!("cannot read the access epoch: {error}");
             }
             for one in waiting {
-                // whoever went away needs no answer
+                // a caller that disconnected needs no result
                 let _ = one.send(answer.as_ref().copied().map_err(Error::code));
             }
         }
     }
 
-    /// All who wait now; `None`, and the end of this driver, when nobody does.
+    /// All callers that wait now; `None`, which ends this driver, when there are none.
     fn next(&mut self) -> Option<Vec<oneshot::Sender<Answer>>> {
         let mut state = lock(&self.gate.state);
         if state.waiting.is_empty() {
@@ -380,7 +381,7 @@ impl Driver {
 }
 
 impl Drop for Driver {
-    /// When its runtime stops in the middle, those who wait hear of it, and the next caller starts anew.
+    /// When the runtime stops in the middle, the waiting callers get an error and the next caller starts a new driver.
     fn drop(&mut self) {
         if !self.done {
             let mut state = lock(&self.gate.state);

@@ -1,4 +1,4 @@
-//! Who asks, and the proof that they may.
+//! The caller, and the proof of a permission.
 
 use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
@@ -21,7 +21,7 @@ pub struct Caller {
     pub username: String,
     /// The role's name.
     pub role: String,
-    /// What the caller may do now: role and single grants, less denials; for a script token no more than it was given.
+    /// The permissions now: role and single grants, minus denials; for a script token, at most those that it was given.
     pub permissions: PermissionSet,
     /// How the caller signed in.
     pub credential: Credential,
@@ -32,23 +32,23 @@ pub struct Caller {
 pub enum Credential {
     /// With user name and password: the session's id.
     Session(SessionId),
-    /// With a token for scripts.
+    /// With a script token.
     ApiToken(ApiTokenId),
 }
 
 impl Caller {
-    /// The caller as the audit trail names them.
+    /// The caller as an actor in the audit trail.
     pub fn actor(&self) -> Actor {
         Actor { user_id: Some(self.user_id), name: self.username.clone() }
     }
 
-    /// Whether the caller may do this.
+    /// Whether the caller holds this permission.
     pub fn may(&self, permission: Permission) -> bool {
         self.permissions.has(permission)
     }
 }
 
-/// Proof that whoever asks holds permission `P`. Only a check makes it, or work that says why it needs no user.
+/// Proof that the caller holds permission `P`. It comes from a check, or from work that states why it needs no user.
 #[derive(Clone, Debug)]
 pub struct Granted<P> {
     to: Grantee,
@@ -58,7 +58,7 @@ pub struct Granted<P> {
 #[derive(Clone, Debug)]
 enum Grantee {
     Caller(Arc<Caller>),
-    // why no user is needed: for the reader of the code, and of a debug print
+    // why no user is needed: for readers of the code and of debug output
     System(#[allow(dead_code, reason = "shown by Debug")] &'static str),
 }
 
@@ -71,7 +71,7 @@ impl<P: PermissionType> Granted<P> {
         Ok(Self { to: Grantee::Caller(caller.clone()), of: PhantomData })
     }
 
-    /// Work that no user asked for, and why. The audit trail names the transaction's actor.
+    /// A grant for work that no user asked for, with the reason. The audit trail names the transaction's actor.
     pub fn system(why: &'static str) -> Self {
         Self { to: Grantee::System(why), of: PhantomData }
     }
@@ -85,7 +85,7 @@ impl<P: PermissionType> Granted<P> {
     }
 }
 
-/// Somebody signed in, whatever they may do.
+/// A signed-in caller, with any permissions.
 #[derive(Clone, Debug)]
 pub struct SignedIn(pub Arc<Caller>);
 

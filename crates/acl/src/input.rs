@@ -1,6 +1,6 @@
-//! What comes in: bodies of requests and filters of lists, with their rules.
+//! Request bodies and list filters, with their rules.
 //!
-//! Types that hold a password or a token derive neither `Debug` nor `Serialize`, so that neither can end in a log.
+//! Types that hold a password or a token derive neither `Debug` nor `Serialize`, so that neither can appear in a log.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use validator::{Validate, ValidationError};
 
 use crate::{password, permission::Permission};
 
-/// Years that a moment may lie in: four digits, as RFC 3339 has them and both engines order them.
+/// Years that are allowed in a time: four digits, as RFC 3339 requires and both engines sort them.
 const YEARS: std::ops::RangeInclusive<i32> = 1900..=9999;
 
 /// User name and password.
@@ -45,16 +45,16 @@ pub struct RefreshInput {
 
 impl Input for RefreshInput {}
 
-/// A new password of one's own.
+/// A change of the caller's own password.
 #[derive(Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"current_password": "correct horse battery staple", "new_password": "tram 17 to the lighthouse"}))]
 pub struct ChangePasswordInput {
-    /// The present password.
+    /// The current password.
     #[validate(length(min = 1, max = 128))]
     #[schema(min_length = 1, max_length = 128, format = Password)]
     pub current_password: String,
-    /// The new one: not easy to guess, and not the user name.
+    /// The new password: not easy to guess, and not the user name.
     #[validate(length(min = 10, max = 128))]
     #[schema(min_length = 10, max_length = 128, format = Password)]
     pub new_password: String,
@@ -66,7 +66,7 @@ impl Input for ChangePasswordInput {
     }
 }
 
-/// A new password for somebody else.
+/// A new password for another user.
 #[derive(Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"password": "tram 17 to the lighthouse"}))]
@@ -83,20 +83,20 @@ impl Input for ResetPasswordInput {
     }
 }
 
-/// A token for a script.
+/// A new script token.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "nightly export", "permissions": ["customers:export"], "expires_at": "2099-01-01T00:00:00Z"}))]
 pub struct ApiTokenInput {
-    /// What its owner calls it.
+    /// The name that the owner gives the token.
     #[validate(length(min = 1, max = 100))]
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
-    /// What it may do, of what its owner may.
+    /// The permissions of the token, out of the owner's.
     #[validate(length(min = 1, max = 64))]
     #[schema(min_items = 1, max_items = 64)]
     pub permissions: Vec<Permission>,
-    /// When it ends; `null` for never.
+    /// When the token expires; `null` for never.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
@@ -114,11 +114,11 @@ impl Input for ApiTokenInput {
     "name": "cashier", "title": "Кассир", "description": "Принимает платежи", "permissions": ["customers:read", "payments:take"]
 }))]
 pub struct RoleInput {
-    /// The name that users' `role` names: small Latin letters, digits, `_` and `-`, a letter first.
+    /// The name, which a user's `role` refers to: lower-case Latin letters, digits, `_` and `-`, beginning with a letter.
     #[validate(length(min = 2, max = 50), custom(function = "role_name_form"))]
     #[schema(min_length = 2, max_length = 50, pattern = r"^[a-z][a-z0-9_-]*$")]
     pub name: String,
-    /// The title for people.
+    /// The title that is displayed.
     #[validate(length(min = 1, max = 100))]
     #[schema(min_length = 1, max_length = 100)]
     pub title: String,
@@ -127,7 +127,7 @@ pub struct RoleInput {
     #[validate(length(max = 1000))]
     #[schema(max_length = 1000)]
     pub description: String,
-    /// What it holds.
+    /// The permissions of the role.
     #[validate(length(max = 64))]
     #[schema(max_items = 64)]
     pub permissions: Vec<Permission>,
@@ -143,11 +143,11 @@ impl Input for RoleInput {}
     "role": "operator", "is_active": true, "valid_from": null, "valid_until": null
 }))]
 pub struct UserInput {
-    /// The name to sign in with: Latin letters, digits, `.`, `_` and `-`; unique, case aside.
+    /// The name to sign in with: Latin letters, digits, `.`, `_` and `-`; unique, ignoring case.
     #[validate(length(min = 3, max = 50), custom(function = "username_form"))]
     #[schema(min_length = 3, max_length = 50, pattern = r"^[A-Za-z0-9._-]+$")]
     pub username: String,
-    /// The name for people.
+    /// The full name.
     #[validate(length(min = 1, max = 200))]
     #[schema(min_length = 1, max_length = 200)]
     pub full_name: String,
@@ -155,7 +155,7 @@ pub struct UserInput {
     #[validate(email, length(max = 254))]
     #[schema(format = Email, max_length = 254)]
     pub email: Option<String>,
-    /// Phone number in the country's form, digits after a plus.
+    /// Phone number in the country's format: a plus and digits.
     #[schema(pattern = r"^\+(7[0-9]{10}|996[0-9]{9})$")]
     pub phone: Option<String>,
     /// The role's name.
@@ -165,9 +165,9 @@ pub struct UserInput {
     /// Whether the user may sign in at all.
     #[serde(default = "yes")]
     pub is_active: bool,
-    /// From when the account is valid; `null` for always.
+    /// When the account becomes valid; `null` for no limit.
     pub valid_from: Option<DateTime<Utc>>,
-    /// Until when the account is valid; `null` for ever.
+    /// When the account stops being valid; `null` for no limit.
     pub valid_until: Option<DateTime<Utc>>,
 }
 
@@ -184,7 +184,7 @@ impl Input for UserInput {
     }
 }
 
-/// A new user: the editable fields, and a first password.
+/// A new user: the editable fields and the first password.
 #[derive(Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -192,11 +192,11 @@ impl Input for UserInput {
     "role": "operator", "is_active": true, "valid_from": null, "valid_until": null, "password": "tram 17 to the lighthouse"
 }))]
 pub struct NewUser {
-    /// The name to sign in with: Latin letters, digits, `.`, `_` and `-`; unique, case aside.
+    /// The name to sign in with: Latin letters, digits, `.`, `_` and `-`; unique, ignoring case.
     #[validate(length(min = 3, max = 50), custom(function = "username_form"))]
     #[schema(min_length = 3, max_length = 50, pattern = r"^[A-Za-z0-9._-]+$")]
     pub username: String,
-    /// The name for people.
+    /// The full name.
     #[validate(length(min = 1, max = 200))]
     #[schema(min_length = 1, max_length = 200)]
     pub full_name: String,
@@ -204,7 +204,7 @@ pub struct NewUser {
     #[validate(email, length(max = 254))]
     #[schema(format = Email, max_length = 254)]
     pub email: Option<String>,
-    /// Phone number in the country's form, digits after a plus.
+    /// Phone number in the country's format: a plus and digits.
     #[schema(pattern = r"^\+(7[0-9]{10}|996[0-9]{9})$")]
     pub phone: Option<String>,
     /// The role's name.
@@ -214,9 +214,9 @@ pub struct NewUser {
     /// Whether the user may sign in at all.
     #[serde(default = "yes")]
     pub is_active: bool,
-    /// From when the account is valid; `null` for always.
+    /// When the account becomes valid; `null` for no limit.
     pub valid_from: Option<DateTime<Utc>>,
-    /// Until when the account is valid; `null` for ever.
+    /// When the account stops being valid; `null` for no limit.
     pub valid_until: Option<DateTime<Utc>>,
     /// The first password: not easy to guess, and not the user name.
     #[validate(length(min = 10, max = 128))]
@@ -232,7 +232,7 @@ impl Input for NewUser {
 }
 
 impl NewUser {
-    /// Everything but the password.
+    /// All fields except the password.
     pub fn profile(&self) -> UserInput {
         UserInput {
             username: self.username.clone(),
@@ -247,16 +247,16 @@ impl NewUser {
     }
 }
 
-/// A user's single grants and denials on top of the role; they replace those there are.
+/// A user's single grants and denials in addition to the role; they replace the existing ones.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"granted": ["payments:refund"], "denied": ["sims:puk"]}))]
 pub struct UserPermissionsInput {
-    /// What the user may do beyond the role.
+    /// Permissions in addition to the role's.
     #[validate(length(max = 64))]
     #[schema(max_items = 64)]
     pub granted: Vec<Permission>,
-    /// What the user may not do in spite of the role.
+    /// Permissions of the role that the user does not have.
     #[validate(length(max = 64))]
     #[schema(max_items = 64)]
     pub denied: Vec<Permission>,
@@ -277,9 +277,9 @@ impl Input for UserPermissionsInput {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"until": "2099-01-01T00:00:00Z", "reason": "Утеря служебного телефона"}))]
 pub struct BlockInput {
-    /// Until when; `null` without an end.
+    /// When the block ends; `null` for no end.
     pub until: Option<DateTime<Utc>>,
-    /// Why.
+    /// The reason for the block.
     #[validate(length(min = 1, max = 500))]
     #[schema(min_length = 1, max_length = 500)]
     pub reason: String,
@@ -292,52 +292,52 @@ impl Input for BlockInput {
     }
 }
 
-/// Which users a list shows.
+/// The filters of a list of users.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct UserFilter {
-    /// Those with the role of this name.
+    /// Users with the role of this name.
     pub role: Option<String>,
-    /// Those that are active, or those that are not.
+    /// Active users, or inactive ones.
     pub is_active: Option<bool>,
-    /// Those made at this moment or later.
+    /// Users created at this time or later.
     pub created_at_after: Option<DateTime<Utc>>,
-    /// Those made at this moment or earlier.
+    /// Users created at this time or earlier.
     pub created_at_before: Option<DateTime<Utc>>,
-    /// Any part of user name, full name, e-mail or phone.
+    /// Any part of the user name, full name, e-mail address or phone number.
     pub search: Option<String>,
 }
 
-/// Which roles a list shows.
+/// The filters of a list of roles.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct RoleFilter {
-    /// Those that are built in, or those that are not.
+    /// Built-in roles, or custom ones.
     pub is_builtin: Option<bool>,
-    /// Any part of name or title.
+    /// Any part of the name or title.
     pub search: Option<String>,
 }
 
-/// Which rows of the audit trail a list shows.
+/// The filters of a list of audit rows.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct AuditFilter {
-    /// What the user of this name did, or the part of the system.
+    /// Actions of the user or the part of the system with this name.
     pub actor: Option<String>,
-    /// What the user with this id did.
+    /// Actions of the user with this id.
     pub actor_id: Option<UserId>,
-    /// What happened to things of this type, such as `user`.
+    /// Rows about entities of this type, such as `user`.
     pub entity: Option<String>,
-    /// What happened to the thing with this id.
+    /// Rows about the entity with this id.
     pub entity_id: Option<String>,
-    /// What was done, such as `user.updated`.
+    /// Rows of this action, such as `user.updated`.
     pub action: Option<String>,
-    /// At this moment or later.
+    /// Rows of this time or later.
     pub at_after: Option<DateTime<Utc>>,
-    /// At this moment or earlier.
+    /// Rows of this time or earlier.
     pub at_before: Option<DateTime<Utc>>,
 }
 
@@ -359,7 +359,7 @@ fn role_name_form(name: &str) -> Result<(), ValidationError> {
 }
 
 fn check_password(name: &str, new: &str, username: Option<&str>, wrong: &mut FieldErrors) {
-    // a wrong length is already noted, and a guess at the strength of too long a text would take long
+    // a wrong length is already reported, and to estimate the strength of a long text is slow
     if !wrong.names(name)
         && let Some(code) = password::weakness(new, username)
     {

@@ -1,4 +1,4 @@
-//! Jobs of access: what each instance has in memory on its way to the database.
+//! Jobs of access, which store what each instance holds in memory.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,7 +6,7 @@ use database::jobs::{Driver, Job, Office, Sharing, Turn, Turning};
 
 use crate::{access::Access, service::audit::ReadLog};
 
-/// The actor and the request id of this work.
+/// The actor and the request id of these jobs.
 const ACTOR: &str = "chores";
 
 /// Registers the jobs of access.
@@ -15,7 +15,7 @@ pub fn register(driver: &mut Driver, access: &Arc<Access>, reads: &Arc<ReadLog>)
     driver.add(LastUses(access.clone()));
 }
 
-/// Puts reads of personal data on record.
+/// Writes reads of personal data to the audit trail.
 struct Reads(Arc<ReadLog>);
 
 impl Job for Reads {
@@ -43,7 +43,7 @@ impl Job for Reads {
     }
 }
 
-/// Notes when script tokens were last used.
+/// Stores when script tokens were last used.
 struct LastUses(Arc<Access>);
 
 impl Job for LastUses {

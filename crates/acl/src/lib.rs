@@ -1,23 +1,23 @@
 //! Who may do what: permissions, roles, users, sign-in, tokens, and the audit trail.
 //!
-//! **Permissions are types.** One table in [`permission`] makes the enum [`Permission`], the wire names, the default
-//! roles, and a type for each in [`perm`]. A use case asks for `&Granted<perm::UsersManage>`; only
-//! [`Granted::check`] makes one from a caller, and [`Granted::system`] for work that no user asked for and that says
-//! why. What anybody signed in may do to their own account asks for [`SignedIn`].
+//! **Permissions are types.** One table in [`permission`] defines the enum [`Permission`], the names in JSON, the default roles,
+//! and a type for each permission in [`perm`]. A use case takes `&Granted<perm::UsersManage>`; [`Granted::check`] makes one from
+//! a caller, and [`Granted::system`] makes one for work that no user asked for, with the reason. A use case on the caller's own
+//! account takes [`SignedIn`].
 //!
-//! **Callers.** [`Access::authenticate`] turns a bearer token into a [`Caller`]: a JSON Web Token of a session, or a
-//! token for scripts (`tcrm_…`). What it reads it remembers, tagged with the `access_epoch`; every change of rights
-//! raises the epoch in its own transaction, so that it counts from the next request on, on every instance.
+//! **Callers.** [`Access::authenticate`] turns a bearer token into a [`Caller`]: a JSON Web Token of a session, or a script token
+//! (`tcrm_…`). It caches what it reads, tagged with the `access_epoch`; every change of rights raises the epoch in its own
+//! transaction, so that the change takes effect from the next request on, on every instance.
 //!
-//! **Use cases** are functions in modules by noun: [`auth`] signs in and out, [`sessions`] and [`tokens`] are one's own,
-//! [`users`] and [`roles`] are managed, [`audit`] reads and verifies the trail, [`bootstrap`] fills an empty database.
-//! They take the transaction they run in. What hashes passwords is apart and runs before it.
+//! **Use cases** are functions in modules by noun: [`auth`] signs in and out, [`sessions`] and [`tokens`] are the caller's own,
+//! [`users`] and [`roles`] are managed, [`audit`] reads and verifies the trail, [`bootstrap`] fills an empty database. They take
+//! the transaction that they run in. Password hashing is separate and runs before it.
 //!
 //! **Passwords** ([`Passwords`]) are Argon2id, hashed on a few blocking threads. Five failures in a row lock sign-in for
-//! a growing time ([`model::lock_after`]); sessions that are open go on, or anybody could throw anybody out.
+//! a growing time ([`model::lock_after`]); open sessions continue, because otherwise anybody could end them with wrong passwords.
 //!
-//! Whoever changes users or roles gives only what they hold, leaves their own account alone, and leaves at least one
-//! administrator: `service/users.rs` has these rules in one place.
+//! A caller who changes users or roles gives only permissions that they hold, does not change the rights of their own account, and
+//! leaves at least one administrator: `service/users.rs` has these rules in one place.
 
 mod access;
 mod grant;

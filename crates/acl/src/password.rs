@@ -1,4 +1,4 @@
-//! Passwords: their strength, and their hashes, made and compared off the request threads, a few at a time (SPEC 3.4).
+//! Passwords: their strength, and their hashes, made and compared outside the request threads, a few at a time.
 
 use std::{fmt, sync::Arc};
 
@@ -16,16 +16,16 @@ use zxcvbn::{Score, zxcvbn};
 
 use crate::random;
 
-/// Hashes that are computed at once: each takes a processor and its memory.
+/// Hashes that are computed at the same time; each uses a processor and its memory.
 const AT_ONCE: usize = 2;
-/// Hashes that may be computed or waited for; beyond that callers are sent away rather than piled up.
+/// Hashes that may be computed or waited for; further callers are refused instead of queued.
 const AT_MOST: usize = 64;
 /// Characters of a generated password, five bits each.
 const GENERATED_LENGTH: usize = 24;
-/// Letters and digits that cannot be mistaken for one another.
+/// Letters and digits that cannot be confused with one another.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
-/// What a hash costs whoever computes it.
+/// The cost of computing a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PasswordCost {
     /// Memory, in KiB.
@@ -37,14 +37,14 @@ pub struct PasswordCost {
 }
 
 impl Default for PasswordCost {
-    /// The least that SPEC 3.4 allows.
+    /// The smallest cost that is allowed for new hashes.
     fn default() -> Self {
         Self { memory_kib: 19 * 1024, passes: 2, lanes: 1 }
     }
 }
 
 impl PasswordCost {
-    /// The most a stored hash may ask of us: what it says decides what verifying costs.
+    /// The largest cost that a stored hash may have, because the hash itself sets the cost of its verification.
     const MOST: Self = Self { memory_kib: 256 * 1024, passes: 16, lanes: 8 };
 
     fn of(hash: &PasswordHash) -> Option<Self> {
@@ -56,7 +56,7 @@ impl PasswordCost {
     }
 }
 
-/// A password's hash in PHC form. `Debug` prints nothing of it.
+/// A password hash in PHC format. `Debug` does not print it.
 #[derive(Clone)]
 pub struct HashedPassword(String);
 
@@ -76,11 +76,11 @@ impl fmt::Debug for HashedPassword {
 /// How a password compares with a stored hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Comparison {
-    /// It is another one.
+    /// The password differs.
     Differs,
-    /// It is the one, and the hash is of today's cost.
+    /// The password matches, and the hash has the current cost.
     Matches,
-    /// It is the one, but the hash should be made anew.
+    /// The password matches, but the hash must be renewed.
     MatchesOutdated,
 }
 
@@ -95,7 +95,7 @@ pub struct Passwords {
 }
 
 impl Passwords {
-    /// Hashes of this cost. Errors: `internal` when argon2 refuses the cost.
+    /// Hashes with this cost. Errors: `internal` when argon2 rejects the cost.
     pub fn new(cost: PasswordCost) -> Result<Self> {
         let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, None).map_err(Error::internal)?;
         let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
@@ -110,7 +110,7 @@ impl Passwords {
         self.off_thread(move || hash_with(&argon, &password).map(HashedPassword)).await
     }
 
-    /// Compares a password with a stored hash; without one it takes as long and differs.
+    /// Compares a password with a stored hash; without a hash it takes as long and differs.
     pub(crate) async fn compare(&self, password: &str, stored: Option<String>) -> Result<Comparison> {
         let password = Zeroizing::new(password.to_owned());
         let (argon, today, dummy) = (self.argon.clone(), self.cost, self.dummy.clone());
@@ -131,7 +131,7 @@ impl Passwords {
 
     async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         let _place = self.places.try_acquire().map_err(|_| Error::new(common::TOO_MANY_REQUESTS).retry_after(2))?;
-        // the permit goes with the work: a caller that goes away does not free the processor
+        // the permit moves with the work: a caller that disconnects does not free the processor
         let permit = self.running.clone().acquire_owned().await.map_err(Error::internal)?;
         let work = move || {
             let outcome = work();
@@ -146,7 +146,7 @@ fn hash_with(argon: &Argon2<'_>, password: &str) -> Result<String> {
     argon.hash_password(password.as_bytes()).map(|hash| hash.to_string()).map_err(Error::internal)
 }
 
-/// What is wrong with a new password, as a field code; its length is checked elsewhere.
+/// Why a new password is too weak, as a field code; its length is checked elsewhere.
 pub fn weakness(password: &str, username: Option<&str>) -> Option<&'static str> {
     if username.is_some_and(|name| name.to_lowercase() == password.to_lowercase()) {
         return Some(field::PASSWORD_IS_USERNAME);
@@ -155,7 +155,7 @@ pub fn weakness(password: &str, username: Option<&str>) -> Option<&'static str> 
     (zxcvbn(password, &known).score() < Score::Two).then_some(field::WEAK_PASSWORD)
 }
 
-/// A password that nobody guesses, in letters and digits that can be typed over from a screen.
+/// A random password of letters and digits that are easy to copy from a screen.
 pub fn random_password() -> Result<String> {
     let bytes: [u8; GENERATED_LENGTH] = random::bytes()?;
     Ok(bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect())

@@ -1,5 +1,5 @@
-//! The one table of permissions (SPEC 3.8). It makes their wire names, their sentences, their default roles, and a type
-//! for each, which [`Granted`](crate::Granted) carries: code that forgets to ask for a permission does not compile.
+//! The table of permissions. It defines their names in JSON, their sentences, their default roles, and a type for each, which
+//! [`Granted`](crate::Granted) carries: code that forgets to check a permission does not compile.
 
 use std::{fmt, str::FromStr};
 
@@ -10,22 +10,22 @@ use utoipa::{
 };
 
 text_enum! {
-    /// The roles every installation begins with.
+    /// The roles that every installation has from the start.
     pub enum BuiltinRole {
         /// Holds every permission, always.
         Admin = "admin",
-        /// Watches over work, money and reports.
+        /// Supervises work, money and reports.
         Supervisor = "supervisor",
         /// Serves subscribers.
         Operator = "operator",
-        /// Looks things up and files tickets.
+        /// Views data and creates tickets.
         Employee = "employee",
     }
 }
 
 macro_rules! permissions {
     ($($name:ident = $wire:literal, [$($role:ident),+], $sentence:literal;)+) => {
-        /// What a caller may be allowed to do.
+        /// A permission of a caller.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Permission {
             $(#[doc = $sentence] $name),+
@@ -35,17 +35,17 @@ macro_rules! permissions {
             /// Every permission, in the table's order.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-            /// `resource:action`.
+            /// The name, in the form `resource:action`.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $wire),+ }
             }
 
-            /// What it allows, for people, in English; the locale files have the other languages.
+            /// What the permission allows, in English; the locale files have the other languages.
             pub const fn sentence(self) -> &'static str {
                 match self { $(Self::$name => $sentence),+ }
             }
 
-            /// The built-in roles that begin with it.
+            /// The built-in roles that have the permission from the start.
             pub const fn default_roles(self) -> &'static [BuiltinRole] {
                 match self { $(Self::$name => &[$(BuiltinRole::$role),+]),+ }
             }
@@ -59,7 +59,7 @@ macro_rules! permissions {
             }
         }
 
-        /// A type for each permission, to be named in signatures.
+        /// A type for each permission, for use in signatures.
         pub mod perm {
             $(
                 #[doc = $sentence]
@@ -126,7 +126,7 @@ permissions! {
 
 /// A permission as a type.
 pub trait PermissionType: 'static {
-    /// The permission it stands for.
+    /// The permission that the type represents.
     const PERMISSION: Permission;
 }
 
@@ -174,29 +174,29 @@ pub struct PermissionSet(u64);
 const _: () = assert!(Permission::ALL.len() <= 64, "a PermissionSet has 64 places");
 
 impl PermissionSet {
-    /// Every permission there is.
+    /// The set of all permissions.
     pub fn all() -> Self {
         Permission::ALL.iter().copied().collect()
     }
 
-    /// Whether it holds this one.
+    /// Whether the set contains this permission.
     pub const fn has(self, permission: Permission) -> bool {
         self.0 & permission.bit() != 0
     }
 
-    /// What is in either.
+    /// The permissions that are in either set.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// What is in both.
+    /// The permissions that are in both sets.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// What is in this and not in the other.
+    /// The permissions that are in this set and not in the other.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
@@ -207,7 +207,7 @@ impl PermissionSet {
         Permission::ALL.iter().copied().filter(move |permission| self.has(*permission))
     }
 
-    /// Whether it holds nothing.
+    /// Whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }

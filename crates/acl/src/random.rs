@@ -1,8 +1,8 @@
-//! Randomness for secrets and ids, and the hash under which secrets are kept.
+//! Random secrets and ids, and the hash that secrets are stored as.
 
 use aws_lc_rs::rand;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-/// SHA-256 is fit for random secrets, which cannot be guessed; passwords need more.
+/// SHA-256 is enough for random secrets, which cannot be guessed; passwords need a slow hash.
 pub(crate) use kernel::digest::sha256;
 use kernel::{Error, Result};
 

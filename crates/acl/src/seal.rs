@@ -1,4 +1,4 @@
-//! What is kept so that nobody who reads the database can read it: sealed with keys derived from the JWT secret.
+//! Encryption of stored values with keys derived from the JWT secret, so that reading the database does not reveal them.
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey},
@@ -8,17 +8,17 @@ use kernel::{Error, Result, Secret, digest::hexadecimal};
 
 const NONCE_LENGTH: usize = 12;
 
-/// Seals with the present secret, and opens what the present or the one before has sealed. Each purpose has keys of its own.
+/// Encrypts with the current secret, and decrypts with the current or the previous one. Each purpose has separate keys.
 #[derive(Clone, Debug)]
 pub struct Seals(Vec<Secret>);
 
 impl Seals {
-    /// The present secret, and the one before.
+    /// Uses the current secret, and the previous one if there is one.
     pub fn new(present: Secret, previous: Option<Secret>) -> Self {
         Self([Some(present), previous].into_iter().flatten().collect())
     }
 
-    /// The text, so that it cannot be read.
+    /// Encrypts a text.
     pub fn seal(&self, purpose: &str, text: &[u8]) -> Result<Vec<u8>> {
         let secret = self.0.first().ok_or_else(|| Error::internal("no key to seal with"))?;
         let mut sealed = text.to_vec();
@@ -26,22 +26,22 @@ impl Seals {
         Ok([nonce.as_ref().as_slice(), &sealed].concat())
     }
 
-    /// The text again; none when neither secret opens it.
+    /// Decrypts a text; `None` when neither secret fits.
     pub fn open(&self, purpose: &str, sealed: &[u8]) -> Option<Vec<u8>> {
         self.0.iter().find_map(|secret| open(secret, purpose, sealed))
     }
 
-    /// Whether the present secret opens it, and not only the one before.
+    /// Whether the current secret decrypts the text, and not only the previous one.
     pub fn is_present(&self, purpose: &str, sealed: &[u8]) -> bool {
         self.0.first().is_some_and(|secret| open(secret, purpose, sealed).is_some())
     }
 
-    /// A keyed digest, by which the same text is known again.
+    /// A keyed digest that identifies a text.
     pub fn digest(&self, purpose: &str, text: &str) -> String {
         self.0.first().map_or_else(String::new, |secret| digest(secret, purpose, text))
     }
 
-    /// Whether this is the digest of the text, by the present secret or the one before.
+    /// Whether this is the digest of the text, with the current or the previous secret.
     pub fn is_digest(&self, purpose: &str, text: &str, given: &str) -> bool {
         self.0.iter().any(|secret| digest(secret, purpose, text) == given)
     }

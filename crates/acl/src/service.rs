@@ -1,4 +1,4 @@
-//! The use cases: one function each. None begins or commits a transaction, but for failures that must be kept.
+//! The use cases, one function each. None begins or commits a transaction, except to record failures that must persist.
 
 pub mod audit;
 pub mod auth;

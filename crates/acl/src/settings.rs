@@ -1,22 +1,22 @@
-//! Settings of access: keys of tokens, their lives, the first administrator.
+//! Settings of access: the keys and lifetimes of tokens, and the first administrator.
 
 use chrono::TimeDelta;
 use kernel::{Secret, settings::Reader};
 
-/// What is set of access.
+/// The settings of access.
 #[derive(Clone, Debug)]
 pub struct AccessSection {
-    /// Key that signs tokens; `None` makes one beside the database, on a loopback bind only.
+    /// Key that signs tokens; if `None`, one is created beside the database, only when the program binds to a loopback address.
     pub jwt_secret: Option<Secret>,
-    /// The previous key, which still verifies.
+    /// The previous key, which still verifies tokens.
     pub jwt_secret_previous: Option<Secret>,
-    /// Life of an access token.
+    /// Lifetime of an access token.
     pub access_token_life: TimeDelta,
-    /// Life of a refresh token.
+    /// Lifetime of a refresh token.
     pub refresh_token_life: TimeDelta,
     /// Name of the first administrator of an empty database.
     pub admin_username: String,
-    /// Password of the first administrator; `None` makes one up and prints it once.
+    /// Password of the first administrator; if `None`, one is generated and printed once.
     pub admin_password: Option<Secret>,
 }
 

@@ -1,4 +1,4 @@
-//! JSON Web Tokens (SPEC 3.2): one algorithm, every claim required and checked, the time given by the caller.
+//! JSON Web Tokens: one algorithm, every claim required and checked, the time given by the caller.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
@@ -7,26 +7,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{SessionId, refusal};
 
-/// Who makes our tokens.
+/// The issuer of the tokens.
 const ISSUER: &str = "telecom-crm";
-/// Whom they are for.
+/// The audience of the tokens.
 const AUDIENCE: &str = "telecom-crm-api";
 /// Seconds by which the clocks of two instances may differ.
 const LEEWAY: i64 = 5;
-/// A token longer than this is not one of ours, and not worth the work of reading.
+/// The longest token that is read; the tokens issued here are shorter.
 const LONGEST: usize = 4096;
 
 text_enum! {
-    /// What a token is good for.
+    /// The purpose of a token.
     pub enum TokenKind {
-        /// To be sent with each request.
+        /// Sent with each request.
         Access = "access",
-        /// To buy the next pair.
+        /// Exchanged for the next pair of tokens.
         Refresh = "refresh",
     }
 }
 
-/// What a token says. All of it must be there; fields we do not know are nobody's.
+/// The claims of a token. All of them are required; unknown ones are ignored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Claims {
     iss: String,
@@ -35,20 +35,20 @@ pub(crate) struct Claims {
     exp: i64,
     nbf: i64,
     iat: i64,
-    /// The token's own id.
+    /// The id of the token.
     pub(crate) jti: String,
-    /// The session.
+    /// The id of the session.
     pub(crate) sid: SessionId,
     typ: TokenKind,
 }
 
 impl Claims {
-    /// The user.
+    /// The id of the user.
     pub(crate) fn user_id(&self) -> Result<UserId> {
         self.sub.parse().map_err(|_| Error::new(refusal::TOKEN_INVALID))
     }
 
-    /// Errors: `token_invalid` before its time, `token_expired` after it.
+    /// Checks that the token is valid now. Errors: `token_invalid` before its time, `token_expired` after it.
     pub(crate) fn check_times(&self, now: DateTime<Utc>) -> Result<()> {
         let now = now.timestamp();
         let latest = now.saturating_add(LEEWAY);
@@ -62,7 +62,7 @@ impl Claims {
     }
 }
 
-/// Makes and reads tokens.
+/// Issues and verifies tokens.
 pub(crate) struct Signer {
     signing: EncodingKey,
     verifying: Vec<DecodingKey>,
@@ -70,13 +70,13 @@ pub(crate) struct Signer {
 }
 
 impl Signer {
-    /// Signs with `secret`; what `previous` signed is still taken.
+    /// Signs with `secret`; tokens that `previous` signed are still accepted.
     pub(crate) fn new(secret: &Secret, previous: Option<&Secret>) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp", "nbf"]);
-        // the library would ask the system for the time; `check_times` goes by the caller's
+        // the library would use the system clock; `check_times` uses the caller's time
         validation.validate_exp = false;
         validation.validate_nbf = false;
         let verifying =
@@ -84,7 +84,7 @@ impl Signer {
         Self { signing: EncodingKey::from_secret(secret.reveal().as_bytes()), verifying, validation }
     }
 
-    /// A token of this kind with this id, good from now on for `lifetime`.
+    /// Issues a token of this kind with this id, valid from now for `lifetime`.
     pub(crate) fn issue(
         &self,
         kind: TokenKind,
@@ -109,7 +109,7 @@ impl Signer {
         encode(&Header::new(Algorithm::HS256), &claims, &self.signing).map_err(Error::internal)
     }
 
-    /// What a token of this kind says. Errors: `token_invalid`, `token_expired`.
+    /// Verifies a token of this kind and returns its claims. Errors: `token_invalid`, `token_expired`.
     pub(crate) fn read(&self, token: &str, kind: TokenKind, now: DateTime<Utc>) -> Result<Claims> {
         if token.len() > LONGEST {
             return Err(Error::new(refusal::TOKEN_INVALID));

@@ -1,7 +1,7 @@
-//! The audit trail: every change leaves a row, written in the change's own transaction and chained by hash (SPEC 3.7).
+//! The audit trail: every change writes a row in its own transaction, and the rows are chained by hash.
 //!
-//! A row's hash covers its fields and the hash before it, and the head of the chain is kept apart, so that an altered
-//! row, a removed one and a cut tail all show.
+//! A row's hash covers its fields and the previous hash, and the head of the chain is stored separately, so that an altered row,
+//! a removed row and a truncated end are all detected.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
@@ -11,7 +11,7 @@ use kernel::{Actor, Context, Error, Origin, Result, column::Arg, digest::Sha256}
 
 use crate::{Bulk, Conn, Sql};
 
-/// One entry, before it is chained.
+/// An entry that is not yet chained.
 #[derive(Clone, Debug)]
 pub struct Entry {
     actor: Option<Actor>,
@@ -24,12 +24,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The transaction's actor did `action` (`customer.created`) to the entity of this type and id.
+    /// An entry: the transaction's actor did `action`, such as `customer.created`, to the entity of this type and id.
     pub fn new(action: &'static str, entity: &'static str, entity_id: impl ToString) -> Self {
         Self { actor: None, action, entity, entity_id: entity_id.to_string(), before: Map::new(), after: Map::new(), happened: None }
     }
 
-    /// The fields that differ between the two; give forms without secrets and full document numbers.
+    /// Adds the fields that differ; pass forms without secrets and full document numbers.
     #[must_use]
     pub fn change(mut self, before: &impl Serialize, after: &impl Serialize) -> Self {
         let (before, after) = (fields(before), fields(after));
@@ -38,35 +38,35 @@ impl Entry {
         self
     }
 
-    /// The fields of something new.
+    /// Adds the fields of a created entity.
     #[must_use]
     pub fn created(mut self, after: &impl Serialize) -> Self {
         self.after = fields(after);
         self
     }
 
-    /// The fields of something that is gone.
+    /// Adds the fields of a deleted entity.
     #[must_use]
     pub fn deleted(mut self, before: &impl Serialize) -> Self {
         self.before = fields(before);
         self
     }
 
-    /// Somebody other than the transaction's actor did it.
+    /// Sets an actor other than the transaction's.
     #[must_use]
     pub fn by(mut self, actor: &Actor) -> Self {
         self.actor = Some(actor.clone());
         self
     }
 
-    /// When and whence it was, for an entry that is written later, in a transaction of another origin.
+    /// Sets the time and the origin, for an entry that is written later, in a transaction of another origin.
     #[must_use]
     pub fn happened(mut self, context: &Context) -> Self {
         self.happened = Some((context.now, context.origin.clone()));
         self
     }
 
-    /// One more fact about what happened.
+    /// Adds another fact about what happened.
     #[must_use]
     pub fn note(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.after.insert(name.to_owned(), value.into());
@@ -85,30 +85,30 @@ fn fields(of: &impl Serialize) -> Map<String, Value> {
     }
 }
 
-/// One row of the trail as it is hashed: every stored field, in this order.
+/// A row of the trail as it is hashed: every stored field, in this order.
 #[derive(Debug)]
 pub struct ChainRow<'a> {
-    /// Place in the chain, from 1.
+    /// Position in the chain, from 1.
     pub seq: i64,
     /// When it happened.
     pub at: DateTime<Utc>,
-    /// The user, if it was one.
+    /// The user, if the actor is one.
     pub actor_id: Option<i64>,
     /// The actor's name.
     pub actor: &'a str,
     /// The caller's address.
     pub address: Option<&'a str>,
-    /// The request.
+    /// The id of the request.
     pub request_id: &'a str,
-    /// What was done.
+    /// The action.
     pub action: &'a str,
-    /// To what type of thing.
+    /// The type of the entity.
     pub entity: &'a str,
-    /// To which.
+    /// The id of the entity.
     pub entity_id: &'a str,
-    /// Fields before, as stored text.
+    /// The fields before the change, as stored text.
     pub before: Option<&'a str>,
-    /// Fields after, as stored text.
+    /// The fields after the change, as stored text.
     pub after: Option<&'a str>,
 }
 
@@ -124,7 +124,7 @@ impl ChainRow<'_> {
         let texts = [self.actor, self.address.unwrap_or_default(), self.request_id, self.action, self.entity, self.entity_id];
         let bodies = [self.before.unwrap_or_default(), self.after.unwrap_or_default()];
         for part in [previous].into_iter().chain(numbers.iter().map(String::as_str)).chain(texts).chain(bodies) {
-            // the length before each part: no two rows can run together to the same bytes
+            // each part follows its length, so that different rows never give the same bytes
             digest.update((part.len() as u64).to_be_bytes());
             digest.update(part);
         }
@@ -132,7 +132,7 @@ impl ChainRow<'_> {
     }
 }
 
-/// Chains the entries and writes them. Takes the head's lock, also for none, so it comes last in a transaction.
+/// Chains and writes the entries. Locks the head of the chain even when there are none, so it comes last in a transaction.
 pub(crate) async fn append(conn: &mut Conn, entries: Vec<Entry>) -> Result<()> {
     let context = conn.context().clone();
     let count = i64::try_from(entries.len()).map_err(Error::internal)?;
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_row_s_hash_stays_the_same_from_version_to_version_of_the_program() {
-        // SHA-256 over each part after its length in eight bytes, reckoned by another program
+        // SHA-256 over each part after its length in eight bytes, computed by another program
         assert_eq!(link().hash(""), "865bb01b5e573f0bf8ba43be69a5c1ce2844f43dd9fc7d948441acc31d23516a");
     }
 

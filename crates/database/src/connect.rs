@@ -1,4 +1,4 @@
-//! Opening, creating and migrating a database of either engine.
+//! Opening and creating a database of either engine.
 
 use std::{
     fmt,
@@ -21,12 +21,12 @@ use crate::{
     lease::{LONGEST_IDLE, LONGEST_LIFE, Lending},
 };
 
-/// Reading connections on SQLite: more than the cores wins nothing.
+/// Reading connections on SQLite; more than the number of cores gains nothing.
 const SQLITE_READERS: u32 = 4;
-/// Tries to open a file at the start, of up to `LONGEST_WAIT` each.
+/// Attempts to open the file at the start, each of up to `LONGEST_WAIT`.
 const TRIES_TO_OPEN: u32 = 10;
 
-/// Where the database is: `sqlite://path` or `postgres://…`. `Debug` leaves the password out.
+/// The location of the database: `sqlite://path` or `postgres://…`. `Debug` omits the password.
 #[derive(Clone)]
 pub enum DatabaseUrl {
     /// A file, created when missing.
@@ -59,7 +59,7 @@ impl fmt::Debug for DatabaseUrl {
 }
 
 impl DatabaseUrl {
-    /// The folder to keep things beside the database in; the working folder's `data` for a server elsewhere.
+    /// The folder for files beside the database; for a PostgreSQL server, `data` in the working folder.
     pub fn folder(&self) -> PathBuf {
         match self {
             Self::Sqlite(path) => path.parent().map(Path::to_path_buf).unwrap_or_default(),
@@ -71,9 +71,9 @@ impl DatabaseUrl {
 /// How to open a database.
 #[derive(Clone, Debug)]
 pub struct ConnectOptions {
-    /// Where it is.
+    /// The location of the database.
     pub url: DatabaseUrl,
-    /// Most connections to PostgreSQL.
+    /// The largest number of connections to PostgreSQL.
     pub pool_size: u32,
 }
 
@@ -99,7 +99,7 @@ impl Db {
                 let pool = || {
                     SqlitePoolOptions::new().acquire_timeout(LONGEST_WAIT).test_before_acquire(false).idle_timeout(None).max_lifetime(None)
                 };
-                // one at a time: SQLite does not wait for somebody who is just giving a new file its journal mode
+                // one process at a time: SQLite does not wait while another sets the journal mode of a new file
                 let _lock = lock_beside(path).await?;
                 let write = opened(async || pool().max_connections(1).connect_with(file.clone()).await).await?;
                 let read = pool().max_connections(SQLITE_READERS).connect_lazy_with(file.read_only(true));
@@ -117,7 +117,7 @@ impl Db {
                         ("client_min_messages", "warning"),
                     ])
                     .disable_statement_logging();
-                // without the round trip that tests a connection before each use; reads try twice instead
+                // without a round trip that tests a connection before each use; reads are tried twice instead
                 let pool = PgPoolOptions::new()
                     .max_connections(options.pool_size)
                     .acquire_timeout(LONGEST_WAIT)
@@ -131,7 +131,7 @@ impl Db {
     }
 }
 
-/// Opens a file, and tries again where that takes long: on a busy machine the first write to the disk may.
+/// Opens a file, and retries when that takes too long: on a busy machine the first write to the disk may be slow.
 async fn opened<T>(open: impl AsyncFn() -> sqlx::Result<T>) -> Result<T> {
     for _ in 1..TRIES_TO_OPEN {
         match open().await {

@@ -1,10 +1,10 @@
-//! What an engine's error means to the caller.
+//! The meaning of an engine's error for the caller.
 
 use sqlx::error::{DatabaseError, ErrorKind};
 
 use kernel::error::{Error, Transient, common};
 
-/// The refusal or the failure that an engine's error is.
+/// Converts an engine's error.
 pub(crate) fn failure(error: sqlx::Error) -> Error {
     use sqlx::Error as E;
     match &error {
@@ -45,7 +45,7 @@ fn meaning(error: &dyn DatabaseError) -> Meaning {
     // SQLSTATE on PostgreSQL, the extended result code on SQLite
     match error.code().as_deref() {
         Some("40001" | "40P01") => Meaning::Collision,
-        // lock_not_available, query_canceled (statement time-out), too_many_connections; SQLITE_BUSY and its kin
+        // lock_not_available, query_canceled (statement time-out), too_many_connections; SQLITE_BUSY and related codes
         Some("55P03" | "57014" | "53300" | "5" | "6" | "261" | "517" | "773") => Meaning::Busy,
         // admin_shutdown, crash_shutdown, cannot_connect_now
         Some("57P01" | "57P02" | "57P03") => Meaning::Gone,
@@ -56,7 +56,7 @@ fn meaning(error: &dyn DatabaseError) -> Meaning {
     }
 }
 
-/// Whether it is SQLITE_IOERR, whatever it was that failed: the extended code tells in its upper bytes.
+/// Whether the code is SQLITE_IOERR for any operation; the upper bytes of the extended code name the operation.
 fn is_sqlite_io_error(code: &str) -> bool {
     code.len() < 5 && code.parse().is_ok_and(|code: u32| code & 0xff == 10)
 }

@@ -1,8 +1,8 @@
-//! Events: what happened that others want to hear of, written in the transaction in which it happened (SPEC 10.1).
+//! Events for other features and integrators, written in the transaction of the change.
 //!
-//! A use case publishes with [`Tx::publish`](crate::Tx::publish); the rows are written when the transaction commits, so an
-//! event is there exactly when its change is. They are written under the lock on the head of the audit trail, so that ids grow
-//! in the order of the commits: whoever has read up to an id has missed nothing before it.
+//! A use case publishes with [`Tx::publish`](crate::Tx::publish); the rows are written when the transaction commits, so an event
+//! exists exactly when its change does. They are written under the lock on the head of the audit trail, so ids grow in commit
+//! order: a reader that has read up to an id has missed no earlier event.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -16,42 +16,42 @@ use kernel::{
 use crate::{Bulk, Conn};
 
 text_enum! {
-    /// What happened.
-    // contracts have kinds of events of their own
+    /// The kind of an event.
+    // the history of contracts has another `EventKind`
     #[schema(as = SystemEventKind)]
     pub enum EventKind {
-        /// A payment counts: its money is there.
+        /// A payment was received.
         PaymentReceived = "payment.received",
-        /// A payment did not come about.
+        /// A payment failed.
         PaymentFailed = "payment.failed",
-        /// A payment was given back, whole or in part.
+        /// A payment was refunded in full or in part.
         PaymentRefunded = "payment.refunded",
         /// A billing period was charged.
         PeriodCharged = "period.charged",
         /// A balance fell below the threshold.
         BalanceLow = "balance.low",
-        /// A contract began.
+        /// A contract was activated.
         ContractActivated = "contract.activated",
         /// The first hold was placed on an active contract.
         ContractSuspended = "contract.suspended",
         /// The last hold was lifted from a contract.
         ContractResumed = "contract.resumed",
-        /// A contract ended.
+        /// A contract was terminated.
         ContractTerminated = "contract.terminated",
-        /// A SIM card changed its state.
+        /// The status of a SIM card changed.
         SimStatusChanged = "sim.status_changed",
-        /// A ticket was filed.
+        /// A ticket was created.
         TicketCreated = "ticket.created",
-        /// A ticket was given to somebody.
+        /// A ticket was assigned to a user.
         TicketAssigned = "ticket.assigned",
-        /// A ticket changed its state.
+        /// The status of a ticket changed.
         TicketStatusChanged = "ticket.status_changed",
         /// A user was locked after failed sign-ins.
         UserLocked = "user.locked",
     }
 }
 
-/// One event, before it is written.
+/// An event that is not yet written.
 #[derive(Clone, Debug)]
 pub struct Event {
     kind: EventKind,
@@ -63,7 +63,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// `kind` happened to the entity of this type and id. `data` goes to integrators: no secrets, no personal data.
+    /// An event of this kind about the entity of this type and id. `data` is sent to integrators: no secrets, no personal data.
     pub fn new<T>(kind: EventKind, entity: &'static str, entity_id: kernel::Id<T>, data: &impl Serialize) -> Self {
         let data = match serde_json::to_value(data) {
             Ok(Value::Object(data)) => data,
@@ -72,14 +72,14 @@ impl Event {
         Self { kind, entity, entity_id: entity_id.get(), contract_id: None, customer_id: None, data }
     }
 
-    /// The contract it is about.
+    /// Sets the contract that the event is about.
     #[must_use]
     pub fn of_contract(mut self, id: Option<ContractId>) -> Self {
         self.contract_id = id;
         self
     }
 
-    /// The subscriber it is about.
+    /// Sets the subscriber that the event is about.
     #[must_use]
     pub fn of_customer(mut self, id: CustomerId) -> Self {
         self.customer_id = Some(id);
@@ -87,7 +87,7 @@ impl Event {
     }
 }
 
-/// Writes events. The caller holds the head of the audit trail, and commits next.
+/// Writes events. The caller holds the lock on the head of the audit trail and commits next.
 pub(crate) async fn append(conn: &mut Conn, events: Vec<Event>) -> Result<()> {
     if events.is_empty() {
         return Ok(());

@@ -1,10 +1,10 @@
-//! The `WHERE` of a list: only the conditions a client asked for.
+//! The `WHERE` clause of a list, with only the conditions that a client asked for.
 
 use kernel::{column::Arg, text::searchable};
 
 use crate::Engine;
 
-/// Conditions joined by `AND`; columns and SQL are our own words, values are bound.
+/// Conditions joined by `AND`. Columns and SQL are never input; values are bound.
 pub struct Filter {
     engine: Engine,
     pub(crate) text: String,
@@ -12,7 +12,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// No conditions yet.
+    /// A filter without conditions.
     pub fn new(engine: Engine) -> Self {
         Self { engine, text: String::new(), args: Vec::new() }
     }
@@ -22,14 +22,14 @@ impl Filter {
         self.text.push_str(condition);
     }
 
-    /// Adds a condition without a value.
+    /// Adds a condition without a value, if it was asked for.
     pub fn when(&mut self, asked: bool, condition: &str) {
         if asked {
             self.and(condition);
         }
     }
 
-    /// Adds a condition whose `?` is the value, where one was asked for.
+    /// Adds a condition in which `?` is the value, if there is one.
     pub fn value<T: Into<Arg>>(&mut self, condition: &str, value: Option<T>) {
         if let Some(value) = value {
             self.args.push(value.into());
@@ -37,7 +37,7 @@ impl Filter {
         }
     }
 
-    /// Adds a condition whose `?`s are these values, in their order.
+    /// Adds a condition in which the `?`s are these values, in their order.
     pub fn values(&mut self, condition: &str, values: impl IntoIterator<Item = Arg>) {
         let mut text = condition.to_owned();
         for value in values {
@@ -47,30 +47,30 @@ impl Filter {
         self.and(&text);
     }
 
-    /// `column = value`, where one was asked for.
+    /// Adds `column = value`, if there is a value.
     pub fn equal<T: Into<Arg>>(&mut self, column: &str, value: Option<T>) {
         self.value(&format!("{column} = ?"), value);
     }
 
-    /// `column >= value`, where one was asked for.
+    /// Adds `column >= value`, if there is a value.
     pub fn at_least<T: Into<Arg>>(&mut self, column: &str, value: Option<T>) {
         self.value(&format!("{column} >= ?"), value);
     }
 
-    /// `column <= value`, where one was asked for.
+    /// Adds `column <= value`, if there is a value.
     pub fn at_most<T: Into<Arg>>(&mut self, column: &str, value: Option<T>) {
         self.value(&format!("{column} <= ?"), value);
     }
 
-    /// Every word of `search` stands somewhere in the row's `search_text`, case and ё/е aside.
+    /// Requires every word of `search` to occur in the row's `search_text`, ignoring case and ё/е.
     ///
     /// `table` has the columns `id` and `search_text`, a trigram index on PostgreSQL, and on SQLite a trigram table
-    /// `<table>_search`. Words of one or two letters cannot use trigrams and are looked for row by row.
+    /// `<table>_search`. Words of one or two letters cannot use trigrams and are searched for row by row.
     pub fn search(&mut self, table: &str, search: Option<&str>) {
         self.search_or(table, search, "", None);
     }
 
-    /// The same, or the row's `column` is exactly `value`.
+    /// Works like [`Filter::search`], but also accepts rows whose `column` is exactly `value`.
     pub fn search_or(&mut self, table: &str, search: Option<&str>, column: &str, value: Option<&str>) {
         let Some(mut condition) = self.words(table, "search_text", &format!("{table}_search"), search) else { return };
         if let Some(value) = value {
@@ -80,8 +80,9 @@ impl Filter {
         self.and(&condition);
     }
 
-    /// Every word of `search` stands somewhere in another column of the row, which is kept in the form of [`searchable`]
-    /// and has an index of its own: `index` names SQLite's trigram table.
+    /// Requires every word of `search` to occur in another column of the row, which is stored in the form of [`searchable`].
+    ///
+    /// The column has its own index: `index` names SQLite's trigram table.
     pub fn search_in(&mut self, table: &str, column: &str, index: &str, search: Option<&str>) {
         if let Some(condition) = self.words(table, column, index, search) {
             self.and(&condition);
@@ -115,7 +116,7 @@ impl Filter {
         format!("{condition}${}{close}{found}", self.args.len())
     }
 
-    /// The same for a small table without a trigram index: every word stands in `column`, row by row.
+    /// Requires every word of `search` to occur in `column`, row by row: for a small table without a trigram index.
     pub fn contains(&mut self, column: &str, search: Option<&str>) {
         let function = match self.engine {
             Engine::Postgres => "strpos",

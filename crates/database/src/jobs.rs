@@ -1,7 +1,7 @@
-//! Jobs: work that goes on beside the requests.
+//! Jobs: background work.
 //!
-//! A [`Job`] says what it does, how often, and how instances share it; one [`Driver`] runs, spreads, stops and measures all of them.
-//! A turn is short: what takes long does a bounded part of it and asks for another turn.
+//! A [`Job`] defines its work, its interval and how instances share it; one [`Driver`] runs, spreads, stops and measures all jobs.
+//! A turn is short: long work does a bounded part of it and asks for another turn.
 
 use std::{
     collections::BTreeMap,
@@ -21,58 +21,58 @@ use utoipa::ToSchema;
 
 use crate::{Db, Sql};
 
-/// How long a job rests after something went wrong.
+/// How long a job pauses after a failure.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(5);
-/// How long the last turns may take when the program stops.
+/// How long the last turn of a job may take when the program stops.
 const LAST_TURNS: Duration = Duration::from_secs(5);
 
-/// How long a last turn that failed rests before it is tried again.
+/// How long to pause before a failed last turn is retried.
 const PAUSE_AT_THE_END: Duration = Duration::from_millis(100);
 
-/// What a turn came to.
+/// The outcome of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// There is more to do, at once.
+    /// There is more to do now.
     More,
-    /// Nothing is left for now.
+    /// Nothing is left to do for now.
     Idle,
 }
 
 impl Turn {
-    /// [`Turn::More`] where there is more to do.
+    /// [`Turn::More`] if there is more to do, otherwise [`Turn::Idle`].
     pub const fn more_if(there_is: bool) -> Self {
         if there_is { Self::More } else { Self::Idle }
     }
 }
 
-/// A turn under way. It stays on the thread that began it.
+/// A running turn. It stays on the thread that started it.
 pub type Turning<'a> = Pin<Box<dyn Future<Output = Result<Turn>> + 'a>>;
 
 /// How the instances share a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sharing {
-    /// It is about what this instance has in memory: each instance does its own, also where `JOBS` is off.
+    /// The work concerns this instance's memory: each instance does its own, even when `JOBS` is off.
     Own,
-    /// Each instance takes turns at any time: rows are claimed, or a repeat changes nothing.
+    /// Each instance takes turns at any time: rows are claimed, or a repeated turn changes nothing.
     Claims,
-    /// One instance at a time, which keeps the job this long after each turn.
+    /// One instance at a time, which keeps the job for this long after it takes a turn.
     Lease(TimeDelta),
 }
 
-/// Work that goes on beside the requests.
+/// Background work.
 pub trait Job {
-    /// Its name: in the log, in figures, and as the request id in the audit trail.
+    /// The name in the log, in the figures, and as the request id in the audit trail.
     fn name(&self) -> &'static str;
 
-    /// How long it rests when nothing is left to do.
+    /// How long to pause when nothing is left to do.
     fn every(&self) -> Duration;
 
-    /// How the instances share it.
+    /// How the instances share the job.
     fn sharing(&self) -> Sharing {
         Sharing::Claims
     }
 
-    /// Wakes it up before its time.
+    /// A notifier that ends the pause early.
     fn bell(&self) -> Option<&Notify> {
         None
     }
@@ -80,13 +80,13 @@ pub trait Job {
     /// Does a bounded part of the work.
     fn turn<'a>(&'a self, office: &'a Office) -> Turning<'a>;
 
-    /// Whether it takes one more turn when the program stops, to write down what is in memory.
+    /// Whether the job takes a last turn when the program stops, to store what is in memory.
     fn has_last_turn(&self) -> bool {
         false
     }
 }
 
-/// Tells all that runs without an end to stop.
+/// A signal that tells long-running tasks to stop.
 #[derive(Clone)]
 pub struct Stop(Arc<watch::Sender<bool>>);
 
@@ -97,69 +97,69 @@ impl Default for Stop {
 }
 
 impl Stop {
-    /// Asks everything to stop.
+    /// Sends the signal.
     pub fn stop(&self) {
         self.0.send_replace(true);
     }
 
-    /// Whether it was asked to.
+    /// Whether the signal was sent.
     pub fn is_stopping(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// A receiver that is notified of it.
+    /// A receiver of the signal.
     pub fn subscribe(&self) -> watch::Receiver<bool> {
         self.0.subscribe()
     }
 
-    /// Waits until it is asked to.
+    /// Waits for the signal.
     pub async fn stopped(&self) {
         // the sender lives as long as this value
         let _ = self.subscribe().wait_for(|stop| *stop).await;
     }
 }
 
-/// What jobs work with.
+/// The parts of the program that jobs use.
 #[derive(Clone)]
 pub struct Office {
     /// The database.
     pub db: Db,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
     /// The operator's settings that rules depend on.
     pub policy: Arc<Policy>,
-    /// Whether the program is to stop.
+    /// The signal to stop.
     pub stop: Stop,
 }
 
 impl Office {
-    /// The surroundings of a use case that begins now, under this request id, by this part of the system.
+    /// The context of a use case that starts now, with this request id and this part of the system as the actor.
     pub fn context(&self, request_id: impl Into<String>, actor: &'static str) -> Arc<Context> {
         let origin = Origin { request_id: request_id.into(), address: None };
         Arc::new(Context { now: self.clock.now(), policy: self.policy.clone(), origin, actor: Actor::system(actor) })
     }
 
-    /// The same surroundings at the present moment, for what follows after another server took its time.
+    /// A copy of the context with the current time, for work that follows a slow call to another server.
     pub fn later(&self, context: &Context) -> Arc<Context> {
         Arc::new(Context { now: self.clock.now(), ..context.clone() })
     }
 }
 
-/// What a job has done in this instance since its start.
+/// Figures about a job in this instance since its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({"name": "billing", "turns": 1440, "failures": 0, "busy_milliseconds": 5200, "last_turn_at": "2026-01-15T09:45:00Z", "last_error": null}))]
 pub struct JobFigures {
-    /// The job.
+    /// The name of the job.
     pub name: String,
-    /// Turns that were taken.
+    /// The number of turns.
     pub turns: u64,
-    /// Turns that failed.
+    /// The number of failed turns.
     pub failures: u64,
-    /// How long all turns took, in milliseconds.
+    /// The total time of all turns, in milliseconds.
     pub busy_milliseconds: u64,
     /// When the last turn began.
     pub last_turn_at: Option<DateTime<Utc>>,
-    /// What the last turn that failed met.
+    /// The error code of the last failed turn.
     pub last_error: Option<String>,
 }
 
@@ -199,7 +199,7 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// A driver without jobs; `holder` names this instance where one instance at a time has a job.
+    /// A driver without jobs; `holder` names this instance in the leases of jobs.
     pub fn new(office: Office, figures: Figures, holder: String) -> Self {
         Self { office, figures, holder, jobs: Vec::new() }
     }
@@ -209,17 +209,17 @@ impl Driver {
         self.jobs.push(Box::new(job));
     }
 
-    /// Keeps only the jobs that belong to serving requests.
+    /// Keeps only the jobs that every serving instance runs.
     pub fn serve_only(&mut self) {
         self.jobs.retain(|job| job.sharing() == Sharing::Own);
     }
 
-    /// Runs every job beside the others until the program is asked to stop; then lets running turns end, and takes the last ones.
+    /// Runs all jobs concurrently until the signal to stop, then lets running turns end and takes the last turns.
     pub async fn run(self) {
         let loops = self.jobs.iter().enumerate().map(|(number, job)| self.work(&**job, number));
         futures_util::future::join_all(loops).await;
         for job in self.jobs.iter().filter(|job| job.has_last_turn()) {
-            // a connection that the request threads have opened ends with them, so the first try may fail
+            // connections opened by the request threads close with those threads, so the first attempt may fail
             let taken = async {
                 while self.take_turn(&**job).await.is_err() {
                     tokio::time::sleep(PAUSE_AT_THE_END).await;
@@ -232,11 +232,11 @@ impl Driver {
     }
 
     async fn work(&self, job: &dyn Job, number: usize) {
-        // jobs of one pace do not all begin in the same moment
+        // jobs with the same interval do not all start at once
         self.rest(job, job.every().min(Duration::from_millis(37 * number as u64))).await;
         while !self.office.stop.is_stopping() {
             match self.take_turn(job).await {
-                // others have their turn
+                // lets other tasks run
                 Ok(Turn::More) => tokio::task::yield_now().await,
                 Ok(Turn::Idle) => self.rest(job, job.every()).await,
                 Err(_) => self.rest(job, job.every().max(REST_AFTER_FAILURE)).await,
@@ -252,7 +252,7 @@ impl Driver {
         };
         self.figures.add(job.name(), at, began.elapsed(), &outcome);
         if let Err(error) = &outcome {
-            log::warn!("job {} is tried again later: {error}", job.name());
+            log::warn!("job {} failed and will be retried: {error}", job.name());
         }
         outcome
     }
@@ -271,7 +271,7 @@ impl Driver {
         }
     }
 
-    /// Whether this instance has the job: it had it before, or nobody has.
+    /// Whether this instance holds the job: it held it before, or nobody does.
     async fn has_lease(&self, job: &dyn Job, time: TimeDelta) -> Result<bool> {
         let context = self.office.context(job.name(), "jobs");
         let (name, until) = (job.name(), context.now + time);
@@ -287,7 +287,7 @@ impl Driver {
             .execute(tx)
             .await
         });
-        let taken = taken.await.inspect_err(|error| log::warn!("job {name} is tried again later: {error}"))?;
+        let taken = taken.await.inspect_err(|error| log::warn!("job {name} failed and will be retried: {error}"))?;
         Ok(taken == 1)
     }
 }

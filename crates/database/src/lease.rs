@@ -1,4 +1,4 @@
-//! Connections to PostgreSQL, on loan.
+//! Lending of connections to PostgreSQL.
 
 use std::{
     collections::VecDeque,
@@ -17,16 +17,16 @@ use tokio::{
 
 use crate::{LONGEST_WAIT, error::failure};
 
-/// How long a connection is kept that nobody uses.
+/// How long an unused connection is kept.
 pub(crate) const LONGEST_IDLE: Duration = Duration::from_secs(600);
-/// How old a connection may get: what a server keeps for each grows with the statements that it has seen.
+/// How old a connection may get; the server's memory for it grows with the statements that it has run.
 pub(crate) const LONGEST_LIFE: Duration = Duration::from_secs(1800);
 
-/// The connections to a server: those at work, and those that are kept for the next.
+/// The connections to a server: those in use, and those kept for the next use.
 ///
-/// sqlx's pool opens and closes them, and bounds their number. What it would do on top is to ask each connection that comes back for
-/// a sign of life: a round trip with each request, to learn what the next statement tells as well. So connections whose
-/// work is done are kept here instead.
+/// sqlx's pool opens and closes them, and bounds their number. It would also ping each returned connection: a round trip per
+/// request, which shows no more than the next statement does. So connections whose work is done are kept here and not returned to
+/// the pool.
 pub(crate) struct Lending {
     pub(crate) pool: PgPool,
     places: Arc<Semaphore>,
@@ -40,7 +40,7 @@ struct Kept {
 }
 
 impl Lending {
-    /// Of at most so many connections.
+    /// Lends at most `size` connections.
     pub(crate) fn new(pool: PgPool, size: u32) -> Arc<Self> {
         let places = Arc::new(Semaphore::new(usize::try_from(size).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)));
         Arc::new(Self { pool, places, kept: Mutex::default() })
@@ -50,7 +50,7 @@ impl Lending {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes the connections that nobody uses.
+    /// Closes unused connections.
     pub(crate) fn drop_idle(&self) {
         let kept = std::mem::take(&mut *self.kept());
         for mut one in kept {
@@ -61,37 +61,37 @@ impl Lending {
         }
     }
 
-    /// Closes every connection once its work is done, and lends no more.
+    /// Stops lending, and closes every connection once its work is done.
     pub(crate) async fn close(&self) {
         self.places.close();
-        // what is dropped goes back to the pool, which closes it
+        // dropped connections return to the pool, which closes them
         drop(std::mem::take(&mut *self.kept()));
         self.pool.close().await;
     }
 }
 
-/// What is known of a connection that is given back.
+/// The state of a connection that is returned.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LeaseState {
-    /// Something may run on it: work was given up half-way.
+    /// A statement may still run on it: the work was cancelled.
     Unknown,
-    /// Nothing runs on it, and something went wrong.
+    /// Nothing runs on it, but a statement failed.
     Doubtful,
     /// Nothing runs on it.
     Good,
 }
 
-/// A connection that is given back when its work is done, and is closed when that was given up half-way.
+/// A lent connection: returned when its work is done, closed when the work is cancelled.
 ///
-/// Whoever gives up a statement does not know whether the server still lives, nor what state a transaction was left in; closing
-/// the connection is what undoes it for certain.
+/// After a cancelled statement, the state of the server and of the transaction is unknown; only closing the connection is certain
+/// to roll back.
 pub(crate) struct Lease {
-    // taken out when it is given back
+    // `None` once it is returned
     connection: Option<PoolConnection<Postgres>>,
     opened: Instant,
     standing: LeaseState,
     lending: Arc<Lending>,
-    // given back after the connection: who waits for it finds the connection
+    // released after the connection, so that the next waiter finds the connection
     _place: OwnedSemaphorePermit,
 }
 
@@ -108,7 +108,7 @@ impl Lease {
         Ok(Self { connection: Some(connection), opened, standing: LeaseState::Unknown, lending: lending.clone(), _place: place })
     }
 
-    /// Takes a connection and begins a transaction on it; on a fresh one when the connection turns out to be broken.
+    /// Takes a connection and begins a transaction on it; retries on a fresh one when the connection is broken.
     pub(crate) async fn begin(lending: &Arc<Lending>) -> Result<Self> {
         match Self::begun(lending).await {
             Err(error) if error.is_transient() == Some(Transient::Connection) => {
@@ -132,24 +132,24 @@ impl Lease {
         Ok(())
     }
 
-    /// Undoes the transaction.
+    /// Rolls back the transaction.
     pub(crate) async fn roll_back(&mut self) {
         if (**self).execute("ROLLBACK").await.is_ok() {
             self.done();
         }
     }
 
-    /// Nothing runs on it any more.
+    /// Marks that nothing runs on the connection any more.
     pub(crate) fn done(&mut self) {
         self.standing = LeaseState::Good;
     }
 
-    /// Nothing runs on it any more, and the last statement failed, for whatever reason.
+    /// Marks that nothing runs on the connection any more, and that the last statement failed.
     pub(crate) fn doubtful(&mut self) {
         self.standing = LeaseState::Doubtful;
     }
 
-    /// Something runs on it once more.
+    /// Marks that the connection is in use again.
     pub(crate) fn again(&mut self) {
         self.standing = LeaseState::Unknown;
     }
@@ -175,7 +175,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take() else { return };
         let now = Instant::now();
-        // while it is locked nobody closes what is kept
+        // under this lock, `close` cannot take the kept connections
         let mut kept = self.lending.kept();
         if self.standing == LeaseState::Good && !self.lending.places.is_closed() && now.duration_since(self.opened) < LONGEST_LIFE {
             kept.push_back(Kept { connection, opened: self.opened, since: now });
@@ -189,10 +189,10 @@ impl Drop for Lease {
         }
         drop(kept);
         match Handle::try_current() {
-            // the end of the process closes it
+            // the connection closes when the process ends
             Err(_) => std::mem::forget(connection),
             Ok(_) if self.standing == LeaseState::Unknown => connection.close_on_drop(),
-            // the pool asks it for a sign of life, and would wait for that without end
+            // the pool pings it, and would wait for the reply without limit
             Ok(runtime) => drop(runtime.spawn(timeout(LONGEST_WAIT, connection.return_to_pool()))),
         }
     }
@@ -201,7 +201,7 @@ impl Drop for Lease {
 impl Drop for Lending {
     fn drop(&mut self) {
         if Handle::try_current().is_err() {
-            // the end of the process closes them
+            // the connections close when the process ends
             std::mem::forget(std::mem::take(&mut *self.kept()));
         }
     }

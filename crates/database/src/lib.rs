@@ -1,9 +1,8 @@
 //! One SQL text, two engines: [`Db`] opens either, [`Sql`] runs the same statement on both.
 //!
-//! Reads go through [`Db::read`], which tries once more when a connection breaks. Changes go through
-//! [`Db::transaction`], which commits whole or not at all, writes the audit trail as its last act, and tries again
-//! when two transactions collide. The engines are told apart only in this crate and, where SQL truly differs, by
-//! `match conn.engine()` in plain sight.
+//! Reads go through [`Db::read`], which retries once when a connection breaks. Changes go through [`Db::transaction`], which is
+//! atomic, writes the audit trail last, and retries when two transactions collide. Only this crate distinguishes the engines;
+//! where SQL really differs, other code does so with `match conn.engine()`.
 
 pub mod audit;
 mod connect;
@@ -53,40 +52,40 @@ pub use sql::{Row, Sql};
 
 use crate::{audit::Entry, error::failure};
 
-/// Longest wait for the database before the caller is asked to come back.
+/// Longest wait for the database before the caller is asked to retry later.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(3);
-/// How often a transaction that collided with another is tried before the caller hears of it.
+/// How many times a transaction that collides with another is attempted before the error is returned.
 const WRITE_TRIES: u32 = 4;
-/// How often a read is tried when its connection breaks.
+/// How many times a read is attempted when its connection breaks.
 const READ_TRIES: u32 = 2;
 
-/// The engine beneath.
+/// The database engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// The embedded engine.
+    /// SQLite, the embedded engine.
     Sqlite,
     /// PostgreSQL.
     Postgres,
 }
 
-/// The database: a pool on one engine or the other.
+/// The database: connection pools of one of the engines.
 #[derive(Clone)]
 pub struct Db {
     pools: Pools,
     patience: Option<Duration>,
     trace: Arc<Trace>,
-    // a write failed for lack of space or by a fault of the disk, and no probe has succeeded since
+    // a write failed because the disk is full or faulty, and no probe has succeeded since
     cannot_write: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
 enum Pools {
-    // one writing connection, because SQLite has one writer; several reading ones beside it
+    // one writing connection, because SQLite has one writer; several reading ones
     Sqlite { read: SqlitePool, write: SqlitePool },
     Postgres(Arc<Lending>),
 }
 
-/// A connection that can read, and the surroundings of the use case that reads.
+/// A connection that can read, and the context of the use case that reads.
 pub struct Conn {
     backend: Backend,
     trace: Arc<Trace>,
@@ -105,7 +104,7 @@ enum EngineConn<'a> {
     Postgres(&'a mut PgConnection),
 }
 
-/// A transaction: whole or not at all. It can do all that a [`Conn`] can.
+/// An atomic transaction. It can do everything that a [`Conn`] can.
 pub struct Tx {
     conn: Conn,
     trail: Vec<Entry>,
@@ -127,17 +126,17 @@ impl DerefMut for Tx {
 }
 
 impl Conn {
-    /// The surroundings of the use case.
+    /// The context of the use case.
     pub fn context(&self) -> &Arc<Context> {
         &self.context
     }
 
-    /// The present moment, which stands still during a use case.
+    /// The time of the use case, which does not change while it runs.
     pub fn now(&self) -> DateTime<Utc> {
         self.context.now
     }
 
-    /// Today's date where the operator is.
+    /// Today's date in the operator's time zone.
     pub fn today(&self) -> NaiveDate {
         self.context.today()
     }
@@ -147,12 +146,12 @@ impl Conn {
         &self.context.policy
     }
 
-    /// Who does what this use case does.
+    /// The actor of the use case.
     pub fn actor(&self) -> &Actor {
         &self.context.actor
     }
 
-    /// The engine beneath.
+    /// The database engine.
     pub fn engine(&self) -> Engine {
         match self.backend {
             Backend::SqliteRead(_) | Backend::SqliteWrite(_) => Engine::Sqlite,
@@ -168,21 +167,21 @@ impl Conn {
         }
     }
 
-    /// Nothing runs on it any more, and something went wrong.
+    /// Marks that nothing runs on the connection any more, and that a statement failed.
     fn doubtful(&mut self) {
         if let Backend::Postgres(conn) = &mut self.backend {
             conn.doubtful();
         }
     }
 
-    /// Nothing runs on it any more.
+    /// Marks that nothing runs on the connection any more.
     fn done(&mut self) {
         if let Backend::Postgres(conn) = &mut self.backend {
             conn.done();
         }
     }
 
-    /// Something runs on it once more.
+    /// Marks that the connection is in use again.
     fn again(mut self) -> Self {
         if let Backend::Postgres(conn) = &mut self.backend {
             conn.again();
@@ -190,7 +189,7 @@ impl Conn {
         self
     }
 
-    /// `FOR UPDATE` where the engine locks rows; SQLite's one writer needs none.
+    /// The clause `FOR UPDATE`, if the engine locks rows; SQLite has one writer and needs none.
     pub fn for_update(&self) -> &'static str {
         match self.engine() {
             Engine::Sqlite => "",
@@ -198,8 +197,8 @@ impl Conn {
         }
     }
 
-    /// Locks the rows that nobody else has and leaves the others out, where the engine locks rows: instances share work without
-    /// waiting for each other.
+    /// The clause that locks free rows and skips locked ones, if the engine locks rows: instances share work without waiting for each
+    /// other.
     pub fn skip_locked(&self) -> &'static str {
         match self.engine() {
             Engine::Sqlite => "",
@@ -207,7 +206,7 @@ impl Conn {
         }
     }
 
-    /// Reserves `count` consecutive ids of a table for a bulk load and answers the first.
+    /// Reserves `count` consecutive ids of a table for a bulk load and returns the first.
     ///
     /// `table` is never input.
     pub async fn reserve_ids(&mut self, table: &'static str, count: i64) -> Result<i64> {
@@ -228,9 +227,9 @@ impl Conn {
 }
 
 impl Conn {
-    /// Takes this many ids of a table, for rows that are to name each other before they are written.
+    /// Takes this many ids of a table, for rows that refer to each other before they are written.
     ///
-    /// Others may take theirs meanwhile, so they need not follow each other. `table` is never input.
+    /// The ids need not be consecutive, because others may take ids meanwhile. `table` is never input.
     pub async fn take_ids(&mut self, table: &'static str, count: usize) -> Result<Vec<i64>> {
         let count = i64::try_from(count).map_err(Error::internal)?;
         match self.engine() {
@@ -248,9 +247,9 @@ impl Conn {
 }
 
 impl Tx {
-    /// Does `work`, and when it fails leaves nothing of it; the rest of the transaction stands, and goes on.
+    /// Runs `work`; when it fails, undoes its changes and keeps the rest of the transaction, which continues.
     ///
-    /// The outer error is one after which the transaction cannot go on: a collision, or a database that is away.
+    /// The outer error is one after which the transaction cannot continue: a collision, or an unavailable database.
     pub async fn attempt<T>(&mut self, work: impl AsyncFnOnce(&mut Tx) -> Result<T>) -> Result<Result<T>> {
         let (trail, events) = (self.trail.len(), self.events.len());
         Sql::new("SAVEPOINT attempt").execute(self).await?;
@@ -273,12 +272,12 @@ impl Tx {
         self.trail.push(entry);
     }
 
-    /// Tells others of something that this transaction does; it is written when the transaction commits.
+    /// Publishes an event; it is written when the transaction commits.
     pub fn publish(&mut self, event: Event) {
         self.events.push(event);
     }
 
-    /// Undoes everything.
+    /// Rolls back the transaction.
     async fn roll_back(mut self) {
         match &mut self.conn.backend {
             Backend::SqliteWrite(tx) => tx.roll_back().await,
@@ -290,7 +289,7 @@ impl Tx {
     async fn commit(mut self) -> Result<()> {
         let (trail, published) = (std::mem::take(&mut self.trail), std::mem::take(&mut self.events));
         if !(trail.is_empty() && published.is_empty()) {
-            // the last thing before the commit, because the head of the chain is one lock for all
+            // last before the commit, because all transactions share the lock on the head of the chain
             audit::append(&mut self.conn, trail).await?;
             events::append(&mut self.conn, published).await?;
         }
@@ -304,7 +303,7 @@ impl Tx {
 }
 
 impl Db {
-    /// The engine beneath.
+    /// The database engine.
     pub fn engine(&self) -> Engine {
         match self.pools {
             Pools::Sqlite { .. } => Engine::Sqlite,
@@ -312,17 +311,17 @@ impl Db {
         }
     }
 
-    /// How many statements have been run, for tests and metrics.
+    /// The number of statements that were run, for tests and metrics.
     pub fn statements(&self) -> u64 {
         self.trace.count()
     }
 
-    /// The statements that ran since this was asked last; the first time, from now on. For tests of how they are planned.
+    /// The statements that ran since the last call; the first call starts the recording. For tests of query plans.
     pub fn traced(&self) -> Vec<Sql> {
         self.trace.take()
     }
 
-    /// The same database for long work: no bound on how long one transaction may take.
+    /// The database without a time limit on a transaction, for long work.
     #[must_use]
     pub fn patient(&self) -> Self {
         Self { patience: None, ..self.clone() }
@@ -356,19 +355,19 @@ impl Db {
         Ok(Tx { conn, trail: Vec::new(), events: Vec::new() })
     }
 
-    /// Closes the connections that nobody uses.
+    /// Closes unused connections.
     ///
-    /// Where one is broken, those beside it are too. And a connection is woken by the thread that opened it: those that were
-    /// opened while starting would cost each request a detour over a thread that serves none.
+    /// When one is broken, the others are too. Also, a connection is woken by the thread that opened it: with one that was opened
+    /// during startup, each request would take a detour through a thread that serves no requests.
     pub fn drop_idle(&self) {
         if let Pools::Postgres(lending) = &self.pools {
             lending.drop_idle();
         }
     }
 
-    /// Runs reads on one connection; once more on a fresh one when the connection turns out to be broken.
+    /// Runs reads on one connection; retries once on a fresh one when the connection is broken.
     ///
-    /// Errors: `database_away` when the database does not answer within [`LONGEST_WAIT`], and what `work` says.
+    /// Errors: `database_away` when the database does not respond within [`LONGEST_WAIT`], and the errors of `work`.
     pub async fn read<T>(&self, context: &Arc<Context>, work: impl AsyncFn(&mut Conn) -> Result<T>) -> Result<T> {
         self.tried(Transient::Connection, READ_TRIES, || async {
             let mut conn = self.connection(context).await?;
@@ -382,10 +381,9 @@ impl Db {
         .await
     }
 
-    /// One number by one statement, as [`Db::read`] would; its future may move between threads, for tasks of their own.
+    /// Reads one number with one statement, like [`Db::read`]; its future can move between threads, for spawned tasks.
     ///
-    /// Who asks again and again keeps the connection in `kept` meanwhile: taking one and giving it back costs more than
-    /// the question.
+    /// A caller that reads repeatedly keeps the connection in `kept`: taking and returning one costs more than the query.
     pub async fn number(&self, statement: &Sql, kept: &mut Option<Conn>) -> Result<i64> {
         let context = nobody();
         let kept = Mutex::new(kept);
@@ -404,9 +402,9 @@ impl Db {
         .await
     }
 
-    /// Runs `work` in a transaction and commits it with its audit trail; on an error nothing has happened.
+    /// Runs `work` in a transaction and commits it with its audit trail; an error leaves nothing changed.
     ///
-    /// Errors: `database_away` when the database does not answer in time, and what `work` says.
+    /// Errors: `database_away` when the database does not respond in time, and the errors of `work`.
     pub async fn transaction<T>(&self, context: &Arc<Context>, work: impl AsyncFn(&mut Tx) -> Result<T>) -> Result<T> {
         let outcome = self
             .tried(Transient::Collision, WRITE_TRIES, || async {
@@ -426,8 +424,10 @@ impl Db {
         outcome
     }
 
-    /// Checks that changes can be committed. Costs nothing unless a write has failed for lack of space or by a fault of the disk; then it
-    /// makes a small one that leaves nothing behind.
+    /// Checks that changes can be committed.
+    ///
+    /// Costs nothing unless a write has failed because the disk is full or faulty; then it makes a small write that leaves nothing
+    /// behind.
     ///
     /// Errors: `database_full`, `database_away`.
     pub async fn check_writable(&self, context: &Arc<Context>) -> Result<()> {
@@ -437,16 +437,16 @@ impl Db {
         let probe = match self.engine() {
             // a page of the file is written although its content stays the same
             Engine::Sqlite => "PRAGMA user_version = 0",
-            // a file is made and extended
+            // a file is created and extended
             Engine::Postgres => "CREATE TEMPORARY TABLE write_probe ON COMMIT DROP AS SELECT 1 AS one",
         };
         self.transaction(context, async |tx| Sql::new(probe).execute(tx).await.map(drop)).await?;
-        // other writes may have found a place that was left
+        // only the probe clears this: another write may have succeeded in space that was left
         self.cannot_write.store(false, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Tries, each time within the bound, as long as what went wrong is `mishap` and there are tries left.
+    /// Runs `attempt`, each time within the time limit, and retries while it fails with `mishap` and tries are left.
     async fn tried<T, F: Future<Output = Result<T>>>(&self, mishap: Transient, tries: u32, attempt: impl Fn() -> F) -> Result<T> {
         for _ in 1..tries {
             match self.bounded(attempt()).await {
@@ -462,7 +462,7 @@ impl Db {
     }
 
     async fn bounded<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        // pinned where it was made: these futures are large, and moving them shows in a profile
+        // pinned in place: these futures are large, and moving them shows in a profile
         let work = pin!(work);
         match self.patience {
             None => work.await,
@@ -471,7 +471,7 @@ impl Db {
     }
 }
 
-/// The surroundings of a single statement that depends on none.
+/// A context for a single statement that does not depend on it.
 fn nobody() -> Arc<Context> {
     static NOBODY: LazyLock<Arc<Context>> = LazyLock::new(|| {
         let policy = Policy::standard(Country::default()).into();

@@ -1,4 +1,4 @@
-//! Pages of lists (SPEC 2.4): by number with an exact count up to 100 000, or by key without one.
+//! Pages of lists: by number with an exact count up to 100 000, or by cursor without a count.
 
 use std::collections::BTreeSet;
 
@@ -15,28 +15,28 @@ use kernel::{
 
 use crate::{Conn, Filter, Row, Sql};
 
-/// Rows a page holds unless told otherwise.
+/// The default number of rows on a page.
 pub const DEFAULT_PAGE_SIZE: i64 = 100;
-/// Rows a page may hold.
+/// The largest number of rows on a page.
 pub const MAX_PAGE_SIZE: i64 = 500;
-/// Matches that are counted exactly, and rows that pages by number reach.
+/// The largest number of matches that are counted exactly, and of rows that pages by number reach.
 pub const REACH: i64 = 100_000;
 
-/// Years that a cursor's times and dates may lie in.
+/// Years that are allowed in the times and dates of a cursor.
 const YEARS: std::ops::RangeInclusive<i32> = 1..=9999;
 
-/// A field that a list can be ordered by. Its column is never NULL: the engines disagree on where NULL goes.
+/// A field that a list can be ordered by. Its column is never NULL, because the engines order NULL differently.
 #[derive(Clone, Copy, Debug)]
 pub struct OrderField {
     /// The JSON name, which clients use.
     pub name: &'static str,
     /// The SQL column.
     pub column: &'static str,
-    /// What its values are, for reading them back from a cursor.
+    /// The type of its values, to read them back from a cursor.
     pub kind: KeyKind,
 }
 
-/// The type of an ordering's column.
+/// The type of a column that a list is ordered by.
 #[derive(Clone, Copy, Debug)]
 pub enum KeyKind {
     /// A number.
@@ -47,7 +47,7 @@ pub enum KeyKind {
     Time,
     /// A date.
     Date,
-    /// Money, kept in minor units.
+    /// Money, stored in minor units.
     Money,
     /// True or false.
     Bool,
@@ -58,7 +58,7 @@ pub enum KeyKind {
 pub struct ListSpec {
     /// The fields clients may order by.
     pub order_fields: &'static [OrderField],
-    /// The order when none is asked for, written as clients write it.
+    /// The default order, in the form that clients use.
     pub default_order: &'static str,
     /// The column of the id, which makes every order total.
     pub id: &'static str,
@@ -66,7 +66,7 @@ pub struct ListSpec {
     pub id_name: &'static str,
 }
 
-/// What a client asked of a list.
+/// The paging and order that a client asked for.
 #[derive(Clone, Debug)]
 pub struct Paging {
     size: i64,
@@ -82,7 +82,7 @@ enum Position {
     Cursor(Option<Cursor>),
 }
 
-/// Where a page ended: the ordering it was made under, the last row's keys, its id.
+/// The end of a page: the order, the keys of the last row, and its id.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Cursor {
     o: String,
@@ -90,52 +90,52 @@ struct Cursor {
     i: i64,
 }
 
-/// The paging parameters as they came.
+/// The paging parameters as received.
 #[derive(Clone, Debug, Default)]
 pub struct PagingParameters {
     /// `page`, from 1.
     pub page: Option<String>,
     /// `page_size`, at most 500.
     pub page_size: Option<String>,
-    /// `cursor`, empty to begin.
+    /// `cursor`; empty for the first page.
     pub cursor: Option<String>,
     /// `ordering`.
     pub ordering: Option<String>,
 }
 
-/// How many rows match.
+/// The number of matching rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
     /// The number, at most 100 000.
     pub value: i64,
-    /// Whether there are no more than that.
+    /// Whether the number is exact.
     pub exact: bool,
 }
 
-/// How to get to another page.
+/// The position of another page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// By its number.
+    /// A page by number.
     Page(i64),
-    /// By the cursor that leads to it.
+    /// A page by cursor.
     Cursor(String),
 }
 
 /// A page of a list.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
-    /// How many match; not counted when paging by cursor.
+    /// The number of matching rows; not counted when paging by cursor.
     pub count: Option<Count>,
     /// The next page, if there is one.
     pub next: Option<Step>,
-    /// The page before, when paging by number.
+    /// The previous page, when paging by number.
     pub previous: Option<Step>,
     /// The rows.
     pub results: Vec<T>,
 }
 
 impl<T> Page<T> {
-    /// The same page with each row turned into another form.
+    /// Converts each row of the page.
     pub fn map<U>(self, turn: impl FnMut(T) -> U) -> Page<U> {
         Page { count: self.count, next: self.next, previous: self.previous, results: self.results.into_iter().map(turn).collect() }
     }
@@ -175,15 +175,15 @@ impl Paging {
         Ok(Self { size, position, order, order_text, spec })
     }
 
-    /// The fields the list is ordered by, for permissions that depend on it.
+    /// Whether the list is ordered by this field, for permissions that depend on it.
     pub fn orders_by(&self, name: &str) -> bool {
         self.order.iter().any(|(field, _)| field.name == name)
     }
 
-    /// Reads the page: one statement, and one more for the count when paging by number.
+    /// Reads the page with one statement, and the count with another when paging by number.
     ///
-    /// `select` is everything up to the `WHERE`; `from` what the count needs of it. The rows' JSON names the ordering's
-    /// fields and the id.
+    /// `select` is the statement up to the `WHERE`; `from` is the part of it that the count needs. The rows' JSON must contain the
+    /// fields of the order and the id.
     pub async fn fetch<T: Row + Serialize>(&self, conn: &mut Conn, select: &str, from: &str, filter: Filter) -> Result<Page<T>> {
         match &self.position {
             Position::Page(page) => self.by_number(conn, select, from, filter, *page).await,
@@ -192,13 +192,13 @@ impl Paging {
     }
 
     async fn by_number<T: Row>(&self, conn: &mut Conn, select: &str, from: &str, filter: Filter, page: i64) -> Result<Page<T>> {
-        // counting stops one past the reach, so it costs no more on a list of millions
+        // counting stops one row past the reach, so its cost is bounded on a list of millions
         let count = format!("SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM {from}{} LIMIT {}) AS matches", filter.text, REACH + 1);
         let found: i64 = Sql::owned(count).bind_all(filter.args.clone()).scalar(conn).await?;
         let values = filter.args.len();
         let text = format!("{select}{}{} LIMIT ${} OFFSET ${}", filter.text, self.order_by(), values + 1, values + 2);
         let offset = (page - 1) * self.size;
-        // the last page ends where the reach does, also where the size does not divide it
+        // the last page ends at the reach, even if the page size does not divide it
         let results = Sql::owned(text).bind_all(filter.args).bind(self.size.min(REACH - offset)).bind(offset).all(conn).await?;
         let last = (found.min(REACH) + self.size - 1) / self.size;
         Ok(Page {
@@ -231,7 +231,7 @@ impl Paging {
         Ok(Page { count: None, next, previous: None, results })
     }
 
-    /// ` ORDER BY …`, ending in the id in the direction of the field before it.
+    /// The clause ` ORDER BY …`, which ends in the id in the direction of the last field.
     fn order_by(&self) -> String {
         let direction = |descending| if descending { " DESC" } else { "" };
         let mut terms: Vec<String> =
@@ -244,7 +244,7 @@ impl Paging {
         self.order.last().is_some_and(|(_, descending)| *descending)
     }
 
-    /// Adds the condition for rows after the cursor: a row comparison, which an index answers, where all directions agree.
+    /// Adds the condition for rows after the cursor: a row comparison, which can use an index, if all directions agree.
     fn seek(&self, filter: &mut Filter, cursor: &Cursor) {
         let Some(mut keys) = keys(&self.order, cursor) else { return };
         keys.push(Arg::Int(Some(cursor.i)));
@@ -272,7 +272,7 @@ impl Paging {
 
     fn cursor_at(&self, row: &impl Serialize) -> Result<String> {
         let row = serde_json::to_value(row).map_err(Error::internal)?;
-        let missing = |name: &str| Error::internal(format!("the rows of this list do not show {name}, by which it is ordered"));
+        let missing = |name: &str| Error::internal(format!("the rows of this list lack {name}, which orders it"));
         let key = |name: &str| row.get(name).cloned().ok_or_else(|| missing(name));
         let cursor = Cursor {
             o: self.order_text.clone(),
@@ -290,7 +290,7 @@ fn parse_order(spec: &ListSpec, text: &str, wrong: &mut FieldErrors) -> Vec<(Ord
     for term in text.split(',') {
         let (name, descending) = term.strip_prefix('-').map_or((term, false), |name| (name, true));
         match spec.order_fields.iter().find(|field| field.name == name) {
-            // naming a field twice changes nothing
+            // a repeated field changes nothing
             Some(field) if !seen.insert(field.name) => {}
             Some(field) => order.push((*field, descending)),
             None => {
@@ -318,7 +318,7 @@ fn keys(order: &[(OrderField, bool)], cursor: &Cursor) -> Option<Vec<Arg>> {
             Some(match field.kind {
                 KeyKind::Int => key.as_i64()?.into(),
                 KeyKind::Text => key.as_str().filter(|text| !text.contains('\0'))?.to_owned().into(),
-                // no row lies beyond those years, and PostgreSQL fails on some of them
+                // no row has a year outside this range, and PostgreSQL fails on some of those years
                 KeyKind::Time => key.as_str()?.parse::<DateTime<Utc>>().ok().filter(|time| YEARS.contains(&time.year()))?.into(),
                 KeyKind::Date => key.as_str()?.parse::<NaiveDate>().ok().filter(|date| YEARS.contains(&date.year()))?.into(),
                 KeyKind::Money => key.as_str()?.parse::<Money>().ok()?.into(),

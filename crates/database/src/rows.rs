@@ -1,7 +1,7 @@
-//! Many rows in few statements: inserted ([`Bulk`]), or given to a statement that reads them like a table ([`Given`]).
+//! Many rows in few statements: inserted ([`Bulk`]), or passed to a statement that reads them like a table ([`Given`]).
 //!
-//! PostgreSQL takes each column as an array, so that the text stays the same for any number of rows, is parsed once and
-//! planned at once. SQLite has no arrays, and takes the rows as `VALUES`.
+//! PostgreSQL takes each column as an array, so that the text is the same for any number of rows, and is parsed and planned once.
+//! SQLite has no arrays and takes the rows as `VALUES`.
 
 use kernel::{
     Result,
@@ -17,13 +17,13 @@ pub struct Bulk {
     rows: Vec<Vec<Arg>>,
 }
 
-/// Values one statement may carry on SQLite, which stops at 32 766; shorter texts parse faster.
+/// Values in one statement on SQLite, whose limit is 32 766; shorter statements parse faster.
 const MOST_VALUES: usize = 16_000;
-/// Rows one statement carries on PostgreSQL: the message with them has to be kept in memory, on both sides.
+/// Rows in one statement on PostgreSQL: both sides hold the whole message in memory.
 const MOST_ROWS: usize = 10_000;
 
 impl Bulk {
-    /// Rows for these columns of a table; neither is ever input.
+    /// An insert into these columns of a table; neither is ever input.
     pub fn into_table(table: &'static str, columns: &[&'static str]) -> Self {
         Self { head: format!("INSERT INTO {table} ({}) ", columns.join(", ")), columns: columns.len(), rows: Vec::new() }
     }
@@ -34,7 +34,7 @@ impl Bulk {
         self.rows.push(values);
     }
 
-    /// Writes the one row and answers the id it was given.
+    /// Writes the only row and returns its id.
     pub async fn insert_one<T>(self, conn: &mut Conn) -> Result<T>
     where
         (T,): Row,
@@ -61,12 +61,12 @@ pub struct Given {
 }
 
 impl Given {
-    /// No rows yet of these columns, which are never input.
+    /// An empty table with these columns, which are never input.
     pub fn of(columns: &'static [&'static str]) -> Self {
         Self { columns, rows: Vec::new() }
     }
 
-    /// Rows of one column.
+    /// A table with one column.
     pub fn one_column(column: &'static [&'static str; 1], values: impl IntoIterator<Item = impl Into<Arg>>) -> Self {
         Self { columns: column, rows: values.into_iter().map(|value| vec![value.into()]).collect() }
     }
@@ -77,7 +77,7 @@ impl Given {
         self.rows.push(values);
     }
 
-    /// Runs the statement, in parts where the rows are many; answers how many rows it touched.
+    /// Runs the statement, in parts if there are many rows; returns the number of affected rows.
     pub async fn execute(self, statement: &'static str, conn: &mut Conn) -> Result<u64> {
         let mut touched = 0;
         for sql in self.statements(statement, conn.engine())? {
@@ -86,7 +86,7 @@ impl Given {
         Ok(touched)
     }
 
-    /// Every row that the statement answers, in parts where the rows are many.
+    /// Runs the statement, in parts if there are many rows; returns every row.
     pub async fn all<T: Row>(self, statement: &'static str, conn: &mut Conn) -> Result<Vec<T>> {
         let mut all = Vec::new();
         for sql in self.statements(statement, conn.engine())? {
@@ -104,7 +104,7 @@ impl Given {
     }
 }
 
-/// The rows in as many parts as the engine needs.
+/// Splits the rows into as many parts as the engine needs.
 fn chunks(engine: Engine, columns: usize, rows: Vec<Vec<Arg>>) -> Vec<Vec<Vec<Arg>>> {
     let most = match engine {
         Engine::Sqlite => (MOST_VALUES / columns).max(1),
@@ -118,7 +118,7 @@ fn chunks(engine: Engine, columns: usize, rows: Vec<Vec<Arg>>) -> Vec<Vec<Vec<Ar
     chunks
 }
 
-/// What stands for the rows in the text, and the values that go with it.
+/// The SQL for the rows, and its values.
 fn source(engine: Engine, columns: usize, rows: Vec<Vec<Arg>>) -> Result<(String, Vec<Arg>)> {
     if engine == Engine::Sqlite || rows.len() == 1 {
         return Ok((values(engine, rows.len(), columns), rows.into_iter().flatten().collect()));
@@ -134,7 +134,7 @@ fn source(engine: Engine, columns: usize, rows: Vec<Vec<Arg>>) -> Result<(String
     Ok((format!("SELECT * FROM UNNEST({})", arrays.join(", ")), made.into_iter().map(Arg::Column).collect()))
 }
 
-/// `VALUES ($1, $2), ($3, $4), …`; plain `?` on SQLite, which looks each `$n` up by its name, one after the other.
+/// `VALUES ($1, $2), ($3, $4), …`; plain `?` on SQLite, which searches for each `$n` by name, one after the other.
 fn values(engine: Engine, rows: usize, columns: usize) -> String {
     let place = |number: usize| match engine {
         Engine::Sqlite => "?".to_owned(),

@@ -1,20 +1,20 @@
-//! The schema of both engines: bringing a database up to date, and telling whether it is.
+//! The schema of both engines: migrating a database, and checking that it is current.
 
 use kernel::{Error, Result};
 use sqlx::migrate::Migrator;
 
 use crate::{DatabaseUrl, Db, Engine, Pools, Sql, connect::lock_beside, error::failure};
 
-/// The migrations of both engines. They are compiled into a crate of their own, so that a new one rebuilds little.
+/// The migrations of both engines. They are compiled into a separate crate, so that a new one rebuilds little.
 pub struct Schema {
-    /// Those of SQLite.
+    /// The migrations of SQLite.
     pub sqlite: Migrator,
-    /// Those of PostgreSQL.
+    /// The migrations of PostgreSQL.
     pub postgres: Migrator,
 }
 
 impl Schema {
-    /// Brings the schema of a database up to date; safe when several instances do it at once.
+    /// Migrates a database to the current schema; safe when several instances do it at once.
     pub async fn migrate(&self, db: &Db, url: &DatabaseUrl) -> Result<()> {
         // PostgreSQL's migrator takes an advisory lock; SQLite's has none, so a file beside the database is locked
         let _lock = match url {
@@ -49,7 +49,7 @@ impl Schema {
         Ok(newest.is_none_or(|newest| applied >= newest))
     }
 
-    /// A sum over the checksums of all migrations, by which a test's template is known to be out of date.
+    /// A sum of the checksums of all migrations, which shows when a test's template is out of date.
     pub fn fingerprint(&self) -> String {
         let migrations = self.sqlite.iter().chain(self.postgres.iter());
         let sum = migrations.fold(0_u64, |sum, migration| {

@@ -1,4 +1,4 @@
-//! The search box (SPEC 12.3): what is looked for, which rows may be meant, and which of them is best.
+//! The search box: the query, the candidate rows, and their ranks.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -7,15 +7,15 @@ use kernel::{Result, column::Arg, country::Country, text::searchable};
 
 use crate::{Conn, Engine, Sql};
 
-/// Rows of a kind that are looked at for each way of matching; what is beyond them is not worth a user's reading.
+/// Candidate rows per type and way of matching; more results are of no use to a user.
 const MOST_CANDIDATES: i64 = 200;
-/// The shortest text that is looked for, in letters.
+/// The shortest text that is searched for, in letters.
 pub const SHORTEST: usize = 2;
-/// The shortest word that is found in the middle of another, in letters: a trigram.
+/// The shortest word that is found inside another, in letters: a trigram.
 const SHORTEST_INSIDE: usize = 3;
 
 kernel::text_enum! {
-    /// What the search box finds.
+    /// The type of an entity that the search box finds.
     pub enum FoundType {
         /// A subscriber.
         Customer = "customer",
@@ -28,19 +28,19 @@ kernel::text_enum! {
     }
 }
 
-/// Something that was found.
+/// A search result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Found {
-    /// What it is.
+    /// The type of the entity.
     #[serde(rename = "type")]
     pub found_type: FoundType,
-    /// Its id.
+    /// The id of the entity.
     pub id: i64,
-    /// What it is called: a name, an ICCID, a number.
+    /// The title: a name, an ICCID or a number.
     pub title: String,
-    /// What tells it from others: a phone number, a subscriber, a subject.
+    /// A detail that distinguishes it from others: a phone number, a subscriber or a subject.
     pub detail: Option<String>,
-    /// Where it stands.
+    /// The status of the entity.
     pub status: String,
     #[serde(skip)]
     rank: u8,
@@ -55,14 +55,14 @@ struct Row {
     search_text: String,
 }
 
-/// What somebody typed into the search box.
+/// The parsed text of the search box.
 #[derive(Clone, Debug)]
 pub struct Sought {
     words: Vec<String>,
 }
 
 impl Sought {
-    /// `None` when it is too short to look for.
+    /// Parses a text; `None` if it is too short to search for.
     pub fn parse(text: &str, country: Country) -> Option<Self> {
         let words: Vec<String> = match phone(text, country) {
             Some(digits) => vec![digits],
@@ -71,13 +71,13 @@ impl Sought {
         words.iter().any(|word| word.chars().count() >= SHORTEST).then_some(Self { words })
     }
 
-    /// How well a row's search text fits, best lowest: a whole field, the beginning of a field, words in their order, words'
-    /// beginnings, or anything else.
+    /// Ranks a row's search text, the best lowest: a whole field, the beginning of a field, the words in order, the beginnings of
+    /// words, or anything else.
     fn rank(&self, search_text: &str) -> u8 {
         let whole = self.words.join(" ");
         let starts = |word: &String| search_text.split([' ', '\n']).any(|other| other.starts_with(word.as_str()));
         let fields = || search_text.split('\n').filter(|field| !field.is_empty());
-        // a phone number is also known without its country's code
+        // a phone number also matches without its country code
         let bare = |field: &str| field.trim_start_matches('+').ends_with(&whole) && whole.len() >= 7 && is_digits(&whole);
         if fields().any(|field| field == whole || bare(field)) {
             0
@@ -97,10 +97,10 @@ fn is_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The digits of a phone number, however it is written, without the country's code or the trunk prefix before it.
+/// The digits of a phone number in any notation, without the country code or the trunk prefix.
 fn phone(text: &str, country: Country) -> Option<String> {
     let digits: String = text.chars().filter(|letter| !matches!(letter, ' ' | '-' | '(' | ')' | '+' | '\u{a0}')).collect();
-    // an ICCID and an IMSI are written with blanks too
+    // an ICCID or an IMSI may contain spaces too
     if !is_digits(&digits) || digits.len() < 7 {
         return None;
     }
@@ -109,17 +109,17 @@ fn phone(text: &str, country: Country) -> Option<String> {
         let rest = digits.strip_prefix(prefix)?;
         (rest.len() == country.phone_digits()).then(|| rest.to_owned())
     });
-    // a contract's number may be digits around a hyphen
+    // a contract number may be digits around a hyphen
     subscriber.or_else(|| (!text.contains('-')).then_some(digits))
 }
 
-/// Where the rows of a kind are read from; none of it is ever input.
+/// Where entities of one type are read from; none of it is ever input.
 pub struct Source {
-    /// What they are.
+    /// The type of the entities.
     pub found_type: FoundType,
     /// The table, which has `id` and `search_text`, a trigram index on PostgreSQL and a trigram table `<table>_search` on SQLite.
     pub table: &'static str,
-    /// The table and what is joined to it.
+    /// The table and its joins.
     pub from: &'static str,
     /// The column or expression for `title`.
     pub title: &'static str,
@@ -128,10 +128,10 @@ pub struct Source {
 }
 
 impl Source {
-    /// Rows that fit: one statement, by index, as much as [`MOST_CANDIDATES`] bounds it.
+    /// Finds matching rows with one statement that uses indexes and is bounded by [`MOST_CANDIDATES`].
     ///
-    /// Rows in which the words begin other words are looked for apart from those that have them anywhere, so that a letter
-    /// sequence that stands in half of all names does not hide the names that begin with it.
+    /// Matches at the beginning of words are searched for separately from matches anywhere, so that a sequence of letters that occurs
+    /// in half of all names does not hide the names that begin with it.
     pub async fn find(&self, conn: &mut Conn, sought: &Sought) -> Result<Vec<Found>> {
         let Self { found_type, table, from, title, detail } = self;
         let mut args: Vec<Arg> = Vec::new();
@@ -159,8 +159,8 @@ impl Source {
         Ok(rows.into_iter().map(found).collect())
     }
 
-    /// The conditions for the words that an index can answer, where they begin a word or stand anywhere; none when there is
-    /// no such word. Shorter ones only filter.
+    /// The conditions for words at the beginning of a word or anywhere; empty if no word is long enough for an index. Shorter words
+    /// only filter.
     fn matches(&self, engine: Engine, sought: &Sought, beginning: bool, args: &mut Vec<Arg>) -> Vec<String> {
         let table = self.table;
         let length = |word: &String| word.chars().count();
@@ -175,7 +175,7 @@ impl Source {
     }
 }
 
-/// That a word stands somewhere, or begins a word or a field.
+/// The condition that a word occurs anywhere, or begins a word or a field.
 fn like(table: &str, word: &str, beginning: bool, args: &mut Vec<Arg>) -> String {
     let escaped = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     let patterns = match beginning {
@@ -189,8 +189,8 @@ fn like(table: &str, word: &str, beginning: bool, args: &mut Vec<Arg>) -> String
     format!("({})", alternatives.collect::<Vec<_>>().join(" OR "))
 }
 
-/// The same for all words of at least so many letters, by one look into the trigram table; shorter ones are looked for in the
-/// rows that it finds.
+/// The conditions for all words on SQLite: one query of the trigram table for words of at least `least` letters; shorter words
+/// filter the rows that it finds.
 fn matched(table: &str, words: &[String], (beginning, least): (bool, usize), args: &mut Vec<Arg>) -> Vec<String> {
     let (long, short): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| word.chars().count() >= least);
     let phrases = long.into_iter().map(|word| {
@@ -198,7 +198,7 @@ fn matched(table: &str, words: &[String], (beginning, least): (bool, usize), arg
         if beginning { format!("(\"\n{quoted}\" OR \" {quoted}\")") } else { format!("\"{quoted}\"") }
     });
     args.push(phrases.collect::<Vec<_>>().join(" AND ").into());
-    // where nothing is left out afterwards, no more need be found than are looked at
+    // if nothing is filtered afterwards, no more rows are needed than there are candidates
     let most = if short.is_empty() { format!(" LIMIT {MOST_CANDIDATES}") } else { String::new() };
     let found = format!("{table}.id IN (SELECT rowid FROM {table}_search WHERE {table}_search MATCH ${}{most})", args.len());
     let filters = short.into_iter().map(|word| {
@@ -208,7 +208,7 @@ fn matched(table: &str, words: &[String], (beginning, least): (bool, usize), arg
     [found].into_iter().chain(filters).collect()
 }
 
-/// The best `most` of what was found, best first; of equals the kind that comes first, and of those the newest.
+/// The best `most` results, best first; results of equal rank by type, then the newest first.
 pub fn best(mut found: Vec<Found>, most: usize) -> Vec<Found> {
     found.sort_by_key(|one| (one.rank, one.found_type, -one.id));
     found.truncate(most);

@@ -12,7 +12,7 @@ use kernel::{
 
 use crate::{Conn, EngineConn, error::failure};
 
-/// A row that both engines can give. Derive `sqlx::FromRow` to have it.
+/// A row that can be read from both engines. Derive `sqlx::FromRow` to implement it.
 pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 
 impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
@@ -29,7 +29,7 @@ macro_rules! run {
         $conn.trace.note(&$sql);
         let text: SqlStr = match $sql.text {
             Cow::Borrowed(text) => text.into_sql_str(),
-            // built from our own words and `$n` only: values never enter the text
+            // built only from fixed SQL and `$n`: values never enter the text
             Cow::Owned(text) => AssertSqlSafe(text).into_sql_str(),
         };
         macro_rules! bound {
@@ -54,7 +54,7 @@ macro_rules! run {
         }
         match $conn.by_engine() {
             EngineConn::Sqlite($c) => {
-                // a column is made for PostgreSQL alone
+                // whole columns are used on PostgreSQL only
                 let $query = bound!(|query, _column| query.bind(None::<i64>));
                 $fetch
             }
@@ -74,24 +74,24 @@ macro_rules! run {
 }
 
 impl Sql {
-    /// A statement whose values follow by [`Sql::bind`].
+    /// A statement whose values are added with [`Sql::bind`].
     pub const fn new(text: &'static str) -> Self {
         Self { text: Cow::Borrowed(text), args: Vec::new() }
     }
 
-    /// A statement put together from our own words; values never go into the text.
+    /// A statement assembled from fixed SQL; values never enter the text.
     pub fn owned(text: String) -> Self {
         Self { text: Cow::Owned(text), args: Vec::new() }
     }
 
-    /// The value of the next `$n`.
+    /// Binds the value of the next `$n`.
     #[must_use]
     pub fn bind(mut self, value: impl Into<Arg>) -> Self {
         self.args.push(value.into());
         self
     }
 
-    /// The values of the next `$n`s.
+    /// Binds the values of the next `$n`s.
     #[must_use]
     pub fn bind_all(mut self, values: impl IntoIterator<Item = Arg>) -> Self {
         self.args.extend(values);
@@ -103,28 +103,28 @@ impl Sql {
         &self.text
     }
 
-    /// The same values to another text, which may say more of the statement.
+    /// A statement with these values and another text, such as `EXPLAIN` followed by this text.
     #[must_use]
     pub fn with_text(&self, text: String) -> Self {
         Self { text: Cow::Owned(text), args: self.args.clone() }
     }
 
-    /// Every row.
+    /// Returns every row.
     pub async fn all<T: Row>(self, conn: &mut Conn) -> Result<Vec<T>> {
         run!(self, conn, sqlx::query_as::<_, T>, |query, c| query.fetch_all(c).await.map_err(failure))
     }
 
-    /// The row, if there is one.
+    /// Returns the row, if there is one.
     pub async fn optional<T: Row>(self, conn: &mut Conn) -> Result<Option<T>> {
         run!(self, conn, sqlx::query_as::<_, T>, |query, c| query.fetch_optional(c).await.map_err(failure))
     }
 
-    /// The one row.
+    /// Returns the only row.
     pub async fn one<T: Row>(self, conn: &mut Conn) -> Result<T> {
         run!(self, conn, sqlx::query_as::<_, T>, |query, c| query.fetch_one(c).await.map_err(failure))
     }
 
-    /// The one value of the one row.
+    /// Returns the only value of the only row.
     pub async fn scalar<T>(self, conn: &mut Conn) -> Result<T>
     where
         (T,): Row,
@@ -132,7 +132,7 @@ impl Sql {
         self.one::<(T,)>(conn).await.map(|(value,)| value)
     }
 
-    /// The one value of the row, if there is one.
+    /// Returns the only value of the row, if there is one.
     pub async fn optional_scalar<T>(self, conn: &mut Conn) -> Result<Option<T>>
     where
         (T,): Row,
@@ -140,7 +140,7 @@ impl Sql {
         Ok(self.optional::<(T,)>(conn).await?.map(|(value,)| value))
     }
 
-    /// The one value of every row.
+    /// Returns the only value of every row.
     pub async fn scalars<T>(self, conn: &mut Conn) -> Result<Vec<T>>
     where
         (T,): Row,
@@ -148,12 +148,12 @@ impl Sql {
         Ok(self.all::<(T,)>(conn).await?.into_iter().map(|(value,)| value).collect())
     }
 
-    /// Runs it and returns how many rows it touched.
+    /// Runs the statement and returns the number of affected rows.
     pub async fn execute(self, conn: &mut Conn) -> Result<u64> {
         run!(self, conn, sqlx::query, |query, c| query.execute(c).await.map(|done| done.rows_affected()).map_err(failure))
     }
 
-    /// Runs an update of one row that names the version it expects. Errors: `stale_version` when there is no such row.
+    /// Runs an update of one row with an expected version. Errors: `stale_version` when there is no such row.
     pub async fn expect_one(self, conn: &mut Conn) -> Result<()> {
         match self.execute(conn).await? {
             1 => Ok(()),

@@ -1,4 +1,4 @@
-//! Which statements ran: how many, for tests and metrics, and the statements themselves, for a test that asked for them.
+//! Counts statements for tests and metrics, and records them for a test that asks.
 
 use std::sync::{
     Mutex, MutexGuard, OnceLock, PoisonError,
@@ -25,7 +25,7 @@ impl Trace {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// What ran since it was asked last; the first time, from now on.
+    /// The statements that ran since the last call; the first call starts the recording.
     pub(crate) fn take(&self) -> Vec<Sql> {
         std::mem::take(&mut *lock(self.kept.get_or_init(Mutex::default)))
     }

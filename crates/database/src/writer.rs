@@ -1,4 +1,4 @@
-//! SQLite's one writing connection while a transaction is open on it.
+//! SQLite's only writing connection while a transaction is open on it.
 
 use std::ops::{Deref, DerefMut};
 
@@ -10,17 +10,17 @@ use crate::error::failure;
 
 /// A transaction on the writing connection.
 ///
-/// When a commit or a roll-back fails, SQLite may or may not have ended the transaction by itself. Nothing is assumed: the connection is
-/// closed, which undoes what is open, and the next transaction opens another. sqlx's own `Transaction` counts depth instead, and a
+/// When a commit or a rollback fails, SQLite may or may not have ended the transaction by itself. So the connection is closed,
+/// which rolls back what is open, and the next transaction opens another. sqlx's own `Transaction` counts depth instead, and a
 /// connection whose count is wrong refuses every later transaction.
 pub(crate) struct Writer {
-    // taken out when it is dropped
+    // `None` once it is dropped
     connection: Option<PoolConnection<Sqlite>>,
     is_open: bool,
 }
 
 impl Writer {
-    /// Takes the connection and begins. `IMMEDIATE`: a deferred transaction fails when its read turns into a write.
+    /// Takes the connection and begins a transaction, `IMMEDIATE` because a deferred one fails when its read turns into a write.
     pub(crate) async fn begin(pool: &SqlitePool) -> Result<Self> {
         let mut writer = Self { connection: Some(pool.acquire().await.map_err(failure)?), is_open: true };
         (*writer).execute("BEGIN IMMEDIATE").await.map_err(failure)?;
@@ -34,7 +34,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Undoes the transaction.
+    /// Rolls back the transaction.
     pub(crate) async fn roll_back(&mut self) {
         if (**self).execute("ROLLBACK").await.is_ok() {
             self.is_open = false;
@@ -62,7 +62,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take() else { return };
         match (self.is_open, Handle::try_current()) {
-            // the end of the process closes it
+            // the connection closes when the process ends
             (_, Err(_)) => std::mem::forget(connection),
             (true, Ok(_)) => connection.close_on_drop(),
             (false, Ok(_)) => {}

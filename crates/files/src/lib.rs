@@ -1,7 +1,7 @@
-//! The store of files: a folder beside the database, or a bucket of S3 or a compatible store.
+//! The file store: a folder beside the database, or a bucket of S3 or a compatible service.
 //!
-//! A file is written a piece at a time and appears whole or not at all; it is read a piece at a time too. Which files still belong
-//! to something is known to the database alone: see `tickets::attachments`.
+//! Files are written and read piece by piece, and a file appears completely or not at all. Only the database knows which files are
+//! in use: see `tickets::attachments`.
 
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
@@ -18,40 +18,40 @@ use object_store::{
 use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
-/// Files that are sent to one instance at a time; each may have a part of the store's size in memory.
+/// Files that one instance receives at a time; each may hold one part in memory.
 const AT_ONCE: usize = 16;
-/// What is written to a folder at a time.
+/// Bytes written to a folder at a time.
 const FOLDER_PART: usize = 256 * 1024;
-/// The smallest part that S3 takes.
+/// The smallest part that S3 accepts.
 const S3_PART: usize = 5 * 1024 * 1024;
 
-/// Where the files are.
+/// The location of the files.
 #[derive(Clone, Debug)]
 pub enum FilesAt {
-    /// In a folder of this machine, or one that all instances share.
+    /// A folder on this machine, or one that all instances share.
     Folder(PathBuf),
-    /// In a bucket.
+    /// A bucket.
     S3(S3),
 }
 
-/// A bucket, and how to get at it.
+/// A bucket and its access settings.
 #[derive(Clone, Debug)]
 pub struct S3 {
-    /// The bucket.
+    /// The name of the bucket.
     pub bucket: String,
-    /// What every key in it begins with.
+    /// The prefix of every key in the bucket.
     pub prefix: String,
-    /// The server, where it is not Amazon's.
+    /// The server, if it is not Amazon's.
     pub endpoint: Option<String>,
     /// The region.
     pub region: String,
     /// The access key.
     pub key_id: Option<Secret>,
-    /// Its secret.
+    /// The secret of the access key.
     pub secret_key: Option<Secret>,
 }
 
-/// The store, opened.
+/// An open file store.
 pub struct Files {
     store: Arc<dyn ObjectStore>,
     folder: Option<Arc<LocalFileSystem>>,
@@ -60,20 +60,20 @@ pub struct Files {
     places: Semaphore,
 }
 
-/// A file on its way into the store; dropped before it is finished, it never was.
+/// A file that is being written; if it is dropped before [`Writing::finish`], it does not appear.
 pub struct Writing<'a> {
     upload: WriteMultipart,
     _place: SemaphorePermit<'a>,
 }
 
 impl Files {
-    /// Opens the store; makes the folder when there is none.
+    /// Opens the store; creates the folder if it is missing.
     pub fn open(at: &FilesAt) -> Result<Self> {
         let places = Semaphore::new(AT_ONCE);
         match at {
             FilesAt::Folder(folder) => {
                 fs::create_dir_all(folder).map_err(Error::internal)?;
-                // what is said to be attached has to be there after a power cut, too
+                // a file that was reported as attached must survive a power failure
                 let folder = Arc::new(LocalFileSystem::new_with_prefix(folder).map_err(Error::internal)?.with_fsync(true));
                 Ok(Self { store: folder.clone(), folder: Some(folder), prefix: String::new(), part: FOLDER_PART, places })
             }
@@ -84,7 +84,7 @@ impl Files {
                     .with_bucket_name(&s3.bucket)
                     .with_region(&s3.region)
                     .with_retry(retries)
-                    // not everything that is like S3 knows how to delete many at once
+                    // not every S3-compatible store supports deleting many files at once
                     .with_disable_bulk_delete(true)
                     .with_client_options(waits);
                 if let Some(endpoint) = &s3.endpoint {
@@ -99,7 +99,7 @@ impl Files {
         }
     }
 
-    /// A key that no file has; two letters of it are a folder, so that none holds too many.
+    /// A new unique key; its first two characters name a folder, so that no folder holds too many files.
     pub fn new_key() -> String {
         let id = Uuid::new_v4().simple().to_string();
         let (folder, rest) = id.split_at(2);
@@ -110,14 +110,14 @@ impl Files {
         Path::from(format!("{}/{key}", self.prefix))
     }
 
-    /// Begins to write a file. Errors: `too_many_requests` when many are on their way, `files_away`.
+    /// Begins to write a file. Errors: `too_many_requests` when too many are being written, `files_away`.
     pub async fn begin(&self, key: &str) -> Result<Writing<'_>> {
         let place = self.places.try_acquire().map_err(|_| Error::new(common::TOO_MANY_REQUESTS).retry_after(1))?;
         let upload = self.store.put_multipart(&self.path(key)).await.map_err(away)?;
         Ok(Writing { upload: WriteMultipart::new_with_chunk_size(upload, self.part), _place: place })
     }
 
-    /// A file's content, a piece at a time. Errors: `files_away`, and `internal` when it is not there.
+    /// The content of a file, piece by piece. Errors: `files_away`; `internal` when the file is missing.
     pub async fn read(&self, key: &str) -> Result<impl Stream<Item = Result<Bytes>> + 'static> {
         let found = self.store.get(&self.path(key)).await;
         let found = found.map_err(|error| match error {
@@ -127,11 +127,11 @@ impl Files {
         Ok(found.into_stream().map_err(away))
     }
 
-    /// Removes a file, also one that was never finished; one that is not there is gone already. Errors: `files_away`.
+    /// Removes a file, even an unfinished one; a missing file is not an error. Errors: `files_away`.
     pub async fn remove(&self, key: &str) -> Result<()> {
         let path = self.path(key);
         if let Some(folder) = &self.folder {
-            // a file on its way has a name of its own until it is whole; a crash leaves it so
+            // an unfinished file has a temporary name, which a crash leaves behind
             let mut unfinished = folder.path_to_filesystem(&path).map_err(Error::internal)?.into_os_string();
             unfinished.push("#1");
             match tokio::fs::remove_file(unfinished).await {
@@ -147,19 +147,19 @@ impl Files {
 }
 
 impl Writing<'_> {
-    /// Writes the next piece; waits while the one before is on its way. Errors: `files_away`.
+    /// Writes the next piece; waits while the previous one is being sent. Errors: `files_away`.
     pub async fn write(&mut self, piece: &[u8]) -> Result<()> {
         self.upload.wait_for_capacity(1).await.map_err(away)?;
         self.upload.write(piece);
         Ok(())
     }
 
-    /// The file is whole from now on. Errors: `files_away`.
+    /// Completes the file, so that it appears. Errors: `files_away`.
     pub async fn finish(self) -> Result<()> {
         self.upload.finish().await.map(drop).map_err(away)
     }
 
-    /// The file never was. Errors: `files_away`.
+    /// Discards the file. Errors: `files_away`.
     pub async fn abort(self) -> Result<()> {
         self.upload.abort().await.map_err(away)
     }
@@ -169,7 +169,7 @@ fn away(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(common::FILES_AWAY).retry_after(5).cause(cause)
 }
 
-/// Reads where files are: a folder, in `beside` unless set otherwise, or a bucket with what it takes to get at it.
+/// Reads the location of the files: a folder, by default in `beside`, or a bucket with its access settings.
 pub fn read_settings(from: &mut Reader<'_>, beside: PathBuf) -> FilesAt {
     let endpoint = from.parsed("ATTACHMENTS_S3_ENDPOINT", "a URL, such as https://s3.example.com", |text| web_origin(text).map(Some), None);
     let region = from.parsed("ATTACHMENTS_S3_REGION", "a region, such as us-east-1", region, "us-east-1".to_owned());
@@ -192,7 +192,7 @@ pub fn read_settings(from: &mut Reader<'_>, beside: PathBuf) -> FilesAt {
     if matches!(files_at, FilesAt::S3(_)) {
         for (name, is_missing) in [("ATTACHMENTS_S3_KEY_ID", key_id.is_none()), ("ATTACHMENTS_S3_SECRET_KEY", secret_key.is_none())] {
             if is_missing {
-                from.refuse(name, "the key to the bucket, because ATTACHMENTS_URL is one of s3://");
+                from.refuse(name, "the key to the bucket, because ATTACHMENTS_URL is an s3:// URL");
             }
         }
     }

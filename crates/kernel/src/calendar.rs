@@ -1,17 +1,18 @@
-//! Working hours: the days, hours and holidays in which deadlines count (SPEC 9.3).
+//! Working time: the days, hours and holidays that deadlines are computed with.
 //!
-//! A [`Calendar`] is days of the week, one span of hours and dates that are off, all where the operator is. [`Calendar::after`]
-//! and [`Calendar::between`] walk from one working day to the next; days on which the clocks change are as long as they are.
+//! A [`Calendar`] holds the working days of the week, one span of hours and the holidays, all in the operator's time zone.
+//! [`Calendar::after`] and [`Calendar::between`] walk from one working day to the next. A day on which the clocks change has its
+//! actual length.
 
 use std::{collections::BTreeSet, str::FromStr};
 
 use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc, Weekday};
 use chrono_tz::Tz;
 
-/// Minutes of a day.
+/// Minutes in a day.
 const DAY: u32 = 24 * 60;
 
-/// When work is done.
+/// Working days, hours and holidays in one time zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Calendar {
     time_zone: Tz,
@@ -20,7 +21,7 @@ pub struct Calendar {
     holidays: BTreeSet<NaiveDate>,
 }
 
-/// The days of the week on which work is done; at least one.
+/// The working days of the week; at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkingDays([bool; 7]);
 
@@ -30,7 +31,7 @@ impl Default for WorkingDays {
     }
 }
 
-/// `mon-fri`, or single days and spans separated by commas: `mon,wed-fri`.
+/// Parses `mon-fri`, or single days and spans separated by commas: `mon,wed-fri`.
 impl FromStr for WorkingDays {
     type Err = ();
 
@@ -43,7 +44,7 @@ impl FromStr for WorkingDays {
         for span in text.split(',') {
             let (first, last) = span.split_once('-').map_or((span, span), |span| span);
             let (first, last) = (day(first)?, day(last)?);
-            // `sat-mon` goes around the end of the week
+            // `sat-mon` wraps around the end of the week
             (0..=(last + 7 - first) % 7).for_each(|step| days[(first + step) % 7] = true);
         }
         Ok(Self(days))
@@ -56,7 +57,7 @@ impl WorkingDays {
     }
 }
 
-/// The hours of a day in which work is done, in minutes from midnight: an hour at least.
+/// The working hours of a day, in minutes from midnight; at least one hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkingHours {
     opens: u32,
@@ -69,7 +70,7 @@ impl Default for WorkingHours {
     }
 }
 
-/// `09:00-18:00`; `24:00` is the end of the day.
+/// Parses `09:00-18:00`; `24:00` is the end of the day.
 impl FromStr for WorkingHours {
     type Err = ();
 
@@ -87,12 +88,12 @@ impl FromStr for WorkingHours {
 }
 
 impl Calendar {
-    /// Every hour of every day.
+    /// A calendar in which all time is working time.
     pub fn always(time_zone: Tz) -> Self {
         Self::new(time_zone, WorkingDays::default(), WorkingHours::default(), BTreeSet::new())
     }
 
-    /// These hours of these days of the week, but on holidays.
+    /// A calendar with these hours on these days of the week, except on holidays.
     pub fn new(time_zone: Tz, days: WorkingDays, hours: WorkingHours, holidays: BTreeSet<NaiveDate>) -> Self {
         Self { time_zone, days, hours, holidays }
     }
@@ -106,7 +107,7 @@ impl Calendar {
         self.days == WorkingDays::default() && self.hours == WorkingHours::default() && self.holidays.is_empty()
     }
 
-    /// The moment at which this much working time after `start` has passed.
+    /// The moment at which this much working time has passed since `start`.
     pub fn after(&self, start: DateTime<Utc>, mut time: TimeDelta) -> DateTime<Utc> {
         if self.is_always() || time <= TimeDelta::zero() {
             return start + time.max(TimeDelta::zero());
@@ -120,11 +121,11 @@ impl Calendar {
             }
             time -= span;
         }
-        // beyond the last day that can be written
+        // beyond the last day that can be represented
         at
     }
 
-    /// The working time between two moments; none when the second is not after the first.
+    /// The working time between two moments; zero when the second is not after the first.
     pub fn between(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> TimeDelta {
         if self.is_always() {
             return (to - from).max(TimeDelta::zero());
@@ -133,7 +134,7 @@ impl Calendar {
         spans.map(|(opens, closes)| (closes.min(to) - opens.max(from)).max(TimeDelta::zero())).sum()
     }
 
-    /// The working time of each day, from the day of this moment on.
+    /// The working span of each working day, starting with the day of this moment.
     fn spans(&self, from: DateTime<Utc>) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> + '_ {
         let first = from.with_timezone(&self.time_zone).date_naive();
         let working = |day: &NaiveDate| self.days.has(day.weekday()) && !self.holidays.contains(day);
@@ -141,7 +142,7 @@ impl Calendar {
         first.iter_days().filter(working).map_while(span)
     }
 
-    /// The first moment at which the clocks show this time of this day, or a later one where they leap over it.
+    /// The first moment at which the local clock shows this time on this day; if the clock skips it, the moment of the skip.
     fn moment(&self, day: NaiveDate, minutes: u32) -> Option<DateTime<Utc>> {
         let day = day.checked_add_days(Days::new(u64::from(minutes / DAY)))?;
         let minutes = minutes % DAY;
@@ -152,9 +153,9 @@ impl Calendar {
         }
     }
 
-    /// The moment of the leap that left this time out.
+    /// The moment at which the clock skips this time.
     fn leap_over(&self, shown: NaiveDateTime) -> Option<DateTime<Utc>> {
-        // a whole day is the longest that any zone has left out
+        // the longest skip of any time zone is a whole day
         let before = (1..=25 * 60).find_map(|minutes| {
             let earlier = shown.checked_sub_signed(TimeDelta::minutes(minutes))?;
             self.time_zone.from_local_datetime(&earlier).latest()
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     fn four_hours_from_friday_evening_end_on_monday_unless_that_is_off() {
         let moscow = Tz::Europe__Moscow;
-        // Friday 17:00 there
+        // Friday 17:00 in Moscow
         let friday = at("2026-02-20T14:00:00Z");
         assert_eq!(office(moscow, &[]).after(friday, TimeDelta::hours(4)), at("2026-02-23T09:00:00Z"));
         assert_eq!(office(moscow, &["2026-02-23"]).after(friday, TimeDelta::hours(4)), at("2026-02-24T09:00:00Z"));
@@ -200,12 +201,12 @@ mod tests {
         let berlin = whole_days(Tz::Europe__Berlin);
         assert_eq!(berlin.between(at("2026-03-28T00:00:00Z"), at("2026-03-31T00:00:00Z")), TimeDelta::hours(23));
         assert_eq!(berlin.between(at("2026-10-24T00:00:00Z"), at("2026-10-27T00:00:00Z")), TimeDelta::hours(25));
-        // the hour from two to three is left out that night
+        // the clock skips the hour from two to three that night
         let night = Calendar::new(Tz::Europe__Berlin, WorkingDays::default(), "02:00-04:00".parse().unwrap(), BTreeSet::new());
         assert_eq!(night.between(at("2026-03-29T00:00:00Z"), at("2026-03-29T12:00:00Z")), TimeDelta::hours(1));
         let left_out = Calendar::new(Tz::Europe__Berlin, WorkingDays::default(), "02:00-03:00".parse().unwrap(), BTreeSet::new());
         assert_eq!(left_out.after(at("2026-03-28T23:00:00Z"), TimeDelta::minutes(30)), at("2026-03-30T00:30:00Z"));
-        // Samoa left out a whole Friday when it crossed the date line
+        // Samoa skipped a whole Friday when it crossed the date line
         let apia = Calendar::new(Tz::Pacific__Apia, "fri".parse().unwrap(), "09:00-17:00".parse().unwrap(), BTreeSet::new());
         assert_eq!(apia.between(at("2011-12-25T00:00:00Z"), at("2012-01-05T00:00:00Z")), TimeDelta::zero());
     }
@@ -247,7 +248,7 @@ mod tests {
     }
 
     prop_compose! {
-        /// From 2010 on, through all the changes of clocks of five years.
+        /// From 2010 on, across all clock changes of five years.
         fn any_moment()(seconds in 1_262_304_000_i64..1_420_070_400, micros in 0_u32..1_000_000) -> DateTime<Utc> {
             DateTime::from_timestamp(seconds, micros * 1000).unwrap()
         }

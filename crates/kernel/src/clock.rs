@@ -1,26 +1,26 @@
-//! The only place that asks the operating system for the time.
+//! The only place that reads the system clock.
 
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-/// Where the time comes from: the system, or a hand that a test moves.
+/// The source of the time: the system clock, or a clock that a test moves.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
-    /// The system's clock, cut to microseconds (what both engines keep).
+    /// The system clock, truncated to microseconds, the precision of both engines.
     #[default]
     System,
-    /// A clock that stands until it is moved.
+    /// A clock that changes only through [`Clock::advance`].
     Manual(Arc<Mutex<DateTime<Utc>>>),
 }
 
 impl Clock {
-    /// A clock that stands at `at`.
+    /// A manual clock set to `at`.
     pub fn manual(at: DateTime<Utc>) -> Self {
         Self::Manual(Arc::new(Mutex::new(at)))
     }
 
-    /// The present moment, cut to microseconds.
+    /// The current time, truncated to microseconds.
     #[allow(clippy::disallowed_methods, reason = "this is the one clock")]
     pub fn now(&self) -> DateTime<Utc> {
         match self {
@@ -30,7 +30,7 @@ impl Clock {
         .trunc_subsecs(6)
     }
 
-    /// Moves a manual clock; the system's clock is left alone.
+    /// Moves a manual clock by this much; has no effect on the system clock.
     pub fn advance(&self, by: TimeDelta) {
         if let Self::Manual(at) = self {
             *at.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) += by;

@@ -1,4 +1,4 @@
-//! Values as they are stored in a column, for statements of either engine.
+//! Values that a statement passes to a column, for either engine.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::error::{Error, Result};
 
-/// A value for a statement. `None` is NULL, of a known type because PostgreSQL wants one.
+/// A value for a statement. `None` is NULL; the variant gives its type, which PostgreSQL needs.
 #[derive(Clone, Debug)]
 pub enum Arg {
     /// BIGINT / INTEGER.
@@ -21,7 +21,7 @@ pub enum Arg {
     Date(Option<NaiveDate>),
     /// BYTEA / BLOB.
     Bytes(Option<Vec<u8>>),
-    /// A whole column, which PostgreSQL takes as an array; SQLite has none.
+    /// A whole column, passed to PostgreSQL as an array; SQLite has no arrays.
     Column(Column),
 }
 
@@ -81,7 +81,7 @@ impl From<&Option<String>> for Arg {
 }
 
 impl Column {
-    /// An empty column for values of this one's type. Errors: `internal` for a column in place of a value.
+    /// An empty column for values of this value's type. Errors: `internal` when the value is itself a column.
     pub fn like(value: &Arg) -> Result<Self> {
         Ok(match value {
             Arg::Int(_) => Self::Int(Vec::new()),
@@ -94,7 +94,7 @@ impl Column {
         })
     }
 
-    /// Adds a value. Errors: `internal` for one of another type.
+    /// Adds a value. Errors: `internal` when its type differs from the column's.
     pub fn push(&mut self, value: Arg) -> Result<()> {
         match (self, value) {
             (Self::Int(values), Arg::Int(value)) => values.push(value),
@@ -108,7 +108,7 @@ impl Column {
         Ok(())
     }
 
-    /// The type as PostgreSQL names it.
+    /// The name of the type in PostgreSQL.
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::Int(_) => "bigint",

@@ -1,4 +1,4 @@
-//! What a use case may know of its surroundings: the time, the operator's policy, where the request came from.
+//! The context of a use case: the time, the operator's policy, the actor and the origin of the request.
 
 use std::sync::Arc;
 
@@ -20,18 +20,18 @@ pub struct Policy {
     pub country: Country,
     /// The operator's time zone: days begin and end in it.
     pub time_zone: Tz,
-    /// Days a number rests after termination.
+    /// Days for which a number stays in quarantine after termination.
     pub number_quarantine_days: i64,
-    /// Below this a balance is low.
+    /// The threshold below which a balance is low.
     pub low_balance: Money,
     /// Hours to solve a ticket, by priority: critical, high, medium, low.
     pub ticket_hours: [i64; 4],
-    /// When the time to solve a ticket counts.
+    /// The calendar in which the time to solve a ticket is counted.
     pub ticket_calendar: Calendar,
 }
 
 impl Policy {
-    /// What holds in this country where nothing else is set.
+    /// The default settings for this country.
     pub fn standard(country: Country) -> Self {
         let time_zone = country.time_zone();
         let ticket_calendar = Calendar::always(time_zone);
@@ -88,48 +88,48 @@ pub struct Origin {
     pub address: Option<String>,
 }
 
-/// Who does it: a user, or the system itself.
+/// Who makes a change: a user, or the system itself.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    /// The user; `None` for the system and for strangers.
+    /// The user; `None` for the system and for callers who are not signed in.
     pub user_id: Option<UserId>,
-    /// The user's name, or what part of the system it was.
+    /// The name of the user or of the part of the system.
     pub name: String,
 }
 
 impl Actor {
-    /// A part of the system, which no user asked for what it does.
+    /// A part of the system that acts without a user's request.
     pub fn system(name: impl Into<String>) -> Self {
         Self { user_id: None, name: name.into() }
     }
 }
 
-/// The surroundings of one use case; the time in it stands still.
+/// The context of one use case; its time does not change.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// The present moment, in microseconds.
+    /// The current time, in microseconds.
     pub now: DateTime<Utc>,
     /// The operator's settings.
     pub policy: Arc<Policy>,
     /// Where the change comes from.
     pub origin: Origin,
-    /// Who makes it.
+    /// Who makes the change.
     pub actor: Actor,
 }
 
 impl Context {
-    /// The same surroundings for work in another's name.
+    /// A copy of the context for work on behalf of another actor.
     #[must_use]
     pub fn acting_as(&self, actor: Actor) -> Arc<Self> {
         Arc::new(Self { actor, ..self.clone() })
     }
 
-    /// Today's date where the operator is.
+    /// Today's date in the operator's time zone.
     pub fn today(&self) -> NaiveDate {
         self.now.with_timezone(&self.policy.time_zone).date_naive()
     }
 
-    /// The moment at which a day begins where the operator is.
+    /// The first moment of a day in the operator's time zone.
     pub fn day_begins(&self, day: NaiveDate) -> DateTime<Utc> {
         let midnight = day.and_time(NaiveTime::MIN);
         // where clocks go forward at midnight, the day begins an hour later
@@ -142,7 +142,7 @@ impl Context {
 mod tests {
     use super::*;
 
-    /// The zones of the country profiles, and the others of those countries.
+    /// The time zones of the country profiles, and the other zones of those countries.
     const ZONES: [&str; 26] = [
         "Europe/Kaliningrad",
         "Europe/Moscow",
@@ -181,7 +181,7 @@ mod tests {
             for day in first.iter_days().take(20 * 365) {
                 let context = at(DateTime::UNIX_EPOCH);
                 let begins = context.day_begins(day);
-                // clocks that went forward at midnight, as in 2016 in some of them, have no half past midnight
+                // where clocks went forward at midnight, as in 2016 in some of these zones, there is no half past midnight
                 assert_eq!(at(begins).today(), day, "{zone}");
                 assert_eq!(at(begins + TimeDelta::minutes(30)).today(), day, "{zone}");
                 assert_eq!(at(begins - TimeDelta::microseconds(1)).today(), day.pred_opt().unwrap(), "{zone}");

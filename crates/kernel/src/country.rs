@@ -1,4 +1,4 @@
-//! Country profiles (SPEC 1.5): phone, identity document and tax number forms, currency, time zone.
+//! Country profiles: the formats of phone, document and tax numbers, the currency and the time zone.
 
 use std::str::FromStr;
 
@@ -33,7 +33,7 @@ impl Country {
     /// Every profile.
     pub const ALL: [Self; 3] = [Self::Ru, Self::Kg, Self::Kz];
 
-    /// The `COUNTRY` setting's word for it.
+    /// The value of the `COUNTRY` setting.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Ru => "ru",
@@ -51,7 +51,7 @@ impl Country {
         }
     }
 
-    /// The time zone, unless `TIMEZONE` says otherwise.
+    /// The default time zone; the `TIMEZONE` setting overrides it.
     pub const fn time_zone(self) -> Tz {
         match self {
             Self::Ru => Tz::Europe__Moscow,
@@ -68,7 +68,7 @@ impl Country {
         }
     }
 
-    /// What people dial in place of it within the country.
+    /// The prefix that people dial within the country instead of the international one.
     pub const fn trunk_prefix(self) -> &'static str {
         match self {
             Self::Ru | Self::Kz => "8",
@@ -76,7 +76,7 @@ impl Country {
         }
     }
 
-    /// How many digits follow the prefix.
+    /// The number of digits after the prefix.
     pub const fn phone_digits(self) -> usize {
         match self {
             Self::Ru | Self::Kz => 10,
@@ -84,12 +84,12 @@ impl Country {
         }
     }
 
-    /// Whether this is a phone number: the prefix and the digits, nothing between.
+    /// Whether the text is a phone number: the prefix and the digits, with nothing between them.
     pub fn is_phone(self, text: &str) -> bool {
         text.strip_prefix(self.phone_prefix()).is_some_and(|rest| digits(rest, self.phone_digits()..=self.phone_digits()))
     }
 
-    /// Whether this is a tax number, of a person or an organization.
+    /// Whether the text is a tax number of a person or an organization.
     pub fn is_inn(self, text: &str) -> bool {
         match self {
             Self::Ru => digits(text, 10..=10) || digits(text, 12..=12),
@@ -98,7 +98,7 @@ impl Country {
         }
     }
 
-    /// Whether this is a passport series; `None` where it may be left out.
+    /// Whether this is a valid passport series; `None` is valid where the series may be left out.
     pub fn is_passport_series(self, series: Option<&str>) -> bool {
         match (self, series) {
             (Self::Ru, Some(series)) => digits(series, 4..=4),
@@ -109,7 +109,7 @@ impl Country {
         }
     }
 
-    /// Whether this is a passport number.
+    /// Whether the text is a passport number.
     pub fn is_passport_number(self, number: &str) -> bool {
         match self {
             Self::Ru => digits(number, 6..=6),
@@ -119,12 +119,12 @@ impl Country {
     }
 }
 
-/// Whether the text is only ASCII digits, as many as the range says.
+/// Whether the text consists of ASCII digits and its length is within the range.
 pub fn digits(text: &str, length: std::ops::RangeInclusive<usize>) -> bool {
     length.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether the text is only Latin letters and digits, as many as the range says.
+/// Whether the text consists of Latin letters and digits and its length is within the range.
 pub fn letters_or_digits(text: &str, length: std::ops::RangeInclusive<usize>) -> bool {
     length.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

@@ -1,4 +1,4 @@
-//! Digests in hexadecimal, in one place.
+//! SHA-256 digests in hexadecimal.
 
 use aws_lc_rs::digest::{Context, SHA256};
 
@@ -15,7 +15,7 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|half| char::from(DIGITS[usize::from(half)])).collect()
 }
 
-/// SHA-256 of what comes in pieces.
+/// SHA-256 of data that arrives in pieces.
 pub struct Sha256(Context);
 
 impl Default for Sha256 {

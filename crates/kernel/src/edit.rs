@@ -1,4 +1,4 @@
-//! Changes to a thing that is already there: PUT, JSON Merge Patch and `If-Match` (SPEC 2.6).
+//! Changes to an existing entity: PUT, JSON Merge Patch and `If-Match`.
 
 use std::marker::PhantomData;
 
@@ -11,10 +11,10 @@ use crate::{
     input::{Input, from_fields, object_schema},
 };
 
-/// `If-Match`, and `If-None-Match` for reads: which versions the caller has in mind.
+/// The versions that the caller expects, from `If-Match`, or from `If-None-Match` for reads.
 #[derive(Clone, Debug, Default)]
 pub enum Expected {
-    /// The last write wins.
+    /// Any version: the last write wins.
     #[default]
     Any,
     /// One of these versions.
@@ -22,7 +22,7 @@ pub enum Expected {
 }
 
 impl Expected {
-    /// Errors: `stale_version` when the present version is not among the expected ones.
+    /// Checks the current version. Errors: `stale_version` when it is not one of the expected ones.
     pub fn check(&self, present: i64) -> Result<()> {
         match self {
             Self::Versions(versions) if !versions.contains(&present) => Err(Error::new(common::STALE)),
@@ -31,9 +31,9 @@ impl Expected {
     }
 }
 
-/// A PUT or a JSON Merge Patch of a thing whose editable fields are `I`.
+/// A PUT or a JSON Merge Patch of an entity whose editable fields are `I`.
 ///
-/// A client may send back what it read: fields that are not in `I` are taken while they equal what is shown.
+/// A client may send back what it read: a field outside `I` is accepted if it equals the current value.
 pub struct Edit<I> {
     body: Map<String, Value>,
     merge: bool,
@@ -41,19 +41,19 @@ pub struct Edit<I> {
 }
 
 impl<I: Input + Serialize> Edit<I> {
-    /// A whole replacement.
+    /// A PUT, which replaces all editable fields.
     pub fn replace(body: Map<String, Value>) -> Self {
         Self { body, merge: false, of: PhantomData }
     }
 
-    /// A JSON Merge Patch: absent keeps, `null` clears.
+    /// A JSON Merge Patch: an absent field keeps its value, `null` clears it.
     pub fn merge(body: Map<String, Value>) -> Self {
         Self { body, merge: true, of: PhantomData }
     }
 
-    /// The editable fields after the edit. `shown` is the thing as the caller reads it, `present` its editable fields.
+    /// The editable fields after the edit. `shown` is the entity as the caller reads it, `present` its editable fields.
     ///
-    /// Errors: `invalid` with every wrong field, `read_only` and `unknown_field` among them.
+    /// Errors: `invalid` with every wrong field, including `read_only` and `unknown_field`.
     pub fn apply(&self, shown: &impl Serialize, present: &I, context: &Context) -> Result<I> {
         let shown = fields_of(shown)?;
         let present = fields_of(present)?;
@@ -62,7 +62,7 @@ impl<I: Input + Serialize> Edit<I> {
         let mut result = if self.merge { present.clone() } else { Map::new() };
         for (name, value) in &self.body {
             if editable.contains_key(name) {
-                // what is shown masked and comes back masked was not changed
+                // a value that is shown masked and sent back masked is unchanged
                 let unchanged = shown.get(name) == Some(value);
                 let new = if unchanged { present.get(name).unwrap_or(value) } else { value };
                 let old = result.remove(name).unwrap_or_default();
@@ -88,7 +88,7 @@ impl<I: Input + Serialize> Edit<I> {
     }
 }
 
-/// RFC 7396 for one value.
+/// Applies a JSON Merge Patch (RFC 7396) to one value.
 fn merged(old: Value, patch: &Value) -> Value {
     let Value::Object(changes) = patch else { return patch.clone() };
     let mut fields = match old {
@@ -125,7 +125,7 @@ mod tests {
         from_fields(example(), &context()).unwrap()
     }
 
-    /// The thing as it is shown: its editable fields and others.
+    /// The entity as it is shown: its editable fields and others.
     fn shown() -> Value {
         let mut shown = serde_json::to_value(present()).unwrap();
         (shown["id"], shown["version"], shown["balance"]) = (json!(7), json!(3), json!("0.00"));
@@ -206,7 +206,7 @@ mod tests {
         }
     }
 
-    /// A patch that makes `to` of `from`; neither holds a null, which no patch can write.
+    /// A patch that turns `from` into `to`; neither contains a null, which a patch cannot write.
     fn difference(from: &Value, to: &Value) -> Value {
         let (Value::Object(from), Value::Object(to)) = (from, to) else { return to.clone() };
         let gone = from.keys().filter(|name| !to.contains_key(*name)).map(|name| (name.clone(), Value::Null));
@@ -235,7 +235,7 @@ mod tests {
             let patch = difference(&from, &to);
             let after = merged(from, &patch);
             prop_assert_eq!(&after, &to);
-            // and done again it changes nothing
+            // applying it again changes nothing
             prop_assert_eq!(merged(after.clone(), &patch), after);
         }
 

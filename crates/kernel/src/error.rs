@@ -1,53 +1,53 @@
-//! One error type: a stable code with its kind, what was wrong in which field, and a cause that stays in the log.
+//! The error type: a stable code with its kind, the wrong fields, and a cause that goes only to the log.
 
 use std::{error::Error as StdError, fmt};
 
 /// Success, or an [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What sort of refusal it is; `api/problem.rs` gives each its status.
+/// The kind of an error; `api/problem.rs` maps each kind to an HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The request cannot be understood.
     Malformed,
-    /// Nobody is signed in.
+    /// The caller is not signed in.
     Unauthenticated,
     /// The caller lacks a permission.
     Forbidden,
-    /// There is no such thing.
+    /// The requested entity does not exist.
     NotFound,
     /// The path exists, but not with this method.
     WrongMethod,
-    /// A duplicate, or impossible in the present state.
+    /// A duplicate, or impossible in the current state.
     Conflict,
-    /// `If-Match` names a version that is gone.
+    /// `If-Match` names a version that is not the current one.
     Stale,
     /// The request took too long to arrive.
     Slow,
     /// The body is over its limit.
     TooLarge,
-    /// The body is of a type that is not read here.
+    /// The media type of the body is not supported.
     WrongMediaType,
-    /// Well-formed, but a rule is broken.
+    /// The request is well-formed but breaks a rule.
     Invalid,
     /// Too many requests.
     TooMany,
-    /// The database, or another need, is away.
+    /// The database or another dependency is unavailable.
     Unavailable,
-    /// Our own fault.
+    /// An internal error of the server.
     Internal,
 }
 
-/// A stable, machine-readable name of a refusal; its words are in the locale files under the same name.
+/// A stable, machine-readable error code; the locale files have its message under the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Code {
-    /// What sort of refusal it is.
+    /// The kind of the error.
     pub kind: Kind,
-    /// The name in `code`, and of the message.
+    /// The value of `code` in the response, and the name of the message.
     pub name: &'static str,
 }
 
-/// Declares a module's codes and lists them in `ALL`, so that a test can find each in every language.
+/// Declares a module's codes and lists them in `ALL`, so that a test can check that each has a message in every language.
 #[macro_export]
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $kind:ident $wire:literal;)+) => {
@@ -57,57 +57,57 @@ macro_rules! codes {
     };
 }
 
-/// Codes that any request may meet.
+/// Codes that any request may return.
 pub mod common {
     crate::codes! {
         /// The request cannot be understood.
         MALFORMED = Malformed "malformed";
-        /// A query parameter has a value it cannot have.
+        /// A query parameter has an invalid value.
         INVALID_PARAMETER = Malformed "invalid_parameter";
-        /// A query parameter that is not known here; the known ones are named.
+        /// A query parameter is unknown; the error lists the known ones.
         UNKNOWN_PARAMETER = Malformed "unknown_parameter";
-        /// A page beyond the first 100 000 rows.
+        /// The page is beyond the first 100 000 rows.
         PAGE_TOO_FAR = Malformed "page_too_far";
-        /// No such path.
+        /// The path does not exist.
         NO_SUCH_PATH = NotFound "no_such_path";
-        /// The path exists, with other methods.
+        /// The path exists, but not with this method.
         METHOD_NOT_ALLOWED = WrongMethod "method_not_allowed";
-        /// The row was changed since the caller read it.
+        /// The row has changed since the caller read it.
         STALE = Stale "stale_version";
         /// The body did not arrive in time.
         BODY_TIMEOUT = Slow "body_timeout";
         /// The body is over its limit.
         BODY_TOO_LARGE = TooLarge "body_too_large";
-        /// The body's type is not read here.
+        /// The media type of the body is not supported.
         UNSUPPORTED_MEDIA_TYPE = WrongMediaType "unsupported_media_type";
         /// One or more fields are wrong.
         INVALID = Invalid "invalid";
-        /// A sum passed the largest amount.
+        /// A sum exceeds the largest amount.
         AMOUNT_OUT_OF_RANGE = Invalid "amount_out_of_range";
-        /// The idempotency key was used with another request.
+        /// The idempotency key was used with a different request.
         IDEMPOTENCY_KEY_REUSED = Invalid "idempotency_key_reused";
-        /// The idempotency key's first request still runs.
+        /// The first request with the idempotency key is still running.
         IDEMPOTENCY_KEY_IN_USE = Conflict "idempotency_key_in_use";
         /// A unique value is taken.
         DUPLICATE = Conflict "duplicate";
-        /// Another row still needs this one.
+        /// Another row refers to this one.
         IN_USE = Conflict "in_use";
         /// Too many requests.
         TOO_MANY_REQUESTS = TooMany "too_many_requests";
-        /// The database did not answer in time.
+        /// The database did not respond in time.
         DATABASE_AWAY = Unavailable "database_away";
         /// The database has no space left, or its disk fails.
         DATABASE_FULL = Unavailable "database_full";
-        /// The store of files did not answer.
+        /// The file store did not respond.
         FILES_AWAY = Unavailable "files_away";
         /// Only an empty database can be filled.
         DATABASE_NOT_EMPTY = Conflict "database_not_empty";
-        /// Our own fault; the log has the cause under the request id.
+        /// An internal error; the log has its cause under the request id.
         INTERNAL = Internal "internal";
     }
 }
 
-/// Codes of single fields.
+/// Codes of wrong fields.
 pub mod field {
     macro_rules! field_codes {
         ($($(#[$doc:meta])* $name:ident = $wire:literal;)+) => {
@@ -117,19 +117,19 @@ pub mod field {
         };
     }
     field_codes! {
-        /// The field must be given.
+        /// The field is required.
         REQUIRED = "required";
-        /// The field is not known here.
+        /// The field is unknown.
         UNKNOWN = "unknown_field";
-        /// The field can be read, not written, and differs from its present value.
+        /// The field is read-only, and the value differs from the current one.
         READ_ONLY = "read_only";
-        /// A value of the wrong JSON type.
+        /// The value has the wrong JSON type.
         TYPE = "invalid_type";
-        /// Text that is not of the field's form.
+        /// The text does not have the field's format.
         FORMAT = "invalid_format";
-        /// Begins with what is kept for the system's own.
+        /// The value begins with a prefix that is reserved for the system.
         RESERVED = "reserved_prefix";
-        /// Not among the field's choices.
+        /// Not one of the field's choices.
         CHOICE = "invalid_choice";
         /// Too short or too long.
         LENGTH = "invalid_length";
@@ -137,7 +137,7 @@ pub mod field {
         RANGE = "out_of_range";
         /// Not a positive id.
         RANGE_ID = "invalid_id";
-        /// A control character in text.
+        /// The text contains a control character.
         CONTROL_CHARACTER = "control_character";
         /// Not an amount of money.
         AMOUNT = "invalid_amount";
@@ -147,53 +147,53 @@ pub mod field {
         QUANTITY = "invalid_quantity";
         /// Not an e-mail address.
         EMAIL = "invalid_email";
-        /// Not a phone number of the country's form.
+        /// Not a phone number in the country's format.
         PHONE = "invalid_phone";
-        /// Not a tax number of the country's form.
+        /// Not a tax number in the country's format.
         INN = "invalid_inn";
-        /// Not a document number of the country's form.
+        /// Not a document number in the country's format.
         DOCUMENT = "invalid_document";
-        /// Not a person of an age that can hold a contract.
+        /// The person's age does not allow a contract.
         AGE = "invalid_age";
         /// Not an ICCID.
         ICCID = "invalid_iccid";
-        /// A moment that has passed.
+        /// The moment is in the past.
         IN_THE_PAST = "in_the_past";
         /// The end comes before the beginning.
         ENDS_BEFORE_BEGIN = "ends_before_begin";
-        /// Names something that does not exist.
+        /// Refers to something that does not exist.
         NOT_FOUND = "not_found";
         /// Another row has this value.
         DUPLICATE = "duplicate_value";
-        /// A permission that does not exist.
+        /// The permission does not exist.
         UNKNOWN_PERMISSION = "unknown_permission";
-        /// Both granted and denied.
+        /// The permission is both granted and denied.
         GRANTED_AND_DENIED = "granted_and_denied";
         /// The password is too easy to guess.
         WEAK_PASSWORD = "weak_password";
         /// The password is the user's name.
         PASSWORD_IS_USERNAME = "password_is_username";
-        /// The present password does not match.
+        /// The current password does not match.
         WRONG_PASSWORD = "wrong_password";
-        /// Belongs to something else than the rest of the request.
+        /// Does not belong to the same entity as the rest of the request.
         MISMATCH = "mismatch";
-        /// A user who may not work on tickets.
+        /// The user may not work on tickets.
         ASSIGNEE_CANNOT_WORK = "assignee_cannot_work";
-        /// A file that is no text in UTF-8.
+        /// The file is not UTF-8 text.
         ENCODING = "wrong_encoding";
-        /// A file with nothing in it.
+        /// The file is empty.
         FILE_EMPTY = "file_empty";
-        /// A file of a type that is not taken.
+        /// The type of the file is not allowed.
         FILE_TYPE = "file_type_not_allowed";
-        /// A file that is not what its name or its declared type says.
+        /// The content of the file does not match its name or its declared type.
         FILE_MISMATCH = "file_type_mismatch";
-        /// A template names something that its messages do not know.
+        /// A template uses a placeholder that its messages do not have.
         UNKNOWN_PLACEHOLDER = "unknown_placeholder";
-        /// Braces that are no placeholder.
+        /// Braces that do not form a placeholder.
         PLACEHOLDER_FORM = "invalid_placeholder";
-        /// Not the address of a web server.
+        /// Not the URL of a web server.
         URL = "invalid_url";
-        /// An address of this machine, or of a private network.
+        /// The address belongs to this machine or to a private network.
         URL_NOT_PUBLIC = "url_not_public";
     }
 }
@@ -207,11 +207,11 @@ pub struct FieldError {
     pub code: &'static str,
     /// Values for the message.
     pub args: Vec<(&'static str, String)>,
-    /// The row that has the value already, for those who may see it.
+    /// The row that already has the value, if the caller may see it.
     pub existing_id: Option<i64>,
 }
 
-/// All that is wrong with one request.
+/// All wrong fields of one request.
 #[derive(Clone, Debug, Default)]
 pub struct FieldErrors(pub Vec<FieldError>);
 
@@ -228,17 +228,17 @@ impl FieldErrors {
         &mut self.0[last]
     }
 
-    /// Whether this top-level field is already known to be wrong.
+    /// Whether this top-level field is already listed as wrong.
     pub fn names(&self, field: &str) -> bool {
         self.0.iter().any(|wrong| wrong.pointer.strip_prefix('/').is_some_and(|path| path.split('/').next() == Some(field)))
     }
 
-    /// Success when nothing is wrong. Errors: `invalid` with every field.
+    /// Succeeds when no field is wrong. Errors: `invalid` with every field.
     pub fn into_result(self) -> Result<()> {
         self.into_error(common::INVALID)
     }
 
-    /// Success when nothing is wrong, else an error with this code and every field.
+    /// Succeeds when no field is wrong; otherwise fails with this code and every field.
     pub fn into_error(self, code: Code) -> Result<()> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::new(code).fields(self)) }
     }
@@ -252,7 +252,7 @@ impl FieldError {
     }
 }
 
-/// A refusal or a fault, on its way to the edge.
+/// An error that the API returns: a refused request or a failure of the server.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -264,29 +264,29 @@ struct Inner {
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// Why trying the same again may succeed.
+/// Why a retry may succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transient {
-    /// Two transactions met; nothing was done.
+    /// Two transactions collided; nothing was changed.
     Collision,
     /// The connection broke.
     Connection,
 }
 
 impl Error {
-    /// A refusal with this code.
+    /// An error with this code.
     pub fn new(code: Code) -> Self {
         Self(Box::new(Inner { code, args: Vec::new(), fields: FieldErrors::default(), retry_after: None, transient: None, cause: None }))
     }
 
-    /// A refusal because of one wrong field.
+    /// An `invalid` error for one wrong field.
     pub fn of_field(name: &str, code: &'static str) -> Self {
         let mut wrong = FieldErrors::default();
         wrong.add(name, code);
         Self::new(common::INVALID).fields(wrong)
     }
 
-    /// Our own fault: the cause goes to the log and nowhere else.
+    /// An internal error; the cause goes only to the log.
     pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(common::INTERNAL).cause(cause)
     }
@@ -305,21 +305,21 @@ impl Error {
         self
     }
 
-    /// Says when to try again, in seconds.
+    /// Sets after how many seconds to retry.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.0.retry_after = Some(seconds);
         self
     }
 
-    /// Keeps what lies beneath, for the log.
+    /// Sets the underlying cause, for the log.
     #[must_use]
     pub fn cause(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.cause = Some(cause.into());
         self
     }
 
-    /// Marks that trying again may succeed.
+    /// Marks that a retry may succeed.
     #[must_use]
     pub fn transient(mut self, why: Transient) -> Self {
         self.0.transient = Some(why);
@@ -331,7 +331,7 @@ impl Error {
         self.0.code
     }
 
-    /// What sort of refusal it is.
+    /// The kind of the error.
     pub fn kind(&self) -> Kind {
         self.0.code.kind
     }
@@ -346,12 +346,12 @@ impl Error {
         &self.0.fields.0
     }
 
-    /// Seconds after which to try again, where that is known.
+    /// After how many seconds to retry, if known.
     pub fn seconds_to_wait(&self) -> Option<u64> {
         self.0.retry_after
     }
 
-    /// Why trying again may succeed, if it may.
+    /// Why a retry may succeed, if it may.
     pub fn is_transient(&self) -> Option<Transient> {
         self.0.transient
     }

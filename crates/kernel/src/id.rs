@@ -1,4 +1,4 @@
-//! Typed row ids: a `CustomerId` cannot be handed where a `ContractId` is meant.
+//! Typed row ids: a `CustomerId` cannot be passed where a `ContractId` is expected.
 
 use std::{fmt, hash, marker::PhantomData, str::FromStr};
 
@@ -18,7 +18,7 @@ macro_rules! ids {
         $(#[$doc])*
         pub type $alias = Id<of::$of>;
     )+
-        /// What the ids are of; never made, only named.
+        /// Marker types of the ids; they have no values.
         pub mod of {
             $(#[doc = concat!("Marks a `", stringify!($alias), "`.")] pub enum $of {})+
         }
@@ -30,7 +30,7 @@ ids! {
     UserId of User;
     /// A role.
     RoleId of Role;
-    /// A token for scripts.
+    /// A script token.
     ApiTokenId of ApiToken;
     /// A subscriber.
     CustomerId of Customer;
@@ -50,13 +50,13 @@ ids! {
     PaymentId of Payment;
     /// A billing run.
     BillingRunId of BillingRun;
-    /// What a gateway said of a payment.
+    /// An event that a payment gateway reported.
     GatewayEventId of GatewayEvent;
     /// A refund through a gateway.
     GatewayRefundId of GatewayRefund;
     /// A settlement file that was compared with the ledger.
     ReconciliationId of Reconciliation;
-    /// A row of that comparison.
+    /// A row of a reconciliation.
     ReconciliationRowId of ReconciliationRow;
     /// A support ticket.
     TicketId of Ticket;
@@ -66,18 +66,18 @@ ids! {
     TicketCommentId of TicketComment;
     /// A file attached to a ticket.
     TicketAttachmentId of TicketAttachment;
-    /// Something that happened.
+    /// An event.
     EventId of Event;
-    /// A message to a subscriber or to one of the staff.
+    /// A message to a subscriber or a staff user.
     NotificationId of Notification;
-    /// An address of an integrator's that is told of events.
+    /// An integrator's address that receives events.
     WebhookEndpointId of WebhookEndpoint;
-    /// An event on its way to such an address.
+    /// A delivery of an event to such an address.
     WebhookDeliveryId of WebhookDelivery;
 }
 
 impl<T> Id<T> {
-    /// Names the row with this number.
+    /// The id with this number.
     pub const fn new(raw: i64) -> Self {
         Self(raw, PhantomData)
     }

@@ -1,8 +1,8 @@
-//! From a request body to a checked value, with every wrong field named at once (SPEC 2.5, 2.6).
+//! Turns a request body into a checked value and reports every wrong field at once.
 //!
-//! A body that is right is read once. One that is not is gone through field by field: a value that cannot be read is
-//! noted and replaced by the schema's own example, so that the rules of the other fields are still checked. Which fields
-//! there are and which must be given is read from the schema in the OpenAPI document, so that it and the behaviour agree.
+//! A correct body is deserialized once. An incorrect one is checked field by field: a value that cannot be read is reported and
+//! replaced by the schema's example, so that the rules of the other fields are still checked. The fields, and which of them are
+//! required, come from the schema in the OpenAPI document, so that the document and the behaviour agree.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -23,15 +23,15 @@ use crate::{
     error::{Error, FieldErrors, Result, common, field},
 };
 
-/// What a client may send to make or change a thing.
+/// A request body that creates or changes an entity.
 ///
 /// Field rules are `#[validate]` attributes; put `#[serde(deny_unknown_fields)]` and `#[schema(example = json!({…}))]` on the type.
 pub trait Input: DeserializeOwned + ToSchema + Validate {
-    /// Rules between fields, of the country and of the day.
+    /// Checks rules that involve several fields, the country or the date.
     fn check(&self, _context: &Context, _wrong: &mut FieldErrors) {}
 }
 
-/// Nothing: the body of an action that needs none. `{}` and an empty body are both taken.
+/// No input: the body of an action without fields. Both `{}` and an empty body are accepted.
 #[derive(Clone, Copy, Debug, Default, serde::Deserialize, Serialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({}))]
@@ -44,7 +44,7 @@ pub fn parse<I: Input>(body: &[u8], context: &Context) -> Result<I> {
     from_fields(object(if body.is_empty() { b"{}" } else { body })?, context)
 }
 
-/// Reads a body's fields. Errors: `malformed`, also for a name that is given twice; `invalid` for what is no object.
+/// Reads the fields of a body. Errors: `malformed`, also for a repeated name; `invalid` when the body is not an object.
 pub fn object(body: &[u8]) -> Result<Map<String, Value>> {
     let malformed = |error: serde_json::Error| {
         let position = format!("line {} column {}", error.line(), error.column());
@@ -61,7 +61,7 @@ pub fn object(body: &[u8]) -> Result<Map<String, Value>> {
     }
 }
 
-/// Any JSON in which no object has a name twice: of two values one would be dropped, and not everybody drops the same.
+/// Any JSON in which no object repeats a name: parsers disagree on which of the values counts.
 struct Unrepeated;
 
 impl<'de> Deserialize<'de> for Unrepeated {
@@ -111,14 +111,14 @@ impl<'de> Visitor<'de> for Unrepeated {
         while let Some(name) = fields.next_key::<String>()? {
             fields.next_value::<Self>()?;
             if !names.insert(name) {
-                return Err(A::Error::custom("a name is given twice"));
+                return Err(A::Error::custom("a name is repeated"));
             }
         }
         Ok(self)
     }
 }
 
-/// Reads an object's fields. Errors: `invalid` with every wrong field.
+/// Turns the fields of an object into a checked value. Errors: `invalid` with every wrong field.
 pub fn from_fields<I: Input>(fields: Map<String, Value>, context: &Context) -> Result<I> {
     let mut wrong = FieldErrors::default();
     control_characters("", &Value::Object(fields.clone()), &mut wrong);
@@ -146,7 +146,7 @@ fn check<I: Input>(input: &I, context: &Context, wrong: &mut FieldErrors) {
     input.check(context, wrong);
 }
 
-/// Goes through the fields one wrong one at a time; answers a value in which examples stand for the wrong ones.
+/// Finds the wrong fields one by one; returns a value in which examples replace them.
 fn repaired<I: Input>(mut fields: Map<String, Value>, wrong: &mut FieldErrors) -> Option<I> {
     let schema = object_schema::<I>()?;
     let example = schema.example.clone().or_else(|| schema.examples.first().cloned()).unwrap_or_default();
@@ -189,7 +189,7 @@ fn repaired<I: Input>(mut fields: Map<String, Value>, wrong: &mut FieldErrors) -
     None
 }
 
-/// Turns what serde says of one value into a field error.
+/// Turns a serde error about one value into a field error.
 fn describe(wrong: &mut FieldErrors, path: &str, message: &str, null: bool) {
     let pointer = format!("/{}", path.replace('[', "/").replace(['.', ']'], "/").replace("//", "/").trim_end_matches('/'));
     let code = if null {
@@ -211,18 +211,18 @@ fn describe(wrong: &mut FieldErrors, path: &str, message: &str, null: bool) {
     if code == field::CHOICE
         && let Some((_, choices)) = message.split_once("expected ")
     {
-        // serde writes «one of `a`, `b`», or «`a` or `b`» of two
+        // serde writes «one of `a`, `b`», or «`a` or `b`» for two choices
         let choices: Vec<&str> = choices.split('`').skip(1).step_by(2).collect();
         error.with("choices", choices.join(", "));
     }
 }
 
-/// Whether a text has the form YYYY-MM-DD.
+/// Whether a text has the format YYYY-MM-DD.
 pub fn is_exact_date(text: &str) -> bool {
     text.len() == 10 && text.bytes().enumerate().all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() })
 }
 
-/// A date is YYYY-MM-DD and nothing like it; chrono also reads `2026-1-1`.
+/// Reports dates that are not exactly YYYY-MM-DD; chrono also reads `2026-1-1`.
 fn loose_dates<I: Input>(fields: &Map<String, Value>, wrong: &mut FieldErrors) {
     let loose = |value: &Value| value.as_str().is_some_and(|text| !is_exact_date(text) && text.parse::<NaiveDate>().is_ok());
     let suspects: Vec<&String> = fields.iter().filter(|(_, value)| loose(value)).map(|(name, _)| name).collect();
@@ -238,7 +238,7 @@ fn loose_dates<I: Input>(fields: &Map<String, Value>, wrong: &mut FieldErrors) {
     }
 }
 
-/// Text may hold line breaks and tabs, and no other control character (PostgreSQL cannot even keep NUL).
+/// Reports control characters other than line breaks and tabs; PostgreSQL cannot store NUL at all.
 fn control_characters(pointer: &str, value: &Value, wrong: &mut FieldErrors) {
     let forbidden = |text: &str| text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'));
     match value {
@@ -348,7 +348,7 @@ pub(crate) mod tests {
         .unwrap()
     }
 
-    /// What is wrong with this body, by pointer.
+    /// The wrong fields of this body, by pointer.
     fn wrong(body: &Value) -> Vec<(String, &'static str)> {
         pointers(parse::<Sample>(body.to_string().as_bytes(), &context()))
     }
@@ -404,7 +404,7 @@ pub(crate) mod tests {
             let outcome = wrong(&json!({"name": "a", "fee": 1, "since": text}));
             assert_eq!(outcome, if fits { Vec::new() } else { named(&[("/since", field::FORMAT)]) }, "{text}");
         }
-        // elsewhere it is text like any other
+        // in other fields it is ordinary text
         assert_eq!(wrong(&json!({"name": "2026-1-1", "fee": 1})), Vec::new());
     }
 
@@ -441,11 +441,11 @@ pub(crate) mod tests {
     pub(crate) fn fields(value: Value) -> Map<String, Value> {
         match value {
             Value::Object(fields) => fields,
-            other => panic!("{other} is no object"),
+            other => panic!("{other} is not an object"),
         }
     }
 
-    /// JSON of some depth, with few enough names that they meet.
+    /// Nested JSON with so few names that names repeat.
     pub(crate) fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),

@@ -1,9 +1,9 @@
-//! Values and rules that every domain shares, without input and output: ids, money, time, edits, errors, the country profile.
+//! Values and rules that every domain shares, without I/O: ids, money, time, edits, errors, the country profile.
 //!
-//! Start with [`error`] (one error type, codes by domain) and [`input`] (how a request body becomes a checked value, with every
-//! wrong field named at once).
+//! Start with [`error`] (the error type, with codes by domain) and [`input`] (how a request body becomes a checked value, with all
+//! wrong fields reported at once).
 
-// macros of this crate name it so, also when it uses them itself
+// the macros of this crate refer to it as `kernel`, also when they are used in it
 extern crate self as kernel;
 
 pub mod calendar;

@@ -1,4 +1,4 @@
-//! Money as whole minor units: exact, bounded, never floating point (SPEC 2.2).
+//! Money as whole minor units: exact, bounded, never floating point.
 
 use std::{fmt, str::FromStr};
 
@@ -20,9 +20,9 @@ use crate::{
 pub struct Money(i64);
 
 impl Money {
-    /// Nothing.
+    /// Zero.
     pub const ZERO: Self = Self(0);
-    /// The largest amount the API takes or keeps: 99 999 999 999.99.
+    /// The largest amount that the API accepts or stores: 99 999 999 999.99.
     pub const MAX: Self = Self(9_999_999_999_999);
 
     /// An amount of this many minor units.
@@ -52,7 +52,7 @@ impl Money {
         Self::from_minor(self.0 - other.0)
     }
 
-    /// The same amount with the other sign.
+    /// The amount with the opposite sign.
     #[must_use]
     pub const fn negated(self) -> Self {
         Self(-self.0)
@@ -71,7 +71,7 @@ impl Money {
             .and_then(Self::from_minor)
     }
 
-    /// The amount less `percent`, rounded half-even to the minor unit.
+    /// The amount reduced by `percent`, rounded half-even to the minor unit.
     pub fn less(self, percent: Percent) -> Result<Self> {
         self.share(Percent::WHOLE - percent.0, Percent::WHOLE)
     }
@@ -91,7 +91,7 @@ impl FromStr for Money {
     }
 }
 
-/// A percentage with two decimals, 0–100, kept in hundredths.
+/// A percentage with two decimals, 0–100, stored in hundredths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
 #[sqlx(transparent)]
 pub struct Percent(i64);
@@ -119,7 +119,7 @@ impl FromStr for Percent {
     }
 }
 
-/// A quantity with two decimals that is never negative (gigabytes), kept in hundredths.
+/// A quantity with two decimals that is never negative (gigabytes), stored in hundredths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
 #[sqlx(transparent)]
 pub struct Quantity(i64);
@@ -153,7 +153,7 @@ fn hundredths(value: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "{sign}{}.{:02}", magnitude / 100, magnitude % 100)
 }
 
-/// Reads `12`, `12.3`, `-12.34` exactly; an exponent, a third decimal, blanks and more than 16 digits are refused.
+/// Parses `12`, `12.3`, `-12.34` exactly; rejects an exponent, a third decimal, blanks and more than 16 digits before the point.
 fn parse_hundredths(text: &str) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -169,7 +169,7 @@ fn parse_hundredths(text: &str) -> Option<i64> {
     Some(if negative { -magnitude } else { magnitude })
 }
 
-/// Text or a JSON number, digit by digit as it was sent.
+/// Reads a string or a JSON number with the digits that were sent.
 fn literal<'de, D: Deserializer<'de>>(deserializer: D, code: &'static str) -> Result<String, D::Error> {
     match serde_json::Value::deserialize(deserializer)? {
         serde_json::Value::String(text) => Ok(text),
@@ -228,7 +228,7 @@ decimal_in_json! {
     Quantity, field::QUANTITY, "Quantity", r"^[0-9]{1,7}\.[0-9]{2}$", "20.00";
 }
 
-/// The schema of a sum of many amounts, which may go beyond the bound of each.
+/// The schema of a sum of amounts, which may exceed the bound of a single amount.
 #[derive(Debug)]
 pub enum MoneyTotal {}
 
@@ -240,7 +240,7 @@ impl PartialSchema for MoneyTotal {
 
 impl ToSchema for MoneyTotal {}
 
-/// Schemas of decimals as requests may write them: a string, or a JSON number.
+/// Declares schemas of decimals in requests: a string or a JSON number.
 macro_rules! decimal_input_schemas {
     ($($(#[$doc:meta])* $name:ident, $pattern:literal, $minimum:expr, $maximum:expr, $words:literal;)+) => {$(
         $(#[$doc])*

@@ -4,12 +4,12 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A secret text. `Debug` prints nothing of it, and it is wiped when dropped.
+/// A secret text. `Debug` does not print it, and it is wiped when dropped.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Keeps this text.
+    /// Wraps this text.
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }

@@ -1,17 +1,17 @@
 //! Reading settings: each has a name, a type, a default, and an error that names it.
 //!
-//! A feature reads its own section from a [`Reader`]; the program puts the sections together.
+//! A feature reads its own section from a [`Reader`]; the program combines the sections.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use crate::Secret;
 
-/// A setting that cannot be used.
+/// A setting with an invalid value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrongSetting {
-    /// The variable.
+    /// The name of the variable.
     pub name: &'static str,
-    /// What it should have been.
+    /// A description of the valid values.
     pub expected: &'static str,
 }
 
@@ -22,7 +22,7 @@ impl fmt::Display for WrongSetting {
     }
 }
 
-/// Reads variables and collects what is wrong with them.
+/// Reads settings from variables and collects the invalid ones.
 pub struct Reader<'a> {
     variables: &'a BTreeMap<String, String>,
     wrong: Vec<WrongSetting>,
@@ -34,12 +34,12 @@ impl<'a> Reader<'a> {
         Self { variables, wrong: Vec::new() }
     }
 
-    /// The value as it was written; `None` where it is absent or blank.
+    /// The trimmed value; `None` if it is absent or blank.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
-    /// The parsed value; `default` where it is absent, and where it is wrong, which is noted.
+    /// The parsed value, or `default` if it is absent or invalid; an invalid value is recorded.
     pub fn parsed<T>(&mut self, name: &'static str, expected: &'static str, parse: impl Fn(&str) -> Option<T>, default: T) -> T {
         match self.text(name).map(|text| parse(text).filter(|_| !text.contains(char::REPLACEMENT_CHARACTER))) {
             None => default,
@@ -56,41 +56,41 @@ impl<'a> Reader<'a> {
         self.parsed(name, expected, |text| text.parse().ok().filter(|value| range.contains(value)), default)
     }
 
-    /// Items separated by commas; none where it is absent.
+    /// Items separated by commas; empty if the value is absent.
     pub fn listed<T>(&mut self, name: &'static str, expected: &'static str, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
         let items = |text: &str| text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(&parse).collect();
         self.parsed(name, expected, items, Vec::new())
     }
 
-    /// A secret of at least so many bytes.
+    /// A secret of at least `shortest` bytes.
     pub fn secret(&mut self, name: &'static str, expected: &'static str, shortest: usize) -> Option<Secret> {
         self.parsed(name, expected, |text| (text.len() >= shortest).then(|| Some(Secret::new(text.to_owned()))), None)
     }
 
-    /// Whether something was found wrong with a setting.
+    /// Whether a setting was recorded as invalid.
     pub fn is_wrong(&self, name: &str) -> bool {
         self.wrong.iter().any(|wrong| wrong.name == name)
     }
 
-    /// Notes that a setting cannot be used, unless something was found wrong with it before.
+    /// Records a setting as invalid, unless it already is.
     pub fn refuse(&mut self, name: &'static str, expected: &'static str) {
         if !self.is_wrong(name) {
             self.wrong.push(WrongSetting { name, expected });
         }
     }
 
-    /// Everything that was found wrong, in the order in which it was read.
+    /// All invalid settings, in the order in which they were read.
     pub fn wrong(&self) -> &[WrongSetting] {
         &self.wrong
     }
 }
 
-/// Parses a text by its type's own rules.
+/// Parses a text with the type's `FromStr`.
 pub fn parse_text<T: FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
 }
 
-/// A scheme and a host, without a path.
+/// The web origin in a text: a scheme and a host without a path; `None` for anything else.
 pub fn web_origin(text: &str) -> Option<String> {
     let text = text.trim_end_matches('/');
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;

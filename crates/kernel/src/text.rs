@@ -1,12 +1,12 @@
-//! Text: closed sets of words (`text_enum!`), JSON kept as text, and the form in which text is searched.
+//! Text: enums with text values (`text_enum!`), JSON stored as text, and the normalized form for searching.
 
 use serde::{Deserialize, Serialize};
 
 use crate::column::Arg;
 
-/// A value out of a closed set of words; `text_enum!` makes them.
+/// An enum value with a fixed text; `text_enum!` implements it.
 pub trait Word: Copy {
-    /// The word.
+    /// The text of the value.
     fn word(self) -> &'static str;
 }
 
@@ -22,8 +22,8 @@ impl<W: Word> From<Option<W>> for Arg {
     }
 }
 
-/// Declares an enum whose JSON, SQL and documented values are the same words.
-// a word is a `tt`: utoipa does not see through a `literal` and would document the variant's Rust name
+/// Declares an enum whose values have the same text in JSON, in SQL and in the documentation.
+// the text is a `tt`: utoipa does not see through a `literal` and would document the variant's Rust name
 #[macro_export]
 macro_rules! text_enum {
     ($(#[$doc:meta])* pub enum $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:tt),+ $(,)? }) => {
@@ -42,7 +42,7 @@ macro_rules! text_enum {
             /// Every value, in the order of the declaration.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The word for it, in JSON and SQL alike.
+            /// The text of the value in JSON and SQL.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
@@ -60,7 +60,7 @@ macro_rules! text_enum {
             fn from_str(word: &str) -> Result<Self, String> {
                 match word {
                     $($word => Ok(Self::$variant),)+
-                    other => Err(format!("{other:?} is no {}", stringify!($name))),
+                    other => Err(format!("{other:?} is not a {}", stringify!($name))),
                 }
             }
         }
@@ -75,7 +75,7 @@ macro_rules! text_enum {
     };
 }
 
-/// Lets a type that is read from text (`FromStr`) be a column.
+/// Lets a type that implements `FromStr` be read from a text column.
 #[macro_export]
 macro_rules! text_column {
     ($name:ty) => {
@@ -103,7 +103,7 @@ macro_rules! text_column {
     };
 }
 
-/// JSON kept as the text it was written in, so that its hash stays the same on both engines.
+/// JSON stored as text, so that its hash is the same on both engines.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JsonText(pub serde_json::Value);
@@ -130,7 +130,7 @@ impl From<Option<JsonText>> for Arg {
 
 text_column!(JsonText);
 
-/// The form in which text is stored for searching and compared: lower case, ё as е, single blanks.
+/// Normalizes text for searching and comparing: lower case, ё as е, single spaces.
 ///
 /// Done here and not in SQL, because SQLite lower-cases ASCII only.
 pub fn searchable(text: &str) -> String {
@@ -144,15 +144,16 @@ pub fn searchable(text: &str) -> String {
     folded
 }
 
-/// The search text of a row: its searchable fields, each on a line of its own, so that no match spans two of them, and each
-/// after a line break, so that what begins a field can be looked for.
+/// The search text of a row: its searchable fields, each after a line break.
+///
+/// No match can span two fields, and the beginning of a field can be searched for.
 pub fn search_text<'a>(fields: impl IntoIterator<Item = Option<&'a str>>) -> String {
     fields.into_iter().flatten().map(|field| format!("\n{}", searchable(field))).collect()
 }
 
-/// The unreadable form of personal data: the first and last two characters, and a star for each between.
+/// Masks personal data: shows spaces and the first and last two characters, and a star for every other character.
 ///
-/// Up to four characters show nothing.
+/// A text of up to four characters is masked entirely.
 pub fn masked(text: &str) -> String {
     let length = text.chars().count();
     let shown = if length > 4 { 2 } else { 0 };

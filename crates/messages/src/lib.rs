@@ -1,4 +1,4 @@
-//! Messages in the caller's language. A language is a file in `locales/`; adding one adds the language.
+//! Messages in the caller's language. Each language is a file in `locales/`; a new file adds a language.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -10,7 +10,7 @@ use unic_langid::LanguageIdentifier;
 #[folder = "locales/"]
 struct Files;
 
-/// The language of those who ask for none we have.
+/// The default language, for callers who ask for none that is available.
 const DEFAULT: &str = "ru";
 
 static LOCALES: LazyLock<BTreeMap<String, Locale>> = LazyLock::new(|| {
@@ -23,7 +23,7 @@ static LOCALES: LazyLock<BTreeMap<String, Locale>> = LazyLock::new(|| {
         .collect()
 });
 
-/// One language's messages.
+/// The messages of one language.
 pub struct Locale {
     tag: String,
     bundle: FluentBundle<FluentResource>,
@@ -42,12 +42,12 @@ impl Locale {
         Self { tag, bundle }
     }
 
-    /// Every language there is a file for.
+    /// All available languages.
     pub fn all() -> impl Iterator<Item = &'static Self> {
         LOCALES.values()
     }
 
-    /// The language that best fits an `Accept-Language` header; Russian where none does.
+    /// The language that best fits an `Accept-Language` header; Russian if none fits.
     #[allow(clippy::expect_used, reason = "the default language is compiled in, and a test reads it")]
     pub fn negotiate(accept_language: Option<&str>) -> &'static Self {
         let wanted: Vec<LanguageIdentifier> = parse_accepted_languages(accept_language.unwrap_or_default());
@@ -64,7 +64,7 @@ impl Locale {
         &self.tag
     }
 
-    /// The message of this name, if the file has it.
+    /// The message with this name, if the language has it.
     pub fn find(&self, name: &str, args: &[(&str, String)]) -> Option<String> {
         let pattern = self.bundle.get_message(name)?.value()?;
         let mut values = FluentArgs::new();
@@ -75,7 +75,7 @@ impl Locale {
         Some(self.bundle.format_pattern(pattern, Some(&values), &mut errors).into_owned())
     }
 
-    /// The message of this name; the name itself where the file lacks it (a test sees to it that none does).
+    /// The message with this name, or the name itself if it is missing; a test checks that none is.
     pub fn text(&self, name: &str, args: &[(&str, String)]) -> String {
         self.find(name, args).unwrap_or_else(|| name.to_owned())
     }

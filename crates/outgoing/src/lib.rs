@@ -1,4 +1,4 @@
-//! Requests to other servers: bounded in time and size, and, where somebody else chose the address, kept out of our own network.
+//! HTTP requests to other servers: limited in time and size, and kept out of private networks unless the operator set the address.
 
 use std::{
     error::Error as _,
@@ -16,9 +16,9 @@ use reqwest::{
 
 /// Longest wait for a connection.
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
-/// Longest wait for a whole answer.
+/// Longest wait for a complete response.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// Most of an answer that is read, in bytes; what is longer is cut.
+/// The largest part of a response that is read, in bytes; the rest is dropped.
 const MOST_READ: usize = 64 * 1024;
 
 /// Where requests may go.
@@ -26,16 +26,16 @@ const MOST_READ: usize = 64 * 1024;
 pub enum Reach {
     /// Anywhere: the operator set the address.
     Anywhere,
-    /// To public addresses alone: somebody else did.
+    /// Only to public addresses: somebody else set the address.
     Public,
 }
 
-/// Why there is no answer. The words are for the operator's staff, and hold no address that they did not give.
+/// Why there is no response. The text is for the operator's staff and contains no address that they did not enter.
 #[derive(Debug)]
 pub enum NoAnswer {
-    /// The address is not a public one.
+    /// The address is not public.
     NotPublic,
-    /// Nobody answered in time. Whether the request arrived is not known.
+    /// No response came in time; whether the request arrived is unknown.
     TimedOut,
     /// There was no connection, or it broke.
     Failed(String),
@@ -45,13 +45,13 @@ impl std::fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NotPublic => f.write_str("the address is private"),
-            Self::TimedOut => f.write_str("no answer in time"),
+            Self::TimedOut => f.write_str("no response in time"),
             Self::Failed(why) => f.write_str(why),
         }
     }
 }
 
-/// What another server said.
+/// The response of another server.
 #[derive(Clone, Debug)]
 pub struct Answered {
     /// The status.
@@ -61,13 +61,13 @@ pub struct Answered {
 }
 
 impl Answered {
-    /// Whether the status is one of success.
+    /// Whether the status means success (2xx).
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 }
 
-/// Sends requests. No redirect is followed, and no proxy of the environment is used.
+/// Sends requests. Follows no redirects and ignores the proxies of the environment.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     client: Client,
@@ -75,7 +75,7 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// Sends within this reach.
+    /// A client that sends requests within this reach.
     pub fn new(reach: Reach) -> Result<Self> {
         let builder = Client::builder()
             .connect_timeout(CONNECT_WAIT)
@@ -85,18 +85,18 @@ impl Outgoing {
             .no_proxy();
         let builder = match reach {
             Reach::Anywhere => builder,
-            // asked when connecting: a name that was public when it was checked may lead elsewhere by then
+            // checked when connecting: a name that resolved to a public address before may resolve to another one by then
             Reach::Public => builder.dns_resolver(Arc::new(PublicOnly)),
         };
         Ok(Self { client: builder.build().map_err(Error::internal)?, reach })
     }
 
-    /// The client, to make requests with.
+    /// The client, to build requests with.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Sends a request and reads the beginning of its answer.
+    /// Sends a request and reads the beginning of its response.
     pub async fn send(&self, request: Request) -> std::result::Result<Answered, NoAnswer> {
         if self.reach == Reach::Public && !may_be_public(request.url()) {
             return Err(NoAnswer::NotPublic);
@@ -128,15 +128,15 @@ fn no_answer(error: reqwest::Error) -> NoAnswer {
     NoAnswer::Failed(deepest.unwrap_or_else(|| "the request failed".to_owned()))
 }
 
-/// Whether a text is a whole address on the web: http or https, a host, and no user's name or password.
+/// Whether a text is an absolute web URL: http or https, with a host, without a user name or password.
 pub fn is_web_url(text: &str) -> bool {
     let plain =
         |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty() && url.password().is_none();
-    // what the parser would mend on its own is no address here
+    // a text that the parser would repair is rejected
     text.bytes().all(|byte| byte.is_ascii_graphic()) && text.contains("://") && text.parse::<Url>().is_ok_and(|url| plain(&url))
 }
 
-/// False when the host of a URL is, or is known to lead to, an address that is not public; of a name only a look-up tells.
+/// False when the host of a URL is known to be a private address. Other names can only be checked when they are resolved.
 pub fn may_be_public(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_end_matches('.');
     match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
@@ -145,7 +145,7 @@ pub fn may_be_public(url: &Url) -> bool {
     }
 }
 
-/// Whether an address is on the public internet: not this machine, not a private network, not set aside for something else.
+/// Whether an address is on the public internet: not this machine, a private network or a reserved range.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -168,27 +168,27 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     let parts = address.segments();
     let last_v4 = || Ipv4Addr::from((u32::from(parts[6]) << 16) | u32::from(parts[7]));
     match parts {
-        // an IPv4 address in other clothes: mapped, or behind NAT64
+        // an embedded IPv4 address: mapped, or behind NAT64
         [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => is_public_v4(last_v4()),
         // 6to4
         [0x2002, high, low, ..] => is_public_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low))),
-        // Teredo, documentation and other purposes of 2001::/23 and 2001:db8::/32
+        // Teredo, documentation and other special uses of 2001::/23 and 2001:db8::/32
         [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] => false,
-        // all that is given out as public begins with 001
+        // all public addresses begin with the bits 001
         [first, ..] => first & 0xe000 == 0x2000,
     }
 }
 
-/// Resolves names to their public addresses alone.
+/// Resolves names only to their public addresses.
 struct PublicOnly;
 
-/// A name leads to no public address.
+/// The error of a name without a public address.
 #[derive(Debug)]
 struct NothingPublic;
 
 impl std::fmt::Display for NothingPublic {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the name leads to no public address")
+        f.write_str("the name has no public address")
     }
 }
 

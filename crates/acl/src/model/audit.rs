@@ -12,56 +12,56 @@ use utoipa::ToSchema;
     "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 }))]
 pub struct AuditRow {
-    /// Place in the chain, from 1.
+    /// Position in the chain, from 1.
     pub seq: i64,
     /// When it happened.
     pub at: DateTime<Utc>,
-    /// The user who did it; `null` for the system and for strangers.
+    /// The user who acted; `null` for the system and for callers who are not signed in.
     pub actor_id: Option<UserId>,
-    /// The user's name, or what part of the system it was.
+    /// The name of the user or of the part of the system.
     pub actor: String,
-    /// The address it came from.
+    /// The address of the caller.
     pub address: Option<String>,
-    /// The request it came with.
+    /// The id of the request.
     pub request_id: String,
-    /// What was done.
+    /// The action.
     pub action: String,
-    /// To what type of thing.
+    /// The type of the entity.
     pub entity: String,
-    /// To which; `*` where `after` lists several.
+    /// The id of the entity; `*` if `after` lists several.
     pub entity_id: String,
-    /// The fields as they were.
+    /// The fields before the change.
     #[schema(value_type = Option<Object>)]
     pub before: Option<JsonText>,
-    /// The fields as they became.
+    /// The fields after the change.
     #[schema(value_type = Option<Object>)]
     pub after: Option<JsonText>,
-    /// The row's hash, which continues the one before.
+    /// The row's hash, which covers the hash of the previous row.
     pub hash: String,
 }
 
 text_enum! {
-    /// In what way the chain is broken.
+    /// How the chain is broken.
     pub enum Breach {
-        /// A row was removed.
+        /// A row is missing.
         Missing = "row_missing",
-        /// A row was altered, or one before it.
+        /// The row or an earlier one was altered.
         Altered = "row_altered",
-        /// The last row is not the one that the head of the chain remembers.
+        /// The last row does not match the head of the chain.
         Head = "head_mismatch",
     }
 }
 
-/// What a walk along the chain found.
+/// The result of verifying the chain.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({"rows": 1042, "intact": true, "first_broken": null, "reason": null}))]
 pub struct Verification {
-    /// Rows found to be in order.
+    /// The number of rows that were found valid.
     pub rows: i64,
-    /// Whether the whole chain is as it was written.
+    /// Whether the whole chain is unaltered.
     pub intact: bool,
     /// The first row that is altered or missing.
     pub first_broken: Option<i64>,
-    /// What is wrong with it.
+    /// How the chain is broken at that row.
     pub reason: Option<Breach>,
 }

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::permission::Permission;
 
-/// A role: a bundle of permissions that users have.
+/// A role: a named set of permissions that users have.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": 5, "name": "cashier", "title": "Кассир", "description": "Принимает платежи", "is_builtin": false,
@@ -15,21 +15,21 @@ use crate::permission::Permission;
 pub struct Role {
     /// The role's id.
     pub id: RoleId,
-    /// The name that users' `role` names; unique.
+    /// The unique name, which a user's `role` refers to.
     pub name: String,
-    /// The title for people.
+    /// The title that is displayed.
     pub title: String,
     /// What the role is for.
     pub description: String,
-    /// Whether every installation has it; such a role keeps its name and stays.
+    /// Whether the role is built in; such a role cannot be renamed or deleted.
     pub is_builtin: bool,
-    /// What it holds.
+    /// The permissions of the role.
     pub permissions: Vec<Permission>,
-    /// How many users have it.
+    /// The number of users with the role.
     pub users_count: i64,
-    /// Counts the changes; the `ETag`.
+    /// The version, which grows with each change; also the `ETag`.
     pub version: i64,
-    /// When the role was made.
+    /// When the role was created.
     pub created_at: DateTime<Utc>,
     /// When the role was last changed.
     pub updated_at: DateTime<Utc>,

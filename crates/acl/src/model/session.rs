@@ -6,10 +6,10 @@ use utoipa::ToSchema;
 use super::Profile;
 use crate::permission::Permission;
 
-/// The id of a session; drawn at random, and small enough for a JavaScript number.
+/// The id of a session: random, and small enough for a JavaScript number.
 pub type SessionId = Id<Session>;
 
-/// A signed-in session of the caller's.
+/// A session of the caller.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": 2894756013427881_i64, "address": "192.0.2.10", "user_agent": "Mozilla/5.0", "is_current": true,
@@ -18,21 +18,21 @@ pub type SessionId = Id<Session>;
 pub struct Session {
     /// The session's id.
     pub id: SessionId,
-    /// The address it was opened from.
+    /// The address from which the session was opened.
     pub address: Option<String>,
-    /// The program it was opened with.
+    /// The `User-Agent` with which the session was opened.
     pub user_agent: Option<String>,
-    /// Whether this very request belongs to it.
+    /// Whether this request belongs to the session.
     pub is_current: bool,
-    /// When it was opened.
+    /// When the session was opened.
     pub created_at: DateTime<Utc>,
-    /// When it was last refreshed.
+    /// When the session was last refreshed.
     pub last_used_at: DateTime<Utc>,
-    /// When it ends unless refreshed.
+    /// When the session ends unless it is refreshed.
     pub expires_at: DateTime<Utc>,
 }
 
-/// What signing in and refreshing answer.
+/// The tokens that sign-in and refresh return.
 #[derive(Clone, Serialize, ToSchema)]
 #[schema(example = json!({
     "access": "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", "refresh": "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", "token_type": "Bearer",
@@ -44,17 +44,17 @@ pub struct Session {
 pub struct TokenPair {
     /// The token to send with each request, as `Authorization: Bearer …`.
     pub access: String,
-    /// The token that buys the next pair, once.
+    /// The token for the next pair; it can be used once.
     pub refresh: String,
     /// Always `Bearer`.
     pub token_type: &'static str,
-    /// Seconds the access token lives.
+    /// The lifetime of the access token, in seconds.
     pub expires_in: i64,
-    /// Who signed in.
+    /// The user who signed in.
     pub user: Profile,
 }
 
-/// A token for scripts.
+/// A script token.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": 3, "name": "nightly export", "permissions": ["customers:export"], "expires_at": "2027-01-01T00:00:00Z",
@@ -63,19 +63,19 @@ pub struct TokenPair {
 pub struct ApiToken {
     /// The token's id.
     pub id: ApiTokenId,
-    /// What its owner calls it.
+    /// The name that the owner gave the token.
     pub name: String,
-    /// What it was given; it can do no more than that, nor than its owner.
+    /// The permissions of the token, of which only those that its owner holds have effect.
     pub permissions: Vec<Permission>,
-    /// When it ends; `null` for never.
+    /// When the token expires; `null` for never.
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was last used, a minute or so late.
+    /// When the token was last used, up to about a minute late.
     pub last_used_at: Option<DateTime<Utc>>,
-    /// When it was made.
+    /// When the token was created.
     pub created_at: DateTime<Utc>,
 }
 
-/// A token for scripts, with the token itself, which is shown this once.
+/// A new script token with the token itself, which is shown only once.
 #[derive(Clone, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": 3, "token": "tcrm_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "name": "nightly export", "permissions": ["customers:export"],
@@ -84,16 +84,16 @@ pub struct ApiToken {
 pub struct IssuedApiToken {
     /// The token's id.
     pub id: ApiTokenId,
-    /// The token itself; only its hash is kept, so it cannot be shown again.
+    /// The token itself; only its hash is stored, so it cannot be shown again.
     pub token: String,
-    /// What its owner calls it.
+    /// The name that the owner gave the token.
     pub name: String,
-    /// What it was given.
+    /// The permissions of the token.
     pub permissions: Vec<Permission>,
-    /// When it ends; `null` for never.
+    /// When the token expires; `null` for never.
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was last used: never yet.
+    /// When the token was last used; `null` for a new token.
     pub last_used_at: Option<DateTime<Utc>>,
-    /// When it was made.
+    /// When the token was created.
     pub created_at: DateTime<Utc>,
 }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::refusal;
 use crate::permission::Permission;
 
-/// Failures in a row that lock an account.
+/// The number of failures in a row that locks sign-in.
 const FAILURES_BEFORE_LOCK: i64 = 5;
 /// The longest lock, in minutes.
 const LONGEST_LOCK: i64 = 60;
@@ -22,25 +22,25 @@ const LONGEST_LOCK: i64 = 60;
 pub struct User {
     /// The user's id.
     pub id: UserId,
-    /// The name to sign in with; unique, case aside.
+    /// The name to sign in with; unique, ignoring case.
     pub username: String,
-    /// The name for people.
+    /// The full name.
     pub full_name: String,
     /// E-mail address.
     pub email: Option<String>,
-    /// Phone number in the country's form.
+    /// Phone number in the country's format.
     pub phone: Option<String>,
     /// The role's name.
     pub role: String,
     /// Whether the user may sign in at all.
     pub is_active: bool,
-    /// From when the account is valid; `null` for always.
+    /// When the account becomes valid; `null` for no limit.
     pub valid_from: Option<DateTime<Utc>>,
-    /// Until when the account is valid; `null` for ever.
+    /// When the account stops being valid; `null` for no limit.
     pub valid_until: Option<DateTime<Utc>>,
-    /// Whether somebody blocked the user and the block still holds.
+    /// Whether the user is blocked now.
     pub is_blocked: bool,
-    /// Until when the block holds; `null` without an end.
+    /// When the block ends; `null` for no end.
     pub blocked_until: Option<DateTime<Utc>>,
     /// Why the user is blocked.
     pub block_reason: Option<String>,
@@ -48,19 +48,19 @@ pub struct User {
     pub is_locked: bool,
     /// When the user last signed in.
     pub last_login_at: Option<DateTime<Utc>>,
-    /// Permissions on top of the role's.
+    /// Permissions in addition to the role's.
     pub granted: Vec<Permission>,
-    /// Permissions taken away from the role's.
+    /// Permissions of the role that the user does not have.
     pub denied: Vec<Permission>,
-    /// Counts the changes; the `ETag`.
+    /// The version, which grows with each change; also the `ETag`.
     pub version: i64,
-    /// When the user was made.
+    /// When the user was created.
     pub created_at: DateTime<Utc>,
     /// When the user was last changed.
     pub updated_at: DateTime<Utc>,
 }
 
-/// Who is signed in, and what they may do.
+/// The signed-in user and their permissions.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": 7, "username": "a.ivanova", "full_name": "Анна Иванова", "email": "a.ivanova@example.com", "phone": "+79161234567",
@@ -72,7 +72,7 @@ pub struct Profile {
     pub id: UserId,
     /// The name to sign in with.
     pub username: String,
-    /// The name for people.
+    /// The full name.
     pub full_name: String,
     /// E-mail address.
     pub email: Option<String>,
@@ -80,9 +80,9 @@ pub struct Profile {
     pub phone: Option<String>,
     /// The role's name.
     pub role: String,
-    /// The role's title for people.
+    /// The title of the role.
     pub role_title: String,
-    /// What the caller may do now, with this token.
+    /// The permissions of the caller now, with this token.
     pub permissions: Vec<Permission>,
     /// When the user last signed in.
     pub last_login_at: Option<DateTime<Utc>>,
@@ -93,31 +93,31 @@ pub struct Profile {
 pub struct AccountState {
     /// Whether the user may sign in at all.
     pub is_active: bool,
-    /// From when the account is valid.
+    /// When the account becomes valid.
     pub valid_from: Option<DateTime<Utc>>,
-    /// Until when the account is valid.
+    /// When the account stops being valid.
     pub valid_until: Option<DateTime<Utc>>,
     /// When the user was blocked.
     pub blocked_at: Option<DateTime<Utc>>,
-    /// Until when the block holds.
+    /// When the block ends.
     pub blocked_until: Option<DateTime<Utc>>,
 }
 
 /// Why an account may not be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// It was deactivated.
+    /// It is inactive.
     Inactive,
-    /// Its time has not come.
+    /// It is not yet valid.
     NotYetValid,
-    /// Its time is over.
+    /// It is no longer valid.
     NoLongerValid,
-    /// Somebody blocked it.
+    /// It is blocked.
     Blocked,
 }
 
 impl Obstacle {
-    /// The word for it in the audit trail.
+    /// The name of the obstacle in the audit trail.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Inactive => "inactive",
@@ -127,19 +127,19 @@ impl Obstacle {
         }
     }
 
-    /// What a caller with a good token is told.
+    /// The error code for a caller with a valid token.
     pub const fn code(self) -> Code {
         refusal::ACCOUNT_DISABLED
     }
 }
 
 impl AccountState {
-    /// Whether a block holds.
+    /// Whether a block is in effect.
     pub fn is_blocked(&self, now: DateTime<Utc>) -> bool {
         self.blocked_at.is_some() && self.blocked_until.is_none_or(|until| now < until)
     }
 
-    /// What keeps the account from being used now, if anything.
+    /// Why the account may not be used now, if it may not.
     pub fn obstacle(&self, now: DateTime<Utc>) -> Option<Obstacle> {
         if !self.is_active {
             Some(Obstacle::Inactive)
@@ -155,9 +155,11 @@ impl AccountState {
     }
 }
 
-/// Until when sign-in is locked after so many failures in a row: 1 minute after the fifth, then twice as long each time.
+/// When the lock of sign-in ends after this many failures in a row.
+///
+/// It lasts 1 minute after the fifth failure, then twice as long each time, up to an hour.
 pub fn lock_after(failures: i64, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    // negative before the fifth; capped, because the shift must stay within the number
+    // negative before the fifth failure; capped, because a larger shift overflows
     let doublings = u32::try_from(failures.saturating_sub(FAILURES_BEFORE_LOCK).min(32)).ok()?;
     Some(now + TimeDelta::minutes((1_i64 << doublings).min(LONGEST_LOCK)))
 }

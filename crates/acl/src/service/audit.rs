@@ -1,4 +1,4 @@
-//! Reading and verifying the audit trail, and what is recorded without a change.
+//! Reading and verifying the audit trail, and recording reads and refused access.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,11 +18,11 @@ use crate::{
     store::audit::StoredLink,
 };
 
-/// Rows read at a time while the chain is walked.
+/// Rows read at a time while the chain is verified.
 const VERIFY_BATCH: i64 = 2_000;
-/// Characters of a path that are kept.
+/// Characters of a path that are stored.
 const PATH_LENGTH: usize = 500;
-/// Reads that wait to be written; whoever comes then waits for the writing.
+/// Waiting reads at which a caller waits until they are written.
 const MOST_WAITING: usize = 10_000;
 /// Reads written in one transaction.
 const FLUSH_BATCH: usize = 1_000;
@@ -43,7 +43,7 @@ pub async fn list(conn: &mut Conn, _granted: &Granted<perm::AuditRead>, filter: 
     store::audit::list(conn, filter, paging).await
 }
 
-/// Walks the chain from its first row to the last that the head remembered when the walk began.
+/// Verifies the chain from its first row to the last row at the start of the verification.
 pub async fn verify(db: &Db, context: &Arc<Context>, _granted: &Granted<perm::AuditRead>) -> Result<Verification> {
     let (last, head_hash) = db.read(context, async |conn| store::audit::head(conn).await).await?;
     let mut walk = Walk::default();
@@ -52,7 +52,7 @@ pub async fn verify(db: &Db, context: &Arc<Context>, _granted: &Granted<perm::Au
         if batch.is_empty() {
             walk.breach = Some((walk.seq + 1, Breach::Missing));
         }
-        // other requests run on this thread too
+        // lets other requests on this thread run
         tokio::task::yield_now().await;
         batch.iter().for_each(|row| walk.step(row));
     }
@@ -67,7 +67,7 @@ pub async fn verify(db: &Db, context: &Arc<Context>, _granted: &Granted<perm::Au
     })
 }
 
-/// How far the chain was found to be in order.
+/// The progress of a verification.
 #[derive(Default)]
 struct Walk {
     seq: i64,
@@ -92,7 +92,7 @@ impl Walk {
     }
 }
 
-/// Records that somebody was refused for lack of a permission.
+/// Records that a caller was refused because of a missing permission.
 pub async fn record_denied(db: &Db, context: &Arc<Context>, permission: Permission, path: &str) -> Result<()> {
     let path: String = path.chars().take(PATH_LENGTH).collect();
     let entry = Entry::new("access.denied", "permission", permission).note("path", path);
@@ -103,7 +103,7 @@ pub async fn record_denied(db: &Db, context: &Arc<Context>, permission: Permissi
     .await
 }
 
-/// Reads of unmasked personal data, which are recorded a moment later, many in one transaction: reading stays cheap.
+/// Reads of unmasked personal data, which are recorded a moment later, many in one transaction, so that reading stays cheap.
 #[derive(Default)]
 pub struct ReadLog {
     waiting: Mutex<Vec<Entry>>,
@@ -111,12 +111,12 @@ pub struct ReadLog {
 }
 
 impl ReadLog {
-    /// Nothing waits yet.
+    /// An empty log.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Notes that the context's actor saw the personal data of these; waits for the writing when too much is waiting already.
+    /// Notes that the context's actor read the personal data of these entities; writes the log if too many reads are waiting.
     pub async fn note(&self, db: &Db, context: &Arc<Context>, entity: &'static str, ids: &[i64]) -> Result<()> {
         let entry = match ids {
             [] => return Ok(()),
@@ -131,7 +131,7 @@ impl ReadLog {
         if full { self.flush(db, context).await } else { Ok(()) }
     }
 
-    /// Writes what waits: for a job every second or so, and once more before stopping.
+    /// Writes the waiting reads; a job calls it about every second, and once more before stopping.
     pub async fn flush(&self, db: &Db, context: &Arc<Context>) -> Result<()> {
         let _one_at_a_time = self.writing.lock().await;
         loop {
@@ -144,7 +144,7 @@ impl ReadLog {
                 Ok(())
             })
             .await?;
-            // only now: if the transaction fails, or this call is given up, the entries are still there
+            // only now, so that the entries are kept if the transaction fails or this call is cancelled
             self.waiting().drain(..batch.len());
         }
     }

@@ -1,4 +1,4 @@
-//! Signing in and out, and one's own password.
+//! Signing in and out, and the caller's own password.
 
 use std::sync::Arc;
 
@@ -20,26 +20,26 @@ use crate::{
     token::TokenKind,
 };
 
-/// Characters of a `User-Agent` that are kept.
+/// Characters of a `User-Agent` that are stored.
 const USER_AGENT_LENGTH: usize = 300;
 
-/// A user whose password was right a moment ago; [`open_session`] looks once more.
+/// A user whose password was just verified; [`open_session`] checks again.
 pub struct Verified {
     user_id: UserId,
     seen_hash: String,
     renewed_hash: Option<HashedPassword>,
 }
 
-/// What became of a refresh token.
+/// The outcome of a refresh.
 pub enum Refreshed {
-    /// The next pair.
+    /// The next pair of tokens.
     Renewed(Box<TokenPair>),
-    /// It had been used before: its session is ended once this transaction commits.
+    /// The token was used before: its session ends once this transaction commits.
     Reused,
 }
 
 impl Refreshed {
-    /// What to tell the caller after the commit. Errors: `refresh_reused`.
+    /// The result for the caller, after the commit. Errors: `refresh_reused`.
     pub fn into_result(self) -> Result<TokenPair> {
         match self {
             Self::Renewed(pair) => Ok(*pair),
@@ -48,7 +48,7 @@ impl Refreshed {
     }
 }
 
-/// A new password, hashed, of a user whose present one was right a moment ago.
+/// The hash of a new password, for a user whose current password was just verified.
 pub struct NewPassword {
     seen_hash: String,
     new_hash: HashedPassword,
@@ -60,9 +60,9 @@ pub async fn login(db: &Db, access: &Access, context: &Arc<Context>, input: &Log
     db.transaction(context, async |tx| open_session(tx, access, &verified, user_agent).await).await
 }
 
-/// Whether user name and password belong together and the account may sign in. Not to be run in a transaction: it hashes.
+/// Verifies a user name and a password, and that the account may sign in. Not to be run in a transaction, because it hashes.
 ///
-/// Errors: `sign_in_failed`, counted and audited, whatever the reason was and in the same time; `too_many_requests`.
+/// Errors: `sign_in_failed`, counted and audited, for any reason and after the same time; `too_many_requests`.
 pub async fn verify_password(db: &Db, access: &Access, context: &Arc<Context>, input: &LoginInput) -> Result<Verified> {
     let key = username_key(&input.username);
     let found = db.read(context, async |conn| store::users::credentials(conn, &key).await).await?;
@@ -83,7 +83,7 @@ pub async fn verify_password(db: &Db, access: &Access, context: &Arc<Context>, i
                     _ => "wrong_password",
                 },
             };
-            // it was not proven to be the user
+            // the caller has not proven to be the user
             let stranger = Actor { user_id: None, name: input.username.clone() };
             record_failure(db, context, &stranger, found.as_ref(), reason, "auth.sign_in_failed").await?;
             Err(Error::new(refusal::SIGN_IN_FAILED))
@@ -99,7 +99,7 @@ fn obstacle(user: &CredentialRow, now: DateTime<Utc>) -> Option<&'static str> {
     if is_locked(user, now) { Some("locked") } else { user.standing.obstacle(now).map(|obstacle| obstacle.as_str()) }
 }
 
-/// Keeps a failure in a transaction of its own. Unknown users cost the same statements as known ones.
+/// Records a failure in a separate transaction. Unknown users cost the same statements as known ones.
 async fn record_failure(
     db: &Db,
     context: &Arc<Context>,
@@ -109,7 +109,7 @@ async fn record_failure(
     action: &'static str,
 ) -> Result<()> {
     let id = found.map_or_else(|| "-".to_owned(), |user| user.id.to_string());
-    // only a wrong guess counts; no user has the empty name
+    // only a wrong password counts; no user has the empty name
     let counted = if reason == "wrong_password" {
         found.map_or_else(|| username_key(&actor.name), |user| username_key(&user.username))
     } else {
@@ -131,9 +131,9 @@ async fn record_failure(
     .await
 }
 
-/// Opens a session for a user whose password was right.
+/// Opens a session for a user whose password was verified.
 ///
-/// Errors: `sign_in_failed` when password, lock or standing have changed since.
+/// Errors: `sign_in_failed` when the password, the lock or the state of the account has changed since.
 pub async fn open_session(tx: &mut Tx, access: &Access, verified: &Verified, user_agent: Option<&str>) -> Result<TokenPair> {
     let renewed = verified.renewed_hash.as_ref().map_or(verified.seen_hash.as_str(), HashedPassword::as_str);
     if store::users::note_sign_in(tx, verified.user_id, &verified.seen_hash, renewed).await? != 1 {
@@ -159,9 +159,9 @@ pub async fn open_session(tx: &mut Tx, access: &Access, verified: &Verified, use
     pair(access, tx.context(), session.id, &session.refresh_jti, profile(user, permissions))
 }
 
-/// Gives the next pair of tokens for a refresh token, which dies.
+/// Exchanges a refresh token for the next pair of tokens; the old token becomes invalid.
 ///
-/// Commit also when it answers [`Refreshed::Reused`], and only then tell the caller: the session must end.
+/// Commit also after [`Refreshed::Reused`], and respond to the caller only then: the session must end.
 /// Errors: `token_invalid`, `token_expired`, `session_ended`, `account_disabled`.
 pub async fn refresh(tx: &mut Tx, access: &Access, input: &RefreshInput) -> Result<Refreshed> {
     let now = tx.now();
@@ -179,7 +179,7 @@ pub async fn refresh(tx: &mut Tx, access: &Access, input: &RefreshInput) -> Resu
         if session.expires_at <= now {
             return Err(Error::new(refusal::TOKEN_EXPIRED));
         }
-        // either a thief uses the token or its owner does, after the thief: neither goes on
+        // either a thief uses the token, or its owner uses it after the thief: the session ends for both
         if !store::sessions::revoke(tx, claims.sid, session.account.user_id, "refresh_reused").await? {
             return Err(Error::new(refusal::SESSION_ENDED));
         }
@@ -227,7 +227,7 @@ fn profile(user: store::users::UserRow, permissions: PermissionSet) -> Profile {
     }
 }
 
-/// The session the caller came with. Errors: `not_a_session` for script tokens.
+/// The session that the caller uses. Errors: `not_a_session` for script tokens.
 pub(crate) fn session_of(caller: &Caller) -> Result<SessionId> {
     match caller.credential {
         Credential::Session(id) => Ok(id),
@@ -246,7 +246,7 @@ pub async fn logout(tx: &mut Tx, signed_in: &SignedIn) -> Result<()> {
     Ok(())
 }
 
-/// Ends all of the caller's sessions; script tokens go on. Answers how many ended. Errors: `not_a_session`.
+/// Ends all of the caller's sessions; script tokens stay valid. Returns how many ended. Errors: `not_a_session`.
 pub async fn logout_all(tx: &mut Tx, signed_in: &SignedIn) -> Result<u64> {
     session_of(signed_in)?;
     let ended = store::sessions::revoke_all(tx, signed_in.user_id, None, "logout_all").await?;
@@ -255,13 +255,13 @@ pub async fn logout_all(tx: &mut Tx, signed_in: &SignedIn) -> Result<u64> {
     Ok(ended)
 }
 
-/// Who is signed in, and what they may do with this token.
+/// The signed-in user and their permissions with this token.
 pub async fn me(conn: &mut Conn, signed_in: &SignedIn) -> Result<Profile> {
     let user = store::users::by_id(conn, signed_in.user_id).await?.ok_or_else(|| Error::new(refusal::USER_NOT_FOUND))?;
     Ok(profile(user, signed_in.permissions))
 }
 
-/// Checks the present password and hashes the new one. Not to be run in a transaction: it hashes.
+/// Checks the current password and hashes the new one. Not to be run in a transaction, because it hashes.
 ///
 /// Errors: `not_a_session`; `invalid` with `wrong_password`, which counts towards a lock, or `password_is_username`.
 pub async fn prepare_password_change(
@@ -291,7 +291,7 @@ pub async fn prepare_password_change(
 
 /// Changes the caller's password and ends their other sessions.
 ///
-/// Errors: `not_a_session`; `invalid` with `wrong_password` when it was changed in between.
+/// Errors: `not_a_session`; `invalid` with `wrong_password` when the password was changed in between.
 pub async fn change_password(tx: &mut Tx, signed_in: &SignedIn, new: &NewPassword) -> Result<()> {
     let session = session_of(signed_in)?;
     let user = signed_in.user_id;

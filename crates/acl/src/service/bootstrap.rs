@@ -1,4 +1,4 @@
-//! What an empty database begins with: the built-in roles and the first administrator.
+//! The initial content of an empty database: the built-in roles and the first administrator.
 
 use std::sync::Arc;
 
@@ -14,19 +14,19 @@ use crate::{
     store,
 };
 
-/// The first administrator, just made.
+/// The first administrator, just created.
 pub struct FirstAdmin {
     /// The user.
     pub id: UserId,
     /// The name to sign in with.
     pub username: String,
-    /// The password, where it was made up here: to be shown once.
+    /// The password, if it was generated; to be shown once.
     pub generated_password: Option<Secret>,
 }
 
-/// Makes the built-in roles that are missing and, on a database without users, the first administrator.
+/// Creates the missing built-in roles and, on a database without users, the first administrator.
 ///
-/// Safe when several instances start at once: one of them makes the administrator, and only that one hears of it.
+/// Safe when several instances start at once: one of them creates the administrator, and only that one returns it.
 /// Errors: `invalid` when the given name or password breaks the rules for them.
 pub async fn bootstrap(
     db: &Db,
@@ -55,7 +55,7 @@ pub async fn bootstrap(
     Ok(made.map(|id| FirstAdmin { id, username: username.to_owned(), generated_password }))
 }
 
-/// Makes the built-in roles that are missing, with the permissions they begin with, and completes `admin`.
+/// Creates the missing built-in roles with their default permissions, and completes the permissions of `admin`.
 pub async fn ensure_roles(tx: &mut Tx) -> Result<()> {
     for role in BuiltinRole::ALL.iter().copied() {
         let held: PermissionSet = Permission::ALL.iter().copied().filter(|permission| permission.default_roles().contains(&role)).collect();
@@ -81,7 +81,7 @@ pub async fn ensure_roles(tx: &mut Tx) -> Result<()> {
     Ok(())
 }
 
-/// What a built-in role is called at first; an administrator may change it, but for `admin`.
+/// The initial title and description of a built-in role; an administrator can change them, except those of `admin`.
 const fn words_for(role: BuiltinRole) -> (&'static str, &'static str) {
     match role {
         BuiltinRole::Admin => ("Администратор", "Может всё"),
@@ -91,9 +91,9 @@ const fn words_for(role: BuiltinRole) -> (&'static str, &'static str) {
     }
 }
 
-/// Makes the first administrator on a database without users; answers its id if this call made it.
+/// Creates the first administrator on a database without users; returns its id if this call created it.
 pub async fn ensure_first_admin(tx: &mut Tx, username: &str, password: &HashedPassword) -> Result<Option<UserId>> {
-    // whoever comes second waits here, and then sees the user that the first one made
+    // a second instance waits here, and then sees the user that the first one created
     store::users::lock_administrators(tx).await?;
     if store::users::count(tx).await? > 0 {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Roles: what they hold, and who may change that.
+//! Roles: their permissions, and who may change them.
 
 use database::{
     Conn, Page, Paging, Tx,
@@ -27,7 +27,7 @@ pub const LIST: ListSpec = ListSpec {
     id_name: "id",
 };
 
-/// Every permission there is, for whoever edits roles or reads about them.
+/// All permissions, for callers who edit or read roles.
 pub fn permissions(_signed_in: &SignedIn) -> &'static [Permission] {
     Permission::ALL
 }
@@ -71,7 +71,7 @@ fn shown(row: RoleRow, held: PermissionSet) -> Role {
     }
 }
 
-/// Errors: `grant_not_held` naming the first permission that the caller would give without holding it.
+/// Checks that the caller holds what they give. Errors: `grant_not_held` with the first permission that they lack.
 pub(crate) fn require_held<P: PermissionType>(granted: &Granted<P>, given: PermissionSet) -> Result<()> {
     match given.iter().find(|permission| !granted.may(*permission)) {
         Some(missing) => Err(Error::new(refusal::GRANT_NOT_HELD).with("permission", missing)),
@@ -79,7 +79,7 @@ pub(crate) fn require_held<P: PermissionType>(granted: &Granted<P>, given: Permi
     }
 }
 
-/// Makes a role. Errors: `role_name_taken`, `grant_not_held`.
+/// Creates a role. Errors: `role_name_taken`, `grant_not_held`.
 pub async fn create(tx: &mut Tx, granted: &Granted<perm::RolesManage>, input: &RoleInput) -> Result<Role> {
     let held: PermissionSet = input.permissions.iter().copied().collect();
     require_held(granted, held)?;
@@ -131,7 +131,7 @@ pub async fn edit(
     Ok(after)
 }
 
-/// Deletes a role that nobody has. Errors: `role_not_found`, `stale_version`, `builtin_role`, `role_in_use`.
+/// Deletes a role that no user has. Errors: `role_not_found`, `stale_version`, `builtin_role`, `role_in_use`.
 pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::RolesManage>, id: RoleId, expected: &Expected) -> Result<()> {
     store::roles::lock(tx, id).await?;
     let (row, held) = load(tx, id).await?;
@@ -143,7 +143,7 @@ pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::RolesManage>, id: Role
     if row.users_count > 0 {
         return Err(in_use(row.users_count));
     }
-    // somebody may have got the role since it was counted
+    // a user may have received the role since the count
     store::roles::delete(tx, &row).await.map_err(|error| if error.code() == common::IN_USE { in_use(1) } else { error })?;
     store::raise_epoch(tx).await?;
     tx.record(Entry::new("role.deleted", "role", id).deleted(&shown(row, held)));

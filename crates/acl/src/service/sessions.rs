@@ -1,4 +1,4 @@
-//! One's own sessions.
+//! The caller's own sessions.
 
 use chrono::{DateTime, Utc};
 use database::{
@@ -37,7 +37,7 @@ pub async fn list(conn: &mut Conn, signed_in: &SignedIn, paging: &Paging) -> Res
     }))
 }
 
-/// Ends one of the caller's sessions, this one or another. Errors: `not_a_session`, `session_not_found`.
+/// Ends one of the caller's sessions, the current one or another. Errors: `not_a_session`, `session_not_found`.
 pub async fn end(tx: &mut Tx, signed_in: &SignedIn, id: SessionId) -> Result<()> {
     session_of(signed_in)?;
     if !store::sessions::revoke(tx, id, signed_in.user_id, "ended").await? {
@@ -48,7 +48,7 @@ pub async fn end(tx: &mut Tx, signed_in: &SignedIn, id: SessionId) -> Result<()>
     Ok(())
 }
 
-/// Forgets up to `most` sessions that expired before `before`; answers how many. A job's work: they are of no use to anybody.
+/// Deletes up to `most` sessions that expired before `before`; returns how many. For a job: these sessions are no longer of use.
 pub async fn purge(tx: &mut Tx, before: DateTime<Utc>, most: i64) -> Result<u64> {
     store::sessions::purge(tx, before, most).await
 }

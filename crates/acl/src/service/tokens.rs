@@ -1,4 +1,4 @@
-//! One's own tokens for scripts.
+//! The caller's own script tokens.
 
 use chrono::SubsecRound;
 use database::{
@@ -29,11 +29,11 @@ pub const LIST: ListSpec = ListSpec {
     id_name: "id",
 };
 
-/// Makes a token for a script; the answer shows it, once.
+/// Creates a script token; the result shows it only once.
 ///
 /// Errors: `not_a_session`, `grant_not_held` naming the permission, `too_many_api_tokens`.
 pub async fn create(tx: &mut Tx, signed_in: &SignedIn, input: &ApiTokenInput) -> Result<IssuedApiToken> {
-    // a script could otherwise outlive the token it was given
+    // a script could otherwise create a token that outlives its own
     session_of(signed_in)?;
     let permissions: PermissionSet = input.permissions.iter().copied().collect();
     if let Some(missing) = permissions.without(permissions_of(tx, signed_in.user_id).await?).iter().next() {

@@ -1,7 +1,7 @@
 //! Staff users: their accounts, rights, blocks and passwords.
 //!
-//! Every change first takes one lock (`lock_administrators`): it makes the rule of the last administrator hold between
-//! two requests at once, and staff changes are rare enough to wait for each other.
+//! Every change first takes one lock (`lock_administrators`), so that the rule of the last administrator holds between concurrent
+//! requests; staff changes are rare enough to wait for each other.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use database::{
@@ -41,7 +41,7 @@ pub const LIST: ListSpec = ListSpec {
 
 type Managing = Granted<perm::UsersManage>;
 
-/// A user with all that decides what they may do.
+/// A user with everything that decides their permissions.
 struct Account {
     row: UserRow,
     singles: Singles,
@@ -56,7 +56,7 @@ impl Account {
         Ok(Self { row, singles, of_role })
     }
 
-    /// Waits for other changes of users, then loads; nobody manages their own account, where `but_own` forbids it.
+    /// Waits for other changes of users, then loads the account; with `but_own`, refuses the caller's own account.
     async fn to_change(tx: &mut Tx, id: UserId, but_own: bool) -> Result<Self> {
         store::users::lock_administrators(tx).await?;
         let account = Self::load(tx, id).await?;
@@ -98,7 +98,7 @@ fn shown(row: UserRow, singles: Singles, now: DateTime<Utc>) -> User {
         valid_from: row.standing.valid_from,
         valid_until: row.standing.valid_until,
         is_blocked,
-        // of a block that has run out nothing is shown
+        // an expired block is not shown
         blocked_until: row.standing.blocked_until.filter(|_| is_blocked),
         block_reason: row.block_reason.filter(|_| is_blocked),
         is_locked: row.locked_until.is_some_and(|until| now < until),
@@ -127,7 +127,7 @@ pub async fn get(conn: &mut Conn, _granted: &Granted<perm::UsersRead>, id: UserI
     Ok(Account::load(conn, id).await?.shown(conn.now()))
 }
 
-/// Makes a user; hash the password before the transaction.
+/// Creates a user; hash the password before the transaction.
 ///
 /// Errors: `invalid` for an unknown role, `username_taken`, `grant_not_held` when the role holds more than the caller.
 pub async fn create(tx: &mut Tx, granted: &Managing, input: &NewUser, password: &HashedPassword) -> Result<User> {
@@ -163,7 +163,7 @@ fn to_the_microsecond(input: UserInput) -> UserInput {
 
 /// Changes a user.
 ///
-/// Errors: `user_not_found`, `stale_version`, `invalid`, `own_account` for one's own role and validity, `username_taken`,
+/// Errors: `user_not_found`, `stale_version`, `invalid`, `own_account` for the caller's own role and validity, `username_taken`,
 /// `grant_not_held`, `last_administrator`.
 pub async fn edit(tx: &mut Tx, granted: &Managing, id: UserId, edit: &Edit<UserInput>, expected: &Expected) -> Result<User> {
     let before = Account::to_change(tx, id, false).await?;
@@ -195,7 +195,7 @@ fn editable(row: &UserRow) -> UserInput {
     }
 }
 
-/// What every change ends with: the rules that look at its outcome, the epoch, the trail.
+/// Completes a change: checks the rules on its outcome, raises the epoch and records it.
 async fn finish(tx: &mut Tx, granted: &Managing, before: &Account, action: &'static str) -> Result<User> {
     let after = Account::load(tx, before.row.id).await?;
     require_held(granted, after.permissions().without(before.permissions()))?;
@@ -206,7 +206,7 @@ async fn finish(tx: &mut Tx, granted: &Managing, before: &Account, action: &'sta
     Ok(after)
 }
 
-/// Errors: `last_administrator` when the change took away the last one.
+/// Checks that an administrator remains. Errors: `last_administrator` when the change removed the last one.
 async fn keep_an_administrator(tx: &mut Tx, before: &Account) -> Result<()> {
     if before.administers(tx.now()) && store::users::administrators(tx).await? == 0 {
         return Err(Error::new(refusal::LAST_ADMINISTRATOR));
@@ -214,7 +214,7 @@ async fn keep_an_administrator(tx: &mut Tx, before: &Account) -> Result<()> {
     Ok(())
 }
 
-/// Deletes a user whom no other record names. Errors: `user_not_found`, `stale_version`, `own_account`, `user_in_use`,
+/// Deletes a user to whom no other record refers. Errors: `user_not_found`, `stale_version`, `own_account`, `user_in_use`,
 /// `last_administrator`.
 pub async fn delete(tx: &mut Tx, _granted: &Managing, id: UserId, expected: &Expected) -> Result<()> {
     let now = tx.now();
@@ -230,8 +230,8 @@ pub async fn delete(tx: &mut Tx, _granted: &Managing, id: UserId, expected: &Exp
 
 /// Replaces a user's single grants and denials.
 ///
-/// Errors: `user_not_found`, `stale_version`, `own_account`, `grant_not_held` for whatever the user may do anew and the
-/// caller may not, `last_administrator`.
+/// Errors: `user_not_found`, `stale_version`, `own_account`, `grant_not_held` for a new permission that the caller does not hold,
+/// `last_administrator`.
 pub async fn set_permissions(
     tx: &mut Tx,
     granted: &Managing,
@@ -245,7 +245,7 @@ pub async fn set_permissions(
     if singles == before.singles {
         return Ok(before.shown(tx.now()));
     }
-    // also what the role gives today: a grant would outlast a change of role
+    // also permissions that the role gives today: a grant would outlast a change of role
     require_held(granted, singles.granted.without(before.singles.granted))?;
     store::permissions::replace_of_user(tx, id, singles).await?;
     store::users::touch(tx, &before.row).await?;
@@ -266,7 +266,7 @@ pub async fn block(tx: &mut Tx, granted: &Managing, id: UserId, input: &BlockInp
     finish(tx, granted, &before, "user.blocked").await
 }
 
-/// Lifts a user's block, and the lock that wrong passwords put on. Errors: `user_not_found`, `own_account`, `not_blocked`.
+/// Lifts a user's block and the lock after wrong passwords. Errors: `user_not_found`, `own_account`, `not_blocked`.
 pub async fn unblock(tx: &mut Tx, granted: &Managing, id: UserId) -> Result<User> {
     let before = Account::to_change(tx, id, true).await?;
     let shown = before.shown(tx.now());
@@ -279,8 +279,8 @@ pub async fn unblock(tx: &mut Tx, granted: &Managing, id: UserId) -> Result<User
 
 /// Gives a user a new password and ends their sessions; hash it before the transaction.
 ///
-/// Errors: `user_not_found`, `own_account`, `invalid` when it is the user's name, `grant_not_held` when the user may do
-/// what the caller may not: whoever sets a password can use the account.
+/// Errors: `user_not_found`, `own_account`, `invalid` when it is the user's name, `grant_not_held` when the user has permissions
+/// that the caller lacks, because setting a password gives access to the account.
 pub async fn reset_password(
     tx: &mut Tx,
     granted: &Managing,
@@ -298,16 +298,16 @@ pub async fn reset_password(
     finish(tx, granted, &before, "user.password_reset").await
 }
 
-/// A user whom work may be given to.
+/// A user who can be assigned work.
 #[derive(Clone, Debug)]
 pub struct Worker {
     /// The user's name.
     pub username: String,
-    /// Whether the user holds the permission that was asked about.
+    /// Whether the user holds the permission in question.
     pub may: bool,
 }
 
-/// Somebody whose account may be used now, and whether they hold a permission; nobody for any other id.
+/// The user with this id and whether they hold a permission; `None` if there is none whose account may be used now.
 pub async fn worker(conn: &mut Conn, id: UserId, permission: Permission) -> Result<Option<Worker>> {
     let account = match Account::load(conn, id).await {
         Err(error) if error.code() == refusal::USER_NOT_FOUND => return Ok(None),
@@ -320,12 +320,12 @@ pub async fn worker(conn: &mut Conn, id: UserId, permission: Permission) -> Resu
     Ok(Some(Worker { username: account.row.username, may }))
 }
 
-/// Users whose accounts may be used now and who hold a permission, by their ids; at most `limit` of them.
+/// Users whose accounts may be used now and who hold a permission, ordered by id; at most `limit` of them.
 pub async fn holders(conn: &mut Conn, permission: Permission, limit: i64) -> Result<Vec<(UserId, String)>> {
     store::users::holders(conn, permission, limit).await
 }
 
-/// The names of those of these users whose accounts may be used now.
+/// The ids and names of the given users whose accounts may be used now.
 pub async fn usable(conn: &mut Conn, ids: &[UserId]) -> Result<Vec<(UserId, String)>> {
     store::users::usable(conn, ids).await
 }

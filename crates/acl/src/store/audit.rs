@@ -4,7 +4,7 @@ use kernel::Result;
 
 use crate::{input::AuditFilter, model::AuditRow};
 
-/// A row with its texts as they were hashed.
+/// A row with the texts that were hashed.
 #[derive(sqlx::FromRow)]
 pub(crate) struct StoredLink {
     pub(crate) seq: i64,
@@ -54,7 +54,7 @@ pub(crate) async fn list(conn: &mut Conn, filter: &AuditFilter, paging: &Paging)
     paging.fetch(conn, SELECT, "audit", conditions).await
 }
 
-/// The last row's place and hash, as the head of the chain remembers them.
+/// The position and the hash of the last row, from the head of the chain.
 pub(crate) async fn head(conn: &mut Conn) -> Result<(i64, String)> {
     Sql::new("SELECT seq, hash FROM audit_head WHERE id = 1").one(conn).await
 }

@@ -16,7 +16,7 @@ pub(crate) struct Singles {
     pub(crate) denied: PermissionSet,
 }
 
-/// A name that this version does not know is left out: it allows nothing.
+/// Reads permission names; a name that this version does not know is left out, because it allows nothing.
 fn known(names: impl IntoIterator<Item = String>) -> PermissionSet {
     names.into_iter().filter_map(|name| name.parse::<Permission>().ok()).collect()
 }
@@ -47,7 +47,7 @@ pub(crate) async fn replace_of_role(conn: &mut Conn, role: RoleId, permissions: 
     rows.execute(conn).await
 }
 
-/// Adds what is missing; answers whether anything was.
+/// Adds the missing permissions; returns whether any was missing.
 pub(crate) async fn add_to_role(conn: &mut Conn, role: RoleId, permissions: PermissionSet) -> Result<bool> {
     let missing = permissions.without(of_role(conn, role).await?);
     for permission in missing.iter() {

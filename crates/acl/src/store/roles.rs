@@ -26,20 +26,20 @@ pub(crate) async fn by_id(conn: &mut Conn, id: RoleId) -> Result<Option<RoleRow>
     Sql::owned(format!("{SELECT} WHERE roles.id = $1")).bind(id).optional(conn).await
 }
 
-/// Waits until nobody else edits the role.
+/// Locks the role, after waiting for other edits.
 pub(crate) async fn lock(conn: &mut Conn, id: RoleId) -> Result<()> {
     let text = format!("SELECT id FROM roles WHERE id = $1{}", conn.for_update());
     Sql::owned(text).bind(id).optional::<(i64,)>(conn).await?;
     Ok(())
 }
 
-/// The id of the role of this name.
+/// The id of the role with this name.
 pub(crate) async fn id_by_name(conn: &mut Conn, name: &str) -> Result<Option<RoleId>> {
     let found: Option<(RoleId,)> = Sql::new("SELECT id FROM roles WHERE name = $1").bind(name.to_owned()).optional(conn).await?;
     Ok(found.map(|(id,)| id))
 }
 
-/// The same, of a role that nobody deletes until the transaction ends.
+/// The id of the role with this name, which cannot be deleted until the transaction ends.
 pub(crate) async fn keep_by_name(conn: &mut Conn, name: &str) -> Result<Option<RoleId>> {
     let text = format!("SELECT id FROM roles WHERE name = $1{}", conn.for_update());
     let found: Option<(RoleId,)> = Sql::owned(text).bind(name.to_owned()).optional(conn).await?;
@@ -53,7 +53,7 @@ pub(crate) async fn list(conn: &mut Conn, filter: &RoleFilter, paging: &Paging) 
     paging.fetch(conn, SELECT, "roles", conditions).await
 }
 
-/// Makes a role; `None` when there is one of that name.
+/// Creates a role; `None` when the name is taken.
 pub(crate) async fn insert(conn: &mut Conn, input: &RoleInput, is_builtin: bool) -> Result<Option<RoleId>> {
     let now = conn.now();
     let made: Option<(RoleId,)> = Sql::new(

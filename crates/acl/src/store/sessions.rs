@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::model::{AccountState, SessionId};
 
-/// An account as the guard looks at it.
+/// The fields of an account that authentication checks.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(crate) struct AccountRow {
     pub(crate) user_id: UserId,
@@ -43,7 +43,7 @@ pub(crate) struct SessionRow {
     pub(crate) expires_at: DateTime<Utc>,
 }
 
-/// A session to be opened.
+/// A session that is being opened.
 pub(crate) struct NewSession {
     pub(crate) id: SessionId,
     pub(crate) user_id: UserId,
@@ -81,7 +81,7 @@ pub(crate) async fn account(conn: &mut Conn, id: SessionId) -> Result<Option<Ses
     .await
 }
 
-/// Puts a new refresh token in the place of the old one; answers how many sessions still had the old one.
+/// Replaces the refresh token; returns how many sessions still had the old one.
 pub(crate) async fn rotate(conn: &mut Conn, id: SessionId, old: &str, new: &str, expires_at: DateTime<Utc>) -> Result<u64> {
     let now = conn.now();
     Sql::new(
@@ -97,7 +97,7 @@ pub(crate) async fn rotate(conn: &mut Conn, id: SessionId, old: &str, new: &str,
     .await
 }
 
-/// Ends a user's session; answers whether there was one to end.
+/// Ends a user's session; returns whether there was one to end.
 pub(crate) async fn revoke(conn: &mut Conn, id: SessionId, user: UserId, why: &'static str) -> Result<bool> {
     let now = conn.now();
     let ended = Sql::new(
@@ -112,7 +112,7 @@ pub(crate) async fn revoke(conn: &mut Conn, id: SessionId, user: UserId, why: &'
     Ok(ended > 0)
 }
 
-/// Ends a user's sessions, all or all but one; answers how many.
+/// Ends a user's sessions, all or all but one; returns how many.
 pub(crate) async fn revoke_all(conn: &mut Conn, user: UserId, but: Option<SessionId>, why: &'static str) -> Result<u64> {
     let now = conn.now();
     // no session has the id 0
@@ -138,7 +138,7 @@ pub(crate) async fn list(conn: &mut Conn, user: UserId, paging: &Paging) -> Resu
     paging.fetch(conn, select, "sessions", conditions).await
 }
 
-/// Forgets a bounded number of sessions that ended before `before`; answers how many.
+/// Deletes up to `most` sessions that expired before `before`; returns how many.
 pub(crate) async fn purge(conn: &mut Conn, before: DateTime<Utc>, most: i64) -> Result<u64> {
     Sql::new("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)")
         .bind(before)

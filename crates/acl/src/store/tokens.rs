@@ -31,12 +31,12 @@ pub(crate) struct TokenRow {
     pub(crate) created_at: DateTime<Utc>,
 }
 
-/// The permissions in their stored form.
+/// The stored form of permissions.
 pub(crate) fn words(permissions: PermissionSet) -> String {
     permissions.iter().map(Permission::as_str).collect::<Vec<_>>().join(" ")
 }
 
-/// The permissions of a stored form; names this version does not know allow nothing.
+/// Reads the stored form of permissions; names that this version does not know allow nothing.
 pub(crate) fn from_words(words: &str) -> PermissionSet {
     words.split(' ').filter_map(|word| word.parse::<Permission>().ok()).collect()
 }
@@ -51,7 +51,7 @@ pub(crate) async fn account(conn: &mut Conn, token_hash: &str) -> Result<Option<
     .await
 }
 
-/// A script token to be kept.
+/// A new script token.
 pub(crate) struct NewToken<'a> {
     pub(crate) user_id: UserId,
     pub(crate) name: &'a String,
@@ -75,7 +75,7 @@ pub(crate) async fn insert(conn: &mut Conn, new: NewToken<'_>) -> Result<ApiToke
     .await
 }
 
-/// How many of a user's tokens are neither revoked nor expired.
+/// The number of a user's tokens that are neither revoked nor expired.
 pub(crate) async fn count(conn: &mut Conn, user: UserId) -> Result<i64> {
     let now = conn.now();
     Sql::new(
@@ -96,7 +96,7 @@ pub(crate) async fn list(conn: &mut Conn, user: UserId, paging: &Paging) -> Resu
     paging.fetch(conn, select, "api_tokens", conditions).await
 }
 
-/// Revokes a user's token; answers its name, if there was one to revoke.
+/// Revokes a user's token; returns its name, if there was one to revoke.
 pub(crate) async fn revoke(conn: &mut Conn, id: ApiTokenId, user: UserId) -> Result<Option<String>> {
     let now = conn.now();
     let revoked: Option<(String,)> =
@@ -109,7 +109,7 @@ pub(crate) async fn revoke(conn: &mut Conn, id: ApiTokenId, user: UserId) -> Res
     Ok(revoked.map(|(name,)| name))
 }
 
-/// Notes a use, unless a later one is noted already.
+/// Records a use, unless a later one is already recorded.
 pub(crate) async fn note_use(conn: &mut Conn, id: ApiTokenId, at: DateTime<Utc>) -> Result<()> {
     Sql::new("UPDATE api_tokens SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)")
         .bind(id)

@@ -41,7 +41,7 @@ pub(crate) struct UserRow {
     pub(crate) updated_at: DateTime<Utc>,
 }
 
-/// What signing in looks at.
+/// The fields of a user that sign-in checks.
 #[derive(sqlx::FromRow)]
 pub(crate) struct CredentialRow {
     pub(crate) id: UserId,
@@ -125,7 +125,7 @@ pub(crate) async fn update(conn: &mut Conn, before: &UserRow, input: &UserInput,
     .await
 }
 
-/// Counts a change that is kept in another table.
+/// Raises the version after a change in another table.
 pub(crate) async fn touch(conn: &mut Conn, before: &UserRow) -> Result<()> {
     let now = conn.now();
     Sql::new("UPDATE users SET updated_at = $3, version = version + 1 WHERE id = $1 AND version = $2")
@@ -155,7 +155,7 @@ pub(crate) async fn block(conn: &mut Conn, before: &UserRow, until: Option<DateT
     .await
 }
 
-/// Lifts the block, and the lock that wrong passwords put on.
+/// Lifts the block and the lock after wrong passwords.
 pub(crate) async fn unblock(conn: &mut Conn, before: &UserRow) -> Result<()> {
     let now = conn.now();
     Sql::new(
@@ -169,7 +169,7 @@ pub(crate) async fn unblock(conn: &mut Conn, before: &UserRow) -> Result<()> {
     .await
 }
 
-/// Sets a new password, where the stored one is still the one that was looked at (if one was).
+/// Sets a new password; with `seen`, only if that is still the stored hash.
 pub(crate) async fn set_password(conn: &mut Conn, id: UserId, seen: Option<&str>, new: &str) -> Result<u64> {
     let now = conn.now();
     Sql::new(
@@ -194,7 +194,7 @@ pub(crate) async fn credentials(conn: &mut Conn, username_key: &str) -> Result<O
     .await
 }
 
-/// Counts a wrong password, unless sign-in is locked already; answers the user and the failures in a row.
+/// Counts a wrong password, unless sign-in is already locked; returns the user and the failures in a row.
 pub(crate) async fn count_failure(conn: &mut Conn, username_key: &str) -> Result<Option<(UserId, i64)>> {
     let now = conn.now();
     Sql::new(
@@ -212,7 +212,7 @@ pub(crate) async fn lock_until(conn: &mut Conn, id: UserId, until: DateTime<Utc>
     Ok(())
 }
 
-/// Notes a sign-in, where the password is still the one that was checked and no lock came in between.
+/// Records a sign-in, if the password is still the one that was checked and no lock was set in between.
 pub(crate) async fn note_sign_in(conn: &mut Conn, id: UserId, seen: &str, renewed: &str) -> Result<u64> {
     let now = conn.now();
     Sql::new(
@@ -227,14 +227,14 @@ pub(crate) async fn note_sign_in(conn: &mut Conn, id: UserId, seen: &str, renewe
     .await
 }
 
-/// Lets one transaction at a time change users, so that no two take away the last administrators together.
+/// Lets one transaction at a time change users, so that no two remove the last administrators together.
 pub(crate) async fn lock_administrators(conn: &mut Conn) -> Result<()> {
     let text = format!("SELECT id FROM roles WHERE name = 'admin'{}", conn.for_update());
     Sql::owned(text).optional::<(i64,)>(conn).await?;
     Ok(())
 }
 
-/// How many administrators can sign in now and manage users and roles.
+/// The number of administrators who can sign in now and manage users and roles.
 pub(crate) async fn administrators(conn: &mut Conn) -> Result<i64> {
     let now = conn.now();
     Sql::new(
@@ -250,7 +250,7 @@ pub(crate) async fn administrators(conn: &mut Conn) -> Result<i64> {
     .await
 }
 
-/// As `AccountState::obstacle` says it; `$1` is the present moment.
+/// The condition that `AccountState::obstacle` finds none; `$1` is the current time.
 const USABLE: &str = "users.is_active AND (users.valid_from IS NULL OR users.valid_from <= $1) \
      AND (users.valid_until IS NULL OR users.valid_until > $1) \
      AND (users.blocked_at IS NULL OR users.blocked_until <= $1)";
@@ -258,7 +258,7 @@ const USABLE: &str = "users.is_active AND (users.valid_from IS NULL OR users.val
 pub(crate) async fn holders(conn: &mut Conn, permission: Permission, limit: i64) -> Result<Vec<(UserId, String)>> {
     let now = conn.now();
     let single = "SELECT 1 FROM user_permissions s WHERE s.user_id = users.id AND s.permission = $2 AND s.granted";
-    // the administrator's role holds everything, also what is newer than its rows
+    // the administrator's role holds every permission, even one that is newer than its rows
     let text = format!(
         "SELECT users.id, users.username FROM {FROM} WHERE {USABLE} AND NOT EXISTS ({single} = $3) \
          AND (roles.name = 'admin' OR EXISTS ({single} = $4) \
