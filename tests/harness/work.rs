@@ -82,7 +82,7 @@ impl App {
 
     /// Polls the gateways for due payments and returns whether there may be more.
     pub async fn poll_gateways(&self) -> bool {
-        gateways::poll(&self.state.gateways, &self.state.office).await
+        gateways::poll(&self.state.gateways, &self.state.office).await.unwrap()
     }
 
     /// Reads new events for the streams and returns whether there are more.

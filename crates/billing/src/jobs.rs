@@ -101,8 +101,9 @@ fn context(office: &Office, id: BillingRunId) -> Arc<Context> {
     office.context(format!("billing run {id}"), run::ACTOR)
 }
 
-/// Works on the runs queued here and on abandoned runs, until none is left.
+/// Works on the runs queued here and on abandoned runs, until none is left. Errors: the last one that paused a run.
 pub async fn work_off(office: &Office, runs: &Runs) -> Result<()> {
+    let mut outcome = Ok(());
     while !office.stop.is_stopping() {
         let asked = runs.asked().pop_front();
         let id = match asked {
@@ -111,12 +112,12 @@ pub async fn work_off(office: &Office, runs: &Runs) -> Result<()> {
                 let context = office.context("billing runs", run::ACTOR);
                 // read first: a transaction would block other writers on SQLite
                 if !office.db.read(&context, async |conn| run::is_left(conn).await).await? {
-                    return Ok(());
+                    return outcome;
                 }
                 office.db.transaction(&context, async |tx| run::take_up(tx).await).await?
             }
         };
-        let Some(id) = id else { return Ok(()) };
+        let Some(id) = id else { return outcome };
         match to_its_end(office, id, &mut |_| {}).await {
             Ok(run) => log::info!(
                 "billing run {id} of {}: {}, {} of {}",
@@ -125,10 +126,13 @@ pub async fn work_off(office: &Office, runs: &Runs) -> Result<()> {
                 run.done_count,
                 run.due_count.unwrap_or_default()
             ),
-            Err(error) => log::error!("billing run {id} is paused: {error}"),
+            Err(error) => {
+                log::error!("billing run {id} is paused: {error}");
+                outcome = Err(error);
+            }
         }
     }
-    Ok(())
+    outcome
 }
 
 /// Begins the run of the last day whose time has come, unless this or another instance already has.

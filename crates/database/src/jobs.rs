@@ -214,10 +214,14 @@ impl Driver {
         self.jobs.retain(|job| job.sharing() == Sharing::Own);
     }
 
-    /// Runs all jobs concurrently until the signal to stop, then lets running turns end and takes the last turns.
-    pub async fn run(self) {
+    /// Runs all jobs concurrently until the signal to stop, then lets running turns end.
+    pub async fn run(&self) {
         let loops = self.jobs.iter().enumerate().map(|(number, job)| self.work(&**job, number));
         futures_util::future::join_all(loops).await;
+    }
+
+    /// Takes the last turns. Call it when requests have ended too, because they add to what is in memory.
+    pub async fn take_last_turns(&self) {
         for job in self.jobs.iter().filter(|job| job.has_last_turn()) {
             // connections opened by the request threads close with those threads, so the first attempt may fail
             let taken = async {
@@ -246,9 +250,14 @@ impl Driver {
 
     async fn take_turn(&self, job: &dyn Job) -> Result<Turn> {
         let (at, began) = (self.office.clock.now(), Instant::now());
-        let outcome = match job.sharing() {
-            Sharing::Lease(time) if !self.has_lease(job, time).await? => return Ok(Turn::Idle),
-            _ => job.turn(&self.office).await,
+        let is_mine = match job.sharing() {
+            Sharing::Lease(time) => self.has_lease(job, time).await,
+            Sharing::Own | Sharing::Claims => Ok(true),
+        };
+        let outcome = match is_mine {
+            Ok(true) => job.turn(&self.office).await,
+            Ok(false) => return Ok(Turn::Idle),
+            Err(error) => Err(error),
         };
         self.figures.add(job.name(), at, began.elapsed(), &outcome);
         if let Err(error) = &outcome {
@@ -287,8 +296,7 @@ impl Driver {
             .execute(tx)
             .await
         });
-        let taken = taken.await.inspect_err(|error| log::warn!("job {name} failed and will be retried: {error}"))?;
-        Ok(taken == 1)
+        Ok(taken.await? == 1)
     }
 }
 

@@ -206,19 +206,19 @@ async fn ask_for_refund(
 ///
 /// Gateways are polled concurrently, so a slow one delays only itself; instances share the work. Payments and refunds of a gateway no
 /// longer in use end as if that gateway were unavailable.
-pub async fn poll(gateways: &Gateways, office: &Office) -> bool {
+pub async fn poll(gateways: &Gateways, office: &Office) -> Result<bool> {
     let context = office.context("gateways", ACTOR);
-    let names = match office.db.read(&context, async |conn| records::waited_for(conn).await).await {
-        Ok(names) => names,
-        Err(error) => {
-            log::warn!("gateways are polled later: {error}");
-            return false;
-        }
-    };
-    join_all(names.iter().map(|name| poll_one(gateways, office, name))).await.into_iter().any(|more| more)
+    let names = office.db.read(&context, async |conn| records::waited_for(conn).await).await?;
+    // a gateway whose payments cannot be claimed does not keep the others from theirs
+    let polled = join_all(names.iter().map(|name| poll_one(gateways, office, name))).await;
+    let mut more = false;
+    for polled in polled {
+        more |= polled?;
+    }
+    Ok(more)
 }
 
-async fn poll_one(gateways: &Gateways, office: &Office, name: &str) -> bool {
+async fn poll_one(gateways: &Gateways, office: &Office, name: &str) -> Result<bool> {
     let context = office.context("gateways", ACTOR);
     let (context, timing) = (&context, gateways.timing());
     let claimed = office.db.transaction(context, async |tx| {
@@ -226,13 +226,7 @@ async fn poll_one(gateways: &Gateways, office: &Office, name: &str) -> bool {
         let payments = store::payments::claim_due(tx, name, again_at, BATCH).await?;
         Ok((payments, cases::claim_refunds(tx, name, timing, BATCH).await?))
     });
-    let (payments, refunds) = match claimed.await {
-        Ok(claimed) => claimed,
-        Err(error) => {
-            log::warn!("gateway {name} is polled later: {error}");
-            return false;
-        }
-    };
+    let (payments, refunds) = claimed.await?;
     let full = |count: usize| i64::try_from(count).is_ok_and(|count| count >= BATCH);
     let more = full(payments.len()) || full(refunds.len());
     let questions = stream::iter(payments).map(|id| async move { (id, ask_about(gateways, office, context, id).await) });
@@ -254,7 +248,7 @@ async fn poll_one(gateways: &Gateways, office: &Office, name: &str) -> bool {
             }
         })
         .await;
-    more
+    Ok(more)
 }
 
 async fn ask_about(gateways: &Gateways, office: &Office, context: &Arc<Context>, id: PaymentId) -> Result<()> {

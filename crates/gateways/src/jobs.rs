@@ -25,7 +25,7 @@ impl Job for Polling {
     }
 
     fn turn<'a>(&'a self, office: &'a Office) -> Turning<'a> {
-        Box::pin(async move { Ok(Turn::more_if(poll(&self.0, office).await)) })
+        Box::pin(async move { Ok(Turn::more_if(poll(&self.0, office).await?)) })
     }
 }
 

@@ -19,13 +19,18 @@ pub async fn run(settings: Settings) -> Result<()> {
     let (state, stop) = (opened.state.clone(), opened.state.office.stop.clone());
     let server = app::serve(state.clone(), listener).map_err(Error::internal)?;
     log::info!("serving on http://{bind}, documentation at http://{bind}/swagger-ui/");
-    let jobs = actix_web::rt::spawn(assembly::driver(&state, &opened.settings).run());
+    let driver = assembly::driver(&state, &opened.settings);
+    let jobs = actix_web::rt::spawn(async move {
+        driver.run().await;
+        driver
+    });
     let signals = actix_web::rt::spawn(stop_at_a_signal(stop.clone()));
     server.await.map_err(Error::internal)?;
     signals.abort();
     stop.stop();
-    if let Err(error) = jobs.await {
-        log::warn!("jobs did not stop cleanly: {error}");
+    match jobs.await {
+        Ok(driver) => driver.take_last_turns().await,
+        Err(error) => log::warn!("jobs did not stop cleanly: {error}"),
     }
     state.db.close().await;
     log::info!("stopped");
