@@ -5,6 +5,7 @@ mod dates;
 mod debt;
 mod failures;
 mod foreseen;
+mod promises;
 mod records;
 mod schedule;
 

@@ -171,6 +171,10 @@ impl Story<'_> {
             self.come_to(day, 2);
             return self.app.run_billing().await;
         }
+        if words == "the promise ends" {
+            self.come_to(day, 13);
+            return self.app.end_promises().await;
+        }
         self.come_to(day, 12);
         let (words, code) =
             words.split_once(": refused, ").map_or((words, None), |(words, code)| (words, Some(code)));
@@ -211,6 +215,12 @@ impl Story<'_> {
             "suspended" => (format!("/contracts/{contract}/suspend"), json!({"reason": "request"})),
             "resumed" => (format!("/contracts/{contract}/resume"), json!({"reason": "request"})),
             "terminated" => (format!("/contracts/{contract}/terminate"), json!({"reason": "по заявлению"})),
+            "promised" => {
+                let (amount, days) = rest.trim_end_matches(" days").split_once(" for ").unwrap();
+                let days: i64 = days.parse().unwrap();
+                let promise = json!({"amount": amount, "days": days});
+                (format!("/contracts/{contract}/promised-payment"), promise)
+            }
             "tariff" => (
                 format!("/contracts/{contract}/change-tariff"),
                 json!({"tariff_id": self.tariff(rest), "when": when}),

@@ -80,6 +80,11 @@ impl App {
         couriers::reseal(&self.state.office, &self.state.couriers).await.unwrap()
     }
 
+    /// Ends the promised payments whose time is over.
+    pub async fn end_promises(&self) {
+        billing::promise::lapse_due(&self.state.office).await.unwrap();
+    }
+
     /// Polls the gateways for due payments and returns whether there may be more.
     pub async fn poll_gateways(&self) -> bool {
         gateways::poll(&self.state.gateways, &self.state.office).await.unwrap()

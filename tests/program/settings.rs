@@ -10,7 +10,7 @@ fn place() -> Place {
 }
 
 /// Every variable with an invalid value.
-const WRONG: [(&str, &str); 59] = [
+const WRONG: [(&str, &str); 62] = [
     ("ACCESS_TOKEN_MINUTES", "soonish"),
     ("ADMIN_PASSWORD", "hunter2"),
     ("ATTACHMENTS_S3_ENDPOINT", "gopher://s3"),
@@ -45,6 +45,9 @@ const WRONG: [(&str, &str); 59] = [
     ("NOTIFY_EMAIL_KINDS", "weather.changed"),
     ("NOTIFY_SMS_KINDS", "ticket.created"),
     ("NUMBER_QUARANTINE_DAYS", "-5"),
+    ("PROMISE_DAYS", "31"),
+    ("PROMISE_FEE", "-1.00"),
+    ("PROMISE_MAX", "plenty"),
     ("PUBLIC_URL", "gopher://crm"),
     ("REFRESH_TOKEN_DAYS", "366"),
     ("SHUTDOWN_SECONDS", "301"),

@@ -122,6 +122,7 @@ fn inputs() -> Vec<(&'static str, Parse)> {
         acl_input::UserInput,
         acl_input::UserPermissionsInput,
         billing::RunInput,
+        billing::promise::PromiseInput,
         contracts::ActivateInput,
         contracts::ChangeTariffInput,
         contracts::ContractInput,

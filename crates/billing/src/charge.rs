@@ -64,8 +64,8 @@ pub fn beginning(contract: &Contract, service: Service, start: NaiveDate, terms:
 
 /// Whether the contract should have hold `debt` while this period runs.
 pub fn in_debt_while(contract: &Contract, running: &PeriodRow) -> Result<bool> {
-    // a charged period is already paid for
-    Ok(running.charged_at.is_none() && available(contract)? < Money::ZERO)
+    // a prepaid period is paid for, unless with credit against a promise that was broken
+    Ok((running.charged_at.is_none() || contract.is_promise_broken) && available(contract)? < Money::ZERO)
 }
 
 /// Whether the contract should have hold `debt` instead of beginning this period.
@@ -80,7 +80,7 @@ pub fn in_debt_before(contract: &Contract, next: &Beginning) -> Result<bool> {
 
 /// The balance plus the credit limit.
 pub fn available(contract: &Contract) -> Result<Money> {
-    contract.balance.add(contract.credit_limit)
+    contract.balance.add(contract.credit_limit)?.add(contract.promised_credit)
 }
 
 /// The amounts that a change in the middle of a period moves.

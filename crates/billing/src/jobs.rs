@@ -17,6 +17,7 @@ use tokio::{sync::Notify, time::sleep};
 
 use crate::{
     model::{BillingRun, RunState},
+    promise,
     run::{self, Worker},
 };
 
@@ -63,9 +64,10 @@ pub fn read_billing_time(from: &mut Reader<'_>) -> Option<NaiveTime> {
     from.parsed("BILLING_TIME", "a time of day, such as 02:00, or off", parse, NaiveTime::from_hms_opt(2, 0, 0))
 }
 
-/// Registers the job of billing runs.
+/// Registers the jobs of billing.
 pub fn register(driver: &mut Driver, runs: &Arc<Runs>, billing_time: Option<NaiveTime>) {
     driver.add(Billing { runs: runs.clone(), billing_time });
+    driver.add(promise::Lapsing);
 }
 
 /// Begins the daily run and works on open runs. A run has its own lease, and instances share its batches.

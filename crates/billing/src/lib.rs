@@ -17,6 +17,7 @@ pub mod jobs;
 mod model;
 pub mod period;
 mod preview;
+pub mod promise;
 mod quote;
 pub mod run;
 mod service;
@@ -28,7 +29,7 @@ mod tariff_change;
 pub mod terms;
 mod transactions;
 
-use database::{Tx, page::ListSpec};
+use database::{Conn, Tx, page::ListSpec};
 use kernel::Result;
 
 /// Steps of use cases that are complete only together with a change of the balance or the holds. The crates that combine them call these;
@@ -48,7 +49,7 @@ pub use jobs::Runs;
 pub use model::{BillingRun, PeriodRow, RunFailure, RunState};
 pub use preview::{Foreseen, Preview, PreviewQuery, preview};
 pub use quote::{Quote, QuoteLine, QuoteQuery, quote};
-pub use service::{activate, edit, resume, suspend, terminate, violations};
+pub use service::{activate, edit, resume, suspend, terminate};
 pub use sim_cards::{block_sim, deactivate_sim, replace_sim, unblock_sim};
 pub use statistics::{TARIFF_STATISTICS, TariffStatistics, TariffStatisticsFilter, tariff_statistics};
 pub use tariff_change::{cancel_planned, change_options, change_tariff};
@@ -70,4 +71,9 @@ pub const FAILURES: ListSpec = store::runs::FAILURES;
 /// Inserts many periods.
 pub async fn insert_periods(tx: &mut Tx, periods: &[PeriodRow]) -> Result<()> {
     store::insert_periods(tx, periods).await
+}
+
+/// What breaks the invariants of periods and promises, in words for the operator's engineers.
+pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
+    Ok([service::violations(conn).await?, promise::violations(conn).await?].concat())
 }

@@ -18,7 +18,7 @@ use crate::{
     due::{Book, Planned, Step, step},
     model::PeriodRow,
     period::{days, last_day},
-    store,
+    promise, store,
 };
 
 /// Settles a locked contract: charges what is due, begins the due periods one by one, and places or lifts hold `debt`.
@@ -36,6 +36,7 @@ pub async fn settle_on(tx: &mut Tx, contract: &mut Contract, (service, day): (Se
     if !matches!(contract.status, ContractStatus::Active | ContractStatus::Suspended) {
         return Ok(());
     }
+    promise::settle(tx, contract).await?;
     let mut service = service.of(contract);
     let mut newest = store::newest(tx, contract.id).await?;
     let book = Book::read(tx, contract, newest.as_ref(), (day, day)).await?;
@@ -104,6 +105,7 @@ async fn begin_period(tx: &mut Tx, contract: &mut Contract, next: Beginning) -> 
 /// Ends the running period today. A postpaid period is charged for the days used, in proportion, rounded half-even.
 pub async fn end_period(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
     let today = tx.today();
+    promise::end(tx, contract).await?;
     catch_up(tx, contract).await?;
     let Some(mut period) = store::newest(tx, contract.id).await? else { return Ok(()) };
     if period.charged_at.is_none() && !period.is_running(today) {

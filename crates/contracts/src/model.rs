@@ -117,8 +117,8 @@ impl ToSchema for Holds {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, sqlx::FromRow)]
 #[schema(example = json!({
     "id": 12, "number": "202601-7K3M9QXA", "customer_id": 7, "tariff_id": 3, "sim_id": 41, "status": "active", "signed_date": "2026-01-15",
-    "activation_date": "2026-01-15", "termination_date": null, "balance": "400.00", "credit_limit": "0.00", "total_charged": "600.00",
-    "discount_percent": "0.00", "next_billing_date": "2026-02-15", "billing_day": 15, "holds": [], "options": [2], "next_tariff_id": null,
+    "activation_date": "2026-01-15", "termination_date": null, "balance": "400.00", "credit_limit": "0.00", "promised_credit": "0.00", "is_promise_broken": false,
+    "total_charged": "600.00", "discount_percent": "0.00", "next_billing_date": "2026-02-15", "billing_day": 15, "holds": [], "options": [2], "next_tariff_id": null,
     "next_options": [2], "notes": null,
     "created_at": "2026-01-15T09:40:00Z", "updated_at": "2026-01-15T09:41:00Z", "version": 3
 }))]
@@ -145,6 +145,10 @@ pub struct Contract {
     pub balance: Money,
     /// How far below zero the balance may go.
     pub credit_limit: Money,
+    /// Credit for a time, against a promised payment.
+    pub promised_credit: Money,
+    /// Whether a promised payment was broken and the balance has not been covered since.
+    pub is_promise_broken: bool,
     /// The total of all charges.
     pub total_charged: Money,
     /// Discount on every fee.
@@ -205,6 +209,8 @@ impl Contract {
             termination_date: None,
             balance: Money::ZERO,
             credit_limit: Money::ZERO,
+            promised_credit: Money::ZERO,
+            is_promise_broken: false,
             total_charged: Money::ZERO,
             discount_percent: Percent::default(),
             next_billing_date: None,

@@ -36,6 +36,7 @@ macro_rules! columns {
         concat!(
             "contracts.id, contracts.number, contracts.customer_id, contracts.tariff_id, contracts.sim_id, contracts.status, ",
             "contracts.signed_date, contracts.activation_date, contracts.termination_date, contracts.balance, contracts.credit_limit, ",
+            "contracts.promised_credit, contracts.is_promise_broken, ",
             "contracts.total_charged, contracts.discount_percent, contracts.next_billing_date, contracts.billing_day, contracts.notes, ",
             "contracts.created_at, contracts.updated_at, contracts.version, ",
             "COALESCE((SELECT string_agg(reason, ',' ORDER BY reason) FROM contract_holds ",
@@ -138,7 +139,7 @@ pub async fn number_exists(tx: &mut Tx, number: &str) -> Result<bool> {
     Ok(by_number(tx, number).await?.is_some())
 }
 
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 21] = [
     "number",
     "customer_id",
     "tariff_id",
@@ -149,6 +150,8 @@ const COLUMNS: [&str; 19] = [
     "termination_date",
     "balance",
     "credit_limit",
+    "promised_credit",
+    "is_promise_broken",
     "total_charged",
     "discount_percent",
     "next_billing_date",
@@ -172,6 +175,8 @@ fn values(contract: &Contract, search_text: String) -> Vec<Arg> {
         contract.termination_date.into(),
         contract.balance.into(),
         contract.credit_limit.into(),
+        contract.promised_credit.into(),
+        contract.is_promise_broken.into(),
         contract.total_charged.into(),
         contract.discount_percent.into(),
         contract.next_billing_date.into(),
@@ -196,7 +201,8 @@ pub async fn save(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
     let now = tx.now();
     Sql::new(
         "UPDATE contracts SET sim_id = $1, status = $2, activation_date = $3, termination_date = $4, balance = $5, total_charged = $6, \
-         next_billing_date = $7, billing_day = $8, updated_at = $9, version = version + 1 WHERE id = $10 AND version = $11",
+         next_billing_date = $7, billing_day = $8, promised_credit = $9, is_promise_broken = $10, updated_at = $11, version = version + 1 \
+         WHERE id = $12 AND version = $13",
     )
     .bind(contract.sim_id)
     .bind(contract.status)
@@ -206,6 +212,8 @@ pub async fn save(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
     .bind(contract.total_charged)
     .bind(contract.next_billing_date)
     .bind(contract.billing_day)
+    .bind(contract.promised_credit)
+    .bind(contract.is_promise_broken)
     .bind(now)
     .bind(contract.id)
     .bind(contract.version)

@@ -30,6 +30,12 @@ text_enum! {
         PeriodCharged = "period.charged",
         /// A balance fell below the threshold.
         BalanceLow = "balance.low",
+        /// A payment was promised, and its credit counts.
+        PromiseGranted = "promise.granted",
+        /// A promised payment was made.
+        PromiseKept = "promise.kept",
+        /// A promised payment was not made in time.
+        PromiseBroken = "promise.broken",
         /// A contract was activated.
         ContractActivated = "contract.activated",
         /// The first hold was placed on an active contract.

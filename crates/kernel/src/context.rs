@@ -28,6 +28,19 @@ pub struct Policy {
     pub ticket_hours: [i64; 4],
     /// The calendar in which the time to solve a ticket is counted.
     pub ticket_calendar: Calendar,
+    /// What subscribers may promise to pay.
+    pub promise: PromisePolicy,
+}
+
+/// What subscribers may promise to pay.
+#[derive(Clone, Copy, Debug)]
+pub struct PromisePolicy {
+    /// The most that is credited; zero switches promised payments off.
+    pub max: Money,
+    /// The longest time, in days.
+    pub days: i64,
+    /// What it costs.
+    pub fee: Money,
 }
 
 impl Policy {
@@ -42,6 +55,7 @@ impl Policy {
             low_balance: Money::from_minor(5_000).unwrap_or_default(),
             ticket_hours: [4, 8, 24, 72],
             ticket_calendar,
+            promise: PromisePolicy { max: Money::from_minor(50_000).unwrap_or_default(), days: 3, fee: Money::ZERO },
         }
     }
 
@@ -53,6 +67,8 @@ impl Policy {
         let hours = "a number of hours from 1 to 10000";
         let working_hours = "the beginning and the end of the working day, such as 09:00-18:00";
         let standard = Policy::standard(country);
+        let amount = "an amount of zero or more with two decimals at most, such as 500.00";
+        let not_below_zero = |text: &str| parse_text::<Money>(text).filter(|amount| *amount >= Money::ZERO);
         Self {
             country,
             time_zone,
@@ -70,6 +86,11 @@ impl Policy {
                 from.parsed("TICKET_WORKING_HOURS", working_hours, parse_text, WorkingHours::default()),
                 from.listed("TICKET_HOLIDAYS", "dates, such as 2026-01-01, separated by commas", date).into_iter().collect(),
             ),
+            promise: PromisePolicy {
+                max: from.parsed("PROMISE_MAX", amount, not_below_zero, standard.promise.max),
+                days: from.number("PROMISE_DAYS", "a number of days from 1 to 30", 1..=30, standard.promise.days),
+                fee: from.parsed("PROMISE_FEE", amount, not_below_zero, standard.promise.fee),
+            },
         }
     }
 }

@@ -102,6 +102,10 @@ contract_not_draft = Only a draft can be activated, and this contract is { $stat
         [terminated] terminated
        *[other] not a draft
     }. Read the contract again, or draw up a new one.
+promise_off = Promised payments are switched off here. Take a payment instead.
+promise_active = A promised payment is already running on this contract. Wait until it is paid or its time ends.
+promise_used = There was already a promised payment in this period. The next is possible in the next period; take a payment instead.
+promise_broken = An earlier promised payment was not made. Take a payment that covers the balance; after that a promise is possible again.
 contract_not_running = The contract is { $status ->
         [draft] still a draft
         [terminated] terminated

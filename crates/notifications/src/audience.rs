@@ -52,6 +52,10 @@ pub const fn of(kind: EventKind) -> Audience {
         Kind::ContractActivated | Kind::ContractSuspended | Kind::ContractResumed | Kind::ContractTerminated => {
             subscriber(Permission::ContractsRead, CONTRACT)
         }
+        Kind::PromiseGranted | Kind::PromiseBroken => {
+            subscriber(Permission::ContractsRead, &["amount", "balance", "contract", "currency", "date", "name", "until"])
+        }
+        Kind::PromiseKept => row(Permission::ContractsRead, &[], Staff::Nobody, &["amount", "contract", "date"]),
         Kind::SimStatusChanged => row(Permission::SimsRead, &[], Staff::Nobody, &["date", "status"]),
         Kind::TicketCreated => row(Permission::TicketsRead, &[Email], Staff::Assignee, TICKET),
         Kind::TicketAssigned => row(Permission::TicketsRead, &[], Staff::Assignee, TICKET),

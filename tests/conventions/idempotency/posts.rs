@@ -83,6 +83,7 @@ async fn contracts(admin: &Client) -> Vec<Request> {
     vec![
         Request::post("/contracts", json!({"customer_id": customer, "tariff_id": tariff})),
         Request::post(on("activate"), json!({})),
+        Request::post(on("promised-payment"), json!({"amount": "1.00"})),
         Request::post(on("change-tariff"), json!({"tariff_id": tariff, "when": "next_period"})),
         Request::post(on("cancel-change"), json!({})),
         Request::post(on("options"), json!({"add": [option], "when": "now"})),

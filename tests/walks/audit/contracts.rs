@@ -53,6 +53,9 @@ impl Office<'_> {
             ("POST", "/contracts/{id}/activate") => {
                 post(&format!("/contracts/{}/activate", admin.draft("0.00").await), json!({}))
             }
+            ("POST", "/contracts/{id}/promised-payment") => {
+                post(&format!("/contracts/{}/promised-payment", self.running().await), json!({}))
+            }
             ("POST", "/contracts/{id}/suspend") => {
                 post(&format!("/contracts/{}/suspend", self.running().await), json!({"reason": "request"}))
             }

@@ -1,23 +1,25 @@
 //! Actions on contracts: activation, holds, money and termination.
 
 use acl::perm;
-use actix_web::post;
+use actix_web::{get, post};
+use billing::promise::{self, PromiseFilter, PromiseInput, PromisedPayment};
 use contracts::{ActivateInput, ContractDetails, ResumeInput, SuspendInput, TerminateInput};
+use database::page::ListSpec;
 use kernel::id::ContractId;
 use payments::{AddBalanceInput, DeductBalanceInput};
 
 use super::shown;
 use crate::{
-    answer::Reply,
+    answer::{Answer, List, Reply},
     call::Call,
-    extract::{Body, PathPart},
+    extract::{Body, ListQuery, Listing, PathPart},
     guard::Guard,
     routes::mount::Mount,
 };
 
 pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(activate_contract).service(suspend_contract).service(resume_contract).service(terminate_contract);
-    mount.service(add_balance).service(deduct_balance);
+    mount.service(add_balance).service(deduct_balance).service(promise_payment).service(list_promised_payments);
 }
 
 /// Activates a draft: binds the SIM card and begins the first period.
@@ -164,4 +166,50 @@ async fn deduct_balance(
         shown(tx, id.0).await
     });
     Ok(answer.await?)
+}
+
+impl ListQuery for PromiseFilter {
+    const SPEC: ListSpec = promise::LIST;
+}
+
+/// Credits a promised payment for some days.
+///
+/// The credit counts like balance: it lifts hold `debt` where it covers the fee, and the period that was waiting begins. When its time ends
+/// before payments have come to the amount, the promise is broken: the credit is gone, and where the balance is below the credit limit,
+/// hold `debt` goes on at that moment. One promise at a time, one in each period, and none after a broken one until the balance is covered.
+#[utoipa::path(
+    tag = "contracts",
+    params(("id" = ContractId, Path, description = "The contract's id.")),
+    request_body = PromiseInput,
+    responses(
+        (status = 201, description = "The promise; `Location` is the list of the contract's promises.", body = PromisedPayment),
+        (status = 409, description = "`contract_not_running`, `promise_off`, `promise_active`, `promise_used`, `promise_broken`.")
+    ),
+    security(("bearer" = ["payments:take"]))
+)]
+#[post("/contracts/{id}/promised-payment")]
+async fn promise_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: PathPart<ContractId>, input: Body<PromiseInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let promise = promise::grant(tx, &granted, id.0, &input).await?;
+        Answer::created_plain(format!("contracts/{}/promised-payments", id.0), &promise)
+    });
+    Ok(answer.await?)
+}
+
+/// A page of the promised payments of a contract, the newest first.
+#[utoipa::path(
+    tag = "contracts",
+    params(("id" = ContractId, Path, description = "The contract's id."), Listing<PromiseFilter>),
+    responses((status = 200, description = "A page of promises.", body = List<PromisedPayment>)),
+    security(("bearer" = ["payments:read"]))
+)]
+#[get("/contracts/{id}/promised-payments")]
+async fn list_promised_payments(
+    call: Call,
+    granted: Guard<perm::PaymentsRead>,
+    id: PathPart<ContractId>,
+    query: Listing<PromiseFilter>,
+) -> Reply {
+    let page = call.read(async |conn| promise::list(conn, &granted, id.0, &query.paging).await).await?;
+    Ok(call.page(page)?)
 }
