@@ -5,6 +5,7 @@ mod commands;
 mod quickstart;
 mod serving;
 mod settings;
+mod signing_in;
 mod starting;
 mod stopping;
 

@@ -29,6 +29,9 @@ use crate::{call, guard, problem::Refused};
 /// Largest JSON body (SPEC 2.9).
 pub const BODY_LIMIT: usize = 1024 * 1024;
 
+/// Largest body of whoever has not signed in: what they may send holds a name, a password or a token.
+pub const STRANGER_LIMIT: usize = 16 * 1024;
+
 /// SHA-256 of the body, by which a repeated request is known to be the same.
 #[derive(Clone, Debug, Default)]
 pub struct BodyDigest(pub String);
@@ -78,10 +81,13 @@ fn expect_type(request: &HttpRequest, body: &Bytes, accepted: &[&str]) -> Result
     }
 }
 
-/// A JSON body, read and checked.
-pub struct Body<I>(pub I);
+/// A JSON body of at most so many bytes, read and checked.
+pub struct Body<I, const MOST: usize = BODY_LIMIT>(pub I);
 
-impl<I> Deref for Body<I> {
+/// The JSON body of whoever has not signed in.
+pub type StrangersBody<I> = Body<I, STRANGER_LIMIT>;
+
+impl<I, const MOST: usize> Deref for Body<I, MOST> {
     type Target = I;
 
     fn deref(&self) -> &I {
@@ -89,14 +95,14 @@ impl<I> Deref for Body<I> {
     }
 }
 
-impl<I: Input + 'static> FromRequest for Body<I> {
+impl<I: Input + 'static, const MOST: usize> FromRequest for Body<I, MOST> {
     type Error = Refused;
     type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let body = read_body(&request, payload).await?;
+            let body = read_up_to(MOST, &request, payload).await?;
             expect_type(&request, &body, &["application/json"])?;
             Ok(Self(input::parse(&body, &call::context(&request))?))
         })
@@ -138,7 +144,7 @@ impl FromRequest for CsvBody {
     }
 }
 
-/// A form, as OAuth 2 clients send it.
+/// A form, as OAuth 2 clients send it to sign in.
 pub struct Form<I>(pub I);
 
 impl<I: DeserializeOwned + 'static> FromRequest for Form<I> {
@@ -148,7 +154,7 @@ impl<I: DeserializeOwned + 'static> FromRequest for Form<I> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let body = read_body(&request, payload).await?;
+            let body = read_up_to(STRANGER_LIMIT, &request, payload).await?;
             expect_type(&request, &body, &["application/x-www-form-urlencoded"])?;
             let form = serde_urlencoded::from_bytes(&body)
                 .map_err(|error| Error::new(common::MALFORMED).with("reason", "the form").cause(error))?;

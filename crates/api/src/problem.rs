@@ -11,9 +11,6 @@ use utoipa::ToSchema;
 /// The media type of every error.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// Wrong fields that a problem names: more than any request has fields, and far fewer than a body of mistakes could have.
-const MOST_FIELDS: usize = 500;
-
 /// An error on its way out of a handler; the edge gives it words, an instance and a request id.
 #[derive(Debug)]
 pub struct Refused(pub Error);
@@ -88,7 +85,7 @@ pub struct Problem {
     pub instance: String,
     /// The request's id, under which the log has more.
     pub request_id: String,
-    /// Every wrong field.
+    /// Every wrong field, or the first hundred.
     pub errors: Vec<ProblemField>,
 }
 
@@ -124,7 +121,7 @@ pub fn answer(error: &Error, asked: Asked<'_>) -> HttpResponse {
     let locale = Locale::negotiate(asked.accept_language);
     let status = status(error.kind());
     let code = error.code().name;
-    let errors = error.wrong_fields().iter().take(MOST_FIELDS).map(|wrong| ProblemField {
+    let errors = error.wrong_fields().iter().map(|wrong| ProblemField {
         pointer: wrong.pointer.clone(),
         code: wrong.code.to_owned(),
         message: locale.text(wrong.code, &wrong.args),

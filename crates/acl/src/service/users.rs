@@ -7,7 +7,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use kernel::{
     Context, Edit, Error, Expected, Page, Paging, Result,
     audit::Entry,
-    db::{Conn, Tx},
+    db::{Conn, Db, Tx},
     error::{common, field},
     id::{RoleId, UserId},
     page::{KeyKind, ListSpec, OrderField},
@@ -15,11 +15,11 @@ use kernel::{
 
 use super::roles::require_held;
 use crate::{
-    access::combined,
+    access::{Access, combined},
     grant::Granted,
     input::{BlockInput, NewUser, ResetPasswordInput, UserFilter, UserInput, UserPermissionsInput},
     model::{User, refusal},
-    password::{HashedPassword, weakness},
+    password::{HashedPassword, refuse_username},
     permission::{BuiltinRole, Permission, PermissionSet, perm},
     store,
     store::{permissions::Singles, users::UserRow},
@@ -288,7 +288,23 @@ pub async fn unblock(tx: &mut Tx, context: &Context, granted: &Managing, id: Use
     finish(tx, context, granted, &before, "user.unblocked").await
 }
 
-/// Gives a user a new password and ends their sessions; hash it before the transaction.
+/// Judges and hashes the new password of a user. Not to be run in a transaction: it hashes.
+///
+/// Errors: those of [`reset_password`], before anything is judged; `invalid` with `weak_password`; `too_many_requests`.
+pub async fn prepare_password_reset(
+    db: &Db,
+    access: &Access,
+    granted: &Managing,
+    id: UserId,
+    input: &ResetPasswordInput,
+) -> Result<HashedPassword> {
+    let before = db.read(async |conn| Account::load(conn, id).await).await?;
+    before.not_own(granted)?;
+    require_held(granted, before.permissions())?;
+    access.passwords().hash_new("password", &input.password, &before.row.username).await
+}
+
+/// Gives a user a new password, hashed by [`prepare_password_reset`], and ends their sessions.
 ///
 /// Errors: `user_not_found`, `own_account`, `invalid` when it is the user's name, `grant_not_held` when the user may do
 /// what the caller may not: whoever sets a password can use the account.
@@ -302,9 +318,7 @@ pub async fn reset_password(
 ) -> Result<User> {
     let before = Account::to_change(tx, granted, id, true).await?;
     require_held(granted, before.permissions())?;
-    if let Some(code) = weakness(&input.password, Some(&before.row.username)) {
-        return Err(Error::of_field("password", code));
-    }
+    refuse_username("password", &input.password, &before.row.username)?;
     store::users::set_password(tx, id, None, password.as_str(), context.now).await?;
     store::sessions::revoke_all(tx, id, None, "password_reset", context.now).await?;
     finish(tx, context, granted, &before, "user.password_reset").await

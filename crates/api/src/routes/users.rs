@@ -64,7 +64,7 @@ async fn list_users(call: Call, granted: Guard<perm::UsersRead>, query: Listing<
 )]
 #[post("/users")]
 async fn create_user(call: Call, granted: Guard<perm::UsersManage>, input: Body<NewUser>) -> Reply {
-    let password = call.state.access.passwords().hash(&input.password).await?;
+    let password = call.state.access.passwords().hash_new("password", &input.password, &input.username).await?;
     let answer = call.write(async |tx| {
         let user = users::create(tx, &call.context, &granted, &input, &password).await?;
         Answer::created(format!("users/{}", user.id), &user, user.version)
@@ -224,7 +224,11 @@ async fn reset_user_password(
     id: PathPart<UserId>,
     input: Body<ResetPasswordInput>,
 ) -> Reply {
-    let password = call.state.access.passwords().hash(&input.password).await?;
+    // what is asked before the write may have changed since the first time
+    if let Some(answer) = call.replay().await? {
+        return Ok(answer);
+    }
+    let password = users::prepare_password_reset(&call.state.db, &call.state.access, &granted, id.0, &input).await?;
     let answer = call.write(async |tx| {
         let user = users::reset_password(tx, &call.context, &granted, id.0, &input, &password).await?;
         Answer::resource(&user, user.version)
