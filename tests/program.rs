@@ -6,6 +6,7 @@ mod jobs;
 mod quickstart;
 mod serving;
 mod settings;
+mod signing_in;
 mod starting;
 mod stopping;
 

@@ -1,6 +1,12 @@
 //! Changing and resetting passwords, and the rules for a password.
 
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
+
 use acl::{PasswordCost, Passwords};
+use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 
 use super::{OTHER_PASSWORD, bearer, everything_in, hire, login, pair, refresh, trail, user};
@@ -212,4 +218,86 @@ async fn no_answer_and_no_row_of_the_trail_holds_a_password_or_its_hash(app: &Ap
         );
         assert!(hashes.iter().all(|hash| !text.contains(hash.rsplit('$').next().unwrap())), "{text}");
     }
+}
+
+#[scenario]
+async fn how_strong_a_password_is_is_asked_last(app: &App) {
+    let admin = app.admin().await;
+    let anna = id(&hire(&admin, "anna", "operator").await);
+    let anna_in = bearer(app, &pair(app, "anna").await);
+    let weak = "password123";
+    // fields first
+    let new = json!({"username": "ivan", "full_name": "Иван", "role": "operator", "password": weak, "email": "nowhere"});
+    wrong(admin.post("/users", new).await, "/email", "invalid_email");
+    // then who it is about, and who asks
+    admin.post("/users/999/reset-password", json!({"password": weak})).await.refused(404, "user_not_found");
+    admin.post("/users/1/reset-password", json!({"password": weak})).await.refused(409, "own_account");
+    // whoever does not know the present password is told that, and it counts
+    wrong(
+        anna_in.post("/auth/change-password", change(OTHER_PASSWORD, weak)).await,
+        "/current_password",
+        "wrong_password",
+    );
+    assert_eq!(app.scalar(&format!("SELECT failed_sign_ins FROM users WHERE id = {anna}")).await, 1);
+    wrong(
+        anna_in.post("/auth/change-password", change(PASSWORD, weak)).await,
+        "/new_password",
+        "weak_password",
+    );
+    assert_eq!(app.scalar(&format!("SELECT failed_sign_ins FROM users WHERE id = {anna}")).await, 1);
+}
+
+#[scenario(WORKERS = "1")]
+async fn while_passwords_are_judged_others_are_served(app: &App) {
+    let admin = app.admin().await;
+    hire(&admin, "anna", "operator").await;
+    let anna = bearer(app, &pair(app, "anna").await);
+    let user = id(&hire(&admin, "ivan", "operator").await);
+    let hard = "password1 qwerty2 dragon3 ".repeat(4) + "monkey4 letmein5";
+    let judge = async |n: usize| match n % 3 {
+        0 => {
+            let new = json!({"username": format!("user.{n}"), "full_name": "Анна", "role": "operator", "password": hard});
+            admin.post("/users", new).await.expect(201);
+        }
+        1 => drop(
+            admin.post(&format!("/users/{user}/reset-password"), json!({"password": hard})).await.expect(200),
+        ),
+        // two at once: the second finds the present password changed
+        _ => drop(anna.post("/auth/change-password", change(PASSWORD, &hard)).await),
+    };
+    let started = Instant::now();
+    judge(0).await;
+    let one = started.elapsed();
+    let over = Cell::new(false);
+    let judged = async {
+        join_all((1..25).map(judge)).await;
+        over.set(true);
+    };
+    let looked = async {
+        let mut longest = Duration::ZERO;
+        while !over.get() {
+            let started = Instant::now();
+            app.stranger().get("/health/live").await.expect(200);
+            longest = longest.max(started.elapsed());
+        }
+        longest
+    };
+    let ((), longest) = join(judged, looked).await;
+    // on the request threads they would be judged one after another, and everybody else would wait for many
+    assert!(longest < one * 5, "somebody waited {longest:?} while passwords were judged, each in {one:?}");
+}
+
+#[scenario]
+async fn a_repeated_reset_answers_as_the_first_did_whatever_has_become_of_the_user(app: &App) {
+    let admin = app.admin().await;
+    let anna = id(&hire(&admin, "anna", "operator").await);
+    let path = format!("/users/{anna}/reset-password");
+    let repeated = admin.with("Idempotency-Key", "once");
+    let first = repeated.post(&path, json!({"password": OTHER_PASSWORD})).await.expect(200);
+    let before = hashes(app).await;
+    admin.delete(&format!("/users/{anna}")).await.expect(204);
+    let again = repeated.post(&path, json!({"password": OTHER_PASSWORD})).await;
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    assert_eq!(again.expect(200), first);
+    assert_eq!(hashes(app).await, before[..1]);
 }

@@ -60,11 +60,7 @@ pub struct ChangePasswordInput {
     pub new_password: String,
 }
 
-impl Input for ChangePasswordInput {
-    fn check(&self, _context: &Context, wrong: &mut FieldErrors) {
-        check_password("new_password", &self.new_password, None, wrong);
-    }
-}
+impl Input for ChangePasswordInput {}
 
 /// A new password for another user.
 #[derive(Deserialize, ToSchema, Validate)]
@@ -77,11 +73,7 @@ pub struct ResetPasswordInput {
     pub password: String,
 }
 
-impl Input for ResetPasswordInput {
-    fn check(&self, _context: &Context, wrong: &mut FieldErrors) {
-        check_password("password", &self.password, None, wrong);
-    }
-}
+impl Input for ResetPasswordInput {}
 
 /// A new script token.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema, Validate)]
@@ -227,7 +219,10 @@ pub struct NewUser {
 impl Input for NewUser {
     fn check(&self, context: &Context, wrong: &mut FieldErrors) {
         self.profile().check(context, wrong);
-        check_password("password", &self.password, Some(&self.username), wrong);
+        // how strong it is takes long to say, and is said once all else is right
+        if !wrong.names("password") && password::is_username(&self.password, &self.username) {
+            wrong.add("password", field::PASSWORD_IS_USERNAME);
+        }
     }
 }
 
@@ -356,15 +351,6 @@ fn username_form(name: &str) -> Result<(), ValidationError> {
 fn role_name_form(name: &str) -> Result<(), ValidationError> {
     let letter_first = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
     form(letter_first && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-')))
-}
-
-fn check_password(name: &str, new: &str, username: Option<&str>, wrong: &mut FieldErrors) {
-    // a wrong length is already reported, and to estimate the strength of a long text is slow
-    if !wrong.names(name)
-        && let Some(code) = password::weakness(new, username)
-    {
-        wrong.add(name, code);
-    }
 }
 
 fn check_phone(phone: Option<&str>, context: &Context, wrong: &mut FieldErrors) {

@@ -37,7 +37,7 @@ pub use access::{API_TOKEN_PREFIX, Access, AccessSettings};
 pub use grant::{Caller, Credential, Granted, SignedIn};
 pub use kernel::Secret;
 pub use model::{SessionId, refusal};
-pub use password::{HashedPassword, PasswordCost, Passwords, random_password, weakness};
+pub use password::{HashedPassword, PasswordCost, Passwords, random_password};
 pub use permission::{BuiltinRole, Permission, PermissionSet, PermissionType, perm};
 pub use random::random_secret;
 pub use seal::Seals;

@@ -39,6 +39,9 @@ use crate::{
 /// Largest JSON body, in bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;
 
+/// Largest body of a caller who is not signed in: it contains a name, a password or a token.
+pub const STRANGER_LIMIT: usize = 16 * 1024;
+
 /// The length of the body, if the request declares it.
 pub(crate) fn announced_length(request: &HttpRequest) -> Option<u64> {
     request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok())
@@ -83,10 +86,13 @@ fn expect_type(request: &HttpRequest, body: &Bytes, accepted: &[&str]) -> Result
     }
 }
 
-/// A JSON body, parsed and validated.
-pub struct Body<I>(pub I);
+/// A JSON body of at most `MOST` bytes, parsed and validated.
+pub struct Body<I, const MOST: usize = BODY_LIMIT>(pub I);
 
-impl<I> Deref for Body<I> {
+/// The JSON body of whoever has not signed in.
+pub type StrangersBody<I> = Body<I, STRANGER_LIMIT>;
+
+impl<I, const MOST: usize> Deref for Body<I, MOST> {
     type Target = I;
 
     fn deref(&self) -> &I {
@@ -94,14 +100,14 @@ impl<I> Deref for Body<I> {
     }
 }
 
-impl<I: Input + 'static> FromRequest for Body<I> {
+impl<I: Input + 'static, const MOST: usize> FromRequest for Body<I, MOST> {
     type Error = Refused;
     type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let body = read_body(&request, payload).await?;
+            let body = read_up_to(MOST, &request, payload).await?;
             expect_type(&request, &body, &["application/json"])?;
             Ok(Self(input::parse(&body, &request::context(&request))?))
         })
@@ -143,7 +149,7 @@ impl FromRequest for CsvBody {
     }
 }
 
-/// A URL-encoded form, as OAuth 2 clients send it.
+/// A URL-encoded form, as OAuth 2 clients send it to sign in.
 pub struct Form<I>(pub I);
 
 impl<I: DeserializeOwned + 'static> FromRequest for Form<I> {
@@ -153,7 +159,7 @@ impl<I: DeserializeOwned + 'static> FromRequest for Form<I> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let body = read_body(&request, payload).await?;
+            let body = read_up_to(STRANGER_LIMIT, &request, payload).await?;
             expect_type(&request, &body, &["application/x-www-form-urlencoded"])?;
             let form = serde_urlencoded::from_bytes(&body)
                 .map_err(|error| Error::new(common::MALFORMED).with("reason", "the form").cause(error))?;

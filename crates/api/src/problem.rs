@@ -12,9 +12,6 @@ use utoipa::ToSchema;
 /// The media type of every error.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// Most wrong fields that a problem lists: more than any request has fields, and far fewer than a malicious body could have.
-const MOST_FIELDS: usize = 500;
-
 /// An error that a handler returns. The edge adds the texts, the instance and the request id.
 #[derive(Debug)]
 pub struct Refused(pub Error);
@@ -89,7 +86,7 @@ pub struct Problem {
     pub instance: String,
     /// The request's id, by which the log has details.
     pub request_id: String,
-    /// Every wrong field.
+    /// Every wrong field, or the first hundred.
     pub errors: Vec<ProblemField>,
 }
 
@@ -125,7 +122,7 @@ pub fn answer(error: &Error, asked: Asked<'_>) -> HttpResponse {
     let locale = Locale::negotiate(asked.accept_language);
     let status = status(error.kind());
     let code = error.code().name;
-    let errors = error.wrong_fields().iter().take(MOST_FIELDS).map(|wrong| ProblemField {
+    let errors = error.wrong_fields().iter().map(|wrong| ProblemField {
         pointer: wrong.pointer.clone(),
         code: wrong.code.to_owned(),
         message: locale.text(wrong.code, &wrong.args),

@@ -61,6 +61,9 @@ impl<I: Input + Serialize> Edit<I> {
         let mut wrong = FieldErrors::default();
         let mut result = if self.merge { present.clone() } else { Map::new() };
         for (name, value) in &self.body {
+            if wrong.is_full() {
+                return Err(Error::new(common::INVALID).fields(wrong));
+            }
             if editable.contains_key(name) {
                 // a value that is shown masked and sent back masked is unchanged
                 let unchanged = shown.get(name) == Some(value);

@@ -211,18 +211,27 @@ pub struct FieldError {
     pub existing_id: Option<i64>,
 }
 
-/// All wrong fields of one request.
+/// All wrong fields of one request, or the first [`MOST`](Self::MOST).
 #[derive(Clone, Debug, Default)]
 pub struct FieldErrors(pub Vec<FieldError>);
 
 impl FieldErrors {
+    /// Wrong fields that are kept: more than any person mends at once, and far fewer than a body of mistakes could have.
+    pub const MOST: usize = 100;
+
+    /// Whether looking for more is of no use.
+    pub fn is_full(&self) -> bool {
+        self.0.len() >= Self::MOST
+    }
+
     /// Adds a wrong top-level field.
     pub fn add(&mut self, name: &str, code: &'static str) -> &mut FieldError {
         self.add_at(format!("/{name}"), code)
     }
 
-    /// Adds a wrong value at a JSON pointer.
+    /// Adds a wrong value at a JSON pointer; where there are enough, in the place of the last.
     pub fn add_at(&mut self, pointer: String, code: &'static str) -> &mut FieldError {
+        self.0.truncate(Self::MOST - 1);
         self.0.push(FieldError { pointer, code, args: Vec::new(), existing_id: None });
         let last = self.0.len() - 1;
         &mut self.0[last]
@@ -298,9 +307,10 @@ impl Error {
         self
     }
 
-    /// Adds the wrong fields.
+    /// Adds the wrong fields, as many as are kept.
     #[must_use]
-    pub fn fields(mut self, fields: FieldErrors) -> Self {
+    pub fn fields(mut self, mut fields: FieldErrors) -> Self {
+        fields.0.truncate(FieldErrors::MOST);
         self.0.fields = fields;
         self
     }

@@ -4,7 +4,7 @@
 //! replaced by the schema's example, so that the rules of the other fields are still checked. The fields, and which of them are
 //! required, come from the schema in the OpenAPI document, so that the document and the behaviour agree.
 
-use std::{collections::BTreeSet, fmt};
+use std::{borrow::Cow, collections::HashSet, fmt};
 
 use chrono::NaiveDate;
 use serde::{
@@ -107,10 +107,13 @@ impl<'de> Visitor<'de> for Unrepeated {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self, A::Error> {
-        let mut names = BTreeSet::new();
-        while let Some(name) = fields.next_key::<String>()? {
+        // most objects here are numbers, which come as one of a single name, or small
+        let Some(first) = fields.next_key::<Name<'de>>()? else { return Ok(self) };
+        fields.next_value::<Self>()?;
+        let mut names = None;
+        while let Some(name) = fields.next_key()? {
             fields.next_value::<Self>()?;
-            if !names.insert(name) {
+            if !names.get_or_insert_with(|| HashSet::from([first.clone()])).insert(name) {
                 return Err(A::Error::custom("a name is repeated"));
             }
         }
@@ -118,13 +121,18 @@ impl<'de> Visitor<'de> for Unrepeated {
     }
 }
 
+/// The name of a field as the body has it, copied only where it is escaped there.
+#[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
 /// Turns the fields of an object into a checked value. Errors: `invalid` with every wrong field.
 pub fn from_fields<I: Input>(fields: Map<String, Value>, context: &Context) -> Result<I> {
     let mut wrong = FieldErrors::default();
-    control_characters("", &Value::Object(fields.clone()), &mut wrong);
+    control_characters_within(&mut String::new(), &fields, &mut wrong);
     loose_dates::<I>(&fields, &mut wrong);
     if wrong.0.is_empty()
-        && let Ok(input) = serde_json::from_value::<I>(Value::Object(fields.clone()))
+        && let Ok(input) = I::deserialize(&fields)
     {
         check(&input, context, &mut wrong);
         return wrong.into_result().map(|()| input);
@@ -146,7 +154,7 @@ fn check<I: Input>(input: &I, context: &Context, wrong: &mut FieldErrors) {
     input.check(context, wrong);
 }
 
-/// Finds the wrong fields one by one; returns a value in which examples replace them.
+/// Finds the wrong fields one by one; returns a value in which examples replace them, or nothing if no more would be reported.
 fn repaired<I: Input>(mut fields: Map<String, Value>, wrong: &mut FieldErrors) -> Option<I> {
     let schema = object_schema::<I>()?;
     let example = schema.example.clone().or_else(|| schema.examples.first().cloned()).unwrap_or_default();
@@ -156,11 +164,15 @@ fn repaired<I: Input>(mut fields: Map<String, Value>, wrong: &mut FieldErrors) -
             None => fields.remove(name),
         };
     };
+    for name in fields.keys().filter(|name| !schema.properties.contains_key(*name)) {
+        if wrong.is_full() {
+            return None;
+        }
+        wrong.add(name, field::UNKNOWN);
+    }
+    fields.retain(|name, _| schema.properties.contains_key(name));
     for name in fields.keys().cloned().collect::<Vec<_>>() {
-        if !schema.properties.contains_key(&name) {
-            fields.remove(&name);
-            wrong.add(&name, field::UNKNOWN);
-        } else if wrong.names(&name) {
+        if wrong.names(&name) {
             stand_in(&mut fields, &name);
         }
     }
@@ -172,7 +184,7 @@ fn repaired<I: Input>(mut fields: Map<String, Value>, wrong: &mut FieldErrors) -
     }
     // each round removes one wrong field, so there are no more rounds than fields
     for _ in 0..=schema.properties.len() {
-        match serde_path_to_error::deserialize::<_, I>(Value::Object(fields.clone())) {
+        match serde_path_to_error::deserialize::<_, I>(&fields) {
             Ok(input) => return Some(input),
             Err(error) => {
                 let path = error.path().to_string();
@@ -239,23 +251,42 @@ fn loose_dates<I: Input>(fields: &Map<String, Value>, wrong: &mut FieldErrors) {
 }
 
 /// Reports control characters other than line breaks and tabs; PostgreSQL cannot store NUL at all.
-fn control_characters(pointer: &str, value: &Value, wrong: &mut FieldErrors) {
-    let forbidden = |text: &str| text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'));
+fn control_characters(pointer: &mut String, step: &str, value: &Value, wrong: &mut FieldErrors) {
+    if wrong.is_full() || matches!(value, Value::Null | Value::Bool(_) | Value::Number(_)) {
+        return;
+    }
+    let above = pointer.len();
+    pointer.push('/');
+    pointer.push_str(step);
     match value {
-        Value::String(text) if forbidden(text) => {
-            wrong.add_at(pointer.to_owned(), field::CONTROL_CHARACTER);
+        Value::String(text) if is_forbidden(text) => {
+            wrong.add_at(pointer.clone(), field::CONTROL_CHARACTER);
         }
-        Value::Array(items) => items.iter().enumerate().for_each(|(at, item)| control_characters(&format!("{pointer}/{at}"), item, wrong)),
-        Value::Object(fields) => {
-            for (name, item) in fields {
-                if forbidden(name) {
-                    wrong.add_at(pointer.to_owned(), field::CONTROL_CHARACTER);
-                }
-                control_characters(&format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1")), item, wrong);
-            }
-        }
+        Value::Array(items) => items.iter().enumerate().for_each(|(at, item)| control_characters(pointer, &at.to_string(), item, wrong)),
+        Value::Object(fields) => control_characters_within(pointer, fields, wrong),
         _ => {}
     }
+    pointer.truncate(above);
+}
+
+fn control_characters_within(pointer: &mut String, fields: &Map<String, Value>, wrong: &mut FieldErrors) {
+    for (name, item) in fields {
+        if wrong.is_full() {
+            return;
+        }
+        if is_forbidden(name) {
+            wrong.add_at(pointer.clone(), field::CONTROL_CHARACTER);
+        }
+        if name.contains(['~', '/']) {
+            control_characters(pointer, &name.replace('~', "~0").replace('/', "~1"), item, wrong);
+        } else {
+            control_characters(pointer, name, item, wrong);
+        }
+    }
+}
+
+fn is_forbidden(text: &str) -> bool {
+    text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'))
 }
 
 fn collect(prefix: &str, errors: &ValidationErrors, wrong: &mut FieldErrors) {

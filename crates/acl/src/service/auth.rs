@@ -13,7 +13,7 @@ use crate::{
     grant::{Caller, Credential, SignedIn},
     input::{ChangePasswordInput, LoginInput, RefreshInput},
     model::{Profile, SessionId, TokenPair, lock_after, refusal},
-    password::{Comparison, HashedPassword, weakness},
+    password::{Comparison, HashedPassword, refuse_username},
     permission::PermissionSet,
     random, store,
     store::users::{CredentialRow, username_key},
@@ -70,7 +70,8 @@ pub async fn verify_password(db: &Db, access: &Access, context: &Arc<Context>, i
     match (found, comparison) {
         (Some(user), Comparison::Matches | Comparison::MatchesOutdated) if obstacle(&user, context.now).is_none() => {
             let renewed_hash = match comparison {
-                Comparison::MatchesOutdated => Some(access.passwords().hash(&input.password).await?),
+                // whoever is right comes in: where too many wait, the hash is made anew another time
+                Comparison::MatchesOutdated => access.passwords().hash(&input.password).await.ok(),
                 _ => None,
             };
             Ok(Verified { user_id: user.id, seen_hash: user.password_hash, renewed_hash })
@@ -263,7 +264,8 @@ pub async fn me(conn: &mut Conn, signed_in: &SignedIn) -> Result<Profile> {
 
 /// Checks the current password and hashes the new one. Not to be run in a transaction, because it hashes.
 ///
-/// Errors: `not_a_session`; `invalid` with `wrong_password`, which counts towards a lock, or `password_is_username`.
+/// Errors: `not_a_session`; `invalid` with `wrong_password`, which counts towards a lock, `password_is_username` or
+/// `weak_password`, of which nobody is told who does not know the present one; `too_many_requests`.
 pub async fn prepare_password_change(
     db: &Db,
     access: &Access,
@@ -272,9 +274,7 @@ pub async fn prepare_password_change(
     input: &ChangePasswordInput,
 ) -> Result<NewPassword> {
     session_of(signed_in)?;
-    if let Some(code) = weakness(&input.new_password, Some(&signed_in.username)) {
-        return Err(Error::of_field("new_password", code));
-    }
+    refuse_username("new_password", &input.new_password, &signed_in.username)?;
     let key = username_key(&signed_in.username);
     let user =
         db.read(context, async |conn| store::users::credentials(conn, &key).await).await?.filter(|user| user.id == signed_in.user_id);
@@ -285,7 +285,7 @@ pub async fn prepare_password_change(
         record_failure(db, context, &signed_in.actor(), Some(&user), reason, "auth.password_change_failed").await?;
         return Err(Error::of_field("current_password", field::WRONG_PASSWORD));
     }
-    let new_hash = access.passwords().hash(&input.new_password).await?;
+    let new_hash = access.passwords().hash_new("new_password", &input.new_password, &signed_in.username).await?;
     Ok(NewPassword { seen_hash: user.password_hash, new_hash })
 }
 

@@ -9,7 +9,7 @@ use validator::Validate;
 use super::users;
 use crate::{
     input::{RoleInput, UserInput},
-    password::{HashedPassword, Passwords, random_password, weakness},
+    password::{HashedPassword, Passwords, random_password},
     permission::{BuiltinRole, Permission, PermissionSet},
     store,
 };
@@ -47,10 +47,7 @@ pub async fn bootstrap(
         None => Some(Secret::new(random_password()?)),
     };
     let Some(password) = password.or(generated_password.as_ref()) else { return Ok(None) };
-    if let Some(code) = weakness(password.reveal(), Some(username)) {
-        return Err(Error::of_field("password", code));
-    }
-    let hash = passwords.hash(password.reveal()).await?;
+    let hash = passwords.hash_new("password", password.reveal(), username).await?;
     let made = db.transaction(context, async |tx| ensure_first_admin(tx, username, &hash).await).await?;
     Ok(made.map(|id| FirstAdmin { id, username: username.to_owned(), generated_password }))
 }

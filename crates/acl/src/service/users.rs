@@ -3,25 +3,27 @@
 //! Every change first takes one lock (`lock_administrators`), so that the rule of the last administrator holds between concurrent
 //! requests; staff changes are rare enough to wait for each other.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, SubsecRound, Utc};
 use database::{
-    Conn, Page, Paging, Tx,
+    Conn, Db, Page, Paging, Tx,
     audit::Entry,
     page::{KeyKind, ListSpec, OrderField},
 };
 use kernel::{
-    Edit, Error, Expected, Result,
+    Actor, Context, Edit, Error, Expected, Result,
     error::{common, field},
     id::{RoleId, UserId},
 };
 
 use super::roles::require_held;
 use crate::{
-    access::combined,
+    access::{Access, combined},
     grant::Granted,
     input::{BlockInput, NewUser, ResetPasswordInput, UserFilter, UserInput, UserPermissionsInput},
     model::{User, refusal},
-    password::{HashedPassword, weakness},
+    password::{HashedPassword, refuse_username},
     permission::{BuiltinRole, Permission, PermissionSet, perm},
     store,
     store::{permissions::Singles, users::UserRow},
@@ -60,11 +62,11 @@ impl Account {
     async fn to_change(tx: &mut Tx, id: UserId, but_own: bool) -> Result<Self> {
         store::users::lock_administrators(tx).await?;
         let account = Self::load(tx, id).await?;
-        if but_own { account.not_own(tx).map(|()| account) } else { Ok(account) }
+        if but_own { account.not_own(tx.actor()).map(|()| account) } else { Ok(account) }
     }
 
-    fn not_own(&self, tx: &Tx) -> Result<()> {
-        if tx.actor().user_id == Some(self.row.id) { Err(Error::new(refusal::OWN_ACCOUNT)) } else { Ok(()) }
+    fn not_own(&self, actor: &Actor) -> Result<()> {
+        if actor.user_id == Some(self.row.id) { Err(Error::new(refusal::OWN_ACCOUNT)) } else { Ok(()) }
     }
 
     fn permissions(&self) -> PermissionSet {
@@ -175,7 +177,7 @@ pub async fn edit(tx: &mut Tx, granted: &Managing, id: UserId, edit: &Edit<UserI
     }
     let standing = |input: &UserInput| (input.role.clone(), input.is_active, input.valid_from, input.valid_until);
     if standing(&input) != standing(&present) {
-        before.not_own(tx)?;
+        before.not_own(tx.actor())?;
     }
     let role = role_named(tx, &input.role).await?;
     store::users::update(tx, &before.row, &input, role).await.map_err(|error| username_taken(error, &input))?;
@@ -277,7 +279,24 @@ pub async fn unblock(tx: &mut Tx, granted: &Managing, id: UserId) -> Result<User
     finish(tx, granted, &before, "user.unblocked").await
 }
 
-/// Gives a user a new password and ends their sessions; hash it before the transaction.
+/// Checks and hashes the new password of a user. Not to be run in a transaction, because it hashes.
+///
+/// Errors: those of [`reset_password`], before the strength is estimated; `invalid` with `weak_password`; `too_many_requests`.
+pub async fn prepare_password_reset(
+    db: &Db,
+    context: &Arc<Context>,
+    access: &Access,
+    granted: &Managing,
+    id: UserId,
+    input: &ResetPasswordInput,
+) -> Result<HashedPassword> {
+    let before = db.read(context, async |conn| Account::load(conn, id).await).await?;
+    before.not_own(&context.actor)?;
+    require_held(granted, before.permissions())?;
+    access.passwords().hash_new("password", &input.password, &before.row.username).await
+}
+
+/// Gives a user a new password, hashed by [`prepare_password_reset`], and ends their sessions.
 ///
 /// Errors: `user_not_found`, `own_account`, `invalid` when it is the user's name, `grant_not_held` when the user has permissions
 /// that the caller lacks, because setting a password gives access to the account.
@@ -290,9 +309,7 @@ pub async fn reset_password(
 ) -> Result<User> {
     let before = Account::to_change(tx, id, true).await?;
     require_held(granted, before.permissions())?;
-    if let Some(code) = weakness(&input.password, Some(&before.row.username)) {
-        return Err(Error::of_field("password", code));
-    }
+    refuse_username("password", &input.password, &before.row.username)?;
     store::users::set_password(tx, id, None, password.as_str()).await?;
     store::sessions::revoke_all(tx, id, None, "password_reset").await?;
     finish(tx, granted, &before, "user.password_reset").await

@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     answer::{Answer, List, Reply},
     call::Call,
-    extract::{Body, Form, ListQuery, Listing, PathPart},
+    extract::{Body, Form, ListQuery, Listing, PathPart, StrangersBody},
     guard::AnyCaller,
     routes::mount::Mount,
 };
@@ -104,11 +104,12 @@ async fn sign_in(call: &Call, input: &LoginInput, shape: impl Fn(TokenPair) -> k
     responses(
         (status = 200, description = "A pair of tokens.", body = TokenPair),
         (status = 401, description = "`sign_in_failed`: the name or the password is wrong, or the account may not sign in now."),
+        (status = 413, description = "The body is over 16 KiB."),
         (status = 429, description = "`sign_in_rate_limited`, `too_many_requests`: wait as long as `Retry-After` says.")
     )
 )]
 #[post("/auth/login")]
-async fn login(call: Call, input: Body<LoginInput>) -> Reply {
+async fn login(call: Call, input: StrangersBody<LoginInput>) -> Reply {
     sign_in(&call, &input, |pair| Answer::ok(&pair)).await
 }
 
@@ -121,6 +122,7 @@ async fn login(call: Call, input: Body<LoginInput>) -> Reply {
     responses(
         (status = 200, description = "A pair of tokens.", body = OauthTokens),
         (status = 401, description = "`sign_in_failed`: the name or the password is wrong, or the account may not sign in now."),
+        (status = 413, description = "The body is over 16 KiB."),
         (status = 429, description = "`sign_in_rate_limited`, `too_many_requests`: wait as long as `Retry-After` says.")
     )
 )]
@@ -147,11 +149,12 @@ async fn oauth_token(call: Call, form: Form<PasswordForm>) -> Reply {
     request_body = RefreshInput,
     responses(
         (status = 200, description = "The next pair of tokens.", body = TokenPair),
-        (status = 401, description = "`token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `account_disabled`: sign in again.")
+        (status = 401, description = "`token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `account_disabled`: sign in again."),
+        (status = 413, description = "The body is over 16 KiB.")
     )
 )]
 #[post("/auth/refresh")]
-async fn refresh(call: Call, input: Body<RefreshInput>) -> Reply {
+async fn refresh(call: Call, input: StrangersBody<RefreshInput>) -> Reply {
     let answer = call.write_or_refuse(async |tx| match auth::refresh(tx, &call.state.access, &input).await? {
         auth::Refreshed::Renewed(pair) => Ok(Ok(Answer::ok(&pair)?.secret())),
         // the end of the session is committed, though the caller is refused

@@ -66,7 +66,7 @@ async fn list_users(call: Call, granted: Guard<perm::UsersRead>, query: Listing<
 )]
 #[post("/users")]
 async fn create_user(call: Call, granted: Guard<perm::UsersManage>, input: Body<NewUser>) -> Reply {
-    let password = call.state.access.passwords().hash(&input.password).await?;
+    let password = call.state.access.passwords().hash_new("password", &input.password, &input.username).await?;
     let answer = call.write(async |tx| {
         let user = users::create(tx, &granted, &input, &password).await?;
         Answer::created(format!("users/{}", user.id), &user, user.version)
@@ -228,7 +228,12 @@ async fn reset_user_password(
     id: PathPart<UserId>,
     input: Body<ResetPasswordInput>,
 ) -> Reply {
-    let password = call.state.access.passwords().hash(&input.password).await?;
+    // what is checked before the transaction may have changed since the first request
+    if let Some(answer) = call.replay().await? {
+        return Ok(answer);
+    }
+    let (db, access) = (&call.state.db, &call.state.access);
+    let password = users::prepare_password_reset(db, call.context(), access, &granted, id.0, &input).await?;
     let answer = call.write(async |tx| {
         let user = users::reset_password(tx, &granted, id.0, &input, &password).await?;
         Answer::resource(&user, user.version)

@@ -36,7 +36,7 @@ impl CreateUser {
         });
         let serde_json::Value::Object(fields) = fields else { return Err(Error::internal("no fields")) };
         let input: NewUser = kernel::input::from_fields(fields, &context)?;
-        let hash = state.access.passwords().hash(&input.password).await?;
+        let hash = state.access.passwords().hash_new("password", &input.password, &input.username).await?;
         let granted = Granted::system("create-user");
         let user = state.db.patient().transaction(&context, async |tx| users::create(tx, &granted, &input, &hash).await).await?;
         println!("User {} was created with role {}.", user.username, user.role);
