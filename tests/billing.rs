@@ -3,6 +3,7 @@
 pub mod at_once;
 mod dates;
 mod debt;
+mod explanations;
 mod failures;
 mod foreseen;
 mod promises;

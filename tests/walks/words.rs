@@ -8,12 +8,13 @@ use messages::Locale;
 
 /// Every code that a problem may have.
 pub fn codes() -> Vec<Code> {
-    let tables: [&[Code]; 14] = [
+    let tables: [&[Code]; 15] = [
         common::ALL,
         acl::refusal::ALL,
         subscribers::refusal::ALL,
         gateways::refusal::ALL,
         billing::refusal::ALL,
+        billing::explanation::refusal::ALL,
         billing::promise::refusal::ALL,
         billing::run::refusal::ALL,
         contracts::refusal::ALL,

@@ -20,8 +20,7 @@ use crate::{
     charge::Service,
     due::{Bill, Book},
     fees::OptionFees,
-    model::Figures,
-    model::PeriodRow,
+    model::{BillingRun, Figures, PeriodRow},
     settle::{posting, settle_on},
     store,
 };
@@ -62,12 +61,15 @@ pub async fn reckon(conn: &mut Conn, ids: &[ContractId], day: NaiveDate) -> Resu
 }
 
 /// Charges these locked contracts. Errors: those after which the whole batch must be rolled back.
-pub async fn charge(tx: &mut Tx, ids: &[ContractId], day: NaiveDate) -> Result<Outcome> {
-    let (due, mut outcome) = work_out(tx, ids, day).await?;
+pub async fn charge(tx: &mut Tx, run: &BillingRun, ids: &[ContractId]) -> Result<Outcome> {
+    let day = run.billing_date;
+    let (mut due, mut outcome) = work_out(tx, ids, day).await?;
+    due.iter_mut().for_each(|due| due.bill.note_run(run.id));
     let (mut plain, special): (Vec<Due>, Vec<Due>) =
         due.into_iter().partition(|due| due.contract.status == ContractStatus::Active && !due.bill.is_special);
     post(tx, &mut plain).await?;
     plain.iter().for_each(|due| outcome.count(&due.bill));
+    let special_ids: Vec<ContractId> = special.iter().map(|due| due.contract.id).collect();
     for mut due in special {
         let settled = tx.attempt(async |tx| settle_on(tx, &mut due.contract, (Service::Unbroken, day)).await).await?;
         match settled {
@@ -75,6 +77,7 @@ pub async fn charge(tx: &mut Tx, ids: &[ContractId], day: NaiveDate) -> Result<O
             Err(error) => outcome.failed(due.bill.contract.id, error),
         }
     }
+    store::note_run(tx, run.id, &special_ids).await?;
     Ok(outcome)
 }
 

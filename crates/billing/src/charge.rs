@@ -147,16 +147,18 @@ mod tests {
             period_end: day(length),
             tariff_version_id: TariffVersionId::new(1),
             option_fees: OptionFees::default(),
+            discount_percent: None,
             whole_fee: money(fee),
             whole_days: whole,
             fee: None,
+            charged_days: None,
             credited: Money::ZERO,
             payment_id: None,
             charged_at: None,
+            billing_run_id: None,
         };
         if charged {
-            period.fee = Some(period.amount().unwrap());
-            period.charged_at = Some(DateTime::UNIX_EPOCH);
+            period.charge(period.own_days(), DateTime::UNIX_EPOCH).unwrap();
         }
         period
     }

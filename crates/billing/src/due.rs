@@ -4,7 +4,10 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use contracts::{Contract, ContractStatus, HoldReason, Plan};
 use database::Conn;
-use kernel::{Error, Kind, Money, Result, id::OptionId};
+use kernel::{
+    Error, Kind, Money, Result,
+    id::{BillingRunId, OptionId},
+};
 use payments::TransactionType;
 use tariffs::TariffVersion;
 
@@ -69,8 +72,8 @@ impl Book {
 /// The next step on a contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The newest period has ended, and this amount is still to be charged.
-    Charge(Money),
+    /// The newest period has ended and is still to be charged.
+    Charge,
     /// The newest period is running.
     Wait {
         /// Whether the contract should have hold `debt`.
@@ -89,7 +92,7 @@ pub enum Step {
 pub fn step(contract: &Contract, newest: Option<&PeriodRow>, service: Service, day: NaiveDate, book: &Book) -> Result<Step> {
     match newest {
         Some(period) if period.is_running(day) => return Ok(Step::Wait { in_debt: in_debt_while(contract, period)? }),
-        Some(period) if period.charged_at.is_none() => return period.amount().map(Step::Charge),
+        Some(period) if period.charged_at.is_none() => return Ok(Step::Charge),
         _ => {}
     }
     let start = start_of_next(newest, service, day);
@@ -120,19 +123,16 @@ impl PeriodRow {
             period_end: next.end,
             tariff_version_id: next.terms.version.id,
             option_fees: next.terms.option_fees.clone(),
+            discount_percent: Some(contract.discount_percent),
             whole_fee: next.whole_fee,
             whole_days: days(next.start, next.end),
             fee: None,
+            charged_days: None,
             credited: Money::ZERO,
             payment_id: None,
             charged_at: None,
+            billing_run_id: None,
         }
-    }
-
-    /// Sets the charge of the period.
-    pub fn charged(&mut self, amount: Money, at: DateTime<Utc>) {
-        self.fee = Some(amount);
-        self.charged_at = Some(at);
     }
 }
 
@@ -161,11 +161,11 @@ impl Bill {
         let mut newest = newest;
         loop {
             match step(&bill.contract, newest.as_ref(), service, day, book)? {
-                Step::Charge(amount) => {
-                    bill.charge(amount)?;
-                    newest.iter_mut().for_each(|period| period.charged(amount, now));
+                Step::Charge => {
+                    let Some(period) = &mut newest else { return Ok(bill) };
+                    bill.charge(period.charge(period.own_days(), now)?)?;
                     match bill.begun.last_mut() {
-                        Some(begun) => begun.charged(amount, now),
+                        Some(begun) => *begun = period.clone(),
                         None => bill.ended = newest.clone(),
                     }
                 }
@@ -178,8 +178,7 @@ impl Bill {
                     bill.is_special |= book.planned.is_some() && bill.begun.is_empty();
                     let mut period = PeriodRow::begun(contract, &next);
                     if next.terms.is_prepaid() {
-                        bill.charge(next.whole_fee)?;
-                        period.charged(next.whole_fee, now);
+                        bill.charge(period.charge(period.own_days(), now)?)?;
                     }
                     bill.contract.next_billing_date = Some(next.end);
                     bill.contract.billing_day = Some(i64::from(next.billing_day));
@@ -208,6 +207,12 @@ impl Bill {
             _ => {}
         }
         Ok(self)
+    }
+
+    /// Notes the run on the periods that are charged.
+    pub fn note_run(&mut self, run: BillingRunId) {
+        let periods = self.ended.iter_mut().chain(&mut self.begun).filter(|period| period.fee.is_some());
+        periods.for_each(|period| period.billing_run_id = Some(run));
     }
 
     /// Whether nothing is due.

@@ -11,6 +11,7 @@
 mod batch;
 pub mod charge;
 pub mod due;
+pub mod explanation;
 mod fees;
 mod input;
 pub mod jobs;

@@ -134,12 +134,12 @@ fn foresee(contract: &Contract, newest: Option<PeriodRow>, book: &Book, today: N
     let mut day = today;
     while charges.len() < months {
         match step(&contract, newest.as_ref(), service, day, book)? {
-            Step::Charge(amount) => {
+            Step::Charge => {
                 let Some(period) = &mut newest else { break };
+                let amount = period.charge(period.own_days(), contract.created_at)?;
                 contract.balance = contract.balance.subtract(amount)?;
                 let is_covered = available(&contract)? >= Money::ZERO;
                 charges.push(foreseen(period, &plan, day, amount, &contract, is_covered));
-                period.charged(amount, contract.created_at);
             }
             // assumes service until the period ends
             Step::Wait { .. } => day = newest.as_ref().map_or(day, |period| period.period_end),
@@ -152,7 +152,7 @@ fn foresee(contract: &Contract, newest: Option<PeriodRow>, book: &Book, today: N
                     let is_covered = available(&contract)? >= next.whole_fee;
                     contract.balance = contract.balance.subtract(next.whole_fee)?;
                     charges.push(foreseen(&period, &plan, day, next.whole_fee, &contract, is_covered));
-                    period.charged(next.whole_fee, contract.created_at);
+                    period.charge(period.own_days(), contract.created_at)?;
                 }
                 newest = Some(period);
                 service = Service::Unbroken;

@@ -23,7 +23,10 @@ use crate::{
     input::{RunFilter, RunInput},
     model::{BillingRun, Figures, Queue, RunFailure, RunState},
     settle::settle_on,
-    store::runs::{self as store, NewRun, Place, Taking},
+    store::{
+        note_run,
+        runs::{self as store, NewRun, Place, Taking},
+    },
 };
 
 /// Refusals about billing runs.
@@ -203,6 +206,7 @@ impl Worker {
                     let outcome = batch::reckon(tx, &[id], run.billing_date).await?;
                     if outcome.failures.is_empty() && !run.dry_run {
                         settle_on(tx, &mut contract, (Service::Unbroken, run.billing_date)).await?;
+                        note_run(tx, run.id, &[id]).await?;
                     }
                     add(tx, &outcome).await
                 })
@@ -268,7 +272,7 @@ impl Part<'_> {
         *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = found;
         let outcome = match run.dry_run {
             true => batch::reckon(tx, &ids, run.billing_date).await?,
-            false => batch::charge(tx, &ids, run.billing_date).await?,
+            false => batch::charge(tx, &run, &ids).await?,
         };
         store::insert_failures(tx, id, &outcome.failures).await?;
         let lease_until = tx.now() + lease();

@@ -43,9 +43,10 @@ pub async fn settle_on(tx: &mut Tx, contract: &mut Contract, (service, day): (Se
     let mut planned = book.planned;
     loop {
         match step(contract, newest.as_ref(), service, day, &book)? {
-            Step::Charge(amount) => {
+            Step::Charge => {
                 if let Some(ended) = &mut newest {
-                    charge(tx, contract, ended, amount).await?;
+                    let whole = ended.own_days();
+                    charge(tx, contract, ended, whole).await?;
                     store::set_charged(tx, ended).await?;
                 }
             }
@@ -95,7 +96,8 @@ async fn begin_period(tx: &mut Tx, contract: &mut Contract, next: Beginning) -> 
     }
     let mut period = PeriodRow::begun(contract, &next);
     if next.terms.is_prepaid() {
-        charge(tx, contract, &mut period, next.whole_fee).await?;
+        let whole = period.own_days();
+        charge(tx, contract, &mut period, whole).await?;
     }
     store::insert_periods(tx, std::slice::from_ref(&period)).await?;
     contracts::steps::set_period(tx, contract, next.end, next.billing_day).await?;
@@ -115,20 +117,19 @@ pub async fn end_period(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
     if period.charged_at.is_none() {
         // the day of termination counts as used
         let used = (days(period.period_start, today) + 1).clamp(0, days(period.period_start, period.period_end));
-        let amount = period.share(used)?;
-        charge(tx, contract, &mut period, amount).await?;
+        charge(tx, contract, &mut period, used).await?;
         store::set_charged(tx, &period).await?;
     }
     store::end(tx, &period, today.clamp(period.period_start, period.period_end)).await
 }
 
-/// Charges an amount for a period and sets it on the row, which the caller saves. A zero amount creates no transaction.
-pub async fn charge(tx: &mut Tx, contract: &mut Contract, period: &mut PeriodRow, amount: Money) -> Result<()> {
+/// Charges this number of days of a period and sets the charge on the row, which the caller saves. A zero amount creates no transaction.
+pub async fn charge(tx: &mut Tx, contract: &mut Contract, period: &mut PeriodRow, days: i64) -> Result<()> {
+    let amount = period.charge(days, tx.now())?;
     if amount > Money::ZERO {
         let span = (period.period_start, period.period_end);
         period.payment_id = Some(post(tx, contract, (TransactionType::Charge, amount), span).await?);
     }
-    period.charged(amount, tx.now());
     Ok(())
 }
 

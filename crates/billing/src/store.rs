@@ -1,12 +1,13 @@
 //! SQL of billing periods.
 
+pub mod explanations;
 pub mod runs;
 
 use chrono::NaiveDate;
 use database::{Arg, Bulk, Conn, Given, Sql, Tx};
 use kernel::{
     Result,
-    id::{ContractId, CustomerId, PaymentId},
+    id::{BillingRunId, ContractId, CustomerId, PaymentId},
 };
 
 use crate::model::PeriodRow;
@@ -14,8 +15,8 @@ use crate::model::PeriodRow;
 /// Reads the contract's newest period that did not end early.
 pub async fn newest(tx: &mut Conn, contract_id: ContractId) -> Result<Option<PeriodRow>> {
     Sql::new(
-        "SELECT contract_id, period_start, period_end, tariff_version_id, option_fees, whole_fee, whole_days, fee, credited, payment_id, charged_at \
-         FROM contract_periods \
+        "SELECT contract_id, period_start, period_end, tariff_version_id, option_fees, discount_percent, whole_fee, whole_days, fee, \
+         charged_days, credited, payment_id, charged_at, billing_run_id FROM contract_periods \
          WHERE contract_id = $1 AND ended_on IS NULL ORDER BY period_start DESC LIMIT 1",
     )
     .bind(contract_id)
@@ -27,8 +28,8 @@ pub async fn newest(tx: &mut Conn, contract_id: ContractId) -> Result<Option<Per
 pub async fn newest_of(tx: &mut Conn, contracts: &[ContractId]) -> Result<Vec<PeriodRow>> {
     Given::one_column(&["of_contract"], contracts.iter().copied())
         .all(
-            "SELECT t.contract_id, t.period_start, t.period_end, t.tariff_version_id, t.option_fees, t.whole_fee, t.whole_days, t.fee, t.credited, \
-             t.payment_id, t.charged_at FROM given JOIN contract_periods t ON t.contract_id = given.of_contract AND t.period_start = \
+            "SELECT t.contract_id, t.period_start, t.period_end, t.tariff_version_id, t.option_fees, t.discount_percent, t.whole_fee, t.whole_days, \
+             t.fee, t.charged_days, t.credited, t.payment_id, t.charged_at, t.billing_run_id FROM given JOIN contract_periods t ON t.contract_id = given.of_contract AND t.period_start = \
              (SELECT MAX(b.period_start) FROM contract_periods b WHERE b.contract_id = given.of_contract AND b.ended_on IS NULL)",
             tx,
         )
@@ -49,18 +50,21 @@ pub async fn without_period(tx: &mut Tx, customer_id: CustomerId, most: i64) -> 
     .await
 }
 
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 14] = [
     "contract_id",
     "period_start",
     "period_end",
     "tariff_version_id",
     "option_fees",
+    "discount_percent",
     "whole_fee",
     "whole_days",
     "fee",
+    "charged_days",
     "credited",
     "payment_id",
     "charged_at",
+    "billing_run_id",
 ];
 
 /// Inserts periods.
@@ -73,12 +77,15 @@ pub async fn insert_periods(tx: &mut Tx, periods: &[PeriodRow]) -> Result<()> {
             period.period_end.into(),
             period.tariff_version_id.into(),
             (&period.option_fees).into(),
+            period.discount_percent.into(),
             period.whole_fee.into(),
             period.whole_days.into(),
             period.fee.into(),
+            period.charged_days.into(),
             period.credited.into(),
             period.payment_id.into(),
             Arg::from(period.charged_at),
+            period.billing_run_id.into(),
         ]);
     }
     rows.execute(tx).await
@@ -86,34 +93,59 @@ pub async fn insert_periods(tx: &mut Tx, periods: &[PeriodRow]) -> Result<()> {
 
 /// Saves the charge of a period.
 pub async fn set_charged(tx: &mut Tx, period: &PeriodRow) -> Result<()> {
-    Sql::new("UPDATE contract_periods SET fee = $1, payment_id = $2, charged_at = $3 WHERE contract_id = $4 AND period_start = $5 AND charged_at IS NULL")
-        .bind(period.fee)
-        .bind(period.payment_id)
-        .bind(period.charged_at)
-        .bind(period.contract_id)
-        .bind(period.period_start)
-        .expect_one(tx)
-        .await
+    Sql::new(
+        "UPDATE contract_periods SET fee = $1, charged_days = $2, payment_id = $3, charged_at = $4 \
+         WHERE contract_id = $5 AND period_start = $6 AND charged_at IS NULL",
+    )
+    .bind(period.fee)
+    .bind(period.charged_days)
+    .bind(period.payment_id)
+    .bind(period.charged_at)
+    .bind(period.contract_id)
+    .bind(period.period_start)
+    .expect_one(tx)
+    .await
 }
 
 /// Saves the charges of periods of many contracts. Returns how many changed.
 pub async fn set_all_charged(tx: &mut Tx, periods: &[PeriodRow]) -> Result<u64> {
-    let mut rows = Given::of(&["of_contract", "of_start", "new_fee", "new_payment_id", "new_charged_at"]);
+    let mut rows = Given::of(&["of_contract", "of_start", "new_fee", "new_days", "new_payment_id", "new_charged_at", "new_run_id"]);
     for period in periods {
         rows.row(vec![
             period.contract_id.into(),
             period.period_start.into(),
             period.fee.into(),
+            period.charged_days.into(),
             period.payment_id.into(),
             period.charged_at.into(),
+            period.billing_run_id.into(),
         ]);
     }
     rows.execute(
-        "UPDATE contract_periods SET fee = given.new_fee, payment_id = given.new_payment_id, charged_at = given.new_charged_at FROM given \
-         WHERE contract_id = given.of_contract AND period_start = given.of_start AND charged_at IS NULL",
+        "UPDATE contract_periods SET fee = given.new_fee, charged_days = given.new_days, payment_id = given.new_payment_id, \
+         charged_at = given.new_charged_at, billing_run_id = given.new_run_id FROM given WHERE contract_id = given.of_contract AND period_start = given.of_start AND charged_at IS NULL",
         tx,
     )
     .await
+}
+
+/// Notes the run that charged these contracts now.
+pub async fn note_run(tx: &mut Tx, run: BillingRunId, contracts: &[ContractId]) -> Result<()> {
+    if contracts.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Given::of(&["of_contract", "of_run", "at"]);
+    let now = tx.now();
+    for id in contracts {
+        rows.row(vec![(*id).into(), run.into(), now.into()]);
+    }
+    rows.execute(
+        "UPDATE contract_periods SET billing_run_id = given.of_run FROM given \
+         WHERE contract_id = given.of_contract AND charged_at = given.at AND billing_run_id IS NULL",
+        tx,
+    )
+    .await?;
+    Ok(())
 }
 
 /// Ends a period that a change cuts on this day, with the credited amount.
@@ -130,13 +162,16 @@ pub async fn cut(tx: &mut Tx, period: &PeriodRow, on: NaiveDate) -> Result<()> {
 /// Replaces a period that began on the same day and whose charge was credited in full.
 pub async fn replace(tx: &mut Tx, period: &PeriodRow) -> Result<()> {
     Sql::new(
-        "UPDATE contract_periods SET tariff_version_id = $1, option_fees = $2, whole_fee = $3, fee = $4, credited = $5, payment_id = $6, \
-         charged_at = $7 WHERE contract_id = $8 AND period_start = $9 AND ended_on IS NULL",
+        "UPDATE contract_periods SET tariff_version_id = $1, option_fees = $2, discount_percent = $3, whole_fee = $4, fee = $5, charged_days = $6, \
+         credited = $7, payment_id = $8, charged_at = $9, billing_run_id = NULL \
+         WHERE contract_id = $10 AND period_start = $11 AND ended_on IS NULL",
     )
     .bind(period.tariff_version_id)
     .bind(&period.option_fees)
+    .bind(period.discount_percent)
     .bind(period.whole_fee)
     .bind(period.fee)
+    .bind(period.charged_days)
     .bind(period.credited)
     .bind(period.payment_id)
     .bind(period.charged_at)

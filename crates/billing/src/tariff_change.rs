@@ -14,6 +14,7 @@ use crate::{
     charge::{Service, available, swap},
     fees::OptionFees,
     model::PeriodRow,
+    period::days,
     refusal, settle, store,
     terms::Terms,
 };
@@ -123,23 +124,28 @@ async fn swap_running(tx: &mut Tx, contract: &mut Contract, running: &PeriodRow,
         period_start: today,
         tariff_version_id: terms.version.id,
         option_fees: terms.option_fees.clone(),
+        discount_percent: Some(contract.discount_percent),
         whole_fee,
         fee: None,
+        charged_days: None,
         credited: Money::ZERO,
         payment_id: None,
         charged_at: None,
+        billing_run_id: None,
         ..running.clone()
     };
     let began_today = running.period_start == today;
     if !began_today {
         if ended.charged_at.is_none() {
-            settle::charge(tx, contract, &mut ended, moved.used).await?;
+            let used = days(ended.period_start, today);
+            settle::charge(tx, contract, &mut ended, used).await?;
             store::set_charged(tx, &ended).await?;
         }
         store::cut(tx, &ended, today).await?;
     }
     if terms.is_prepaid() {
-        settle::charge(tx, contract, &mut rest, moved.charge).await?;
+        let left = rest.own_days();
+        settle::charge(tx, contract, &mut rest, left).await?;
     }
     settle::record_swap(tx, contract, moved);
     match began_today {

@@ -159,6 +159,7 @@ billing_run_not_found = There is no such billing run. Check the id, or find the 
 payment_not_found = There is no such payment. Check the id, or find the payment in the list.
 payment_duplicate = A payment with this transaction_id already exists. Find it, or give the new payment another transaction_id.
 payment_wrong_state = The payment is in state { $status }, and this action is allowed only from: { $from }. Read the payment again. To give back money that was received, make a refund.
+payment_not_a_charge = Only a charge that was made has an explanation. Find the contract's charges in its payments with transaction_type=charge.
 payment_not_refundable = Only a successful payment can be refunded, and this is a transaction of type { $type } in state { $status }. Choose a successful payment, or post a correction.
 refund_too_large = Only { $left } of this payment can still be refunded. Enter an amount that is not larger.
 payment_without_receipt = Only a successful payment or refund has a receipt, and this is a transaction of type { $type } in state { $status }. Process the payment first, or choose another.

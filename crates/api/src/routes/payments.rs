@@ -2,6 +2,7 @@
 
 use acl::perm;
 use actix_web::{delete, get, post};
+use billing::explanation::{self, ChargeExplanation};
 use database::page::ListSpec;
 use gateways::{Begun, GatewayRefundStatus};
 use kernel::{
@@ -26,6 +27,7 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
     // before the path with an id, which also matches them
     mount.service(list_pending_payments).service(get_payment_statistics).service(create_correction);
     mount.service(get_payment).service(list_payments).service(create_payment).service(delete_payment).service(get_payment_receipt);
+    mount.service(get_payment_explanation);
     mount.service(process_payment).service(cancel_payment).service(fail_payment).service(refund_payment);
 }
 
@@ -48,6 +50,22 @@ impl ListQuery for PendingFilter {
 async fn get_payment(call: Call, granted: Guard<perm::PaymentsRead>, id: PathPart<PaymentId>) -> Reply {
     let payment = call.read(async |conn| payments::get(conn, &granted, id.0).await).await?;
     Ok(Answer::resource(&payment, payment.version)?)
+}
+
+/// Explains a charge: its period, days, tariff version, options, discount, credits, and the run that made it.
+#[utoipa::path(
+    tag = "payments",
+    params(("id" = PaymentId, Path, description = "The charge's id.")),
+    responses(
+        (status = 200, description = "The explanation.", body = ChargeExplanation),
+        (status = 409, description = "`payment_not_a_charge`.")
+    ),
+    security(("bearer" = ["payments:read"]))
+)]
+#[get("/payments/{id}/explanation")]
+async fn get_payment_explanation(call: Call, granted: Guard<perm::PaymentsRead>, id: PathPart<PaymentId>) -> Reply {
+    let explanation = call.read(async |conn| explanation::explain(conn, &granted, id.0).await).await?;
+    Ok(Answer::ok(&explanation)?)
 }
 
 /// Lists transactions: payments, charges, refunds and corrections.

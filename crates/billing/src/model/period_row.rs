@@ -3,7 +3,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
     Money, Result,
-    id::{ContractId, PaymentId, TariffVersionId},
+    id::{BillingRunId, ContractId, PaymentId, TariffVersionId},
+    money::Percent,
 };
 
 use crate::{fees::OptionFees, period::days};
@@ -21,18 +22,24 @@ pub struct PeriodRow {
     pub tariff_version_id: TariffVersionId,
     /// The options that it is charged for, with their fees.
     pub option_fees: OptionFees,
+    /// The discount in the fee of a whole period; none for periods that began before it was kept.
+    pub discount_percent: Option<Percent>,
     /// The fee of a whole period, less the discount; fixed when the period begins.
     pub whole_fee: Money,
     /// The days of a whole period; more than its own days if it is the rest of a period that a change cut.
     pub whole_days: i64,
     /// The charged amount; none while a postpaid period runs.
     pub fee: Option<Money>,
+    /// The days that were charged.
+    pub charged_days: Option<i64>,
     /// The amount that was credited when a change cut the period.
     pub credited: Money,
     /// The transaction of the charge, if the amount is not zero.
     pub payment_id: Option<PaymentId>,
     /// When it was charged.
     pub charged_at: Option<DateTime<Utc>>,
+    /// The billing run that charged it, if one did.
+    pub billing_run_id: Option<BillingRunId>,
 }
 
 impl PeriodRow {
@@ -48,6 +55,20 @@ impl PeriodRow {
 
     /// The cost of its own days: less than the whole fee if it began in the middle.
     pub fn amount(&self) -> Result<Money> {
-        self.share(days(self.period_start, self.period_end))
+        self.share(self.own_days())
+    }
+
+    /// The days from its first to its last.
+    pub fn own_days(&self) -> i64 {
+        days(self.period_start, self.period_end)
+    }
+
+    /// Sets the charge for this number of its days, and returns the amount.
+    pub fn charge(&mut self, days: i64, at: DateTime<Utc>) -> Result<Money> {
+        let amount = self.share(days)?;
+        self.fee = Some(amount);
+        self.charged_days = Some(days);
+        self.charged_at = Some(at);
+        Ok(amount)
     }
 }

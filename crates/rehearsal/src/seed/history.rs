@@ -215,12 +215,15 @@ impl Life<'_> {
             period_end,
             tariff_version_id: self.offer.version_id,
             option_fees: OptionFees::default(),
+            discount_percent: Some(self.contract.discount_percent),
             whole_fee: self.fee,
             whole_days: days(period_start, period_end),
             fee: charged.map(|(fee, ..)| fee),
+            charged_days: charged.map(|_| days(period_start, period_end)),
             credited: Money::ZERO,
             payment_id: charged.and_then(|(_, payment_id, _)| payment_id),
             charged_at: charged.map(|(.., at)| at),
+            billing_run_id: None,
         });
     }
 

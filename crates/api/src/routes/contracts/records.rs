@@ -2,6 +2,7 @@
 
 use acl::perm;
 use actix_web::get;
+use billing::explanation::{self, Period, PeriodFilter};
 use contracts::{Checklist, ContractStatistics, HistoryEntry, HistoryFilter, RequirementState};
 use database::page::ListSpec;
 use kernel::id::ContractId;
@@ -23,7 +24,7 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
     // before the path with an id, which also matches it
     mount.service(get_contract_statistics);
     mount.service(get_contract_checklist).service(list_contract_payments).service(list_contract_tickets);
-    mount.service(list_contract_history).service(get_contract_statement);
+    mount.service(list_contract_periods).service(list_contract_history).service(get_contract_statement);
 }
 
 /// Returns the number of contracts by state and by hold, and the totals of their balances.
@@ -98,6 +99,28 @@ impl ChecklistAnswer {
 async fn get_contract_checklist(call: Call, granted: Guard<perm::ContractsRead>, id: PathPart<ContractId>) -> Reply {
     let checklist = call.read(async |conn| contracts::checklist(conn, &granted, id.0).await).await?;
     Ok(Answer::resource(&ChecklistAnswer::new(&checklist, call.locale()), checklist.version)?)
+}
+
+impl ListQuery for PeriodFilter {
+    const SPEC: ListSpec = explanation::PERIODS;
+}
+
+/// Lists the periods of a contract with the terms that were kept with each.
+#[utoipa::path(
+    tag = "contracts",
+    params(("id" = ContractId, Path, description = "The contract's id."), Listing<PeriodFilter>),
+    responses((status = 200, description = "A page of periods.", body = List<Period>)),
+    security(("bearer" = ["payments:read"]))
+)]
+#[get("/contracts/{id}/periods")]
+async fn list_contract_periods(
+    call: Call,
+    granted: Guard<perm::PaymentsRead>,
+    id: PathPart<ContractId>,
+    query: Listing<PeriodFilter>,
+) -> Reply {
+    let page = call.read(async |conn| explanation::periods(conn, &granted, id.0, &query.paging).await).await?;
+    Ok(call.page(page)?)
 }
 
 impl ListQuery for OnContractFilter {
