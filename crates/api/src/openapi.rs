@@ -182,61 +182,15 @@ fn complete_body(method: &str, optional: &[String], operation: &mut Value) {
 }
 
 fn complete_operation(path: &str, method: &str, can_be_read: bool, operation: &mut Value) {
-    let permissions: Vec<String> = operation["security"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|scheme| scheme.get("bearer"))
-        .flat_map(|scopes| scopes.as_array().cloned().unwrap_or_default())
-        .filter_map(|scope| scope.as_str().map(str::to_owned))
-        .collect();
+    let permissions = permissions(operation);
     let signed_in = operation.get("security").is_some();
-    if signed_in {
-        operation["security"] = json!([{"bearer": permissions}, {"password": []}]);
-    } else {
-        // explicit, so that no tool takes it for an omission
-        operation["security"] = json!([]);
-    }
-    let sentences: Vec<String> = permissions
-        .iter()
-        .filter_map(|name| name.parse::<Permission>().ok())
-        .map(|permission| format!("Needs permission `{permission}`: {}", permission.sentence()))
-        .collect();
-    if !sentences.is_empty() {
-        let described = operation["description"].as_str().map(|text| format!("{text}\n\n")).unwrap_or_default();
-        operation["description"] = json!(format!("{described}{}", sentences.join("\n")));
-    }
+    // explicit also without, so that no tool takes it for an omission
+    operation["security"] = if signed_in { json!([{"bearer": permissions}, {"password": []}]) } else { json!([]) };
+    describe_permissions(operation, &permissions);
 
-    let has_body = operation.get("requestBody").is_some();
     let in_path = path.contains('{');
-    let in_query =
-        operation["parameters"].as_array().is_some_and(|parameters| parameters.iter().any(|parameter| parameter["in"] == "query"));
-    let tagged = operation["responses"].as_object().is_some_and(|responses| {
-        responses.iter().any(|(status, response)| status.starts_with('2') && !response["content"].is_null() && shows_version(response))
-    });
-
-    let mut headers = Vec::new();
-    match method {
-        "post" => headers.push(header_parameter(
-            "Idempotency-Key",
-            "Makes a repeat safe: the same key with the same request returns the stored response.",
-            json!({"minLength": 1, "pattern": IDEMPOTENCY_KEY, "examples": ["0193f0a2-6a5e-7c3b-9f64-2f6f0c1d2e3f"]}),
-        )),
-        "put" | "patch" | "delete" if in_path && (tagged || can_be_read) => {
-            headers.push(header_parameter(
-                "If-Match",
-                "The `ETag` that was read; 412 if the resource has changed since, or if the header names no version.",
-                json!({"examples": ["*", TAG]}),
-            ));
-        }
-        "get" if in_path && tagged => headers.push(header_parameter(
-            "If-None-Match",
-            "The `ETag` that was read; 304 if nothing has changed.",
-            json!({"examples": [TAG]}),
-        )),
-        _ => {}
-    }
-    let conditional = headers.first().map(|header| header["name"].clone());
+    let headers = header_parameters(method, in_path, can_be_read, operation);
+    let conditional = headers.first().and_then(|header| header["name"].as_str().map(str::to_owned)).unwrap_or_default();
     if !headers.is_empty() {
         let parameters = operation.as_object_mut().map(|operation| operation.entry("parameters").or_insert_with(|| json!([])));
         if let Some(Value::Array(parameters)) = parameters {
@@ -244,10 +198,7 @@ fn complete_operation(path: &str, method: &str, can_be_read: bool, operation: &m
         }
     }
 
-    let mut expected: Vec<(u16, &str)> = vec![
-        (500, "An internal error; the log has details under the request id."),
-        (503, "The database is unavailable; try again after `Retry-After`."),
-    ];
+    let mut expected: Vec<(u16, &str)> = Vec::new();
     if signed_in {
         expected.push((401, "Not signed in, or the token is no longer valid."));
     }
@@ -257,7 +208,74 @@ fn complete_operation(path: &str, method: &str, can_be_read: bool, operation: &m
     if in_path {
         expected.push((404, "Not found."));
     }
-    if in_query || has_body || conditional.is_some() {
+    expected.extend(expected_of_input(method, &conditional, operation));
+    if let Some(responses) = operation["responses"].as_object_mut() {
+        for (status, description) in expected {
+            responses.entry(status.to_string()).or_insert_with(|| json!({"description": description}));
+        }
+        for (status, response) in responses.iter_mut() {
+            complete_response(status, response);
+        }
+        responses.sort_keys();
+    }
+}
+
+/// The permissions that an operation requires.
+fn permissions(operation: &Value) -> Vec<String> {
+    let schemes = operation["security"].as_array().into_iter().flatten();
+    schemes
+        .filter_map(|scheme| scheme.get("bearer"))
+        .flat_map(|scopes| scopes.as_array().cloned().unwrap_or_default())
+        .filter_map(|scope| scope.as_str().map(str::to_owned))
+        .collect()
+}
+
+/// Says in the description what the permissions allow.
+fn describe_permissions(operation: &mut Value, permissions: &[String]) {
+    let sentences: Vec<String> = permissions
+        .iter()
+        .filter_map(|name| name.parse::<Permission>().ok())
+        .map(|permission| format!("Needs permission `{permission}`: {}", permission.sentence()))
+        .collect();
+    if !sentences.is_empty() {
+        let described = operation["description"].as_str().map(|text| format!("{text}\n\n")).unwrap_or_default();
+        operation["description"] = json!(format!("{described}{}", sentences.join("\n")));
+    }
+}
+
+/// The headers that an operation reads: at most one.
+fn header_parameters(method: &str, in_path: bool, can_be_read: bool, operation: &Value) -> Vec<Value> {
+    let tagged = operation["responses"].as_object().is_some_and(|responses| {
+        responses.iter().any(|(status, response)| status.starts_with('2') && !response["content"].is_null() && shows_version(response))
+    });
+    match method {
+        "post" => vec![header_parameter(
+            "Idempotency-Key",
+            "Makes a repeat safe: the same key with the same request returns the stored response.",
+            json!({"minLength": 1, "pattern": IDEMPOTENCY_KEY, "examples": ["0193f0a2-6a5e-7c3b-9f64-2f6f0c1d2e3f"]}),
+        )],
+        "put" | "patch" | "delete" if in_path && (tagged || can_be_read) => vec![header_parameter(
+            "If-Match",
+            "The `ETag` that was read; 412 if the resource has changed since, or if the header names no version.",
+            json!({"examples": ["*", TAG]}),
+        )],
+        "get" if in_path && tagged => {
+            vec![header_parameter("If-None-Match", "The `ETag` that was read; 304 if nothing has changed.", json!({"examples": [TAG]}))]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The responses that follow from the method, the body, the query and the headers of an operation; some may be documented already.
+fn expected_of_input(method: &str, conditional: &str, operation: &Value) -> Vec<(u16, &'static str)> {
+    let has_body = operation.get("requestBody").is_some();
+    let in_query =
+        operation["parameters"].as_array().is_some_and(|parameters| parameters.iter().any(|parameter| parameter["in"] == "query"));
+    let mut expected = vec![
+        (500, "An internal error; the log has details under the request id."),
+        (503, "The database is unavailable; try again after `Retry-After`."),
+    ];
+    if in_query || has_body || !conditional.is_empty() {
         expected.push((400, "The request is malformed."));
     }
     if has_body {
@@ -274,21 +292,12 @@ fn complete_operation(path: &str, method: &str, can_be_read: bool, operation: &m
     if method == "post" {
         expected.push((422, "Invalid, or the idempotency key was used with another request."));
     }
-    if conditional == Some(json!("If-Match")) {
-        expected.push((412, "`If-Match` names an outdated version."));
+    match conditional {
+        "If-Match" => expected.push((412, "`If-Match` names an outdated version.")),
+        "If-None-Match" => expected.push((304, "Nothing has changed.")),
+        _ => {}
     }
-    if let Some(responses) = operation["responses"].as_object_mut() {
-        if conditional == Some(json!("If-None-Match")) {
-            responses.entry("304").or_insert_with(|| json!({"description": "Nothing has changed."}));
-        }
-        for (status, description) in expected {
-            responses.entry(status.to_string()).or_insert_with(|| json!({"description": description}));
-        }
-        for (status, response) in responses.iter_mut() {
-            complete_response(status, response);
-        }
-        responses.sort_keys();
-    }
+    expected
 }
 
 /// Whether a response shows one resource, not a list or tokens.
