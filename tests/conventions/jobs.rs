@@ -44,7 +44,7 @@ impl Job for Counting {
                 return Err(common::DATABASE_AWAY.into());
             }
             // a few at once, and then a rest
-            Ok(Turn::more_if(self.turns.get() % 5 != 0))
+            Ok(Turn::more_if(!self.turns.get().is_multiple_of(5)))
         })
     }
 }
