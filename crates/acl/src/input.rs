@@ -148,7 +148,7 @@ pub struct UserInput {
     #[schema(format = Email, max_length = 254)]
     pub email: Option<String>,
     /// Phone number in the country's format: a plus and digits.
-    #[schema(pattern = r"^\+(7[0-9]{10}|996[0-9]{9})$")]
+    #[schema(pattern = "phone")]
     pub phone: Option<String>,
     /// The role's name.
     #[validate(length(min = 1, max = 50))]
@@ -197,7 +197,7 @@ pub struct NewUser {
     #[schema(format = Email, max_length = 254)]
     pub email: Option<String>,
     /// Phone number in the country's format: a plus and digits.
-    #[schema(pattern = r"^\+(7[0-9]{10}|996[0-9]{9})$")]
+    #[schema(pattern = "phone")]
     pub phone: Option<String>,
     /// The role's name.
     #[validate(length(min = 1, max = 50))]

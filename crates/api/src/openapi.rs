@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use acl::Permission;
+use kernel::country::Country;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 
@@ -130,7 +131,7 @@ fn reached(document: &Value, part: &str) -> BTreeSet<String> {
     names
 }
 
-/// Adds a pattern without control characters to every text field that has no other pattern or format.
+/// Adds a pattern without control characters to every text field that has no other pattern or format, and spells out named patterns.
 fn forbid_control_characters(schema: &mut Value, form: &str) {
     let is_text = match &schema["type"] {
         Value::String(kind) => kind == "string",
@@ -141,6 +142,8 @@ fn forbid_control_characters(schema: &mut Value, form: &str) {
         match schema["pattern"].as_str() {
             None => schema["pattern"] = json!(form),
             Some(r"\S") => schema["pattern"] = json!(BODY_WORDS),
+            Some("phone") => schema["pattern"] = json!(Country::phone_pattern()),
+            Some("inn") => schema["pattern"] = json!(Country::inn_pattern()),
             Some(_) => {}
         }
     }

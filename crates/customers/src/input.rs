@@ -46,7 +46,7 @@ pub struct CustomerInput {
     #[schema(pattern = "^[A-Za-z0-9]{1,20}$")]
     pub passport_number: Option<String>,
     /// Tax number, in the country's format.
-    #[schema(pattern = r"^([0-9]{10}|[0-9]{12}|[0-9]{14})$")]
+    #[schema(pattern = "inn")]
     pub inn: Option<String>,
     /// Name of the organization; required for an organization.
     #[validate(length(max = 200))]
@@ -61,7 +61,7 @@ pub struct CustomerInput {
     #[schema(max_length = 300)]
     pub address: Option<String>,
     /// Contact phone, in the country's format.
-    #[schema(pattern = r"^\+(7[0-9]{10}|996[0-9]{9})$")]
+    #[schema(pattern = "phone")]
     pub phone: String,
     /// E-mail address.
     #[validate(email, length(max = 254))]
@@ -79,7 +79,11 @@ impl Input for CustomerInput {
         if !country.is_phone(&self.phone) {
             wrong.add("phone", field::PHONE).with("prefix", country.phone_prefix()).with("digits", country.phone_digits());
         }
-        if self.inn.as_deref().is_some_and(|inn| !country.is_inn(inn)) {
+        let is_inn = |inn: &str| match self.customer_type {
+            CustomerType::Individual => country.is_person_inn(inn),
+            CustomerType::Organization => country.is_organization_inn(inn),
+        };
+        if self.inn.as_deref().is_some_and(|inn| !is_inn(inn)) {
             wrong.add("inn", field::INN);
         }
         if self.birth_date.is_some_and(|born| !(14..=120).contains(&age(born, context.today()))) {

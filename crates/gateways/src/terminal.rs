@@ -369,7 +369,7 @@ mod tests {
             let mut pairs: Vec<(String, String)> = names.iter().zip(&values).map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
             pairs[4].1 = command;
             for country in Country::ALL {
-                let _ = Request::read(&pairs, country, bounds());
+                let _ = Request::read(&pairs, *country, bounds());
             }
             let written = TerminalResponse { txn_id: txn_id(&pairs), payment: None, sum: None, result: ResultCode::Other, comment: &values[0] }.xml();
             prop_assert_eq!(written.matches('<').count(), 9);

@@ -1,87 +1,181 @@
 //! Country profiles: the formats of phone, document and tax numbers, the currency and the time zone.
+//!
+//! Everything that differs between countries is in [`Profile`] here, and for generated subscribers in `seed/homelands.rs` of
+//! `rehearsal`. A new variant of [`Country`] does not compile until both have its row; lists and texts follow from [`Country::ALL`].
 
-use std::str::FromStr;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use chrono_tz::Tz;
 
-/// The country the operator works in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Country {
-    /// Russia.
-    #[default]
-    Ru,
-    /// Kyrgyzstan.
-    Kg,
-    /// Kazakhstan.
-    Kz,
+crate::text_enum! {
+    /// The country the operator works in; its text is the value of the `COUNTRY` setting.
+    #[derive(Default)]
+    pub enum Country {
+        /// Russia.
+        #[default]
+        Ru = "ru",
+        /// Kyrgyzstan.
+        Kg = "kg",
+        /// Kazakhstan.
+        Kz = "kz",
+    }
 }
 
-impl FromStr for Country {
-    type Err = ();
+/// All that distinguishes a country.
+struct Profile {
+    /// ISO 4217 code of the currency.
+    currency: &'static str,
+    /// The currency in Russian texts, after an amount.
+    currency_in_russian: &'static str,
+    /// The default time zone.
+    time_zone: Tz,
+    /// The international prefix of phone numbers.
+    phone_prefix: &'static str,
+    /// The prefix that people dial within the country instead of the international one.
+    trunk_prefix: &'static str,
+    /// The number of digits after the prefix.
+    phone_digits: usize,
+    /// The possible lengths of a person's tax number.
+    person_inn_digits: &'static [usize],
+    /// The possible lengths of an organization's tax number.
+    organization_inn_digits: &'static [usize],
+    /// The form of a passport's series.
+    passport_series: Form,
+    /// Whether a passport may have no series.
+    passport_series_is_optional: bool,
+    /// The form of a passport's number.
+    passport_number: Form,
+}
 
-    fn from_str(code: &str) -> Result<Self, ()> {
-        match code {
-            "ru" => Ok(Self::Ru),
-            "kg" => Ok(Self::Kg),
-            "kz" => Ok(Self::Kz),
-            _ => Err(()),
+/// The characters of a number and how many there are.
+enum Form {
+    /// So many digits.
+    Digits(usize),
+    /// Latin letters and digits, from the first to the second number of them.
+    LettersOrDigits(usize, usize),
+}
+
+impl Form {
+    fn fits(&self, text: &str) -> bool {
+        match *self {
+            Self::Digits(length) => digits(text, length..=length),
+            Self::LettersOrDigits(least, most) => letters_or_digits(text, least..=most),
         }
     }
 }
 
-impl Country {
-    /// Every profile.
-    pub const ALL: [Self; 3] = [Self::Ru, Self::Kg, Self::Kz];
+const RUSSIA: Profile = Profile {
+    currency: "RUB",
+    currency_in_russian: "руб.",
+    time_zone: Tz::Europe__Moscow,
+    phone_prefix: "+7",
+    trunk_prefix: "8",
+    phone_digits: 10,
+    person_inn_digits: &[10, 12],
+    organization_inn_digits: &[10, 12],
+    passport_series: Form::Digits(4),
+    passport_series_is_optional: false,
+    passport_number: Form::Digits(6),
+};
 
-    /// The value of the `COUNTRY` setting.
-    pub const fn code(self) -> &'static str {
+const KYRGYZSTAN: Profile = Profile {
+    currency: "KGS",
+    currency_in_russian: "сом",
+    time_zone: Tz::Asia__Bishkek,
+    phone_prefix: "+996",
+    trunk_prefix: "0",
+    phone_digits: 9,
+    person_inn_digits: &[14],
+    organization_inn_digits: &[14],
+    passport_series: Form::LettersOrDigits(2, 10),
+    passport_series_is_optional: false,
+    passport_number: Form::LettersOrDigits(4, 12),
+};
+
+const KAZAKHSTAN: Profile = Profile {
+    currency: "KZT",
+    currency_in_russian: "тенге",
+    time_zone: Tz::Asia__Almaty,
+    phone_prefix: "+7",
+    trunk_prefix: "8",
+    phone_digits: 10,
+    person_inn_digits: &[12],
+    organization_inn_digits: &[12],
+    passport_series: Form::LettersOrDigits(1, 10),
+    passport_series_is_optional: true,
+    passport_number: Form::LettersOrDigits(9, 9),
+};
+
+/// The codes of all countries, such as `ru, kg or kz`.
+static CODES: LazyLock<String> = LazyLock::new(|| {
+    let codes: Vec<&str> = Country::ALL.iter().map(|country| country.as_str()).collect();
+    match codes.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
+});
+
+impl Country {
+    const fn profile(self) -> &'static Profile {
         match self {
-            Self::Ru => "ru",
-            Self::Kg => "kg",
-            Self::Kz => "kz",
+            Self::Ru => &RUSSIA,
+            Self::Kg => &KYRGYZSTAN,
+            Self::Kz => &KAZAKHSTAN,
         }
+    }
+
+    /// The codes of all countries, as a sentence names them.
+    pub fn codes() -> &'static str {
+        &CODES
+    }
+
+    /// A regular expression that the phone numbers of all countries match, and nothing else.
+    pub fn phone_pattern() -> String {
+        let form = |country: &Self| format!("{}[0-9]{{{}}}", country.phone_prefix().trim_start_matches('+'), country.phone_digits());
+        let mut forms: Vec<String> = Self::ALL.iter().map(form).collect();
+        let mut seen = BTreeSet::new();
+        forms.retain(|form| seen.insert(form.clone()));
+        format!(r"^\+({})$", forms.join("|"))
+    }
+
+    /// A regular expression that the tax numbers of all countries match, and nothing else.
+    pub fn inn_pattern() -> String {
+        let profiles = Self::ALL.iter().map(|country| country.profile());
+        let lengths: BTreeSet<&usize> =
+            profiles.flat_map(|profile| profile.person_inn_digits.iter().chain(profile.organization_inn_digits)).collect();
+        let forms: Vec<String> = lengths.into_iter().map(|length| format!("[0-9]{{{length}}}")).collect();
+        format!("^({})$", forms.join("|"))
     }
 
     /// ISO 4217 code of the currency.
     pub const fn currency(self) -> &'static str {
-        match self {
-            Self::Ru => "RUB",
-            Self::Kg => "KGS",
-            Self::Kz => "KZT",
-        }
+        self.profile().currency
+    }
+
+    /// The currency in Russian texts, after an amount.
+    pub const fn currency_in_russian(self) -> &'static str {
+        self.profile().currency_in_russian
     }
 
     /// The default time zone; the `TIMEZONE` setting overrides it.
     pub const fn time_zone(self) -> Tz {
-        match self {
-            Self::Ru => Tz::Europe__Moscow,
-            Self::Kg => Tz::Asia__Bishkek,
-            Self::Kz => Tz::Asia__Almaty,
-        }
+        self.profile().time_zone
     }
 
     /// The international prefix of phone numbers.
     pub const fn phone_prefix(self) -> &'static str {
-        match self {
-            Self::Ru | Self::Kz => "+7",
-            Self::Kg => "+996",
-        }
+        self.profile().phone_prefix
     }
 
     /// The prefix that people dial within the country instead of the international one.
     pub const fn trunk_prefix(self) -> &'static str {
-        match self {
-            Self::Ru | Self::Kz => "8",
-            Self::Kg => "0",
-        }
+        self.profile().trunk_prefix
     }
 
     /// The number of digits after the prefix.
     pub const fn phone_digits(self) -> usize {
-        match self {
-            Self::Ru | Self::Kz => 10,
-            Self::Kg => 9,
-        }
+        self.profile().phone_digits
     }
 
     /// Whether the text is a phone number: the prefix and the digits, with nothing between them.
@@ -89,33 +183,25 @@ impl Country {
         text.strip_prefix(self.phone_prefix()).is_some_and(|rest| digits(rest, self.phone_digits()..=self.phone_digits()))
     }
 
-    /// Whether the text is a tax number of a person or an organization.
-    pub fn is_inn(self, text: &str) -> bool {
-        match self {
-            Self::Ru => digits(text, 10..=10) || digits(text, 12..=12),
-            Self::Kg => digits(text, 14..=14),
-            Self::Kz => digits(text, 12..=12),
-        }
+    /// Whether the text is a tax number of a person.
+    pub fn is_person_inn(self, text: &str) -> bool {
+        self.profile().person_inn_digits.iter().any(|length| digits(text, *length..=*length))
+    }
+
+    /// Whether the text is a tax number of an organization.
+    pub fn is_organization_inn(self, text: &str) -> bool {
+        self.profile().organization_inn_digits.iter().any(|length| digits(text, *length..=*length))
     }
 
     /// Whether this is a valid passport series; `None` is valid where the series may be left out.
     pub fn is_passport_series(self, series: Option<&str>) -> bool {
-        match (self, series) {
-            (Self::Ru, Some(series)) => digits(series, 4..=4),
-            (Self::Kg, Some(series)) => letters_or_digits(series, 2..=10),
-            (Self::Kz, Some(series)) => letters_or_digits(series, 1..=10),
-            (Self::Kz, None) => true,
-            (Self::Ru | Self::Kg, None) => false,
-        }
+        let profile = self.profile();
+        series.map_or(profile.passport_series_is_optional, |series| profile.passport_series.fits(series))
     }
 
     /// Whether the text is a passport number.
     pub fn is_passport_number(self, number: &str) -> bool {
-        match self {
-            Self::Ru => digits(number, 6..=6),
-            Self::Kg => letters_or_digits(number, 4..=12),
-            Self::Kz => letters_or_digits(number, 9..=9),
-        }
+        self.profile().passport_number.fits(number)
     }
 }
 
@@ -137,10 +223,19 @@ mod tests {
     fn each_country_has_its_own_forms() {
         assert!(Country::Ru.is_phone("+79161234567") && !Country::Ru.is_phone("+7916123456") && !Country::Ru.is_phone("89161234567"));
         assert!(Country::Kg.is_phone("+996555123456") && !Country::Kg.is_phone("+79161234567"));
-        assert!(Country::Ru.is_inn("7707083893") && Country::Ru.is_inn("500100732259") && !Country::Ru.is_inn("77070838931"));
-        assert!(Country::Kg.is_inn("12345678901234") && Country::Kz.is_inn("123456789012"));
+        for is_inn in [Country::is_person_inn, Country::is_organization_inn] {
+            assert!(is_inn(Country::Ru, "7707083893") && is_inn(Country::Ru, "500100732259") && !is_inn(Country::Ru, "77070838931"));
+            assert!(is_inn(Country::Kg, "12345678901234") && is_inn(Country::Kz, "123456789012"));
+        }
         assert!(Country::Ru.is_passport_series(Some("4510")) && !Country::Ru.is_passport_series(None));
         assert!(Country::Kz.is_passport_series(None) && Country::Kz.is_passport_number("N12345678"));
         assert!(Country::Kg.is_passport_series(Some("AN")) && Country::Kg.is_passport_number("1234567"));
+    }
+
+    #[test]
+    fn texts_name_every_country() {
+        assert_eq!(Country::codes(), "ru, kg or kz");
+        assert_eq!(Country::phone_pattern(), r"^\+(7[0-9]{10}|996[0-9]{9})$");
+        assert_eq!(Country::inn_pattern(), "^([0-9]{10}|[0-9]{12}|[0-9]{14})$");
     }
 }

@@ -19,7 +19,7 @@ pub fn of(context: &Context, language: Language, event: &RecordedEvent, customer
     let value = |name: &'static str| match name {
         "name" => customer.map(CustomerNames::short_name).unwrap_or_default(),
         "date" => facts.moment(event.created_at),
-        "currency" => word(language, "currency", context.policy.country.currency()),
+        "currency" => facts.currency(),
         "contract" => facts.either("contract_number", "number"),
         "ticket" => facts.text("number"),
         "amount" => facts.amount("amount"),
@@ -71,6 +71,15 @@ impl Facts<'_> {
         }
     }
 
+    fn currency(&self) -> String {
+        let country = self.context.policy.country;
+        match self.language {
+            Language::Ru => country.currency_in_russian(),
+            Language::En => country.currency(),
+        }
+        .to_owned()
+    }
+
     fn date(&self, name: &str) -> String {
         match self.text(name).parse::<NaiveDate>() {
             Ok(date) if self.language == Language::Ru => date.format("%d.%m.%Y").to_string(),
@@ -88,6 +97,26 @@ impl Facts<'_> {
         match self.language {
             Language::Ru => local.format("%d.%m.%Y %H:%M").to_string(),
             Language::En => local.format("%Y-%m-%d %H:%M").to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use kernel::{Actor, Origin, Policy, country::Country};
+
+    use super::*;
+
+    #[test]
+    fn each_currency_has_its_word() {
+        for (country, russian, english) in [(Country::Ru, "руб.", "RUB"), (Country::Kg, "сом", "KGS"), (Country::Kz, "тенге", "KZT")]
+        {
+            let policy = Arc::new(Policy::standard(country));
+            let context = Context { now: DateTime::UNIX_EPOCH, policy, origin: Origin::default(), actor: Actor::system("test") };
+            let word = |language| Facts { context: &context, language, data: &Value::Null }.currency();
+            assert_eq!((word(Language::Ru), word(Language::En)), (russian.to_owned(), english.to_owned()));
         }
     }
 }

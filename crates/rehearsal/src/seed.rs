@@ -6,7 +6,7 @@
 mod complaints;
 pub(crate) mod dice;
 mod history;
-mod names;
+mod homelands;
 mod offers;
 mod people;
 mod plan;

@@ -38,7 +38,7 @@ pub struct SimInput {
     #[serde(default = "physical")]
     pub kind: SimKind,
     /// The phone number that the card carries, in the country's format.
-    #[schema(pattern = r"^\+(7[0-9]{10}|996[0-9]{9})$")]
+    #[schema(pattern = "phone")]
     pub msisdn: Option<String>,
 }
 
@@ -183,7 +183,7 @@ impl Input for NumberPortOutInput {}
 #[schema(example = json!({"first": "+79161234500", "count": 100}))]
 pub struct NumberInput {
     /// The first number, in the country's format.
-    #[schema(pattern = r"^\+(7[0-9]{10}|996[0-9]{9})$")]
+    #[schema(pattern = "phone")]
     pub first: String,
     /// The size of the range; 1 by default.
     #[serde(default = "one")]

@@ -11,7 +11,7 @@ use kernel::{
 use serde_json::{Map, json};
 use tariffs::{TariffInput, TariffType};
 
-use super::dice::Dice;
+use super::{dice::Dice, homelands::homeland};
 
 /// The data of a tariff that contracts need.
 #[derive(Clone, Copy, Debug)]
@@ -46,17 +46,9 @@ const ROWS: [Row; 12] = [
     ("Бизнес Безлимит", "Без ограничений, с оплатой по счёту", true, 1600, None, None, None, 3),
 ];
 
-/// The factor for prices in the country's currency.
-const fn price_level(country: Country) -> i64 {
-    match country {
-        Country::Ru | Country::Kg => 1,
-        Country::Kz => 5,
-    }
-}
-
 /// The unit to which people round their payments, in minor units.
 pub const fn round_sum(country: Country) -> i64 {
-    price_level(country) * 50_00
+    homeland(country).price_level * 50_00
 }
 
 /// Writes the tariffs, in force since `since`, and returns them as offers.
@@ -81,7 +73,7 @@ pub async fn write(tx: &mut Tx, since: NaiveDate, made_at: DateTime<Utc>) -> Res
 }
 
 fn inputs(country: Country) -> Result<Vec<TariffInput>> {
-    let level = price_level(country);
+    let level = homeland(country).price_level;
     let fee = |whole: i64| Money::from_minor(whole * level * 100);
     let rows = ROWS.iter().zip((10..).step_by(10));
     rows.map(|((name, description, postpaid, monthly_fee, minutes, sms, gigabytes, _), place)| {
@@ -129,7 +121,7 @@ mod tests {
 
     #[test]
     fn every_tariff_passes_the_rules_of_tariffs() {
-        for country in Country::ALL {
+        for &country in Country::ALL {
             let policy = Policy::standard(country);
             let context = Context {
                 now: DateTime::UNIX_EPOCH,

@@ -1,12 +1,12 @@
 //! Generated subscribers with the country's names, documents, tax numbers and phones, all unique.
 
-use chrono::{Datelike, NaiveDate, TimeDelta};
+use chrono::{NaiveDate, TimeDelta};
 use customers::{CustomerInput, CustomerType, DocumentType};
 use kernel::country::Country;
 
 use super::{
     dice::{Dice, spread},
-    names::{FIRMS, PATRONYMICS, TRADES, Words, words},
+    homelands::{FIRMS, Homeland, TRADES, TaxPayer, homeland},
 };
 
 /// The number of days of birth: the youngest subscribers have just turned 18, the oldest are 89.
@@ -42,8 +42,8 @@ impl People {
         format!("{}{code}{:0width$}", self.country.phone_prefix(), place % lines)
     }
 
-    fn words(&self) -> &'static Words {
-        words(self.country)
+    fn homeland(&self) -> &'static Homeland {
+        homeland(self.country)
     }
 
     fn person(&self, dice: &mut Dice, index: u64) -> CustomerInput {
@@ -69,7 +69,7 @@ impl People {
             organization_name: None,
             organization_code: None,
             address: dice.percent(90).then(|| self.address(dice)),
-            phone: self.phone(self.words().other_codes, index),
+            phone: self.phone(self.homeland().other_codes, index),
             email,
             notes: None,
         }
@@ -83,15 +83,8 @@ impl People {
         let (last_name, first_name, patronymic) =
             contact.map_or((None, None, None), |(last, first, father)| (Some(last), Some(first), Some(father)));
         let serial = spread(index, self.shift + 271_828, 10_000_000);
-        let inn = match self.country {
-            Country::Ru => {
-                let body = format!("77{serial:07}");
-                let check = weighed(&body, &[2, 4, 10, 3, 5, 9, 4, 6, 8]) % 11 % 10;
-                format!("{body}{check}")
-            }
-            Country::Kg => format!("0{:02}{:02}{:02}{serial:07}", dice.between(1, 28), dice.between(1, 12), dice.between(1, 24)),
-            Country::Kz => format!("{:02}{:02}4{serial:07}", dice.between(5, 24), dice.between(1, 12)),
-        };
+        let homeland = self.homeland();
+        let inn = (homeland.organization_inn)(dice, serial);
         CustomerInput {
             customer_type: CustomerType::Organization,
             last_name,
@@ -101,32 +94,21 @@ impl People {
             document_type: None,
             passport_series: None,
             passport_number: None,
-            organization_name: Some(format!("{} «{firm}{dash}{trade}»", dice.pick(self.words().legal_forms))),
-            organization_code: Some(match self.country {
-                Country::Ru => format!("1{:02}77{:08}", dice.between(2, 24), serial),
-                Country::Kg => format!("{:08}", 20_000_000 + serial),
-                Country::Kz => inn.clone(),
-            }),
+            organization_name: Some(format!("{} «{firm}{dash}{trade}»", dice.pick(self.homeland().legal_forms))),
+            organization_code: Some((homeland.organization_code)(dice, serial, &inn)),
             inn: Some(inn),
             address: Some(self.address(dice)),
-            phone: self.phone(self.words().other_codes, index),
+            phone: self.phone(self.homeland().other_codes, index),
             email: Some(format!("office{index}@{}.example.com", latin(firm))),
             notes: None,
         }
     }
 
     fn name(&self, dice: &mut Dice, woman: bool) -> (String, String, String) {
-        let words = self.words();
-        let last_name = format!("{}{}", dice.pick(words.last_names), if woman { "а" } else { "" });
-        let first_name = dice.pick(if woman { words.women } else { words.men }).to_string();
-        let patronymic = match self.country {
-            Country::Ru => {
-                let (son, daughter) = dice.pick(PATRONYMICS);
-                if woman { *daughter } else { *son }.to_owned()
-            }
-            Country::Kg => format!("{} {}", dice.pick(words.men), if woman { "кызы" } else { "уулу" }),
-            Country::Kz => format!("{}{}", dice.pick(words.men), if woman { "қызы" } else { "ұлы" }),
-        };
+        let homeland = self.homeland();
+        let last_name = format!("{}{}", dice.pick(homeland.last_names), if woman { "а" } else { "" });
+        let first_name = dice.pick(if woman { homeland.women } else { homeland.men }).to_string();
+        let patronymic = (homeland.patronymic)(dice, woman);
         (last_name, first_name, patronymic)
     }
 
@@ -135,7 +117,7 @@ impl People {
     }
 
     fn address(&self, dice: &mut Dice) -> String {
-        let (city, street) = (dice.pick(self.words().cities), dice.pick(self.words().streets));
+        let (city, street) = (dice.pick(self.homeland().cities), dice.pick(self.homeland().streets));
         format!("г. {city}, {street}, д. {}, кв. {}", dice.between(1, 140), dice.between(1, 220))
     }
 
@@ -143,42 +125,17 @@ impl People {
     fn document(&self, dice: &mut Dice, index: u64) -> (DocumentType, Option<String>, String) {
         // offset, so that it differs from the end of the phone number
         let number = spread(index, self.shift + 314_159, 1_000_000);
-        match (self.country, dice.between(1, 100)) {
-            (Country::Ru, 1..=93) => {
-                (DocumentType::Passport, Some(format!("{:02}{:02}", dice.between(1, 92), dice.between(2, 25))), format!("{number:06}"))
-            }
-            (Country::Kg, 1..=93) => {
-                (DocumentType::Passport, Some((*dice.pick(&["AN", "ID"])).to_owned()), format!("{}{number:06}", dice.between(1, 3)))
-            }
-            (Country::Kz, 1..=40) => (DocumentType::Passport, None, format!("N1{number:07}")),
-            (Country::Kz, 41..=93) => (DocumentType::IdCard, None, format!("04{number:07}")),
-            (_, 94..=97) => (DocumentType::ForeignPassport, Some((*dice.pick(&["CA", "CM", "CP"])).to_owned()), format!("7{number:06}")),
+        match dice.between(1, 100) {
+            share @ ..=93 => (self.homeland().document)(dice, share, number),
+            94..=97 => (DocumentType::ForeignPassport, Some((*dice.pick(&["CA", "CM", "CP"])).to_owned()), format!("7{number:06}")),
             _ => (DocumentType::DriverLicense, Some(format!("99{:02}", dice.between(1, 50))), format!("{number:06}")),
         }
     }
 
-    /// The tax number with the country's check digits; birth date with serial number makes it unique, and so does the index.
-    fn tax_number(&self, dice: &mut Dice, index: u64, woman: bool, born: NaiveDate, serial: u64) -> Option<String> {
-        match self.country {
-            Country::Ru => {
-                let body = format!("{:02}{:08}", dice.between(1, 89), spread(index, self.shift + 271_828, 10_000_000) * 9 + 7);
-                let first = weighed(&body, &[7, 2, 4, 10, 3, 5, 9, 4, 6, 8]) % 11 % 10;
-                let body = format!("{body}{first}");
-                let second = weighed(&body, &[3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8]) % 11 % 10;
-                Some(format!("{body}{second}"))
-            }
-            Country::Kg => Some(format!("{}{}{:05}", if woman { 1 } else { 2 }, born.format("%d%m%Y"), serial)),
-            Country::Kz => {
-                let century: u64 = if born.year() < 2000 { 3 } else { 5 };
-                let body = format!("{}{}{serial:04}", born.format("%y%m%d"), century + u64::from(woman));
-                let mut check = weighed(&body, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]) % 11;
-                if check == 10 {
-                    check = weighed(&body, &[3, 4, 5, 6, 7, 8, 9, 10, 11, 1, 2]) % 11;
-                }
-                // numbers without a check digit are never issued
-                (check < 10).then(|| format!("{body}{check}"))
-            }
-        }
+    /// The tax number; birth date with serial number makes it unique, and so does the index.
+    fn tax_number(&self, dice: &mut Dice, index: u64, is_woman: bool, born: NaiveDate, serial: u64) -> Option<String> {
+        let payer = TaxPayer { unique: spread(index, self.shift + 271_828, 10_000_000), is_woman, born, serial };
+        (self.homeland().person_inn)(dice, payer)
     }
 }
 
@@ -196,10 +153,6 @@ pub fn luhn_digit(number: &str) -> u32 {
     let digits = number.chars().rev().filter_map(|digit| digit.to_digit(10));
     let sum: u32 = digits.enumerate().map(|(at, digit)| if at % 2 == 0 { digit * 2 / 10 + digit * 2 % 10 } else { digit }).sum();
     (10 - sum % 10) % 10
-}
-
-fn weighed(digits: &str, weights: &[u32]) -> u32 {
-    digits.chars().filter_map(|digit| digit.to_digit(10)).zip(weights).map(|(digit, weight)| digit * weight).sum()
 }
 
 /// A name as written in e-mail addresses.
@@ -261,7 +214,7 @@ mod tests {
 
     #[test]
     fn everybody_passes_the_rules_of_their_country() {
-        for country in Country::ALL {
+        for &country in Country::ALL {
             let context = context(country);
             let people = People { country, today: context.today(), shift: 20_260_101 };
             let mut dice = Dice::new(1, 2);
@@ -276,7 +229,7 @@ mod tests {
 
     #[test]
     fn nobody_shares_a_unique_value() {
-        for country in Country::ALL {
+        for &country in Country::ALL {
             let people = People { country, today: context(country).today(), shift: 7 };
             let mut dice = Dice::new(3, 4);
             let mut seen = HashSet::new();
@@ -293,9 +246,8 @@ mod tests {
     }
 
     #[test]
-    fn check_digits_are_those_of_known_numbers() {
+    fn the_check_digit_and_a_latin_name_are_as_known() {
         assert_eq!(luhn_digit("7992739871"), 3);
-        assert_eq!(weighed("770708389", &[2, 4, 10, 3, 5, 9, 4, 6, 8]) % 11 % 10, 3);
         assert_eq!(latin("Шыңғыс"), "shyngys");
     }
 }

@@ -21,7 +21,7 @@ use super::{
     complaints,
     dice::{Calendar, Dice},
     history::{self, Fate, Surroundings},
-    names::words,
+    homelands::homeland,
     offers::{self, Offer, round_sum},
     people::{People, full_name, luhn_digit},
 };
@@ -286,11 +286,11 @@ impl Plan {
         let number_id: NumberId = next_id(&batch.numbers);
         let place = batch.first_place + batch.used_places;
         let number = self.number(batch, stocked_on);
-        let words = words(self.people.country);
-        let card = format!("{}{:011}", words.iccid_prefix, self.people.shift % 90_000 * 1_000_000 + place);
+        let homeland = homeland(self.people.country);
+        let card = format!("{}{:011}", homeland.iccid_prefix, self.people.shift % 90_000 * 1_000_000 + place);
         batch.sims.push(NewSim {
             iccid: format!("{card}{}", luhn_digit(&card)),
-            imsi: format!("{}{:010}", words.imsi_prefix, self.people.shift % 900 * 10_000_000 + place),
+            imsi: format!("{}{:010}", homeland.imsi_prefix, self.people.shift % 900 * 10_000_000 + place),
             puk_code: Some(format!("{:08}", dice.between(0, 99_999_999))),
             kind: if dice.percent(15) { SimKind::Esim } else { SimKind::Physical },
             status: SimStatus::Free,
@@ -305,7 +305,7 @@ impl Plan {
     }
 
     fn number(&self, batch: &mut Batch, stocked_on: NaiveDate) -> NewNumber {
-        let msisdn = self.people.phone(words(self.people.country).own_codes, batch.next_place());
+        let msisdn = self.people.phone(homeland(self.people.country).own_codes, batch.next_place());
         NewNumber::available(msisdn, self.calendar.at(stocked_on, 9 * 60))
     }
 
