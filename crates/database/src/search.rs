@@ -109,8 +109,9 @@ fn phone(text: &str, country: Country) -> Option<String> {
         let rest = digits.strip_prefix(prefix)?;
         (rest.len() == country.phone_digits()).then(|| rest.to_owned())
     });
-    // a contract number may be digits around a hyphen
-    subscriber.or_else(|| (!text.contains('-')).then_some(digits))
+    // a contract number may be digits around one hyphen
+    let is_bare = digits.len() == country.phone_digits() && text.matches('-').count() > 1;
+    subscriber.or_else(|| (is_bare || !text.contains('-')).then_some(digits))
 }
 
 /// Where entities of one type are read from; none of it is ever input.
@@ -249,15 +250,15 @@ mod tests {
     #[test]
     fn a_phone_number_is_known_however_it_is_written() {
         let digits = |text, country| Sought::parse(text, country).unwrap().words;
-        for text in ["+79161234567", "8 916 123-45-67", "7(916)1234567", "916 123 45 67", "9161234567"] {
+        for text in ["+79161234567", "8 916 123-45-67", "7(916)1234567", "916 123 45 67", "916 123-45-67", "9161234567"] {
             assert_eq!(digits(text, Country::Ru), ["9161234567"], "{text}");
         }
         assert_eq!(digits("0555 123456", Country::Kg), ["555123456"]);
         assert_eq!(digits("+996 555 123456", Country::Kg), ["555123456"]);
         // an ICCID keeps all its digits
         assert_eq!(digits("89701 01000 00000 0001", Country::Ru), ["8970101000000000001"]);
-        for contract in ["202611-0a1b2c3d", "202611-01234567"] {
-            assert_eq!(digits(contract, Country::Ru), [contract]);
+        for other in ["202611-0a1b2c3d", "202611-01234567", "202611-0123", "2026-01-31"] {
+            assert_eq!(digits(other, Country::Ru), [other]);
         }
     }
 
