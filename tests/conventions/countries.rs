@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::raw::encoded;
 use crate::harness::{App, person, scenario, unique};
 
 /// A person with this phone and these fields changed.
@@ -231,4 +232,76 @@ async fn kazakh_forms_hold_where_the_country_is_kz(app: &App) {
         },
     )
     .await;
+}
+
+#[scenario(COUNTRY = "uz")]
+async fn uzbek_forms_hold_where_the_country_is_uz(app: &App) {
+    hold(
+        app,
+        Forms {
+            phones: ["+998901230001", "+998330000000"],
+            no_phones: vec![
+                "+99890123000",
+                "+9989012300011",
+                "+79161230001",
+                "+996555120001",
+                "998901230001",
+                "8901230001",
+                "901230001",
+                "90 123-00-01",
+            ],
+            inns: vec!["31705900123456"],
+            no_inns: vec![
+                "301234567",
+                "7707083893",
+                "500100732259",
+                "3170590012345",
+                "317059001234567",
+                "3170590012345a",
+                "",
+            ],
+            passports: vec![(json!("AA"), "1234567"), (json!("KA"), "0000000")],
+            no_passports: vec![
+                NoPassport::series("A", "1234567"),
+                NoPassport::series("AAA", "1234567"),
+                NoPassport::series("A1", "1234567"),
+                NoPassport::series("АА", "1234567"),
+                NoPassport::without_series("1234567"),
+                NoPassport::number("AA", "123456"),
+                NoPassport::number("AA", "12345678"),
+                NoPassport::number("AA", "123456A"),
+            ],
+        },
+    )
+    .await;
+    let admin = app.admin().await;
+    let organization = |phone: &str, inn: &str| {
+        json!({
+            "customer_type": "organization", "organization_name": "ООО «Вектор»", "organization_code": "20123456",
+            "inn": inn, "phone": phone
+        })
+    };
+    for bad in ["31705900123456", "30123456", "3012345678", "30123456a", ""] {
+        let reply = admin.post("/customers", organization("+998901239999", bad)).await;
+        assert_eq!(
+            reply.wrong_fields(),
+            [("/inn".to_owned(), "invalid_inn".to_owned())],
+            "{bad}: {}",
+            reply.text
+        );
+    }
+    let firm = admin.post("/customers", organization("+998901239999", "301234567")).await.expect(201);
+    assert_eq!(firm["inn"], "301234567");
+    for written in ["998901239999", "8 90 123-99-99", "90 123-99-99", "(90) 123 99 99"] {
+        let found = admin.get(&format!("/search?q={}", encoded(written))).await.expect(200);
+        assert_eq!(found["results"][0]["id"], firm["id"], "{written}");
+    }
+    assert_eq!(admin.get("/payments/gateways").await.expect(200)["currency"], "UZS");
+    // Tashkent is two hours ahead of Moscow
+    app.advance("2026-02-27T19:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap() - app.clock.now());
+    let admin = app.admin().await;
+    let tariff = admin.prepaid_tariff("1.00").await;
+    let contract =
+        admin.post("/contracts", json!({"customer_id": firm["id"], "tariff_id": tariff})).await.expect(201);
+    assert_eq!(contract["signed_date"], "2026-02-28");
 }

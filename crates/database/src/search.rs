@@ -255,6 +255,9 @@ mod tests {
         }
         assert_eq!(digits("0555 123456", Country::Kg), ["555123456"]);
         assert_eq!(digits("+996 555 123456", Country::Kg), ["555123456"]);
+        for text in ["+998 90 123-45-67", "998901234567", "8 90 123-45-67", "90 123-45-67", "(90) 123 45 67", "901234567"] {
+            assert_eq!(digits(text, Country::Uz), ["901234567"], "{text}");
+        }
         // an ICCID keeps all its digits
         assert_eq!(digits("89701 01000 00000 0001", Country::Ru), ["8970101000000000001"]);
         for other in ["202611-0a1b2c3d", "202611-01234567", "202611-0123", "2026-01-31"] {

@@ -275,6 +275,9 @@ mod tests {
         for text in ["+996700123456", "996700123456", "0700123456", "700123456"] {
             assert_eq!(account(text, Country::Kg), Some(Account::Msisdn("+996700123456".to_owned())), "{text}");
         }
+        for text in ["+998901234567", "998901234567", "8901234567", "901234567"] {
+            assert_eq!(account(text, Country::Uz), Some(Account::Msisdn("+998901234567".to_owned())), "{text}");
+        }
         assert_eq!(account("202601-7k3m9qxa", Country::Ru), Some(Account::Contract("202601-7K3M9QXA".to_owned())));
         for text in
             ["", "916123456", "+7916123456٧", "202601-7K3M9QX", "20261-7K3M9QXA", "202601-7K3M9QX<", "' OR 1=1", "-", &"9".repeat(400)]

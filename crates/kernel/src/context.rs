@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     /// The zones of the countries besides those in the country profiles.
-    const OTHER_ZONES: [&str; 23] = [
+    const OTHER_ZONES: [&str; 24] = [
         "Europe/Kaliningrad",
         "Europe/Kirov",
         "Europe/Volgograd",
@@ -187,6 +187,7 @@ mod tests {
         "Asia/Srednekolymsk",
         "Asia/Kamchatka",
         "Asia/Anadyr",
+        "Asia/Samarkand",
     ];
 
     #[test]

@@ -18,6 +18,8 @@ crate::text_enum! {
         Kg = "kg",
         /// Kazakhstan.
         Kz = "kz",
+        /// Uzbekistan.
+        Uz = "uz",
     }
 }
 
@@ -51,6 +53,8 @@ struct Profile {
 enum Form {
     /// So many digits.
     Digits(usize),
+    /// So many Latin letters.
+    Letters(usize),
     /// Latin letters and digits, from the first to the second number of them.
     LettersOrDigits(usize, usize),
 }
@@ -59,6 +63,7 @@ impl Form {
     fn fits(&self, text: &str) -> bool {
         match *self {
             Self::Digits(length) => digits(text, length..=length),
+            Self::Letters(length) => text.len() == length && text.bytes().all(|byte| byte.is_ascii_alphabetic()),
             Self::LettersOrDigits(least, most) => letters_or_digits(text, least..=most),
         }
     }
@@ -106,7 +111,22 @@ const KAZAKHSTAN: Profile = Profile {
     passport_number: Form::LettersOrDigits(9, 9),
 };
 
-/// The codes of all countries, such as `ru, kg or kz`.
+const UZBEKISTAN: Profile = Profile {
+    currency: "UZS",
+    currency_in_russian: "сум",
+    time_zone: Tz::Asia__Tashkent,
+    phone_prefix: "+998",
+    trunk_prefix: "8",
+    phone_digits: 9,
+    // a PINFL
+    person_inn_digits: &[14],
+    organization_inn_digits: &[9],
+    passport_series: Form::Letters(2),
+    passport_series_is_optional: false,
+    passport_number: Form::Digits(7),
+};
+
+/// The codes of all countries, such as `ru, kg, kz or uz`.
 static CODES: LazyLock<String> = LazyLock::new(|| {
     let codes: Vec<&str> = Country::ALL.iter().map(|country| country.as_str()).collect();
     match codes.split_last() {
@@ -122,6 +142,7 @@ impl Country {
             Self::Ru => &RUSSIA,
             Self::Kg => &KYRGYZSTAN,
             Self::Kz => &KAZAKHSTAN,
+            Self::Uz => &UZBEKISTAN,
         }
     }
 
@@ -230,12 +251,17 @@ mod tests {
         assert!(Country::Ru.is_passport_series(Some("4510")) && !Country::Ru.is_passport_series(None));
         assert!(Country::Kz.is_passport_series(None) && Country::Kz.is_passport_number("N12345678"));
         assert!(Country::Kg.is_passport_series(Some("AN")) && Country::Kg.is_passport_number("1234567"));
+        assert!(Country::Uz.is_phone("+998901234567") && !Country::Uz.is_phone("+996901234567"));
+        assert!(Country::Uz.is_person_inn("31705900123456") && !Country::Uz.is_person_inn("301234567"));
+        assert!(Country::Uz.is_organization_inn("301234567") && !Country::Uz.is_organization_inn("31705900123456"));
+        assert!(Country::Uz.is_passport_series(Some("AA")) && !Country::Uz.is_passport_series(Some("A1")));
+        assert!(Country::Uz.is_passport_number("1234567") && !Country::Uz.is_passport_number("123456A"));
     }
 
     #[test]
     fn texts_name_every_country() {
-        assert_eq!(Country::codes(), "ru, kg or kz");
-        assert_eq!(Country::phone_pattern(), r"^\+(7[0-9]{10}|996[0-9]{9})$");
-        assert_eq!(Country::inn_pattern(), "^([0-9]{10}|[0-9]{12}|[0-9]{14})$");
+        assert_eq!(Country::codes(), "ru, kg, kz or uz");
+        assert_eq!(Country::phone_pattern(), r"^\+(7[0-9]{10}|996[0-9]{9}|998[0-9]{9})$");
+        assert_eq!(Country::inn_pattern(), "^([0-9]{9}|[0-9]{10}|[0-9]{12}|[0-9]{14})$");
     }
 }

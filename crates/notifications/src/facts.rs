@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn each_currency_has_its_word() {
-        for (country, russian, english) in [(Country::Ru, "руб.", "RUB"), (Country::Kg, "сом", "KGS"), (Country::Kz, "тенге", "KZT")]
+        for (country, russian, english) in
+            [(Country::Ru, "руб.", "RUB"), (Country::Kg, "сом", "KGS"), (Country::Kz, "тенге", "KZT"), (Country::Uz, "сум", "UZS")]
         {
             let policy = Arc::new(Policy::standard(country));
             let context = Context { now: DateTime::UNIX_EPOCH, policy, origin: Origin::default(), actor: Actor::system("test") };

@@ -225,6 +225,7 @@ mod tests {
     #[test]
     fn the_country_decides_the_time_zone_unless_it_is_set() {
         assert_eq!(read(&[("COUNTRY", "kg")]).unwrap().policy.time_zone, Tz::Asia__Bishkek);
+        assert_eq!(read(&[("COUNTRY", "uz")]).unwrap().policy.time_zone, Tz::Asia__Tashkent);
         assert_eq!(read(&[("COUNTRY", "kg"), ("TIMEZONE", "Asia/Almaty")]).unwrap().policy.time_zone, Tz::Asia__Almaty);
     }
 }

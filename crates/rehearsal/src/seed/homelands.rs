@@ -5,6 +5,7 @@
 mod kazakhstan;
 mod kyrgyzstan;
 mod russia;
+mod uzbekistan;
 
 use chrono::NaiveDate;
 use customers::DocumentType;
@@ -68,6 +69,7 @@ pub const fn homeland(country: Country) -> &'static Homeland {
         Country::Ru => &russia::RUSSIA,
         Country::Kg => &kyrgyzstan::KYRGYZSTAN,
         Country::Kz => &kazakhstan::KAZAKHSTAN,
+        Country::Uz => &uzbekistan::UZBEKISTAN,
     }
 }
 
