@@ -208,7 +208,7 @@ async fn a_new_secret_signs_beside_the_old_one_for_a_day(app: &App) {
     assert_eq!(app.call_endpoints().await, 0);
     let unread =
         deliveries(&app.admin().await, &made).await.into_iter().find(|one| one["id"] == test["id"]).unwrap();
-    assert!(unread["last_error"].as_str().unwrap().contains("cannot be read"), "{unread}");
+    assert!(unread["last_error"].as_str().unwrap().contains("cannot be decrypted: rotate it"), "{unread}");
 }
 
 #[scenario]
