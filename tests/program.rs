@@ -134,8 +134,7 @@ impl Place {
 
     /// The text column of a query.
     pub async fn texts(&self, sql: &str) -> Vec<String> {
-        use sqlx::{AssertSqlSafe, Connection};
-        let sql = AssertSqlSafe(sql.to_owned());
+        use sqlx::Connection;
         match self.database.engine {
             Engine::Sqlite => {
                 let mut connection = sqlx::SqliteConnection::connect(&self.url()).await.unwrap();
@@ -150,8 +149,7 @@ impl Place {
 
     /// Executes SQL directly; the program must not be running.
     pub async fn execute(&self, sql: &str) {
-        use sqlx::{AssertSqlSafe, Connection};
-        let sql = AssertSqlSafe(sql.to_owned());
+        use sqlx::Connection;
         match self.database.engine {
             Engine::Sqlite => {
                 let url = format!("sqlite://{}", self.file("data/crm.db").display());

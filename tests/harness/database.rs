@@ -10,7 +10,7 @@ use std::{
 
 use kernel::Clock;
 use server::{assembly, settings::Settings};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{Connection, PgConnection};
 
 use super::{PASSWORD, START, cheap, proxy::Address, unique};
 
@@ -250,7 +250,7 @@ fn postgres() -> Option<&'static str> {
 
 fn answers(url: &str) -> bool {
     let url = url.to_owned();
-    apart(async move {
+    apart(async move || {
         matches!(tokio::time::timeout(Duration::from_secs(3), PgConnection::connect(&url)).await, Ok(Ok(_)))
     })
 }
@@ -266,22 +266,19 @@ fn database_url(server: &str, name: &str) -> String {
 
 async fn execute(server: &str, sql: &str) {
     let mut connection = PgConnection::connect(server).await.unwrap();
-    sqlx::query(AssertSqlSafe(sql.to_owned()))
-        .execute(&mut connection)
-        .await
-        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    sqlx::query(sql).execute(&mut connection).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     connection.close().await.unwrap();
 }
 
 fn on_server(server: &str, sql: &str) {
     let (server, sql) = (server.to_owned(), sql.to_owned());
-    apart(async move { execute(&server, &sql).await });
+    apart(async move || execute(&server, &sql).await);
 }
 
-/// Runs a future from a test without an async runtime.
-fn apart<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+/// Runs async work from a test without an async runtime.
+fn apart<T: Send + 'static>(work: impl AsyncFnOnce() -> T + Send + 'static) -> T {
     std::thread::spawn(move || {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work())
     })
     .join()
     .unwrap()
@@ -310,7 +307,7 @@ fn postgres_template(server: &str) -> &'static str {
         let template =
             TestDatabase { url: database_url(server, &name), engine: Engine::Postgres, name: name.clone() };
         let server = server.to_owned();
-        apart(async move {
+        apart(async move || {
             let mut lock = PgConnection::connect(&server).await.unwrap();
             sqlx::query("SELECT pg_advisory_lock(7234501)").execute(&mut lock).await.unwrap();
             if server.contains("localhost") || server.contains("127.0.0.1") {
@@ -352,9 +349,8 @@ async fn drop_left(connection: &mut PgConnection) {
         let process = name.split('_').nth(2).unwrap();
         if !Path::new("/proc").join(process).exists() {
             // it may still be in use
-            let _in_use = sqlx::query(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}")))
-                .execute(&mut *connection)
-                .await;
+            let _in_use =
+                sqlx::query(&format!("DROP DATABASE IF EXISTS {name}")).execute(&mut *connection).await;
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
+use sqlx::{Connection, PgConnection, Row, SqliteConnection};
 
 use crate::harness::{Engine, TestDatabase};
 
@@ -42,21 +42,19 @@ fn is_its_own(name: &str) -> bool {
 async fn of_sqlite(url: &str) -> Schema {
     let mut connection = SqliteConnection::connect(url).await.unwrap();
     let mut tables = BTreeMap::new();
-    let names = |kind: &str| AssertSqlSafe(format!("SELECT name FROM sqlite_master WHERE type = '{kind}'"));
-    for table in sqlx::query(names("table")).fetch_all(&mut connection).await.unwrap() {
+    let names = |kind: &str| format!("SELECT name FROM sqlite_master WHERE type = '{kind}'");
+    for table in sqlx::query(&names("table")).fetch_all(&mut connection).await.unwrap() {
         let table: String = table.get("name");
         if is_its_own(&table) {
             continue;
         }
-        let rows = sqlx::query(AssertSqlSafe(format!("PRAGMA table_info({table})")))
-            .fetch_all(&mut connection)
-            .await
-            .unwrap();
+        let rows =
+            sqlx::query(&format!("PRAGMA table_info({table})")).fetch_all(&mut connection).await.unwrap();
         let nullable =
             |row: &sqlx::sqlite::SqliteRow| row.get::<i64, _>("notnull") == 0 && row.get::<i64, _>("pk") == 0;
         tables.insert(table, rows.iter().map(|row| column(row.get("name"), nullable(row))).collect());
     }
-    let indexes = sqlx::query(names("index")).fetch_all(&mut connection).await.unwrap();
+    let indexes = sqlx::query(&names("index")).fetch_all(&mut connection).await.unwrap();
     let indexes =
         indexes.iter().map(|row| row.get("name")).filter(|name: &String| !is_its_own(name)).collect();
     connection.close().await.unwrap();

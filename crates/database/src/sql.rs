@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use sqlx::{AssertSqlSafe, FromRow, SqlSafeStr, SqlStr, postgres::PgRow, sqlite::SqliteRow};
+use sqlx::{FromRow, postgres::PgRow, sqlite::SqliteRow};
 
 use kernel::{
     Error, Result,
@@ -27,14 +27,9 @@ pub struct Sql {
 macro_rules! run {
     ($sql:ident, $conn:ident, $make:expr, |$query:ident, $c:ident| $fetch:expr) => {{
         $conn.trace.note(&$sql);
-        let text: SqlStr = match $sql.text {
-            Cow::Borrowed(text) => text.into_sql_str(),
-            // built only from fixed SQL and `$n`: values never enter the text
-            Cow::Owned(text) => AssertSqlSafe(text).into_sql_str(),
-        };
         macro_rules! bound {
             (|$bound:ident, $column:ident| $bind_column:expr) => {{
-                let mut query = $make(text);
+                let mut query = $make(&$sql.text);
                 for arg in $sql.args {
                     query = match arg {
                         Arg::Int(value) => query.bind(value),
