@@ -71,7 +71,7 @@ pub async fn charge(tx: &mut Tx, run: &BillingRun, ids: &[ContractId]) -> Result
     plain.iter().for_each(|due| outcome.count(&due.bill));
     let special_ids: Vec<ContractId> = special.iter().map(|due| due.contract.id).collect();
     for mut due in special {
-        let settled = tx.attempt(async |tx| settle_on(tx, &mut due.contract, (Service::Unbroken, day)).await).await?;
+        let settled = tx.attempt(async |tx| settle_on(tx, &mut due.contract, Service::Unbroken, day).await).await?;
         match settled {
             Ok(()) => outcome.count(&due.bill),
             Err(error) => outcome.failed(due.bill.contract.id, error),
@@ -91,10 +91,10 @@ async fn work_out(conn: &mut Conn, ids: &[ContractId], day: NaiveDate) -> Result
     for contract in contracts {
         let newest = newest.remove(&contract.id);
         let book = match contract.has_planned_change() {
-            true => Book::read(conn, &contract, newest.as_ref(), (day, day)).await?,
+            true => Book::read(conn, &contract, newest.as_ref(), day, day).await?,
             false => prices.book(&contract),
         };
-        match Bill::of(&contract, newest, (day, conn.now()), &book) {
+        match Bill::of(&contract, newest, day, conn.now(), &book) {
             Ok(bill) => all.push(Due { contract, bill }),
             Err(error) if error.kind() == Kind::Unavailable => return Err(error),
             Err(error) => outcome.failed(contract.id, error),
@@ -136,7 +136,7 @@ impl Prices {
 async fn post(tx: &mut Tx, due: &mut [Due]) -> Result<()> {
     let charge = |period: &PeriodRow| {
         let amount = period.fee.filter(|fee| *fee > Money::ZERO)?;
-        Some(posting(TransactionType::Charge, amount, (period.period_start, period.period_end)))
+        Some(posting(TransactionType::Charge, amount, period.period_start, period.period_end))
     };
     let charges = due.iter_mut().map(|due| {
         let postings = due.bill.charged().filter_map(charge).collect();

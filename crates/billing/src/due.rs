@@ -43,12 +43,7 @@ pub struct Book {
 
 impl Book {
     /// Reads the terms of a contract's periods that begin up to `last`.
-    pub async fn read(
-        conn: &mut Conn,
-        contract: &Contract,
-        newest: Option<&PeriodRow>,
-        (today, last): (NaiveDate, NaiveDate),
-    ) -> Result<Self> {
+    pub async fn read(conn: &mut Conn, contract: &Contract, newest: Option<&PeriodRow>, today: NaiveDate, last: NaiveDate) -> Result<Self> {
         let planned = match contract.has_planned_change() {
             false => None,
             true if still_fits(conn, &contract.plan(), &contract.next_plan()).await? => Some(Planned::TakesEffect),
@@ -155,7 +150,7 @@ impl Bill {
     /// Computes what is due.
     ///
     /// Errors: `amount_out_of_range`, `tariff_not_found`.
-    pub fn of(contract: &Contract, newest: Option<PeriodRow>, (day, now): (NaiveDate, DateTime<Utc>), book: &Book) -> Result<Self> {
+    pub fn of(contract: &Contract, newest: Option<PeriodRow>, day: NaiveDate, now: DateTime<Utc>, book: &Book) -> Result<Self> {
         let mut service = Service::Unbroken.of(contract);
         let mut bill = Self { contract: contract.clone(), ended: None, begun: Vec::new(), is_held: false, is_special: false };
         let mut newest = newest;

@@ -103,7 +103,7 @@ pub async fn preview(conn: &mut Conn, _granted: &Granted<perm::BillingRead>, id:
     let newest = store::newest(conn, id).await?;
     // missed periods come first, so no period begins later than this day
     let last = today.checked_add_months(Months::new(25)).unwrap_or(today);
-    let book = Book::read(conn, &contract, newest.as_ref(), (today, last)).await?;
+    let book = Book::read(conn, &contract, newest.as_ref(), today, last).await?;
     Ok(Preview {
         contract_id: id,
         balance: contract.balance,

@@ -61,7 +61,7 @@ pub const SCHEDULE_ACTOR: &str = "billing schedule";
 /// Errors: `invalid` where the date is out of range.
 pub async fn start(tx: &mut Tx, _granted: &Granted<perm::BillingRun>, input: &RunInput) -> Result<BillingRun> {
     let billing_date = input.date.unwrap_or_else(|| tx.today());
-    begin(tx, (billing_date, input.dry_run, None)).await
+    begin(tx, billing_date, input.dry_run, None).await
 }
 
 /// Whether the scheduled run of a day exists.
@@ -74,10 +74,10 @@ pub async fn start_scheduled(tx: &mut Tx, day: NaiveDate) -> Result<Option<Billi
     if is_scheduled(tx, day).await? {
         return Ok(None);
     }
-    begin(tx, (day, false, Some(day))).await.map(Some)
+    begin(tx, day, false, Some(day)).await.map(Some)
 }
 
-async fn begin(tx: &mut Tx, (billing_date, dry_run, scheduled_for): (NaiveDate, bool, Option<NaiveDate>)) -> Result<BillingRun> {
+async fn begin(tx: &mut Tx, billing_date: NaiveDate, dry_run: bool, scheduled_for: Option<NaiveDate>) -> Result<BillingRun> {
     let lease_until = tx.now() + lease();
     let new = NewRun { billing_date, dry_run, scheduled_for, started_by: tx.actor().name.clone(), lease_until };
     if let Some(run) = store::insert(tx, new).await? {
@@ -205,7 +205,7 @@ impl Worker {
                     let mut contract = contracts::steps::load(tx, id).await?;
                     let outcome = batch::reckon(tx, &[id], run.billing_date).await?;
                     if outcome.failures.is_empty() && !run.dry_run {
-                        settle_on(tx, &mut contract, (Service::Unbroken, run.billing_date)).await?;
+                        settle_on(tx, &mut contract, Service::Unbroken, run.billing_date).await?;
                         note_run(tx, run.id, &[id]).await?;
                     }
                     add(tx, &outcome).await

@@ -71,7 +71,7 @@ pub async fn terminate(
     settle::end_period(tx, &mut contract).await?;
     if contract.has_planned_change() {
         let plan = contract.plan();
-        contracts::steps::set_options(tx, &mut contract, (&plan, &plan), "contract.planned_change_cancelled").await?;
+        contracts::steps::set_options(tx, &mut contract, &plan, &plan, "contract.planned_change_cancelled").await?;
     }
     contracts::steps::terminate(tx, granted, &mut contract, &input.reason).await?;
     Ok(contract)

@@ -6,7 +6,6 @@ use database::{Tx, audit::Entry};
 use kernel::{
     Error, Money, Result,
     error::{Transient, common},
-    id::PaymentId,
 };
 use payments::{
     PaymentMethod, TransactionType,
@@ -28,18 +27,18 @@ use crate::{
 /// takes effect when the next period begins; one that is no longer possible is dropped, and the audit records that.
 pub async fn settle(tx: &mut Tx, contract: &mut Contract, service: Service) -> Result<()> {
     let today = tx.today();
-    settle_on(tx, contract, (service, today)).await
+    settle_on(tx, contract, service, today).await
 }
 
 /// Settles a locked contract as on a day that may be past: charges only what was due by then.
-pub async fn settle_on(tx: &mut Tx, contract: &mut Contract, (service, day): (Service, NaiveDate)) -> Result<()> {
+pub async fn settle_on(tx: &mut Tx, contract: &mut Contract, service: Service, day: NaiveDate) -> Result<()> {
     if !matches!(contract.status, ContractStatus::Active | ContractStatus::Suspended) {
         return Ok(());
     }
     promise::settle(tx, contract).await?;
     let mut service = service.of(contract);
     let mut newest = store::newest(tx, contract.id).await?;
-    let book = Book::read(tx, contract, newest.as_ref(), (day, day)).await?;
+    let book = Book::read(tx, contract, newest.as_ref(), day, day).await?;
     let mut planned = book.planned;
     loop {
         match step(contract, newest.as_ref(), service, day, &book)? {
@@ -61,7 +60,7 @@ pub async fn settle_on(tx: &mut Tx, contract: &mut Contract, (service, day): (Se
                         Planned::TakesEffect => "contract.plan_changed",
                         Planned::IsDropped => "contract.planned_change_dropped",
                     };
-                    contracts::steps::set_options(tx, contract, (&book.plan, &book.plan), action).await?;
+                    contracts::steps::set_options(tx, contract, &book.plan, &book.plan, action).await?;
                 }
                 newest = Some(begin_period(tx, contract, next).await?);
                 service = Service::Unbroken;
@@ -127,31 +126,21 @@ pub async fn end_period(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
 pub async fn charge(tx: &mut Tx, contract: &mut Contract, period: &mut PeriodRow, days: i64) -> Result<()> {
     let amount = period.charge(days, tx.now())?;
     if amount > Money::ZERO {
-        let span = (period.period_start, period.period_end);
-        period.payment_id = Some(post(tx, contract, (TransactionType::Charge, amount), span).await?);
+        let charge = posting(TransactionType::Charge, amount, period.period_start, period.period_end);
+        period.payment_id = Some(ledger::post(tx, contract, charge).await?.id);
     }
     Ok(())
 }
 
 /// Credits a charge for the days of a period from `from` on. A zero amount creates no transaction.
-pub async fn credit(tx: &mut Tx, contract: &mut Contract, period: &PeriodRow, (from, amount): (NaiveDate, Money)) -> Result<()> {
+pub async fn credit(tx: &mut Tx, contract: &mut Contract, period: &PeriodRow, from: NaiveDate, amount: Money) -> Result<()> {
     let Some(charge) = period.payment_id.filter(|_| amount > Money::ZERO) else { return Ok(()) };
-    let span = (from, period.period_end);
-    let credit = post(tx, contract, (TransactionType::Correction, amount), span).await?;
-    store::note_credit(tx, credit, charge).await
+    let credit = ledger::post(tx, contract, posting(TransactionType::Correction, amount, from, period.period_end)).await?;
+    store::note_credit(tx, credit.id, charge).await
 }
 
-async fn post(
-    tx: &mut Tx,
-    contract: &mut Contract,
-    (transaction_type, amount): (TransactionType, Money),
-    span: (NaiveDate, NaiveDate),
-) -> Result<PaymentId> {
-    Ok(ledger::post(tx, contract, posting(transaction_type, amount, span)).await?.id)
-}
-
-/// Builds a transaction for these days.
-pub fn posting(transaction_type: TransactionType, amount: Money, (start, end): (NaiveDate, NaiveDate)) -> Posting {
+/// Builds a transaction for the days from `start` to the day before `end`.
+pub fn posting(transaction_type: TransactionType, amount: Money, start: NaiveDate, end: NaiveDate) -> Posting {
     Posting {
         transaction_type,
         amount,

@@ -76,7 +76,7 @@ pub async fn cancel_planned(tx: &mut Tx, _granted: &Writing, id: ContractId) -> 
         return Err(contract_refusal::NO_PLANNED_CHANGE.into());
     }
     let plan = contract.plan();
-    contracts::steps::set_options(tx, &mut contract, (&plan, &plan), "contract.planned_change_cancelled").await?;
+    contracts::steps::set_options(tx, &mut contract, &plan, &plan, "contract.planned_change_cancelled").await?;
     Ok(contract)
 }
 
@@ -95,7 +95,7 @@ async fn apply(tx: &mut Tx, mut contract: Contract, plan: Plan, next: Plan) -> R
         (true, false) => "contract.change_planned",
         (true, true) => "contract.planned_change_cancelled",
     };
-    contracts::steps::set_options(tx, &mut contract, (&plan, &next), action).await?;
+    contracts::steps::set_options(tx, &mut contract, &plan, &next, action).await?;
     settle::settle(tx, &mut contract, Service::Unbroken).await?;
     Ok(contract)
 }
@@ -117,7 +117,7 @@ async fn swap_running(tx: &mut Tx, contract: &mut Contract, running: &PeriodRow,
         let missing = due.subtract(available)?;
         return Err(Error::new(refusal::BALANCE_TOO_LOW).with("due", due).with("missing", missing));
     }
-    settle::credit(tx, contract, running, (today, moved.credit)).await?;
+    settle::credit(tx, contract, running, today, moved.credit).await?;
     let mut ended = running.clone();
     ended.credited = moved.credit;
     let mut rest = PeriodRow {

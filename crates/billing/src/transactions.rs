@@ -51,14 +51,14 @@ pub async fn cancel_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>,
     let (payment, contract) = payments::load(tx, id).await?;
     expected.check(payment.version)?;
     payment.not_quarantined()?;
-    ledger::give_up(tx, &contract, &payment, (PaymentAction::Cancel, Decider::Staff), None).await
+    ledger::give_up(tx, &contract, &payment, PaymentAction::Cancel, Decider::Staff, None).await
 }
 
 /// Marks a pending payment as failed. Errors: `payment_not_found`, `payment_wrong_state`, `payment_quarantined`.
 pub async fn fail_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, id: PaymentId, input: &FailInput) -> Result<Payment> {
     let (payment, contract) = payments::load(tx, id).await?;
     payment.not_quarantined()?;
-    ledger::give_up(tx, &contract, &payment, (PaymentAction::Fail, Decider::Staff), Some(&input.reason)).await
+    ledger::give_up(tx, &contract, &payment, PaymentAction::Fail, Decider::Staff, Some(&input.reason)).await
 }
 
 /// Refunds a payment in whole or in part and settles the contract: the balance may fall below zero, and hold `debt` may be placed. Returns
@@ -67,7 +67,7 @@ pub async fn fail_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, i
 /// Errors: `payment_not_found`, `payment_not_refundable`, `refund_too_large`, `amount_out_of_range`.
 pub async fn refund_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsRefund>, id: PaymentId, input: &RefundInput) -> Result<Payment> {
     let (payment, mut contract) = payments::load(tx, id).await?;
-    ledger::refund(tx, &mut contract, &payment, (input.amount, &input.reason)).await?;
+    ledger::refund(tx, &mut contract, &payment, input.amount, &input.reason).await?;
     settle::settle(tx, &mut contract, Service::Unbroken).await?;
     payments::load(tx, id).await.map(|(payment, _)| payment)
 }

@@ -41,7 +41,7 @@ pub async fn check_draft(tx: &mut Tx, tariff_id: TariffId, options: &[OptionId])
 }
 
 /// Replaces the options of a draft, which [`check_draft`] has checked. The caller saves the draft and records the change.
-pub async fn set_draft(tx: &mut Tx, id: ContractId, (before, after): (&[OptionId], &[OptionId])) -> Result<()> {
+pub async fn set_draft(tx: &mut Tx, id: ContractId, before: &[OptionId], after: &[OptionId]) -> Result<()> {
     let but = |these: &[OptionId], those: &[OptionId]| these.iter().filter(|id| !those.contains(id)).copied().collect::<Vec<_>>();
     store::options::delete(tx, id, &but(before, after)).await?;
     store::options::insert(tx, id, &but(after, before)).await
@@ -78,7 +78,7 @@ pub async fn check(tx: &mut Tx, contract: &Contract, plan: &Plan, next: &Plan) -
 /// Saves these plans, which [`check`] has checked, on a locked contract and records `action`.
 ///
 /// Updates the contract counts of the tariffs. Errors: `stale_version`.
-pub async fn set(tx: &mut Tx, contract: &mut Contract, (plan, next): (&Plan, &Plan), action: &'static str) -> Result<()> {
+pub async fn set(tx: &mut Tx, contract: &mut Contract, plan: &Plan, next: &Plan, action: &'static str) -> Result<()> {
     let before = contract.clone();
     let mut after = contract.clone();
     after.tariff_id = plan.tariff_id;

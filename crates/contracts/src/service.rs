@@ -107,7 +107,7 @@ pub async fn create(tx: &mut Tx, _granted: &Granted<perm::ContractsWrite>, input
         sim.as_ref().map(|sim| sim.iccid.as_str()),
     ]);
     contract.id = store::insert(tx, &contract, search).await?;
-    options::set_draft(tx, contract.id, (&[], &contract.options.0)).await?;
+    options::set_draft(tx, contract.id, &[], &contract.options.0).await?;
     tx.record(Entry::new("contract.created", "contract", contract.id).created(&contract));
     Ok(contract)
 }
@@ -151,7 +151,7 @@ pub async fn edit(
     }
     store::save_edit(tx, &mut after).await?;
     if new_options {
-        options::set_draft(tx, before.id, (&before.options.0, &after.options.0)).await?;
+        options::set_draft(tx, before.id, &before.options.0, &after.options.0).await?;
     }
     if (after.customer_id, after.sim_id) != (before.customer_id, before.sim_id) {
         let (iccid, msisdn) = sim.unzip();

@@ -53,7 +53,7 @@ pub async fn replace_sim(
     let is_served = after.status == ContractStatus::Active;
     // subscriber before SIM, as in activation
     let customer = customers::find(tx, after.customer_id).await?;
-    let sim = sims::steps::replace(tx, sim_id, (after.id, after.customer_id), is_served, why).await?;
+    let sim = sims::steps::replace(tx, sim_id, after.id, after.customer_id, is_served, why).await?;
     after.sim_id = Some(sim_id);
     store::save(tx, &mut after).await?;
     if was_without {

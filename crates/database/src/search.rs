@@ -171,7 +171,7 @@ impl Source {
         }
         match engine {
             Engine::Postgres => sought.words.iter().map(|word| like(table, word, beginning, args)).collect(),
-            Engine::Sqlite => matched(table, &sought.words, (beginning, least), args),
+            Engine::Sqlite => matched(table, &sought.words, beginning, least, args),
         }
     }
 }
@@ -192,7 +192,7 @@ fn like(table: &str, word: &str, beginning: bool, args: &mut Vec<Arg>) -> String
 
 /// The conditions for all words on SQLite: one query of the trigram table for words of at least `least` letters; shorter words
 /// filter the rows that it finds.
-fn matched(table: &str, words: &[String], (beginning, least): (bool, usize), args: &mut Vec<Arg>) -> Vec<String> {
+fn matched(table: &str, words: &[String], beginning: bool, least: usize, args: &mut Vec<Arg>) -> Vec<String> {
     let (long, short): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| word.chars().count() >= least);
     let phrases = long.into_iter().map(|word| {
         let quoted = word.replace('"', "\"\"");

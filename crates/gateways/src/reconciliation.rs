@@ -250,13 +250,14 @@ pub async fn reconcile(
     tx: &mut Tx,
     _granted: &Granted<perm::PaymentsReconcile>,
     span: &Span,
-    (file, sha256): (&[FileRow], &str),
+    file: &[FileRow],
+    sha256: &str,
 ) -> Result<Reconciliation> {
     let ids: Vec<PaymentId> = file.iter().filter_map(|row| payment_id(&row.reference)).collect();
     let named = store::by_ids(tx, &span.gateway, &ids).await?;
-    let days = (tx.context().day_begins(span.from), tx.context().day_begins(span.to + TimeDelta::days(1)));
+    let (from, until) = (tx.context().day_begins(span.from), tx.context().day_begins(span.to + TimeDelta::days(1)));
     let limit = i64::try_from(MOST_ROWS).map_err(Error::internal)?;
-    let came_in = store::came_in(tx, &span.gateway, days, limit + 1).await?;
+    let came_in = store::came_in(tx, &span.gateway, from, until, limit + 1).await?;
     if came_in.len() > MOST_ROWS {
         return Err(Error::new(refusal::RECONCILIATION_TOO_LARGE).with("limit", MOST_ROWS));
     }

@@ -50,7 +50,7 @@ pub async fn begin_link(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, inp
         period: None,
     };
     let expires_at = now + timing.life;
-    let payment = ledger::expect_by(tx, &contract, posting, Some((&input.gateway, expires_at))).await?;
+    let payment = ledger::expect_by(tx, &contract, posting, &input.gateway, expires_at).await?;
     store::insert(tx, &payment, &input.gateway, &input.return_url, now + timing.poll_every).await?;
     Ok(payment)
 }
@@ -107,7 +107,7 @@ fn is_open(payment: &Payment) -> bool {
 /// Marks a payment as failed and stops polling its gateway.
 async fn close(tx: &mut Tx, contract: &Contract, payment: &Payment, reason: Option<&str>) -> Result<Payment> {
     store::set_next_poll(tx, payment.id, None).await?;
-    ledger::give_up(tx, contract, payment, (PaymentAction::Fail, Decider::Gateway), reason).await
+    ledger::give_up(tx, contract, payment, PaymentAction::Fail, Decider::Gateway, reason).await
 }
 
 /// A gateway's report before it is applied.
@@ -121,7 +121,8 @@ pub async fn hear(
     tx: &mut Tx,
     _granted: &Granted<perm::PaymentsTake>,
     gateway: &str,
-    (event_id, input): (&str, &GatewayEventInput),
+    event_id: &str,
+    input: &GatewayEventInput,
 ) -> Result<(GatewayEvent, bool)> {
     let payment_id = match input.payment_id() {
         Some(id) => store::is_of(tx, id, gateway).await?.then_some(id),

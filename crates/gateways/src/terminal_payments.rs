@@ -33,12 +33,7 @@ pub async fn check(conn: &mut Conn, id: ContractId, sum: Money) -> Result<()> {
 ///
 /// Errors: `contract_terminated`, `amount_out_of_range`, and `payment_duplicate` when a concurrent request has made the payment, which
 /// [`known`] then returns.
-pub async fn pay(
-    tx: &mut Tx,
-    _granted: &Granted<perm::PaymentsTake>,
-    id: ContractId,
-    (request, sum): (&Request, Money),
-) -> Result<Payment> {
+pub async fn pay(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, id: ContractId, request: &Request, sum: Money) -> Result<Payment> {
     let mut contract = contracts::steps::load(tx, id).await?;
     let posting = Posting {
         transaction_type: TransactionType::Payment,

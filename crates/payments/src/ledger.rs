@@ -47,25 +47,28 @@ pub async fn post(tx: &mut Tx, contract: &mut Contract, posting: Posting) -> Res
 ///
 /// Errors: `payment_duplicate`, `contract_terminated`.
 pub async fn expect(tx: &mut Tx, contract: &Contract, posting: Posting) -> Result<Payment> {
-    expect_by(tx, contract, posting, None).await
+    let payment = pending(tx, contract, posting).await?;
+    create(tx, payment).await
 }
 
 /// Inserts a pending payment through a gateway, with the gateway's name and the time when the payment expires.
 ///
 /// Errors: `payment_duplicate`, `contract_terminated`.
-pub async fn expect_by(tx: &mut Tx, contract: &Contract, posting: Posting, gateway: Option<(&str, DateTime<Utc>)>) -> Result<Payment> {
+pub async fn expect_by(tx: &mut Tx, contract: &Contract, posting: Posting, gateway: &str, expires_at: DateTime<Utc>) -> Result<Payment> {
+    let payment = pending(tx, contract, posting).await?;
+    create(tx, Payment { gateway: Some(gateway.to_owned()), expires_at: Some(expires_at), ..payment }).await
+}
+
+/// Builds a payment whose money has not come yet, without an id. Errors: `payment_duplicate`, `contract_terminated`.
+async fn pending(tx: &mut Tx, contract: &Contract, posting: Posting) -> Result<Payment> {
     takes(contract, posting.transaction_type, posting.amount)?;
     unique(tx, posting.transaction_id.as_deref()).await?;
-    let (gateway, expires_at) = gateway.map(|(gateway, at)| (gateway.to_owned(), at)).unzip();
-    let mut payment = Payment {
-        status: PaymentStatus::Pending,
-        processed_at: None,
-        processed_by: None,
-        balance_after: None,
-        gateway,
-        expires_at,
-        ..posted(contract.id, tx.actor(), posting, contract.balance, tx.now())
-    };
+    let posted = posted(contract.id, tx.actor(), posting, contract.balance, tx.now());
+    Ok(Payment { status: PaymentStatus::Pending, processed_at: None, processed_by: None, balance_after: None, ..posted })
+}
+
+/// Inserts a pending payment and records it.
+async fn create(tx: &mut Tx, mut payment: Payment) -> Result<Payment> {
     payment.id = store::insert(tx, &payment).await.map_err(taken)?;
     tx.record(Entry::new("payment.created", "payment", payment.id).created(&payment));
     Ok(payment)
@@ -111,7 +114,8 @@ pub async fn give_up(
     tx: &mut Tx,
     contract: &Contract,
     payment: &Payment,
-    (action, by): (PaymentAction, Decider),
+    action: PaymentAction,
+    by: Decider,
     reason: Option<&str>,
 ) -> Result<Payment> {
     let status = payment.stepped(action, by)?;
@@ -129,7 +133,7 @@ pub async fn give_up(
 /// A refund may exceed the balance: the balance then falls below zero, and the subscriber owes the difference.
 ///
 /// Errors: `payment_not_refundable`, `refund_too_large`, `amount_out_of_range`.
-pub async fn refund(tx: &mut Tx, contract: &mut Contract, payment: &Payment, (asked, reason): (Option<Money>, &str)) -> Result<Payment> {
+pub async fn refund(tx: &mut Tx, contract: &mut Contract, payment: &Payment, asked: Option<Money>, reason: &str) -> Result<Payment> {
     let now = tx.now();
     let amount = payment.refundable(asked)?;
     let posting = Posting {

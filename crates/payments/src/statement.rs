@@ -33,12 +33,24 @@ pub struct Days {
     pub to: Option<NaiveDate>,
 }
 
+/// A checked range of days, and the moments at which it begins and ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// The first day.
+    pub from: NaiveDate,
+    /// The last day.
+    pub to: NaiveDate,
+    /// When the first day begins.
+    pub begins_at: DateTime<Utc>,
+    /// When the day after the last begins.
+    pub ends_at: DateTime<Utc>,
+}
+
 impl Days {
-    /// The first and the last day, and the moments at which the range begins and ends.
+    /// Checks the range.
     ///
     /// Errors: `invalid_parameter` for days outside the years 2000 to 2100, and for a last day before the first.
-    #[allow(clippy::type_complexity, reason = "two days and two moments")]
-    pub fn span(self, context: &Context) -> Result<((NaiveDate, NaiveDate), (DateTime<Utc>, DateTime<Utc>))> {
+    pub fn span(self, context: &Context) -> Result<Span> {
         let to = self.to.unwrap_or_else(|| context.today());
         let from = self.from.unwrap_or_else(|| to.min(context.today()).with_day(1).unwrap_or(to));
         let mut wrong = FieldErrors::default();
@@ -52,7 +64,7 @@ impl Days {
         }
         wrong.into_error(common::INVALID_PARAMETER)?;
         let after = to.succ_opt().ok_or_else(|| Error::internal("the day after the last day is out of range"))?;
-        Ok(((from, to), (context.day_begins(from), context.day_begins(after))))
+        Ok(Span { from, to, begins_at: context.day_begins(from), ends_at: context.day_begins(after) })
     }
 }
 
@@ -88,7 +100,8 @@ pub struct Statement {
 }
 
 impl Statement {
-    fn new(contract_id: ContractId, (from, to): (NaiveDate, NaiveDate), sums: &Sums) -> Result<Self> {
+    fn new(contract_id: ContractId, span: Span, sums: &Sums) -> Result<Self> {
+        let Span { from, to, .. } = span;
         let Sums { opening_balance, payments, charges, refunds, corrections, .. } = *sums;
         let closing = [payments.minor(), -charges.minor(), -refunds.minor(), corrections.minor()].into_iter().sum::<i64>();
         let closing_balance = Money::from_minor(opening_balance.minor() + closing)?;
@@ -106,9 +119,9 @@ pub async fn statement(
     days: Days,
     paging: &Paging,
 ) -> Result<(Statement, Page<Payment>, i64)> {
-    let (days, span) = days.span(conn.context())?;
+    let span = days.span(conn.context())?;
     contracts::exists(conn, id).await?;
     let sums = store::statement::sums(conn, id, span).await?;
     let rows = store::statement::rows(conn, id, span, sums.newest, paging).await?;
-    Ok((Statement::new(id, days, &sums)?, rows, sums.newest))
+    Ok((Statement::new(id, span, &sums)?, rows, sums.newest))
 }

@@ -74,10 +74,10 @@ pub struct PaymentStatistics {
 
 /// Computes the statistics of payments in a range of days. Errors: `invalid_parameter`.
 pub async fn statistics(conn: &mut Conn, _: &Granted<perm::ReportsRead>, days: Days) -> Result<PaymentStatistics> {
-    let ((from, to), span) = days.span(conn.context())?;
+    let span = days.span(conn.context())?;
     Ok(PaymentStatistics {
-        from,
-        to,
+        from: span.from,
+        to: span.to,
         by_status: store::statistics::by_status(conn, span).await?,
         by_type: store::statistics::by_type(conn, span).await?,
         by_method: store::statistics::by_method(conn, span).await?,

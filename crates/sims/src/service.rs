@@ -35,12 +35,12 @@ async fn change_sim(tx: &mut Tx, before: &Sim, after: Sim, entry: Entry) -> Resu
     }
     let after = store::sims::update(tx, after).await?;
     tx.record(entry.change(&before.clone().shown(false), &after.clone().shown(false)));
-    tell(tx, after.id, after.contract_id, (before.status, after.status));
+    tell(tx, after.id, after.contract_id, before.status, after.status);
     Ok(after)
 }
 
 /// Publishes an event if the card's status changed.
-fn tell(tx: &mut Tx, id: SimId, contract_id: Option<ContractId>, (before, after): (SimStatus, SimStatus)) {
+fn tell(tx: &mut Tx, id: SimId, contract_id: Option<ContractId>, before: SimStatus, after: SimStatus) {
     if before != after {
         let data = json!({"status": after, "status_before": before});
         tx.publish(Event::new(EventKind::SimStatusChanged, "sim", id, &data).of_contract(contract_id));

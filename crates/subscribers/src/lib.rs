@@ -121,8 +121,8 @@ pub async fn merge(tx: &mut Tx, granted: &Granted<perm::CustomersMerge>, id: Cus
     of_customer::lock_both(tx, id, input.duplicate_id).await?;
     let (survivor, duplicate) = customers::steps::load_both(tx, id, input.duplicate_id).await?;
     duplicate.merged(&survivor)?;
-    let names = (duplicate.clone().shown(false).full_name, survivor.clone().shown(false).full_name);
-    let contracts = of_customer::give(tx, (duplicate.id, &names.0), (survivor.id, &names.1)).await?;
+    let (former_name, name) = (duplicate.clone().shown(false).full_name, survivor.clone().shown(false).full_name);
+    let contracts = of_customer::give(tx, duplicate.id, &former_name, survivor.id, &name).await?;
     let tickets = tickets::give(tx, duplicate.id, survivor.id).await?;
     let count = |moved: u64| usize::try_from(moved).map_err(Error::internal);
     let bindings = count(sims::steps::give_bindings(tx, duplicate.id, survivor.id).await?)?;

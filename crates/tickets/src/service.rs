@@ -110,7 +110,7 @@ pub async fn edit(
     let changes = present.changes(&input);
     let TicketInput { contract_id, category, subject, description } = input;
     let after = Ticket { contract_id, category, subject, description, ..before.changed(moment(tx.context())) };
-    keep(tx, (&before, &after), TicketAction::Edited, Some(&changes)).await?;
+    keep(tx, &before, &after, TicketAction::Edited, Some(&changes)).await?;
     Ok(after.shown(tx.now()))
 }
 
@@ -234,7 +234,7 @@ fn moment(context: &Context) -> Now<'_> {
 }
 
 /// Writes an action: the changed ticket, the step in the journal, the entry in the audit trail, and the events.
-async fn keep(tx: &mut Tx, (before, after): (&Ticket, &Ticket), action: TicketAction, note: Option<&str>) -> Result<()> {
+async fn keep(tx: &mut Tx, before: &Ticket, after: &Ticket, action: TicketAction, note: Option<&str>) -> Result<()> {
     store::update(tx, before, after).await?;
     store::journal::insert(tx, &[Step::between(before, after, action, note)]).await?;
     tx.record(Entry::new(action.audit_name(), "ticket", after.id).change(before, after));

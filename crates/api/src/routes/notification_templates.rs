@@ -31,7 +31,7 @@ impl TemplatePath {
     /// Parses the parameters. Errors: `no_such_path` for an unknown kind, channel or language.
     fn key(&self) -> Result<Key> {
         let words = self.kind.parse().ok().zip(self.channel.parse().ok()).zip(self.language.parse().ok());
-        words.map(|((kind, channel), language)| (kind, channel, language)).ok_or_else(|| common::NO_SUCH_PATH.into())
+        words.map(|((kind, channel), language)| Key { kind, channel, language }).ok_or_else(|| common::NO_SUCH_PATH.into())
     }
 }
 

@@ -66,7 +66,7 @@ async fn receive_gateway_event(call: Call, name: PathPart<String>, body: RawBody
     let event: GatewayEventInput = input::parse(&body.0, call.context())?;
     let granted = Granted::<perm::PaymentsTake>::system(ACTOR);
     let answer = call.write(async |tx| {
-        let (kept, is_repeat) = gateways::hear(tx, &granted, gateway.name(), (event_id, &event)).await?;
+        let (kept, is_repeat) = gateways::hear(tx, &granted, gateway.name(), event_id, &event).await?;
         Answer::ok(&EventReceipt { event_id: kept.event_id, outcome: kept.outcome, is_repeat })
     });
     Ok(answer.await?)

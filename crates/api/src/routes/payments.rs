@@ -246,13 +246,12 @@ async fn refund_payment(
 ) -> Reply<Option<GatewayRefundId>> {
     let (context, state) = (call.context(), &call.state);
     let names = state.gateways.names();
-    let begun =
-        call.write(async |tx| match gateways::begin_refund(tx, &granted, id.0, &input, (state.gateways.timing(), &names)).await? {
-            Begun::InLedger(payment) => Ok(Answer::resource(&payment, payment.version)?.having_made(None)),
-            Begun::Requested(payment, refund) => {
-                Ok(Answer::accepted(format!("payments/gateway-refunds/{refund}"), &payment)?.having_made(Some(refund)))
-            }
-        });
+    let begun = call.write(async |tx| match gateways::begin_refund(tx, &granted, id.0, &input, state.gateways.timing(), &names).await? {
+        Begun::InLedger(payment) => Ok(Answer::resource(&payment, payment.version)?.having_made(None)),
+        Begun::Requested(payment, refund) => {
+            Ok(Answer::accepted(format!("payments/gateway-refunds/{refund}"), &payment)?.having_made(Some(refund)))
+        }
+    });
     let begun = begun.await?;
     let Some(refund_id) = begun.made else { return Ok(begun) };
     let refund = gateways::send_refund(&state.gateways, &state.office, context, &granted, refund_id).await?;

@@ -61,7 +61,7 @@ async fn create_reconciliation(
     // reading takes a while, and must not block this thread
     let rows = web::block(move || reconciliation::read(&file.0)).await.map_err(Error::internal)??;
     let answer = call.write(async |tx| {
-        let found = reconciliation::reconcile(tx, &granted, &span, (&rows, &sha256)).await?;
+        let found = reconciliation::reconcile(tx, &granted, &span, &rows, &sha256).await?;
         Answer::created(format!("payments/reconciliations/{}", found.id), &found, VERSION)
     });
     Ok(answer.await?)

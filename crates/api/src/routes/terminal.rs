@@ -115,7 +115,7 @@ async fn pay(call: &Call, request: &Request, sum: Money) -> kernel::Result<Optio
         return Ok(Some((Some(payment.id), Some(payment.amount))));
     }
     let Some(id) = call.read(async |conn| gateways::contract_of(conn, &request.account).await).await? else { return Ok(None) };
-    let paid = call.state.db.transaction(call.context(), async |tx| gateways::pay(tx, &granted, id, (request, sum)).await).await;
+    let paid = call.state.db.transaction(call.context(), async |tx| gateways::pay(tx, &granted, id, request, sum).await).await;
     let payment = match paid {
         // a concurrent request with this id was faster
         Err(error) if error.code() == payments::refusal::DUPLICATE => known().await?.ok_or(error)?,

@@ -94,7 +94,7 @@ async fn create_webhook_endpoint(call: Call, granted: Guard<perm::WebhooksManage
 async fn edit(call: &Call, granted: &Guard<perm::WebhooksManage>, id: WebhookEndpointId, change: &Change<WebhookEndpointInput>) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        let endpoint = hooks::edit(tx, granted, &call.state.couriers.hooks, id, (&change.0, &expected)).await?;
+        let endpoint = hooks::edit(tx, granted, &call.state.couriers.hooks, id, &change.0, &expected).await?;
         Answer::resource(&endpoint, endpoint.version)
     });
     Ok(answer.await?)

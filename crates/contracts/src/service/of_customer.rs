@@ -58,7 +58,7 @@ pub async fn release(tx: &mut Tx, customer_id: CustomerId) -> Result<Vec<Contrac
 }
 
 /// Moves all contracts of a locked subscriber to another. Returns their number.
-pub async fn give(tx: &mut Tx, (from, former_name): (CustomerId, &str), (to, name): (CustomerId, &str)) -> Result<usize> {
+pub async fn give(tx: &mut Tx, from: CustomerId, former_name: &str, to: CustomerId, name: &str) -> Result<usize> {
     rename(tx, from, former_name, name).await?;
     let moved = store::give(tx, from, to).await?;
     for (id, version) in &moved {

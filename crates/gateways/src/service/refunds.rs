@@ -37,7 +37,8 @@ pub async fn begin_refund(
     granted: &Granted<perm::PaymentsRefund>,
     id: PaymentId,
     input: &RefundInput,
-    (timing, in_use): (&Timing, &[&str]),
+    timing: &Timing,
+    in_use: &[&str],
 ) -> Result<Begun> {
     let now = tx.now();
     let (payment, _contract) = payments::load(tx, id).await?;
@@ -114,7 +115,7 @@ pub async fn refund_answered(
     if refund.is_open() {
         match answer {
             Ok(gateway_refund_id) => {
-                done(tx, &mut contract, &payment, (refund, Some(gateway_refund_id))).await?;
+                done(tx, &mut contract, &payment, refund, Some(gateway_refund_id)).await?;
             }
             Err(reason) => failed(tx, refund, reason).await?,
         }
@@ -152,7 +153,7 @@ pub async fn resolve_refund(
     tx.record(entry.note("decision", input.decision.as_str()).note("reason", input.reason.clone()));
     match input.decision {
         RefundDecision::Accept => {
-            done(tx, &mut contract, &payment, (refund, input.gateway_refund_id.as_deref())).await?;
+            done(tx, &mut contract, &payment, refund, input.gateway_refund_id.as_deref()).await?;
         }
         RefundDecision::Fail => failed(tx, refund, &input.reason).await?,
         RefundDecision::AskAgain => {
@@ -179,12 +180,13 @@ async fn done(
     tx: &mut Tx,
     contract: &mut Contract,
     payment: &Payment,
-    (mut refund, gateway_refund_id): (GatewayRefund, Option<&str>),
+    mut refund: GatewayRefund,
+    gateway_refund_id: Option<&str>,
 ) -> Result<EventOutcome> {
     let before = refund.clone();
     // the amount reserved for this refund is available to it
     let payment = Payment { refund_requested: payment.refund_requested.subtract(refund.amount)?, ..payment.clone() };
-    let posted = match ledger::refund(tx, contract, &payment, (Some(refund.amount), &refund.reason)).await {
+    let posted = match ledger::refund(tx, contract, &payment, Some(refund.amount), &refund.reason).await {
         Ok(posted) => posted,
         Err(error) => match cannot_be_booked(&error) {
             Some(reason) => return quarantine(tx, &payment, reason).await,
@@ -234,7 +236,7 @@ pub(super) async fn told(tx: &mut Tx, contract: &mut Contract, payment: &Payment
             if input.amount != Some(refund.amount) {
                 return quarantine(tx, payment, Quarantine::WrongAmount).await;
             }
-            done(tx, contract, payment, (refund, Some(gateway_refund_id))).await
+            done(tx, contract, payment, refund, Some(gateway_refund_id)).await
         }
         Some(refund) if refund.status == GatewayRefundStatus::Done => Ok(EventOutcome::NoChange),
         // not requested, or made after the gateway had refused the request
@@ -253,7 +255,7 @@ async fn of_its_own(tx: &mut Tx, contract: &mut Contract, payment: &Payment, inp
         return quarantine(tx, payment, Quarantine::RefundTooLarge).await;
     }
     let reason = input.reason.as_deref().filter(|reason| !reason.is_empty()).unwrap_or("given back by the gateway");
-    let posted = match ledger::refund(tx, contract, payment, (Some(amount), reason)).await {
+    let posted = match ledger::refund(tx, contract, payment, Some(amount), reason).await {
         Ok(posted) => posted,
         Err(error) => match cannot_be_booked(&error) {
             Some(reason) => return quarantine(tx, payment, reason).await,

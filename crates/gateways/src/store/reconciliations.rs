@@ -62,7 +62,7 @@ pub async fn by_ids(conn: &mut Conn, gateway: &str, ids: &[PaymentId]) -> Result
 }
 
 /// Finds the payments of a gateway received in a time range, at most `limit`.
-pub async fn came_in(conn: &mut Conn, gateway: &str, (from, until): (DateTime<Utc>, DateTime<Utc>), limit: i64) -> Result<Vec<Ours>> {
+pub async fn came_in(conn: &mut Conn, gateway: &str, from: DateTime<Utc>, until: DateTime<Utc>, limit: i64) -> Result<Vec<Ours>> {
     Sql::new(
         "SELECT id, amount, status FROM payments WHERE status = 'success' AND processed_at >= $1 AND processed_at < $2 AND gateway = $3 \
          AND transaction_type = 'payment' ORDER BY processed_at, id LIMIT $4",

@@ -114,7 +114,8 @@ pub async fn edit(
     granted: &Managing,
     hooks: &Hooks,
     id: WebhookEndpointId,
-    (edit, expected): (&Edit<WebhookEndpointInput>, &Expected),
+    edit: &Edit<WebhookEndpointInput>,
+    expected: &Expected,
 ) -> Result<WebhookEndpoint> {
     let before = lock(tx, id).await?;
     expected.check(before.version)?;

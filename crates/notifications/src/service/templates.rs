@@ -13,13 +13,22 @@ use crate::{
     template::{self, Prepared},
 };
 
-/// The key of a template.
-pub type Key = (EventKind, Channel, Language);
+/// What identifies a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The kind of event.
+    pub kind: EventKind,
+    /// The channel of the notification.
+    pub channel: Channel,
+    /// The language of the notification.
+    pub language: Language,
+}
 
 /// Lists every template, ordered by kind, channel and language.
 pub async fn list(conn: &mut Conn, _: &Granted<perm::NotificationsManage>) -> Result<Vec<Template>> {
     let changed = store::all(conn).await?;
-    let keys = audience::all_told().flat_map(|(kind, channel)| Language::ALL.iter().map(move |language| (kind, channel, *language)));
+    let keys = audience::all_told()
+        .flat_map(|(kind, channel)| Language::ALL.iter().map(move |language| Key { kind, channel, language: *language }));
     keys.map(|key| shown(key, &changed)).collect()
 }
 
@@ -28,7 +37,8 @@ pub async fn get(conn: &mut Conn, _: &Granted<perm::NotificationsManage>, key: K
     shown(key, &store::all(conn).await?)
 }
 
-fn shown((kind, channel, language): Key, changed: &[Changed]) -> Result<Template> {
+fn shown(key: Key, changed: &[Changed]) -> Result<Template> {
+    let Key { kind, channel, language } = key;
     let builtin = template::builtin(kind, channel, language).ok_or(refusal::TEMPLATE_NOT_FOUND)?;
     let row = changed.iter().find(|row| row.is_of(kind, channel, language));
     let own = row.and_then(|row| row.subject.clone().zip(row.text.clone()));
@@ -52,15 +62,15 @@ pub async fn set(
     store::lock(tx).await?;
     let before = shown(key, &store::all(tx).await?)?;
     expected.check(before.version)?;
-    match (key.1, input.subject.trim().is_empty()) {
+    match (key.channel, input.subject.trim().is_empty()) {
         (Channel::Sms, false) => return Err(Error::of_field("subject", field::MISMATCH)),
         (Channel::Email | Channel::InApp, true) => return Err(Error::of_field("subject", field::REQUIRED)),
         _ => {}
     }
-    Prepared::new(key.0, key.1, &input.subject, &input.text)?;
-    let version = store::save(tx, key, Some((&input.subject, &input.text))).await?;
+    Prepared::new(key.kind, key.channel, &input.subject, &input.text)?;
+    let version = store::save(tx, key.kind, key.channel, key.language, Some(input)).await?;
     let after = Template { subject: input.subject.clone(), text: input.text.clone(), is_customized: true, version, ..before.clone() };
-    record(tx, "notification_template.updated", (&before, &after));
+    record(tx, "notification_template.updated", &before, &after);
     Ok(after)
 }
 
@@ -70,14 +80,14 @@ pub async fn reset(tx: &mut Tx, _granted: &Granted<perm::NotificationsManage>, k
     let before = shown(key, &store::all(tx).await?)?;
     expected.check(before.version)?;
     if before.is_customized {
-        store::save(tx, key, None).await?;
+        store::save(tx, key.kind, key.channel, key.language, None).await?;
         let after = shown(key, &store::all(tx).await?)?;
-        record(tx, "notification_template.reset", (&before, &after));
+        record(tx, "notification_template.reset", &before, &after);
     }
     Ok(())
 }
 
-fn record(tx: &mut Tx, action: &'static str, (before, after): (&Template, &Template)) {
+fn record(tx: &mut Tx, action: &'static str, before: &Template, after: &Template) {
     let id = format!("{}/{}/{}", after.kind, after.channel, after.language);
     let said = |template: &Template| json!({"subject": template.subject, "text": template.text, "version": template.version});
     tx.record(Entry::new(action, "notification_template", id).change(&said(before), &said(after)));
@@ -88,7 +98,7 @@ pub(crate) async fn prepared(conn: &mut Conn, language: Language) -> Result<Vec<
     let changed = store::all(conn).await?;
     let mut all = Vec::new();
     for (kind, channel) in audience::all_told() {
-        let template = shown((kind, channel, language), &changed)?;
+        let template = shown(Key { kind, channel, language }, &changed)?;
         // a text saved by an older version may use a placeholder that no longer exists
         let prepared = Prepared::new(kind, channel, &template.subject, &template.text);
         all.push(((kind, channel), prepared.or_else(|_| template::prepared_builtin(kind, channel, language))?));

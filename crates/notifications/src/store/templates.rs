@@ -3,7 +3,10 @@
 use database::{Conn, EventKind, Sql, Tx};
 use kernel::Result;
 
-use crate::model::{Channel, Language};
+use crate::{
+    input::TemplateInput,
+    model::{Channel, Language},
+};
 
 /// A template that an administrator has changed or restored.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -28,7 +31,7 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<Changed>> {
 }
 
 /// Saves the text of a template; no text for the built-in one. Returns its version.
-pub async fn save(tx: &mut Tx, (kind, channel, language): (EventKind, Channel, Language), text: Option<(&String, &String)>) -> Result<i64> {
+pub async fn save(tx: &mut Tx, kind: EventKind, channel: Channel, language: Language, text: Option<&TemplateInput>) -> Result<i64> {
     let now = tx.now();
     Sql::new(
         "INSERT INTO notification_templates (kind, channel, language, subject, text, updated_at, version) VALUES ($1, $2, $3, $4, $5, $6, 1) \
@@ -38,8 +41,8 @@ pub async fn save(tx: &mut Tx, (kind, channel, language): (EventKind, Channel, L
     .bind(kind)
     .bind(channel)
     .bind(language)
-    .bind(text.map(|(subject, _)| subject.clone()))
-    .bind(text.map(|(_, text)| text.clone()))
+    .bind(text.map(|text| text.subject.clone()))
+    .bind(text.map(|text| text.text.clone()))
     .bind(now)
     .scalar(tx)
     .await

@@ -1,6 +1,5 @@
 //! SQL of account statements.
 
-use chrono::{DateTime, Utc};
 use database::{
     Conn, Filter, Page, Paging, Sql,
     page::{KeyKind, ListSpec, OrderField},
@@ -8,7 +7,7 @@ use database::{
 use kernel::{Money, Result, id::ContractId};
 
 use super::select;
-use crate::model::Payment;
+use crate::{model::Payment, statement::Span};
 
 /// The sort orders of statement rows.
 pub const LIST: ListSpec = ListSpec {
@@ -35,8 +34,8 @@ pub struct Sums {
     pub newest: i64,
 }
 
-/// Sums a contract's successful transactions: those before `from`, and by type those in `from..until`.
-pub async fn sums(conn: &mut Conn, id: ContractId, (from, until): (DateTime<Utc>, DateTime<Utc>)) -> Result<Sums> {
+/// Sums a contract's successful transactions: those before the span, and by type those in it.
+pub async fn sums(conn: &mut Conn, id: ContractId, span: Span) -> Result<Sums> {
     Sql::new(
         "SELECT CAST(COALESCE(SUM(CASE WHEN processed_at >= $2 THEN 0 WHEN transaction_type IN ('charge', 'refund') THEN -amount ELSE amount END), 0) \
            AS BIGINT) AS opening_balance, \
@@ -48,24 +47,18 @@ pub async fn sums(conn: &mut Conn, id: ContractId, (from, until): (DateTime<Utc>
          FROM payments WHERE contract_id = $1 AND ledger_number > 0 AND processed_at < $3",
     )
     .bind(id)
-    .bind(from)
-    .bind(until)
+    .bind(span.begins_at)
+    .bind(span.ends_at)
     .one(conn)
     .await
 }
 
 /// Lists the rows of the range, none newer than the sums.
-pub async fn rows(
-    conn: &mut Conn,
-    id: ContractId,
-    (from, until): (DateTime<Utc>, DateTime<Utc>),
-    newest: i64,
-    paging: &Paging,
-) -> Result<Page<Payment>> {
+pub async fn rows(conn: &mut Conn, id: ContractId, span: Span, newest: i64, paging: &Paging) -> Result<Page<Payment>> {
     let mut conditions = Filter::new(conn.engine());
     conditions.equal("payments.contract_id", Some(id));
     conditions.value("payments.ledger_number > 0 AND payments.ledger_number <= ?", Some(newest));
-    conditions.at_least("payments.processed_at", Some(from));
-    conditions.value("payments.processed_at < ?", Some(until));
+    conditions.at_least("payments.processed_at", Some(span.begins_at));
+    conditions.value("payments.processed_at < ?", Some(span.ends_at));
     paging.fetch(conn, select!(""), "payments", conditions).await
 }

@@ -136,7 +136,7 @@ fn told(row: &Row) -> String {
 fn standing((_, status, balance, charged, next, day, holds): &ContractRow) -> String {
     let mut holds: Vec<&str> = holds.split(',').filter(|hold| !hold.is_empty()).collect();
     holds.sort_unstable();
-    words(status, (balance.minor(), charged.minor()), *next, day.unwrap_or_default(), &holds)
+    words(status, balance.minor(), charged.minor(), *next, day.unwrap_or_default(), &holds)
 }
 
 fn should_stand(should: &Reckoning) -> String {
@@ -154,10 +154,10 @@ fn should_stand(should: &Reckoning) -> String {
     let mut holds: Vec<&str> = should.holds.iter().map(word).chain(should.debt.then_some("debt")).collect();
     holds.sort_unstable();
     let charged = should.rows.iter().filter(|row| row.kind == "charge").map(|row| -row.effect).sum();
-    words(status, (should.balance, charged), should.next_start(), i64::from(should.billing_day), &holds)
+    words(status, should.balance, charged, should.next_start(), i64::from(should.billing_day), &holds)
 }
 
-fn words(status: &str, (balance, charged): (i64, i64), next: Option<NaiveDate>, billing_day: i64, holds: &[&str]) -> String {
+fn words(status: &str, balance: i64, charged: i64, next: Option<NaiveDate>, billing_day: i64, holds: &[&str]) -> String {
     // the next period of a terminated contract is ignored
     let next =
         next.filter(|_| status != "terminated").map(|day| format!(", next period on {day} by day {billing_day}")).unwrap_or_default();

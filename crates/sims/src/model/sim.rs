@@ -124,13 +124,20 @@ impl Sim {
     }
 
     /// Takes over a contract and its number from another card, and drops the number it carried. Errors: `sim_not_free`.
-    pub fn take_over(self, contract_id: ContractId, number: (NumberId, String), is_served: bool, now: DateTime<Utc>) -> Result<Self> {
+    pub fn take_over(
+        self,
+        contract_id: ContractId,
+        number_id: NumberId,
+        msisdn: String,
+        is_served: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
         let free = self.free()?;
         Ok(Self {
             status: with_contract(is_served),
             contract_id: Some(contract_id),
-            number_id: Some(number.0),
-            msisdn: Some(number.1),
+            number_id: Some(number_id),
+            msisdn: Some(msisdn),
             activated_at: Some(now),
             ..free
         })
@@ -265,7 +272,7 @@ mod tests {
     const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
     const CONTRACT: ContractId = ContractId::new(7);
 
-    fn sim((status, bound): (SimStatus, bool)) -> Sim {
+    fn sim(status: SimStatus, bound: bool) -> Sim {
         Sim {
             id: SimId::new(1),
             iccid: "8970199123456789012".into(),
@@ -303,7 +310,7 @@ mod tests {
         use SimStatus::{Active, Blocked, Closed, Free, Suspended};
         let (taken, wrong) = (Err(refusal::NOT_FREE), Err(refusal::WRONG_STATE));
         let (idle, serving, unbound) = (Err(refusal::NOT_ACTIVE), Err(refusal::NOT_SUSPENDED), Err(refusal::NOT_BOUND));
-        let take_over = |sim: Sim, is_served| sim.take_over(CONTRACT, (NumberId::new(2), "+79160000000".into()), is_served, NOW);
+        let take_over = |sim: Sim, is_served| sim.take_over(CONTRACT, NumberId::new(2), "+79160000000".into(), is_served, NOW);
         // the result of each action for the states above, in their order
         let table: [Line<'_>; 10] = [
             ("bind", &|sim| sim.bind(CONTRACT, NOW), [Ok(Active), taken, taken, taken, taken, taken]),
@@ -319,7 +326,7 @@ mod tests {
         ];
         for (name, action, expected) in table {
             for (state, expected) in STATES.into_iter().zip(expected) {
-                let outcome = action(sim(state));
+                let outcome = action(sim(state.0, state.1));
                 if let Err(error) = &outcome {
                     assert_eq!(error.args()[0], ("status", state.0.to_string()), "{name} from {state:?}");
                 }
@@ -337,9 +344,9 @@ mod tests {
 
     #[test]
     fn binding_needs_a_number_and_notes_when_and_to_what() {
-        let without = Sim { number_id: None, msisdn: None, ..sim((SimStatus::Free, false)) };
+        let without = Sim { number_id: None, msisdn: None, ..sim(SimStatus::Free, false) };
         assert_eq!(without.bind(CONTRACT, NOW).unwrap_err().code(), refusal::WITHOUT_NUMBER);
-        let bound = sim((SimStatus::Free, false)).bind(CONTRACT, NOW).unwrap();
+        let bound = sim(SimStatus::Free, false).bind(CONTRACT, NOW).unwrap();
         assert_eq!((bound.contract_id, bound.activated_at), (Some(CONTRACT), Some(NOW)));
     }
 
@@ -347,7 +354,7 @@ mod tests {
     fn what_may_be_edited_gets_less_with_each_state() {
         const ALL: [&str; 5] = ["iccid", "imsi", "puk_code", "kind", "msisdn"];
         for state in STATES {
-            let refused = sim(state).editable(&ALL).err();
+            let refused = sim(state.0, state.1).editable(&ALL).err();
             let fields = refused.iter().flat_map(|error| error.wrong_fields()).map(|wrong| wrong.pointer.as_str()).collect::<Vec<_>>();
             let (code, expected): (_, &[&str]) = match state.0 {
                 SimStatus::Free => (None, &[]),
@@ -355,14 +362,14 @@ mod tests {
                 _ => (Some(common::INVALID), &["/iccid", "/imsi", "/msisdn"]),
             };
             assert_eq!((refused.as_ref().map(Error::code), fields.as_slice()), (code, expected), "{state:?}");
-            assert_eq!(sim(state).editable(&["kind", "puk_code"]).is_ok(), state.0 != SimStatus::Closed, "{state:?}");
-            assert!(sim(state).editable(&[]).is_ok());
+            assert_eq!(sim(state.0, state.1).editable(&["kind", "puk_code"]).is_ok(), state.0 != SimStatus::Closed, "{state:?}");
+            assert!(sim(state.0, state.1).editable(&[]).is_ok());
         }
     }
 
     #[test]
     fn the_puk_is_shown_only_to_those_who_may_see_it() {
-        assert_eq!(sim((SimStatus::Free, false)).shown(true).puk_code.as_deref(), Some("12345678"));
-        assert_eq!(sim((SimStatus::Free, false)).shown(false).puk_code, None);
+        assert_eq!(sim(SimStatus::Free, false).shown(true).puk_code.as_deref(), Some("12345678"));
+        assert_eq!(sim(SimStatus::Free, false).shown(false).puk_code, None);
     }
 }

@@ -55,7 +55,7 @@ pub async fn bind(tx: &mut Tx, id: SimId, contract_id: ContractId, customer_id: 
     let assigned = number.clone().assign(contract_id, tx.now(), tx.today())?;
     change_number(tx, "number.assigned", &number, assigned).await?;
     let bound = change_sim(tx, &free, bound, Entry::new("sim.bound", "sim", id)).await?;
-    begin_binding(tx, &bound, (contract_id, customer_id), "activation".to_owned()).await?;
+    begin_binding(tx, &bound, contract_id, customer_id, "activation".to_owned()).await?;
     Ok(bound)
 }
 
@@ -112,7 +112,7 @@ fn record_followed(tx: &mut Tx, followed: Vec<store::sims::Followed>) {
         };
         let (before, after) = (json!({"status": former, "version": version - 1}), json!({"status": status, "version": version}));
         tx.record(Entry::new(action, "sim", id).change(&before, &after));
-        tell(tx, id, contract_id, (former, status));
+        tell(tx, id, contract_id, former, status);
     }
 }
 
@@ -172,13 +172,7 @@ pub async fn deactivate(
 /// A number that the new card carried is dropped.
 ///
 /// Errors: `not_found` in the field `sim_id`, `sim_not_free`.
-pub async fn replace(
-    tx: &mut Tx,
-    id: SimId,
-    (contract_id, customer_id): (ContractId, CustomerId),
-    is_served: bool,
-    why: &str,
-) -> Result<Sim> {
+pub async fn replace(tx: &mut Tx, id: SimId, contract_id: ContractId, customer_id: CustomerId, is_served: bool, why: &str) -> Result<Sim> {
     let old = store::sims::lock_of_contract(tx, contract_id).await?;
     let free = find(tx, id).await?.free()?;
     let number = store::numbers::lock_of_contract(tx, contract_id).await?;
@@ -187,9 +181,9 @@ pub async fn replace(
     if let Some(old) = old {
         unbind(tx, "sim.replaced", old, why).await?;
     }
-    let bound = free.clone().take_over(contract_id, (number.id, number.msisdn), is_served, tx.now())?;
+    let bound = free.clone().take_over(contract_id, number.id, number.msisdn, is_served, tx.now())?;
     let bound = change_sim(tx, &free, bound, Entry::new("sim.bound", "sim", id).note("why", why)).await?;
-    begin_binding(tx, &bound, (contract_id, customer_id), format!("replacement: {why}")).await?;
+    begin_binding(tx, &bound, contract_id, customer_id, format!("replacement: {why}")).await?;
     Ok(bound)
 }
 
@@ -207,14 +201,14 @@ async fn unbind(tx: &mut Tx, action: &'static str, sim: Sim, why: &str) -> Resul
     let closed = sim.clone().unbind_and_close(tx.now())?;
     let entry = Entry::new(action, "sim", sim.id);
     let closed = store::sims::update(tx, closed).await?;
-    tell(tx, sim.id, sim.contract_id, (sim.status, closed.status));
+    tell(tx, sim.id, sim.contract_id, sim.status, closed.status);
     tx.record(entry.change(&sim.shown(false), &closed.clone().shown(false)).note("why", why));
     store::bindings::end(tx, closed.id, why).await?;
     Ok(closed)
 }
 
 /// Records that a card and its number serve a contract from now on.
-async fn begin_binding(tx: &mut Tx, sim: &Sim, (contract_id, customer_id): (ContractId, CustomerId), why: String) -> Result<()> {
+async fn begin_binding(tx: &mut Tx, sim: &Sim, contract_id: ContractId, customer_id: CustomerId, why: String) -> Result<()> {
     let number_id = sim.number_id.ok_or_else(|| Error::new(refusal::WITHOUT_NUMBER).with("iccid", &sim.iccid))?;
     let (sim_id, bound_at, bound_why, unbound) = (sim.id, tx.now(), why, None);
     store::bindings::insert_all(tx, &[NewBinding { sim_id, number_id, contract_id, customer_id, bound_at, bound_why, unbound }]).await

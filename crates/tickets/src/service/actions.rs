@@ -18,42 +18,42 @@ pub async fn assign(tx: &mut Tx, _granted: &Granted<perm::TicketsAssign>, id: Ti
     let before = load(tx, id).await?;
     let after = before.assign(input.user_id, moment(tx.context()))?;
     let name = assignable(tx, "user_id", input.user_id).await?;
-    finish(tx, (before, after), TicketAction::Assigned, Some(&name)).await
+    finish(tx, before, after, TicketAction::Assigned, Some(&name)).await
 }
 
 /// Starts work on a ticket. Errors: `ticket_not_found`, `ticket_wrong_state`, `ticket_not_assigned`.
 pub async fn start_work(tx: &mut Tx, _granted: &Granted<perm::TicketsWork>, id: TicketId) -> Result<Ticket> {
     let before = load(tx, id).await?;
     let after = before.start_work(moment(tx.context()))?;
-    finish(tx, (before, after), TicketAction::Started, None).await
+    finish(tx, before, after, TicketAction::Started, None).await
 }
 
 /// Puts a ticket on hold. Errors: `ticket_not_found`, `ticket_wrong_state`.
 pub async fn wait(tx: &mut Tx, _granted: &Granted<perm::TicketsWork>, id: TicketId, input: &WaitInput) -> Result<Ticket> {
     let before = load(tx, id).await?;
     let after = before.wait(moment(tx.context()))?;
-    finish(tx, (before, after), TicketAction::Waiting, Some(&input.reason)).await
+    finish(tx, before, after, TicketAction::Waiting, Some(&input.reason)).await
 }
 
 /// Ends the hold of a ticket. Errors: `ticket_not_found`, `ticket_wrong_state`.
 pub async fn resume(tx: &mut Tx, _granted: &Granted<perm::TicketsWork>, id: TicketId) -> Result<Ticket> {
     let before = load(tx, id).await?;
     let after = before.resume(moment(tx.context()))?;
-    finish(tx, (before, after), TicketAction::Resumed, None).await
+    finish(tx, before, after, TicketAction::Resumed, None).await
 }
 
 /// Marks a ticket as solved. Errors: `ticket_not_found`, `ticket_wrong_state`.
 pub async fn resolve(tx: &mut Tx, _granted: &Granted<perm::TicketsWork>, id: TicketId, input: &ResolveInput) -> Result<Ticket> {
     let before = load(tx, id).await?;
     let after = before.resolve(&input.resolution, moment(tx.context()))?;
-    finish(tx, (before, after), TicketAction::Resolved, Some(&input.resolution)).await
+    finish(tx, before, after, TicketAction::Resolved, Some(&input.resolution)).await
 }
 
 /// Closes a ticket. Errors: `ticket_not_found`, `ticket_wrong_state`, `required` in the field `reason` unless it was solved.
 pub async fn close(tx: &mut Tx, _granted: &Granted<perm::TicketsWork>, id: TicketId, input: &CloseInput) -> Result<Ticket> {
     let before = load(tx, id).await?;
     let after = before.close(input.reason.as_deref(), moment(tx.context()))?;
-    finish(tx, (before, after), TicketAction::Closed, input.reason.as_deref()).await
+    finish(tx, before, after, TicketAction::Closed, input.reason.as_deref()).await
 }
 
 /// Reopens a ticket; it stays assigned if its user may still work on tickets.
@@ -66,7 +66,7 @@ pub async fn reopen(tx: &mut Tx, _granted: &Granted<perm::TicketsWork>, id: Tick
         None => None,
     };
     let after = before.reopen(worker.is_some_and(|worker| worker.may), moment(tx.context()))?;
-    finish(tx, (before, after), TicketAction::Reopened, Some(&input.reason)).await
+    finish(tx, before, after, TicketAction::Reopened, Some(&input.reason)).await
 }
 
 /// Changes the priority of a ticket. Errors: `ticket_not_found`, `ticket_wrong_state`.
@@ -77,10 +77,10 @@ pub async fn change_priority(tx: &mut Tx, _granted: &Granted<perm::TicketsWork>,
         return Ok(before.shown(tx.now()));
     }
     let note = format!("{} → {}", before.priority, after.priority);
-    finish(tx, (before, after), TicketAction::PriorityChanged, Some(&note)).await
+    finish(tx, before, after, TicketAction::PriorityChanged, Some(&note)).await
 }
 
-async fn finish(tx: &mut Tx, (before, after): (Ticket, Ticket), action: TicketAction, note: Option<&str>) -> Result<Ticket> {
-    keep(tx, (&before, &after), action, note).await?;
+async fn finish(tx: &mut Tx, before: Ticket, after: Ticket, action: TicketAction, note: Option<&str>) -> Result<Ticket> {
+    keep(tx, &before, &after, action, note).await?;
     Ok(after.shown(tx.now()))
 }

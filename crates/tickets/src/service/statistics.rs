@@ -28,7 +28,7 @@ pub async fn statistics(conn: &mut Conn, _granted: &Granted<perm::ReportsRead>, 
     let (from, to) = days(conn.context(), filter)?;
     let calendar = &conn.policy().ticket_calendar;
     let begins = |day: NaiveDate| calendar.day_begins(day).ok_or_else(|| Error::internal("the beginning of a day could not be computed"));
-    let span = (begins(from)?, begins(to + Days::new(1))?);
+    let span = figures::Span { from: begins(from)?, until: begins(to + Days::new(1))? };
     let groups = figures::groups(conn, span).await?;
     let by_assignee = figures::assignees(conn, span, MOST_ASSIGNEES).await?;
     let first_response = figures::first_response(conn, span).await?;

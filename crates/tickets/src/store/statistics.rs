@@ -6,8 +6,14 @@ use kernel::Result;
 
 use crate::model::{TicketCategory, TicketPriority, TicketStatus, TicketTimes, TicketsOfAssignee};
 
-/// A span of time: tickets filed at the first moment or later, and before the second.
-pub type Span = (DateTime<Utc>, DateTime<Utc>);
+/// A span of time in which tickets were filed.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// Its first moment.
+    pub from: DateTime<Utc>,
+    /// The moment after its last.
+    pub until: DateTime<Utc>,
+}
 
 /// The numbers of tickets with one status, category and priority.
 #[derive(Debug, sqlx::FromRow)]
@@ -26,8 +32,8 @@ pub async fn groups(conn: &mut Conn, span: Span) -> Result<Vec<Group>> {
          CAST(COUNT(*) FILTER (WHERE status NOT IN ('resolved', 'closed') AND due_at < COALESCE(stopped_at, $3)) AS BIGINT) AS overdue \
          FROM tickets WHERE created_at >= $1 AND created_at < $2 GROUP BY status, category, priority",
     )
-    .bind(span.0)
-    .bind(span.1)
+    .bind(span.from)
+    .bind(span.until)
     .bind(now)
     .all(conn)
     .await
@@ -44,8 +50,8 @@ pub async fn assignees(conn: &mut Conn, span: Span, most: i64) -> Result<Vec<Tic
          FROM tickets JOIN users ON users.id = tickets.assigned_to WHERE tickets.created_at >= $1 AND tickets.created_at < $2 \
          GROUP BY tickets.assigned_to, users.username ORDER BY COUNT(*) DESC, tickets.assigned_to LIMIT $4",
     )
-    .bind(span.0)
-    .bind(span.1)
+    .bind(span.from)
+    .bind(span.until)
     .bind(now)
     .bind(most)
     .all(conn)
@@ -68,16 +74,16 @@ async fn times(conn: &mut Conn, span: Span, column: &'static str) -> Result<Tick
          SELECT {column} AS seconds, ROW_NUMBER() OVER (ORDER BY {column}) AS place, COUNT(*) OVER () AS whole \
          FROM tickets WHERE created_at >= $1 AND created_at < $2 AND {column} IS NOT NULL) AS ranked"
     ))
-    .bind(span.0)
-    .bind(span.1)
+    .bind(span.from)
+    .bind(span.until)
     .one(conn)
     .await
 }
 
 pub async fn within_deadline(conn: &mut Conn, span: Span) -> Result<i64> {
     Sql::new("SELECT CAST(COUNT(*) AS BIGINT) FROM tickets WHERE created_at >= $1 AND created_at < $2 AND resolved_at <= due_at")
-        .bind(span.0)
-        .bind(span.1)
+        .bind(span.from)
+        .bind(span.until)
         .scalar(conn)
         .await
 }
