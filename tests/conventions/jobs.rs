@@ -62,6 +62,17 @@ fn counting(name: &'static str, sharing: Sharing, turns: &Rc<Cell<u32>>) -> Coun
     Counting { name, sharing, turns: turns.clone(), fails_first: 0 }
 }
 
+/// Waits until this holds, however busy the machine is.
+async fn until(condition: impl Fn() -> bool) {
+    for _ in 0..1000 {
+        if condition() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("no job has come to its turn in ten seconds");
+}
+
 #[scenario]
 async fn one_instance_at_a_time_has_a_job_with_a_lease_and_another_takes_it_over_when_the_lease_ends(
     app: &App,
@@ -71,6 +82,7 @@ async fn one_instance_at_a_time_has_a_job_with_a_lease_and_another_takes_it_over
     let (one, _) = instance(app, &stop, "one", counting("sweep", lease, &turns[0]));
     let (other, figures) = instance(app, &stop, "other", counting("sweep", lease, &turns[1]));
     let end = async {
+        until(|| turns.iter().any(|turns| turns.get() > 0)).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         stop.stop();
     };
@@ -83,7 +95,7 @@ async fn one_instance_at_a_time_has_a_job_with_a_lease_and_another_takes_it_over
     let (stop, before) = (Stop::default(), counts[1]);
     let (other, _) = instance(app, &stop, "a third", counting("sweep", lease, &turns[1]));
     let end = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        until(|| turns[1].get() > before).await;
         stop.stop();
     };
     tokio::join!(other.run(), end);
@@ -98,7 +110,7 @@ async fn a_job_that_fails_is_counted_and_its_last_turn_is_tried_until_it_succeed
         Counting { name: "write down", sharing: Sharing::Own, turns: Rc::clone(&turns), fails_first: 3 };
     let (driver, figures) = instance(app, &stop, "one", job);
     let end = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        until(|| turns.get() > 0).await;
         stop.stop();
     };
     let began = Instant::now();
@@ -120,7 +132,7 @@ async fn an_instance_that_only_serves_keeps_the_jobs_that_belong_to_serving(app:
     driver.add(counting("shared", Sharing::Claims, &shared));
     driver.serve_only();
     let end = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        until(|| own.get() > 1).await;
         stop.stop();
     };
     tokio::join!(driver.run(), end);
