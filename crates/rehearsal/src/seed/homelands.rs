@@ -13,6 +13,9 @@ use kernel::country::Country;
 
 use super::dice::Dice;
 
+/// The type, the series and the number of a document.
+pub type Document = (DocumentType, Option<String>, String);
+
 /// What the generator must know of a country.
 pub struct Homeland {
     /// Family names of men; a woman's has one more letter.
@@ -41,7 +44,7 @@ pub struct Homeland {
     pub patronymic: fn(&mut Dice, is_woman: bool) -> String,
     /// The type, series and number of a document issued to citizens, for a person whose place among a hundred is the first number, at
     /// most 93; the second number, below a million, makes the document unique.
-    pub document: fn(&mut Dice, share: i64, number: u64) -> (DocumentType, Option<String>, String),
+    pub document: fn(&mut Dice, share: i64, number: u64) -> Document,
     /// The tax number of a person, with its check digits.
     pub person_inn: fn(&mut Dice, TaxPayer) -> Option<String>,
     /// The tax number of an organization, by its serial number below ten million.

@@ -6,7 +6,7 @@ use kernel::country::Country;
 
 use super::{
     dice::{Dice, spread},
-    homelands::{FIRMS, Homeland, TRADES, TaxPayer, homeland},
+    homelands::{Document, FIRMS, Homeland, TRADES, TaxPayer, homeland},
 };
 
 /// The number of days of birth: the youngest subscribers have just turned 18, the oldest are 89.
@@ -122,7 +122,7 @@ impl People {
     }
 
     /// The type, series and number of the document; the number alone is unique.
-    fn document(&self, dice: &mut Dice, index: u64) -> (DocumentType, Option<String>, String) {
+    fn document(&self, dice: &mut Dice, index: u64) -> Document {
         // offset, so that it differs from the end of the phone number
         let number = spread(index, self.shift + 314_159, 1_000_000);
         match dice.between(1, 100) {

@@ -3,7 +3,7 @@
 use chrono::Datelike;
 use customers::DocumentType;
 
-use super::{Homeland, TaxPayer, weighed};
+use super::{Document, Homeland, TaxPayer, weighed};
 use crate::seed::dice::Dice;
 
 #[rustfmt::skip]
@@ -54,7 +54,7 @@ fn patronymic(dice: &mut Dice, is_woman: bool) -> String {
     format!("{}{}", dice.pick(KAZAKHSTAN.men), if is_woman { "қызы" } else { "ұлы" })
 }
 
-fn document(_dice: &mut Dice, share: i64, number: u64) -> (DocumentType, Option<String>, String) {
+fn document(_dice: &mut Dice, share: i64, number: u64) -> Document {
     if share <= 40 {
         (DocumentType::Passport, None, format!("N1{number:07}"))
     } else {

@@ -2,7 +2,7 @@
 
 use customers::DocumentType;
 
-use super::{Homeland, TaxPayer};
+use super::{Document, Homeland, TaxPayer};
 use crate::seed::dice::Dice;
 
 #[rustfmt::skip]
@@ -53,7 +53,7 @@ fn patronymic(dice: &mut Dice, is_woman: bool) -> String {
     format!("{} {}", dice.pick(KYRGYZSTAN.men), if is_woman { "кызы" } else { "уулу" })
 }
 
-fn document(dice: &mut Dice, _share: i64, number: u64) -> (DocumentType, Option<String>, String) {
+fn document(dice: &mut Dice, _share: i64, number: u64) -> Document {
     (DocumentType::Passport, Some((*dice.pick(&["AN", "ID"])).to_owned()), format!("{}{number:06}", dice.between(1, 3)))
 }
 

@@ -2,7 +2,7 @@
 
 use customers::DocumentType;
 
-use super::{Homeland, TaxPayer, weighed};
+use super::{Document, Homeland, TaxPayer, weighed};
 use crate::seed::dice::Dice;
 
 /// A father's name as a Russian patronymic: for a man and for a woman.
@@ -69,7 +69,7 @@ fn patronymic(dice: &mut Dice, is_woman: bool) -> String {
     if is_woman { *daughter } else { *son }.to_owned()
 }
 
-fn document(dice: &mut Dice, _share: i64, number: u64) -> (DocumentType, Option<String>, String) {
+fn document(dice: &mut Dice, _share: i64, number: u64) -> Document {
     (DocumentType::Passport, Some(format!("{:02}{:02}", dice.between(1, 92), dice.between(2, 25))), format!("{number:06}"))
 }
 

@@ -3,7 +3,7 @@
 use chrono::Datelike;
 use customers::DocumentType;
 
-use super::{Homeland, TaxPayer};
+use super::{Document, Homeland, TaxPayer};
 use crate::seed::dice::Dice;
 
 #[rustfmt::skip]
@@ -54,7 +54,7 @@ fn patronymic(dice: &mut Dice, is_woman: bool) -> String {
     format!("{} {}", dice.pick(UZBEKISTAN.men), if is_woman { "кизи" } else { "угли" })
 }
 
-fn document(dice: &mut Dice, share: i64, number: u64) -> (DocumentType, Option<String>, String) {
+fn document(dice: &mut Dice, share: i64, number: u64) -> Document {
     let number = format!("{}{number:06}", dice.between(1, 9));
     if share <= 70 {
         (DocumentType::Passport, Some((*dice.pick(&["AA", "AB", "AC"])).to_owned()), number)
