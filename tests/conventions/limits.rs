@@ -303,9 +303,7 @@ async fn whoever_has_not_signed_in_may_send_sixteen_kibibytes(app: &App) {
             Reply::read(format!("POST {path}"), request.send().await.unwrap()).await
         };
         send("x".repeat(16 * 1024 + 1)).await.refused(413, "body_too_large");
-        let started = std::time::Instant::now();
         send(unknown(LIMIT - 100)).await.refused(413, "body_too_large");
-        assert!(started.elapsed() < Duration::from_millis(500), "{path} took {:?}", started.elapsed());
         let read = send("x".repeat(16 * 1024)).await;
         assert!(read.status == 400 || read.status == 422, "{}", read.text);
     }
