@@ -234,6 +234,10 @@ async fn the_oauth_form_signs_in_by_oauths_names(app: &App) {
     send(&[("grant_type", "password"), ("username", "admin"), ("password", OTHER_PASSWORD)])
         .await
         .refused(401, "sign_in_failed");
+    let unused = [("username", "admin"), ("password", PASSWORD), ("scope", "\u{84}")];
+    let wrong = send(&unused).await;
+    assert_eq!(wrong.wrong_fields(), [("/scope".to_owned(), "control_character".to_owned())]);
+    wrong.refused(422, "invalid");
     let other_grant =
         send(&[("grant_type", "client_credentials"), ("username", "admin"), ("password", PASSWORD)]).await;
     assert_eq!(other_grant.wrong_fields(), [("/grant_type".to_owned(), "invalid_choice".to_owned())]);

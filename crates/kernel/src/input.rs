@@ -192,7 +192,7 @@ fn control_characters(pointer: &mut String, step: &str, value: &Value, wrong: &m
     pointer.push('/');
     pointer.push_str(step);
     match value {
-        Value::String(text) if is_forbidden(text) => {
+        Value::String(text) if has_forbidden_character(text) => {
             wrong.add_at(pointer.clone(), field::CONTROL_CHARACTER);
         }
         Value::Array(items) => items.iter().enumerate().for_each(|(at, item)| control_characters(pointer, &at.to_string(), item, wrong)),
@@ -207,7 +207,7 @@ fn control_characters_within(pointer: &mut String, fields: &Map<String, Value>, 
         if wrong.is_full() {
             return;
         }
-        if is_forbidden(name) {
+        if has_forbidden_character(name) {
             wrong.add_at(pointer.clone(), field::CONTROL_CHARACTER);
         }
         if name.contains(['~', '/']) {
@@ -218,7 +218,8 @@ fn control_characters_within(pointer: &mut String, fields: &Map<String, Value>, 
     }
 }
 
-fn is_forbidden(text: &str) -> bool {
+/// Whether a text contains a control character other than line breaks and tabs.
+pub fn has_forbidden_character(text: &str) -> bool {
     text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'))
 }
 

@@ -72,13 +72,10 @@ struct PasswordForm {
     #[schema(min_length = 1, max_length = 128, format = Password)]
     password: String,
     /// Not used; accepted because clients send it.
-    #[allow(dead_code, reason = "accepted, but never read")]
     scope: Option<String>,
     /// Not used; accepted because clients send it.
-    #[allow(dead_code, reason = "accepted, but never read")]
     client_id: Option<String>,
     /// Not used; accepted because clients send it.
-    #[allow(dead_code, reason = "accepted, but never read")]
     client_secret: Option<String>,
 }
 
@@ -131,6 +128,11 @@ async fn oauth_token(call: Call, form: Form<PasswordForm>) -> Reply {
     let Form(form) = form;
     if form.grant_type.is_some_and(|grant| grant != "password") {
         return Err(kernel::Error::of_field("grant_type", kernel::error::field::CHOICE).into());
+    }
+    for (name, unused) in [("scope", form.scope), ("client_id", form.client_id), ("client_secret", form.client_secret)] {
+        if unused.is_some_and(|text| kernel::input::has_forbidden_character(&text)) {
+            return Err(kernel::Error::of_field(name, kernel::error::field::CONTROL_CHARACTER).into());
+        }
     }
     let fields = [("username", form.username), ("password", form.password)].map(|(name, value)| (name.to_owned(), value.into()));
     let input: LoginInput = kernel::input::from_fields(fields.into_iter().collect(), call.context())?;
