@@ -71,8 +71,7 @@ impl Call {
 
     /// Runs reads on one connection.
     pub async fn read<T>(&self, work: impl AsyncFn(&mut Conn) -> Result<T>) -> Result<T> {
-        // boxed: this part of a handler's future is large, and the future is moved several times
-        Box::pin(self.state.db.read(self.context(), work)).await
+        self.state.db.read(self.context(), work).await
     }
 
     /// Runs a use case in a transaction and stores its response under the request's idempotency key, if it has one.

@@ -48,7 +48,7 @@ struct Headers {
     made: Value,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Stored {
     request: String,
     status: Option<i64>,

@@ -33,7 +33,7 @@ pub mod refusal {
 pub type PeriodId = Id<Period>;
 
 /// A billing period of a contract, with the terms that were kept when it began.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 90, "contract_id": 12, "period_start": "2026-01-15", "period_end": "2026-02-15", "ended_on": null, "tariff_id": 3,
     "tariff_version_id": 8, "option_fees": [{"option_id": 2, "monthly_fee": "100.00"}], "discount_percent": "10.00", "whole_fee": "630.00",
@@ -151,7 +151,7 @@ pub struct ExplainedOption {
 }
 
 /// A correction that credits a part of a charge.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({"payment_id": 110, "amount": "210.00", "description": "2026-02-04 – 2026-02-14", "created_at": "2026-02-04T10:00:00Z"}))]
 pub struct ChargeCredit {
     /// The correction.

@@ -37,7 +37,7 @@ text_enum! {
 }
 
 /// A billing run.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 31, "billing_date": "2026-02-15", "dry_run": false, "state": "finished", "started_by": "billing schedule",
     "started_at": "2026-02-14T23:00:00Z", "finished_at": "2026-02-14T23:00:04Z", "due_count": 1204, "done_count": 1204, "charged_count": 1100,
@@ -81,7 +81,7 @@ pub struct BillingRun {
 }
 
 /// A contract that a run could not charge.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "contract_id": 12, "contract_number": "202601-7K3M9QXA", "code": "amount_out_of_range",
     "message": "The sum is beyond 99999999999.99. Give a smaller amount.", "failed_at": "2026-02-14T23:00:01Z"

@@ -76,7 +76,7 @@ text_enum! {
 }
 
 /// A promised payment.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 5, "contract_id": 12, "amount": "300.00", "fee": "0.00", "status": "active", "granted_at": "2026-01-31T09:00:00Z",
     "granted_by": "operator", "due_at": "2026-02-03T09:00:00Z", "ended_at": null

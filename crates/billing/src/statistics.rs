@@ -34,7 +34,7 @@ pub struct TariffStatisticsFilter {
 }
 
 /// The statistics of a tariff.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 3, "name": "Смарт", "tariff_type": "prepaid", "is_active": true, "contracts_count": 1204, "active_count": 1100,
     "suspended_count": 104, "monthly_revenue": "715000.00"

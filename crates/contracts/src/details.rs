@@ -91,7 +91,7 @@ pub struct ContractSim {
 }
 
 /// An active hold.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({"reason": "request", "note": "на время отпуска", "placed_at": "2026-01-20T09:40:00Z", "placed_by": "operator"}))]
 pub struct Hold {
     /// Why the contract is on hold.
@@ -105,7 +105,7 @@ pub struct Hold {
 }
 
 /// A contract and its related records, as one statement reads them.
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub struct DetailsRow {
     #[sqlx(flatten)]
     contract: Contract,

@@ -31,7 +31,7 @@ text_enum! {
 }
 
 /// An event in the history of a contract.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(as = Event, example = json!({
     "id": 401, "at": "2026-01-20T09:40:00Z", "until": "2026-01-27T08:00:00Z", "kind": "hold", "action": "hold.placed", "actor": "operator",
     "ended_by": "operator", "reason": "request", "note": "на время отпуска", "sim_id": null, "iccid": null, "msisdn": null, "before": null,

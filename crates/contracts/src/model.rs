@@ -114,7 +114,7 @@ impl ToSchema for Holds {
 }
 
 /// A contract.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 12, "number": "202601-7K3M9QXA", "customer_id": 7, "tariff_id": 3, "sim_id": 41, "status": "active", "signed_date": "2026-01-15",
     "activation_date": "2026-01-15", "termination_date": null, "balance": "400.00", "credit_limit": "0.00", "promised_credit": "0.00", "is_promise_broken": false,

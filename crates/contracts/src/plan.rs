@@ -119,7 +119,7 @@ impl ContractOptionsInput {
 }
 
 /// An option of a contract.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "option_id": 2, "code": "DATA10", "name": "Ещё 10 ГБ", "kind": "data", "amount": "10.00", "monthly_fee": "150.00",
     "is_in_force": true, "is_in_next_period": true, "added_at": "2026-01-15T09:41:00Z", "added_by": "operator"

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Contracts with one status.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({"status": "active", "count": 1204}))]
 pub struct ContractsOfStatus {
     /// The status.
@@ -22,7 +22,7 @@ pub struct ContractsOfStatus {
 }
 
 /// Contracts with one hold.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({"reason": "debt", "count": 31}))]
 pub struct ContractsOfHold {
     /// The hold.
@@ -32,7 +32,7 @@ pub struct ContractsOfHold {
 }
 
 /// Totals of the balances, and the contracts of this month.
-#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+#[derive(Clone, Copy, Debug, sqlx_macros::FromRow)]
 pub struct Totals {
     /// The sum of balances above zero.
     pub prepaid_total: Money,

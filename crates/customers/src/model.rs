@@ -90,6 +90,28 @@ pub enum BirthDate {
     Masked,
 }
 
+impl<DB: sqlx::Database> sqlx::Type<DB> for BirthDate
+where
+    NaiveDate: sqlx::Type<DB>,
+{
+    fn type_info() -> DB::TypeInfo {
+        <NaiveDate as sqlx::Type<DB>>::type_info()
+    }
+
+    fn compatible(ty: &DB::TypeInfo) -> bool {
+        <NaiveDate as sqlx::Type<DB>>::compatible(ty)
+    }
+}
+
+impl<'r, DB: sqlx::Database> sqlx::Decode<'r, DB> for BirthDate
+where
+    NaiveDate: sqlx::Decode<'r, DB>,
+{
+    fn decode(value: DB::ValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
+        NaiveDate::decode(value).map(Self::Shown)
+    }
+}
+
 impl Serialize for BirthDate {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -118,7 +140,7 @@ impl From<NaiveDate> for BirthDate {
 }
 
 /// A subscriber.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 7, "customer_type": "individual", "status": "active", "last_name": "Иванов", "first_name": "Пётр", "patronymic": "Сергеевич",
     "birth_date": "1990-05-17", "document_type": "passport", "passport_series": "4510", "passport_number": "123456", "inn": "500100732259",
@@ -140,7 +162,6 @@ pub struct Customer {
     /// Patronymic.
     pub patronymic: Option<String>,
     /// Birth date; masked without `customers:pii`.
-    #[sqlx(try_from = "OptionalDate")]
     pub birth_date: Option<BirthDate>,
     /// Kind of identity document.
     pub document_type: Option<DocumentType>,
@@ -183,19 +204,8 @@ pub struct Customer {
     pub version: i64,
 }
 
-/// Converts a nullable DATE to a [`BirthDate`].
-#[derive(sqlx::Type)]
-#[sqlx(transparent)]
-struct OptionalDate(Option<NaiveDate>);
-
-impl From<OptionalDate> for Option<BirthDate> {
-    fn from(date: OptionalDate) -> Self {
-        date.0.map(BirthDate::Shown)
-    }
-}
-
 /// The names of a subscriber.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx_macros::FromRow)]
 pub struct CustomerNames {
     /// Person or organization.
     pub customer_type: CustomerType,
@@ -210,7 +220,7 @@ pub struct CustomerNames {
 }
 
 /// The contact details of a subscriber.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx_macros::FromRow)]
 pub struct Contact {
     /// The subscriber.
     pub id: CustomerId,

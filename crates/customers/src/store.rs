@@ -96,7 +96,7 @@ pub async fn list(conn: &mut Conn, filter: &CustomerFilter, paging: &Paging, by_
 }
 
 /// A unique field and the subscriber that already has its value and is not archived.
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub struct Clash {
     pub field: String,
     pub customer_id: CustomerId,

@@ -17,6 +17,7 @@ mod schema;
 pub mod search;
 mod sql;
 mod trace;
+mod unit;
 mod writer;
 
 use std::{
@@ -39,6 +40,7 @@ use lease::{Lease, Lending};
 use sqlx::{PgConnection, Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
 use tokio::time::timeout;
 use trace::Trace;
+use unit::{Kept, Unit};
 use writer::Writer;
 
 pub use connect::{ConnectOptions, DatabaseUrl};
@@ -369,9 +371,15 @@ impl Db {
     ///
     /// Errors: `database_away` when the database does not respond within [`LONGEST_WAIT`], and the errors of `work`.
     pub async fn read<T>(&self, context: &Arc<Context>, work: impl AsyncFn(&mut Conn) -> Result<T>) -> Result<T> {
+        let work = Kept::new(work);
+        self.run_reads(context, &work).await?;
+        work.made()
+    }
+
+    async fn run_reads(&self, context: &Arc<Context>, work: &dyn Unit<Conn>) -> Result<()> {
         self.tried(Transient::Connection, READ_TRIES, || async {
             let mut conn = self.connection(context).await?;
-            let outcome = work(&mut conn).await;
+            let outcome = work.run(&mut conn).await;
             match &outcome {
                 Ok(_) => conn.done(),
                 Err(_) => conn.doubtful(),
@@ -406,11 +414,17 @@ impl Db {
     ///
     /// Errors: `database_away` when the database does not respond in time, and the errors of `work`.
     pub async fn transaction<T>(&self, context: &Arc<Context>, work: impl AsyncFn(&mut Tx) -> Result<T>) -> Result<T> {
+        let work = Kept::new(work);
+        self.run_transaction(context, &work).await?;
+        work.made()
+    }
+
+    async fn run_transaction(&self, context: &Arc<Context>, work: &dyn Unit<Tx>) -> Result<()> {
         let outcome = self
             .tried(Transient::Collision, WRITE_TRIES, || async {
                 let mut tx = self.begin(context).await?;
-                match work(&mut tx).await {
-                    Ok(outcome) => tx.commit().await.map(|()| outcome),
+                match work.run(&mut tx).await {
+                    Ok(()) => tx.commit().await,
                     Err(error) => {
                         tx.roll_back().await;
                         Err(error)

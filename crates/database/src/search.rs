@@ -46,7 +46,7 @@ pub struct Found {
     rank: u8,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: i64,
     title: String,

@@ -12,7 +12,7 @@ use kernel::{
 
 use crate::{Conn, EngineConn, error::failure};
 
-/// A row that can be read from both engines. Derive `sqlx::FromRow` to implement it.
+/// A row that can be read from both engines. Derive `sqlx_macros::FromRow` to implement it.
 pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 
 impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
@@ -24,37 +24,63 @@ pub struct Sql {
     args: Vec<Arg>,
 }
 
-macro_rules! run {
-    ($sql:ident, $conn:ident, $make:expr, |$query:ident, $c:ident| $fetch:expr) => {{
-        $conn.trace.note(&$sql);
-        macro_rules! bound {
-            (|$bound:ident, $column:ident| $bind_column:expr) => {{
-                let mut query = $make(&$sql.text);
-                for arg in $sql.args {
-                    query = match arg {
-                        Arg::Int(value) => query.bind(value),
-                        Arg::Text(value) => query.bind(value.map(Cow::into_owned)),
-                        Arg::Bool(value) => query.bind(value),
-                        Arg::Time(value) => query.bind(value),
-                        Arg::Date(value) => query.bind(value),
-                        Arg::Bytes(value) => query.bind(value),
-                        Arg::Column($column) => {
-                            let $bound = query;
-                            $bind_column
-                        }
-                    };
-                }
-                query
-            }};
+/// What a statement returned, before its rows become values.
+enum Fetched {
+    Sqlite(Vec<SqliteRow>),
+    Postgres(Vec<PgRow>),
+}
+
+impl Fetched {
+    /// Reads every row as a `T`.
+    fn read<T: Row>(self) -> Result<Vec<T>> {
+        match self {
+            Self::Sqlite(rows) => rows.iter().map(T::from_row).collect::<Result<_, _>>(),
+            Self::Postgres(rows) => rows.iter().map(T::from_row).collect::<Result<_, _>>(),
         }
+        .map_err(failure)
+    }
+}
+
+/// How many rows are wanted.
+#[derive(Clone, Copy)]
+enum Wanted {
+    All,
+    First,
+}
+
+/// A statement of one engine with its values bound.
+macro_rules! bound {
+    ($sql:ident, |$bound:ident, $column:ident| $bind_column:expr) => {{
+        let mut query = sqlx::query(&$sql.text);
+        for arg in $sql.args {
+            query = match arg {
+                Arg::Int(value) => query.bind(value),
+                Arg::Text(value) => query.bind(value.map(Cow::into_owned)),
+                Arg::Bool(value) => query.bind(value),
+                Arg::Time(value) => query.bind(value),
+                Arg::Date(value) => query.bind(value),
+                Arg::Bytes(value) => query.bind(value),
+                Arg::Column($column) => {
+                    let $bound = query;
+                    $bind_column
+                }
+            };
+        }
+        query
+    }};
+}
+
+macro_rules! run {
+    ($sql:ident, $conn:ident, |$query:ident, $c:ident| $sqlite:expr, $postgres:expr) => {{
+        $conn.trace.note(&$sql);
         match $conn.by_engine() {
             EngineConn::Sqlite($c) => {
                 // whole columns are used on PostgreSQL only
-                let $query = bound!(|query, _column| query.bind(None::<i64>));
-                $fetch
+                let $query = bound!($sql, |query, _column| query.bind(None::<i64>));
+                $sqlite
             }
             EngineConn::Postgres($c) => {
-                let $query = bound!(|query, column| match column {
+                let $query = bound!($sql, |query, column| match column {
                     Column::Int(values) => query.bind(values),
                     Column::Text(values) => query.bind(values),
                     Column::Bool(values) => query.bind(values),
@@ -62,7 +88,7 @@ macro_rules! run {
                     Column::Date(values) => query.bind(values),
                     Column::Bytes(values) => query.bind(values),
                 });
-                $fetch
+                $postgres
             }
         }
     }};
@@ -104,19 +130,38 @@ impl Sql {
         Self { text: Cow::Owned(text), args: self.args.clone() }
     }
 
+    /// Fetches rows without knowing what they become, so that this is compiled once and not for every kind of row.
+    async fn fetch(self, conn: &mut Conn, wanted: Wanted) -> Result<Fetched> {
+        run!(
+            self,
+            conn,
+            |query, c| match wanted {
+                Wanted::All => query.fetch_all(c).await,
+                Wanted::First => query.fetch_optional(c).await.map(Vec::from_iter),
+            }
+            .map(Fetched::Sqlite),
+            match wanted {
+                Wanted::All => query.fetch_all(c).await,
+                Wanted::First => query.fetch_optional(c).await.map(Vec::from_iter),
+            }
+            .map(Fetched::Postgres)
+        )
+        .map_err(failure)
+    }
+
     /// Returns every row.
     pub async fn all<T: Row>(self, conn: &mut Conn) -> Result<Vec<T>> {
-        run!(self, conn, sqlx::query_as::<_, T>, |query, c| query.fetch_all(c).await.map_err(failure))
+        self.fetch(conn, Wanted::All).await?.read()
     }
 
     /// Returns the row, if there is one.
     pub async fn optional<T: Row>(self, conn: &mut Conn) -> Result<Option<T>> {
-        run!(self, conn, sqlx::query_as::<_, T>, |query, c| query.fetch_optional(c).await.map_err(failure))
+        Ok(self.fetch(conn, Wanted::First).await?.read()?.pop())
     }
 
     /// Returns the only row.
     pub async fn one<T: Row>(self, conn: &mut Conn) -> Result<T> {
-        run!(self, conn, sqlx::query_as::<_, T>, |query, c| query.fetch_one(c).await.map_err(failure))
+        self.optional(conn).await?.ok_or_else(|| failure(sqlx::Error::RowNotFound))
     }
 
     /// Returns the only value of the only row.
@@ -145,7 +190,13 @@ impl Sql {
 
     /// Runs the statement and returns the number of affected rows.
     pub async fn execute(self, conn: &mut Conn) -> Result<u64> {
-        run!(self, conn, sqlx::query, |query, c| query.execute(c).await.map(|done| done.rows_affected()).map_err(failure))
+        run!(
+            self,
+            conn,
+            |query, c| query.execute(c).await.map(|done| done.rows_affected()),
+            query.execute(c).await.map(|done| done.rows_affected())
+        )
+        .map_err(failure)
     }
 
     /// Runs an update of one row with an expected version. Errors: `stale_version` when there is no such row.

@@ -100,7 +100,7 @@ text_enum! {
 }
 
 /// An event of a gateway, as received.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 5, "gateway": "sandbox", "event_id": "evt-1", "event_type": "payment.succeeded", "reference": "101", "payment_id": 101, "amount": "1000.00",
     "currency": "RUB", "reason": null, "gateway_refund_id": null, "outcome": "applied", "received_at": "2026-01-15T09:45:00Z"
@@ -133,7 +133,7 @@ pub struct GatewayEvent {
 }
 
 /// A refund through a gateway.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 3, "payment_id": 101, "gateway": "sandbox", "amount": "100.00", "reason": "оплачен чужой договор", "status": "done",
     "gateway_refund_id": "sbx-refund-3", "failure_reason": null, "refund_id": 102, "requested_by": "ivanova",
@@ -186,7 +186,7 @@ impl GatewayRefund {
 }
 
 /// The comparison of a settlement file with the ledger.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 4, "gateway": "sandbox", "from": "2026-01-15", "to": "2026-01-15", "file_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "file_rows": 120, "matched": 117, "missing_here": 1, "missing_there": 1, "different_amount": 2, "created_by": "petrova",
@@ -222,7 +222,7 @@ pub struct Reconciliation {
 }
 
 /// A row of a comparison.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 17, "kind": "different_amount", "line": 9, "reference": "101", "payment_id": 101, "their_amount": "999.00", "their_currency": "RUB",
     "our_amount": "1000.00", "our_status": "success"

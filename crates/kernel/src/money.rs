@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// An amount in minor units (kopecks, tyiyn) of the operator's currency; within ±99 999 999 999.99.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx_macros::Type)]
 #[sqlx(transparent)]
 pub struct Money(i64);
 
@@ -92,7 +92,7 @@ impl FromStr for Money {
 }
 
 /// A percentage with two decimals, 0–100, stored in hundredths.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, sqlx_macros::Type)]
 #[sqlx(transparent)]
 pub struct Percent(i64);
 
@@ -120,7 +120,7 @@ impl FromStr for Percent {
 }
 
 /// A quantity with two decimals that is never negative (gigabytes), stored in hundredths.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, sqlx_macros::Type)]
 #[sqlx(transparent)]
 pub struct Quantity(i64);
 

@@ -11,7 +11,7 @@ pub use self::{email::Mailer, sms::SmsGateway};
 const MOST_OF_ERROR: usize = 300;
 
 /// A message to send.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx_macros::FromRow)]
 pub struct Letter {
     /// The notification.
     pub id: i64,

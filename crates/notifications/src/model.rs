@@ -69,7 +69,7 @@ text_enum! {
 }
 
 /// An event, as shown to staff and integrators.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 512, "kind": "payment.received", "entity": "payment", "entity_id": 88, "contract_id": 12, "customer_id": 7,
     "data": {"contract_number": "202601-7K3M9Q2A", "amount": "1000.00", "balance_after": "400.00"}, "created_at": "2026-01-15T09:30:00Z"

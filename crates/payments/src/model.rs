@@ -143,7 +143,7 @@ text_enum! {
 }
 
 /// A transaction on a contract.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 101, "contract_id": 12, "transaction_type": "payment", "amount": "1000.00", "status": "success", "payment_method": "cash",
     "transaction_id": "desk-3-000417", "description": null, "created_at": "2026-01-15T09:45:00Z", "processed_at": "2026-01-15T09:45:00Z",

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Payments with one status.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({"status": "success", "count": 120, "amount": "84000.00"}))]
 pub struct OfStatus {
     /// The status.
@@ -27,7 +27,7 @@ pub struct OfStatus {
 }
 
 /// Successful transactions of one type.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({"transaction_type": "charge", "count": 340, "amount": "204000.00"}))]
 pub struct OfType {
     /// The type.
@@ -40,7 +40,7 @@ pub struct OfType {
 }
 
 /// Payments with one payment method.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({"payment_method": "cash", "count": 12, "amount": "9000.00"}))]
 pub struct OfMethod {
     /// The payment method.

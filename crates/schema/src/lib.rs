@@ -4,4 +4,4 @@ use database::Schema;
 
 /// The schema that this program needs.
 pub static SCHEMA: Schema =
-    Schema { sqlite: sqlx::migrate!("../../migrations/sqlite"), postgres: sqlx::migrate!("../../migrations/postgres") };
+    Schema { sqlite: sqlx_macros::migrate!("../../migrations/sqlite"), postgres: sqlx_macros::migrate!("../../migrations/postgres") };

@@ -58,7 +58,7 @@ text_enum! {
 }
 
 /// A tariff with the prices and allowances in force today.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 3, "name": "Смарт", "description": "Для общения и интернета", "tariff_type": "prepaid", "monthly_fee": "650.00",
     "minutes_included": 600, "sms_included": 300, "data_gb_included": "20.00", "minute_overage_cost": "2.50",
@@ -122,7 +122,7 @@ impl Tariff {
 }
 
 /// The fields of a dated tariff version that charging needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx_macros::FromRow)]
 pub struct TariffVersion {
     /// The id, to which periods refer.
     pub id: TariffVersionId,
@@ -199,7 +199,7 @@ text_enum! {
 }
 
 /// The prices and allowances of a tariff from a day on.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 8, "tariff_id": 3, "effective_from": "2026-03-01", "status": "future", "monthly_fee": "700.00", "minutes_included": 600,
     "sms_included": 300, "data_gb_included": "20.00", "minute_overage_cost": "2.50", "sms_overage_cost": "2.00",
@@ -235,7 +235,7 @@ pub struct PriceVersion {
 }
 
 /// One change of a tariff, from the audit trail.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "seq": 1042, "at": "2026-01-20T08:00:00Z", "actor": "a.ivanova", "action": "tariff.version_created",
     "before": {"monthly_fee": "650.00"}, "after": {"monthly_fee": "700.00", "effective_from": "2026-03-01"}

@@ -132,7 +132,7 @@ pub fn number(day: NaiveDate, bits: u32) -> String {
 }
 
 /// A support ticket.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 31, "number": "T-202601-7K3M9Q", "customer_id": 7, "contract_id": 12, "category": "technical", "subject": "Нет связи",
     "description": "С утра телефон не видит сеть.", "status": "resolved", "priority": "high", "priority_rank": 3, "assigned_to": 3, "created_by": 2,
@@ -202,7 +202,7 @@ pub struct Ticket {
 }
 
 /// The user to whom a ticket is assigned.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx_macros::FromRow)]
 pub struct Assignee {
     /// The user.
     pub id: UserId,

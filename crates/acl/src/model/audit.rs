@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// One row of the audit trail.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "seq": 1042, "at": "2026-03-02T06:00:00Z", "actor_id": 7, "actor": "a.ivanova", "address": "192.0.2.10",
     "request_id": "0195-4c1e", "action": "user.updated", "entity": "user", "entity_id": "9",

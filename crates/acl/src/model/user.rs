@@ -89,7 +89,7 @@ pub struct Profile {
 }
 
 /// What decides whether an account may be used at a given moment.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx_macros::FromRow)]
 pub struct AccountState {
     /// Whether the user may sign in at all.
     pub is_active: bool,

@@ -5,7 +5,7 @@ use kernel::Result;
 use crate::{input::AuditFilter, model::AuditRow};
 
 /// A row with the texts that were hashed.
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub(crate) struct StoredLink {
     pub(crate) seq: i64,
     at: DateTime<Utc>,

@@ -9,7 +9,7 @@ const SELECT: &str = "SELECT roles.id, roles.name, roles.title, roles.descriptio
      roles.updated_at, (SELECT CAST(COUNT(*) AS BIGINT) FROM users WHERE users.role_id = roles.id) AS users_count FROM roles";
 
 /// A role as stored, without its permissions.
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, sqlx_macros::FromRow)]
 pub(crate) struct RoleRow {
     pub(crate) id: RoleId,
     pub(crate) name: String,

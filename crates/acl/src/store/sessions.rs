@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::model::{AccountState, SessionId};
 
 /// The fields of an account that authentication checks.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx_macros::FromRow)]
 pub(crate) struct AccountRow {
     pub(crate) user_id: UserId,
     pub(crate) username: String,
@@ -24,7 +24,7 @@ pub(super) const ACCOUNT: &str = "users.id AS user_id, users.username, users.rol
      users.valid_until, users.blocked_at, users.blocked_until";
 
 /// A session with its account.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx_macros::FromRow)]
 pub(crate) struct SessionAccountRow {
     #[sqlx(flatten)]
     pub(crate) account: AccountRow,
@@ -33,7 +33,7 @@ pub(crate) struct SessionAccountRow {
 }
 
 /// A session in a list.
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, sqlx_macros::FromRow)]
 pub(crate) struct SessionRow {
     pub(crate) id: SessionId,
     pub(crate) address: Option<String>,

@@ -10,7 +10,7 @@ use super::sessions::{ACCOUNT, AccountRow};
 use crate::permission::{Permission, PermissionSet};
 
 /// A script token with its owner's account.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx_macros::FromRow)]
 pub(crate) struct TokenAccountRow {
     pub(crate) token_id: ApiTokenId,
     #[sqlx(flatten)]
@@ -21,7 +21,7 @@ pub(crate) struct TokenAccountRow {
 }
 
 /// A script token in a list.
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, sqlx_macros::FromRow)]
 pub(crate) struct TokenRow {
     pub(crate) id: ApiTokenId,
     pub(crate) name: String,

@@ -20,7 +20,7 @@ const SELECT: &str = "SELECT users.id, users.username, users.full_name, users.em
      FROM users JOIN roles ON roles.id = users.role_id";
 
 /// A user as stored, without the password's hash.
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, sqlx_macros::FromRow)]
 pub(crate) struct UserRow {
     pub(crate) id: UserId,
     pub(crate) username: String,
@@ -42,7 +42,7 @@ pub(crate) struct UserRow {
 }
 
 /// The fields of a user that sign-in checks.
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub(crate) struct CredentialRow {
     pub(crate) id: UserId,
     pub(crate) username: String,

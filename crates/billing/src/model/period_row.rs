@@ -10,7 +10,7 @@ use kernel::{
 use crate::{fees::OptionFees, period::days};
 
 /// A billing period of a contract.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx_macros::FromRow)]
 pub struct PeriodRow {
     /// The contract.
     pub contract_id: ContractId,

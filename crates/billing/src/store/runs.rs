@@ -213,7 +213,7 @@ pub async fn insert_failures(tx: &mut Tx, id: BillingRunId, failures: &[(Contrac
 }
 
 /// The place in a run: due contracts are taken by day, then by contract id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx_macros::FromRow)]
 pub struct Place {
     /// The queue.
     #[sqlx(rename = "place_queue")]

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 /// One event of a subscriber or of one of their contracts, SIM cards, payments or tickets.
 ///
 /// Personal data is always masked.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "seq": 1042, "at": "2026-03-02T06:00:00Z", "actor": "a.ivanova", "action": "customer.suspended", "entity": "customer", "entity_id": "7",
     "before": {"status": "active"}, "after": {"status": "suspended", "status_reason": "по письму абонента"}

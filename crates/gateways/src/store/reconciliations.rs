@@ -36,7 +36,7 @@ pub const ROW_LIST: ListSpec = ListSpec {
 const AT_ONCE: usize = 1000;
 
 /// A payment in the ledger.
-#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+#[derive(Clone, Copy, Debug, sqlx_macros::FromRow)]
 pub struct Ours {
     /// The payment.
     pub id: PaymentId,

@@ -28,7 +28,7 @@ text_enum! {
 }
 
 /// A message to a subscriber or to a staff member. Every attempt sends the same text.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 901, "kind": "payment.received", "channel": "sms", "status": "sent", "event_id": 512, "contract_id": 12, "customer_id": 7, "user_id": null,
     "recipient": "+79161234567", "subject": "", "text": "Получено 1000,00 руб. Баланс 400,00 руб.", "message_id": "0193f0a2-6a5e-7c3b-9f64-2f6f0c1d2e3f",

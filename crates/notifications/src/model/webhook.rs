@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::{Kinds, refusal};
 
 /// A webhook endpoint with its kinds of events.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 3, "url": "https://example.com/hooks/crm", "kinds": ["payment.received", "contract.suspended"], "description": "Бухгалтерия",
     "is_active": true, "previous_secret_until": null, "created_at": "2026-01-15T09:30:00Z", "updated_at": "2026-01-15T09:30:00Z", "version": 1
@@ -74,7 +74,7 @@ text_enum! {
 }
 
 /// A delivery of an event to an endpoint.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 71, "endpoint_id": 3, "event_id": 512, "kind": "payment.received", "message_id": "msg_0193f0a26a5e7c3b9f642f6f0c1d2e3f", "status": "pending",
     "attempts": 2, "next_attempt_at": "2026-01-15T09:31:00Z", "last_status": 502, "last_error": null, "created_at": "2026-01-15T09:30:01Z",

@@ -209,7 +209,7 @@ pub async fn due(conn: &mut Conn) -> Result<Vec<WebhookEndpointId>> {
     store::due(conn).await
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Parcel {
     id: i64,
     attempts: i64,

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A template that an administrator has changed or restored.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx_macros::FromRow)]
 pub struct Changed {
     pub kind: String,
     pub channel: String,

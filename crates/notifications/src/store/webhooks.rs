@@ -143,7 +143,7 @@ pub async fn delete(tx: &mut Tx, before: &WebhookEndpoint) -> Result<()> {
 }
 
 /// The encrypted secrets of an endpoint.
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub struct SealedSecrets {
     pub id: WebhookEndpointId,
     pub url: String,

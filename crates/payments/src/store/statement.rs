@@ -18,7 +18,7 @@ pub const LIST: ListSpec = ListSpec {
 };
 
 /// The sums of a statement, all read at one moment.
-#[derive(Clone, Copy, sqlx::FromRow)]
+#[derive(Clone, Copy, sqlx_macros::FromRow)]
 pub struct Sums {
     /// The balance before the range.
     pub opening_balance: Money,

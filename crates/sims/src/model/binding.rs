@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// A time during which a SIM card and a number served a contract.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 5, "sim_id": 12, "iccid": "8970199123456789012", "number_id": 31, "msisdn": "+79161234567", "contract_id": 7, "customer_id": 3,
     "bound_at": "2026-01-15T10:00:00Z", "unbound_at": "2026-03-01T12:00:00Z", "bound_why": "activation", "unbound_why": "lost"

@@ -39,7 +39,7 @@ text_enum! {
 }
 
 /// A phone number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 31, "msisdn": "+79161234567", "status": "quarantined", "sim_id": null, "contract_id": null, "reserved_until": null,
     "quarantined_until": "2026-04-15", "created_at": "2026-01-15T09:30:00Z", "updated_at": "2026-01-15T09:30:00Z", "version": 3

@@ -57,7 +57,7 @@ text_enum! {
 }
 
 /// A SIM card.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 12, "iccid": "8970199123456789012", "imsi": "250991234567890", "puk_code": null, "kind": "physical", "status": "active",
     "msisdn": "+79161234567", "number_id": 31, "contract_id": 7, "activated_at": "2026-01-15T10:00:00Z", "deactivated_at": null,

@@ -102,7 +102,7 @@ pub async fn counts(conn: &mut Conn) -> Result<Vec<(String, String, i64)>> {
 }
 
 /// A unique field and the SIM card that already has its value.
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub struct Clash {
     pub field: String,
     pub sim_id: SimId,

@@ -67,7 +67,7 @@ id_lists! {
 }
 
 /// An option: minutes, messages, gigabytes or a service in addition to a tariff.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 2, "code": "DATA10", "name": "Ещё 10 ГБ", "kind": "data", "amount": "10.00", "monthly_fee": "150.00", "is_active": true,
     "tariff_ids": [3, 4], "excluded_option_ids": [5], "created_at": "2026-01-15T09:30:00Z", "updated_at": "2026-01-15T09:30:00Z",
@@ -101,7 +101,7 @@ pub struct TariffOption {
 }
 
 /// The fields of an option that charging needs.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, sqlx_macros::FromRow)]
 pub struct OptionPrice {
     /// The id.
     pub id: OptionId,

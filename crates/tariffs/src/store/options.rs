@@ -96,7 +96,7 @@ pub async fn prices(conn: &mut Conn, ids: &[OptionId]) -> Result<Vec<OptionPrice
 }
 
 /// An option with the properties that decide whether a contract may take it.
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub struct Fit {
     pub id: OptionId,
     pub code: String,

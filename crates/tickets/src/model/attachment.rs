@@ -19,7 +19,7 @@ const LONGEST_NAME: usize = 255;
 const HEAD: usize = 16 * 1024;
 
 /// A file attached to a ticket. It cannot be changed.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 9, "ticket_id": 31, "name": "скриншот.png", "media_type": "image/png", "size": 48213,
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "uploaded_by": 2, "uploader": "ivanova",

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// A comment on a ticket. It cannot be changed.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 5, "ticket_id": 31, "author_id": 3, "author": "petrova", "is_internal": false, "text": "Мастер приедет завтра с 10 до 12.",
     "created_at": "2026-01-15T10:05:00Z"

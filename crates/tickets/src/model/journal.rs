@@ -64,7 +64,7 @@ impl TicketAction {
 }
 
 /// A step of a ticket.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 88, "ticket_id": 31, "at": "2026-01-15T11:00:00Z", "actor_id": 3, "actor": "petrova", "action": "resolved",
     "from_status": "in_progress", "to_status": "resolved", "note": "Перезапущена базовая станция."

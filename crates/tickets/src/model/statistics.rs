@@ -78,7 +78,7 @@ pub struct TicketsOfPriority {
 }
 
 /// The numbers of tickets assigned to a user.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({"user_id": 3, "username": "petrova", "tickets": 17, "open": 2, "overdue": 0, "resolved": 15, "within_deadline": 14}))]
 pub struct TicketsOfAssignee {
     /// The user.
@@ -98,7 +98,7 @@ pub struct TicketsOfAssignee {
 }
 
 /// The distribution of a duration over tickets.
-#[derive(Clone, Debug, Serialize, ToSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({"tickets": 38, "median_seconds": 900, "p95_seconds": 5400}))]
 pub struct TicketTimes {
     /// The number of tickets with this duration.

@@ -16,7 +16,7 @@ pub struct Span {
 }
 
 /// The numbers of tickets with one status, category and priority.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub struct Group {
     pub status: TicketStatus,
     pub category: TicketCategory,
