@@ -4,6 +4,8 @@ mod administrators;
 mod at_once;
 mod audit;
 mod first_administrator;
+mod oauth;
+mod on_record;
 mod passwords;
 mod roles;
 mod script_tokens;

@@ -6,6 +6,7 @@ mod debt;
 mod explanations;
 mod failures;
 mod foreseen;
+mod holds;
 mod promises;
 mod records;
 mod schedule;
@@ -36,7 +37,7 @@ async fn running(admin: &Client, tariff: i64, paid: &str, besides: Value) -> i64
 }
 
 /// Moves the clock to noon of this day in Moscow and signs the administrator in again.
-async fn on(app: &App, day: &str) -> Client {
+pub async fn on(app: &App, day: &str) -> Client {
     let day: NaiveDate = day.parse().unwrap();
     let today = app.context().today();
     app.advance(TimeDelta::days((day - today).num_days()));

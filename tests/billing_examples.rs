@@ -196,6 +196,11 @@ impl Story<'_> {
         let when = if words.ends_with(" now") { "now" } else { "next_period" };
         let (path, body) = match verb {
             "drawn" => return self.draw_up(rest.trim_start_matches("up on ")).await,
+            "paid" if rest.starts_with("out ") => {
+                let amount = rest.trim_start_matches("out ");
+                let body = json!({"amount": amount, "payment_method": "cash", "reason": "остаток"});
+                (format!("/contracts/{contract}/payouts"), body)
+            }
             "paid" => (
                 "/payments".to_owned(),
                 json!({"contract_id": contract, "amount": rest, "payment_method": "cash"}),
@@ -214,7 +219,11 @@ impl Story<'_> {
             "activated" => (format!("/contracts/{contract}/activate"), json!({})),
             "suspended" => (format!("/contracts/{contract}/suspend"), json!({"reason": "request"})),
             "resumed" => (format!("/contracts/{contract}/resume"), json!({"reason": "request"})),
-            "terminated" => (format!("/contracts/{contract}/terminate"), json!({"reason": "по заявлению"})),
+            "terminated" => {
+                let refund_unused = rest == "with refund of unused days";
+                let body = json!({"reason": "по заявлению", "refund_unused": refund_unused});
+                (format!("/contracts/{contract}/terminate"), body)
+            }
             "promised" => {
                 let (amount, days) = rest.trim_end_matches(" days").split_once(" for ").unwrap();
                 let days: i64 = days.parse().unwrap();
@@ -276,7 +285,7 @@ impl Story<'_> {
             let (kind, rest) = row.split_once(' ').unwrap();
             let (amount, span) = rest.split_once(' ').unwrap();
             let minor: i64 = amount.parse().unwrap();
-            let minor = if ["charge", "refund"].contains(&kind) { -minor } else { minor };
+            let minor = if ["charge", "refund", "payout"].contains(&kind) { -minor } else { minor };
             let amount = Money::from_minor(minor).unwrap();
             format!("{kind} {}{amount} {span}", if minor > 0 { "+" } else { "" }).trim_end().to_owned()
         });

@@ -1,6 +1,7 @@
 //! Contracts: drafts and their checklist, the life cycle, and their records.
 
 mod checklist;
+mod credit;
 mod drafts;
 mod records;
 mod statements;

@@ -1,7 +1,9 @@
-//! Subscribers: states, editing, duplicates, and related records.
+//! Subscribers: entering, finding, states, editing, duplicates, and related records.
 
 mod duplicates;
 mod editing;
+mod entering;
+mod finding;
 mod merging;
 mod standing;
 mod theirs;

@@ -7,6 +7,7 @@ mod crowd;
 mod cuts;
 mod disk;
 mod kills;
+mod locked;
 mod runs;
 mod webhooks;
 

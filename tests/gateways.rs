@@ -7,7 +7,8 @@ mod links;
 mod polling;
 mod reconciliations;
 mod refunds;
-mod terminals;
+mod terminal_networks;
+pub mod terminals;
 mod webhooks;
 
 use gateways::protocol::{Keys, signature::key_bytes};

@@ -1,5 +1,6 @@
 //! Notifications, event streams and webhooks.
 
+mod catalogue;
 mod messages;
 mod receivers;
 mod sending;

@@ -173,6 +173,106 @@ async fn a_reserved_number_is_kept_for_the_card_that_carries_it(app: &App) {
     assert_eq!(app.violations().await, Vec::<String>::new());
 }
 
+#[scenario]
+async fn a_number_that_is_reserved_for_a_subscriber_is_activated_for_no_other(app: &App) {
+    let admin = app.admin().await;
+    let (owner, other) = (admin.draft("0.00").await, admin.draft("0.00").await);
+    let customer = admin.contract(owner).await["customer_id"].clone();
+    let sim = admin.contract(other).await["sim_id"].clone();
+    let number = admin.get(&format!("/sims/{sim}")).await.expect(200)["number_id"].as_i64().unwrap();
+    let reserve = format!("/numbers/{number}/reserve");
+    let unknown = admin.post(&reserve, json!({"until": SOON, "customer_id": 999_999})).await;
+    assert_eq!(unknown.wrong_fields(), [("/customer_id".to_owned(), "not_found".to_owned())]);
+    assert_eq!(shown(&admin, number).await["version"], 1);
+    let reserved = admin.post(&reserve, json!({"until": SOON, "customer_id": customer})).await.expect(200);
+    assert_eq!((&reserved["status"], &reserved["reserved_for"]), (&json!("reserved"), &customer));
+    let found = admin.get(&format!("/numbers?reserved_for={customer}")).await.expect(200);
+    assert_eq!((&found["count"], &found["results"][0]["id"]), (&json!(1), &json!(number)));
+
+    // the checklist says so, and activation is refused
+    let checklist = admin.get(&format!("/contracts/{other}/checklist")).await.expect(200);
+    assert!(checklist.to_string().contains("number_reserved"), "{checklist}");
+    let activate = format!("/contracts/{other}/activate");
+    let refused = admin.post(&activate, json!({})).await;
+    assert!(refused.refused(409, "number_reserved")["detail"].as_str().unwrap().contains("+7900"));
+    assert_eq!(admin.contract(other).await["status"], "draft");
+    assert_eq!(shown(&admin, number).await, reserved);
+
+    // the owner gets it, and the reservation is over
+    let activated =
+        admin.post(&format!("/contracts/{owner}/activate"), json!({"sim_id": sim})).await.expect(200);
+    assert_eq!(activated["sim_id"], sim);
+    let assigned = shown(&admin, number).await;
+    assert_eq!((&assigned["status"], &assigned["reserved_for"]), (&json!("assigned"), &Value::Null));
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
+
+#[scenario]
+async fn a_reservation_for_a_subscriber_moves_with_a_merge_and_ends_by_itself(app: &App) {
+    let admin = app.admin().await;
+    let (survivor, double) = (admin.customer().await, admin.customer().await);
+    let number = in_state(&admin, "available").await;
+    let until = json!({"until": SOON, "customer_id": double});
+    admin.post(&format!("/numbers/{number}/reserve"), until).await.expect(200);
+    admin.post(&format!("/customers/{survivor}/merge"), json!({"duplicate_id": double})).await.expect(200);
+    assert_eq!(shown(&admin, number).await["reserved_for"], survivor);
+    app.advance(TimeDelta::hours(2));
+    let lapsed = shown(&app.admin().await, number).await;
+    assert_eq!((&lapsed["status"], &lapsed["reserved_for"]), (&json!("available"), &Value::Null));
+    assert_eq!(app.free_lapsed_numbers().await, 1);
+    assert_eq!(app.count("numbers WHERE reserved_for IS NOT NULL").await, 0);
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
+
+#[scenario]
+async fn a_number_on_a_card_is_not_listed_as_available(app: &App) {
+    let admin = app.admin().await;
+    let (free, carried) = (in_state(&admin, "available").await, in_state(&admin, "on a card").await);
+    let listed = async |query: &str| {
+        let page = admin.get(&format!("/numbers?ordering=created_at&{query}")).await.expect(200);
+        assert_eq!(page["count"], page["results"].as_array().unwrap().len(), "{query}");
+        page["results"].as_array().unwrap().iter().map(id).collect::<Vec<_>>()
+    };
+    assert_eq!(listed("status=available").await, [free]);
+    assert_eq!(listed("").await, [free, carried]);
+}
+
+#[scenario]
+async fn a_card_with_unusual_numbers_is_taken_with_a_warning(app: &App) {
+    let admin = app.admin().await;
+    let card = |iccid: &str, imsi: &str| json!({"iccid": iccid, "imsi": imsi});
+    for (iccid, imsi, warnings) in [
+        ("8970199123456789012", "250991234567890", json!([])),
+        ("8970199123456789013", "250991234567891", json!(["iccid_check_digit"])),
+        ("8970199100000000005", "401071234567890", json!(["imsi_of_another_country"])),
+    ] {
+        let made = admin.post("/sims", card(iccid, imsi)).await.expect(201);
+        assert_eq!(made["warnings"], warnings, "{made}");
+        assert!(admin.get(&format!("/sims/{}", made["id"])).await.expect(200).get("warnings").is_none());
+    }
+    // blanks between the digits are passed over
+    let made = admin.post("/sims", card("8970 1991 2345 6789 020", "25099 1234 567899")).await.expect(201);
+    assert_eq!((&made["iccid"], &made["imsi"]), (&json!("8970199123456789020"), &json!("250991234567899")));
+}
+
+#[scenario]
+async fn a_cards_number_is_taken_in_any_notation(app: &App) {
+    let admin = app.admin().await;
+    let mut card = sim();
+    card["msisdn"] = json!("8 (903) 123-45-67");
+    assert_eq!(admin.post("/sims", card.clone()).await.expect(201)["msisdn"], "+79031234567");
+    let numbers = admin.post("/numbers", json!({"first": "903 123-45-70", "count": 2})).await.expect(201);
+    assert_eq!(
+        (&numbers[0]["msisdn"], &numbers[1]["msisdn"]),
+        (&json!("+79031234570"), &json!("+79031234571"))
+    );
+    // a number of another country is a contact, not a number of the operator
+    let mut foreign = sim();
+    foreign["msisdn"] = json!("+996555123456");
+    let refused = admin.post("/sims", foreign).await;
+    assert_eq!(refused.wrong_fields(), [("/msisdn".to_owned(), "invalid_phone".to_owned())]);
+}
+
 #[scenario(NUMBER_QUARANTINE_DAYS = "1")]
 async fn what_has_run_out_blocks_nothing_before_the_sweep_and_is_available_after_it(app: &App) {
     let admin = app.admin().await;

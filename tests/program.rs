@@ -3,10 +3,16 @@
 mod billing;
 mod commands;
 mod jobs;
+mod neighbours;
 mod quickstart;
+mod recipes;
+mod record;
+mod refusals;
+mod seeding;
 mod serving;
 mod settings;
 mod signing_in;
+mod standing_still;
 mod starting;
 mod stopping;
 
@@ -16,7 +22,7 @@ use std::{
     net::TcpListener,
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -230,14 +236,21 @@ impl Program {
         command
     }
 
-    fn start(mut command: Command, input: &str) -> Self {
+    fn start(command: Command, input: &str) -> Self {
+        let (program, mut stdin) = Self::open(command);
+        // a program that does not read its input may have exited already
+        let _unread = stdin.write_all(input.as_bytes());
+        program
+    }
+
+    /// Starts a program whose input comes later.
+    fn open(mut command: Command) -> (Self, ChildStdin) {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // a program that does not read its input may have exited already
-        let _unread = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let stdin = child.stdin.take().unwrap();
         let (out, reading_out) = Said::by(child.stdout.take().unwrap());
         let (err, reading_err) = Said::by(child.stderr.take().unwrap());
-        Self { child, out, err, reading: vec![reading_out, reading_err] }
+        (Self { child, out, err, reading: vec![reading_out, reading_err] }, stdin)
     }
 
     /// Sends a signal by name.

@@ -275,6 +275,9 @@ async fn verify_finds_each_invariant_that_somebody_broke(app: &App) {
     admin.pay(contract, "1000.00").await;
     admin.activate(contract).await;
     admin.activate(admin.draft("5.00").await).await;
+    let over = admin.draft("0.00").await;
+    admin.activate(over).await;
+    admin.post(&format!("/contracts/{over}/terminate"), json!({"reason": "переезд"})).await.expect(200);
     assert_eq!(app.violations().await, Vec::<String>::new());
     // what breaks the data, what repairs it, and the violation that verify reports
     for (broken, mended, said) in [
@@ -352,6 +355,26 @@ async fn verify_finds_each_invariant_that_somebody_broke(app: &App) {
             "UPDATE contract_periods SET payment_id = NULL WHERE contract_id = 1",
             "UPDATE contract_periods SET payment_id = 2 WHERE contract_id = 1",
             "charge",
+        ),
+        (
+            "UPDATE contracts SET search_text = search_text || 'x' WHERE id = 1",
+            "UPDATE contracts SET search_text = RTRIM(search_text, 'x') WHERE id = 1",
+            "contract 1 is found by a text",
+        ),
+        (
+            "UPDATE customers SET first_name = 'Павел' WHERE id = 1",
+            "UPDATE customers SET first_name = 'Пётр' WHERE id = 1",
+            "contract 1 is found by a text",
+        ),
+        (
+            "UPDATE contracts SET sim_id = 1 WHERE id = 3",
+            "UPDATE contracts SET sim_id = NULL WHERE id = 3",
+            "contract 3 is terminated and still names a SIM",
+        ),
+        (
+            "UPDATE sims SET contract_id = 3 WHERE id = 3",
+            "UPDATE sims SET contract_id = NULL WHERE id = 3",
+            "contract 3 is terminated or a draft and still has a SIM bound",
         ),
         (
             "UPDATE tariffs SET contracts_count = 7 WHERE id = 1",

@@ -25,7 +25,10 @@ const ZONES: [(Country, &str); 7] = [
 fn lived(engine: Engine, seed: u64) -> Option<Outcome> {
     let database = TestDatabase::fresh(engine)?;
     let (country, zone) = ZONES[usize::try_from(seed).unwrap() % ZONES.len()];
-    let policy = Arc::new(Policy { time_zone: zone.parse().unwrap(), ..Policy::standard(country) });
+    // every other operator credits days under a hold
+    let credits_holds = seed % 2 == 1;
+    let policy =
+        Arc::new(Policy { time_zone: zone.parse().unwrap(), credits_holds, ..Policy::standard(country) });
     Some(actix_web::rt::System::new().block_on(async {
         let db = assembly::connect(&database.settings()).await.unwrap().patient();
         let outcome = simulate(&db, &policy, Size { customers: 10, months: 12, seed }, verify::violations)

@@ -2,6 +2,7 @@
 
 mod at_once;
 mod changes;
+mod effects;
 mod options;
 mod preview;
 mod quotes;

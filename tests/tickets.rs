@@ -2,8 +2,12 @@
 
 mod attachments;
 mod bucket;
+mod canned_answers;
 mod deadlines;
 mod edits;
+mod inbound;
+mod merging;
+mod order;
 mod records;
 mod states;
 mod statistics;
@@ -63,6 +67,12 @@ impl Desk {
             "change_priority" => json!({"priority": "critical"}),
             _ => json!({}),
         }
+    }
+
+    /// Writes to the subscriber.
+    async fn write(&self, ticket: &Value, text: &str) -> Value {
+        let body = json!({"text": text, "is_internal": false});
+        self.operator.post(&format!("/tickets/{}/comments", ticket["id"]), body).await.expect(201)
     }
 
     /// A ticket after these actions.

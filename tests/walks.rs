@@ -15,19 +15,22 @@ use reqwest::Method;
 use serde_json::Value;
 
 /// Operations without a user's token.
-const PUBLIC: [&str; 7] = [
+const PUBLIC: [&str; 9] = [
     "GET /health/live",
     "GET /health/ready",
+    "GET /api/v1/meta",
     "GET /terminal/v1",
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/refresh",
     "POST /api/v1/auth/token",
     "POST /api/v1/webhooks/payments/{gateway}",
+    "POST /terminal/v1",
 ];
 
 /// Public operations that require a signature or key;
 /// they have separate tests.
-const SIGNED: [&str; 2] = ["GET /terminal/v1", "POST /api/v1/webhooks/payments/{gateway}"];
+const SIGNED: [&str; 3] =
+    ["GET /terminal/v1", "POST /api/v1/webhooks/payments/{gateway}", "POST /terminal/v1"];
 
 /// One operation of the OpenAPI document.
 struct Operation {

@@ -1,5 +1,6 @@
 //! The caller's own account, and the last administrator.
 
+use acl::Permission;
 use chrono::TimeDelta;
 use futures_util::future::join;
 use serde_json::{Value, json};
@@ -9,12 +10,21 @@ use crate::harness::{App, Client, PASSWORD, Reply, id, scenario};
 
 const RIGHTS: [&str; 4] = ["users", "user_permissions", "roles", "role_permissions"];
 
-/// Signs in a user who manages users and is not an administrator.
+/// Signs in a user who may do all that an administrator may, and is none.
 async fn personnel(app: &App) -> Client {
     let admin = app.admin().await;
-    role(&admin, "personnel", &["users:read", "users:manage", "customers:read"]).await;
+    let all: Vec<&str> = Permission::ALL.iter().map(|permission| permission.as_str()).collect();
+    role(&admin, "personnel", &all).await;
     hire(&admin, "olga", "personnel").await;
     bearer(app, &pair(app, "olga").await)
+}
+
+/// Signs in a user who manages users and may do little else.
+async fn clerk(app: &App) -> Client {
+    let admin = app.admin().await;
+    role(&admin, "clerk", &["users:read", "users:manage", "customers:read"]).await;
+    hire(&admin, "vera", "clerk").await;
+    bearer(app, &pair(app, "vera").await)
 }
 
 /// The ways in which an administrator loses that role.
@@ -23,22 +33,26 @@ enum Way {
     Demote,
     Deactivate,
     Expire,
+    ExpireSoon,
     Postpone,
     Block,
     DenyUsers,
     DenyRoles,
+    DenyAnything,
     Delete,
 }
 
 impl Way {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Demote,
         Self::Deactivate,
         Self::Expire,
+        Self::ExpireSoon,
         Self::Postpone,
         Self::Block,
         Self::DenyUsers,
         Self::DenyRoles,
+        Self::DenyAnything,
         Self::Delete,
     ];
 
@@ -52,6 +66,9 @@ impl Way {
             Self::Demote => edit(json!({"role": "employee"})).await,
             Self::Deactivate => edit(json!({"is_active": false})).await,
             Self::Expire => edit(json!({"valid_until": app.clock.now().to_rfc3339()})).await,
+            Self::ExpireSoon => {
+                edit(json!({"valid_until": (app.clock.now() + TimeDelta::hours(1)).to_rfc3339()})).await
+            }
             Self::Postpone => {
                 edit(json!({"valid_from": (app.clock.now() + TimeDelta::days(1)).to_rfc3339()})).await
             }
@@ -60,6 +77,8 @@ impl Way {
             }
             Self::DenyUsers => deny("users:manage").await,
             Self::DenyRoles => deny("roles:manage").await,
+            // nobody could give it back, because nobody grants what they do not hold
+            Self::DenyAnything => deny("sims:puk").await,
             Self::Delete => caller.delete(&path).await,
         }
     }
@@ -122,6 +141,8 @@ async fn an_administrator_who_cannot_act_does_not_count_as_another(app: &App) {
         ("barred", Way::Block),
         ("early", Way::Postpone),
         ("denied", Way::DenyRoles),
+        ("leaving", Way::ExpireSoon),
+        ("narrowed", Way::DenyAnything),
     ] {
         let other = id(&hire(&admin, username, "admin").await);
         way.take(app, &admin, other).await.expect(200);
@@ -185,4 +206,50 @@ async fn of_two_administrators_who_demote_each_other_at_once_one_fails(app: &App
         .await,
         1
     );
+}
+
+#[scenario]
+async fn an_administrator_whose_account_ends_is_kept_while_there_is_no_other(app: &App) {
+    let olga = personnel(app).await;
+    // as in a database of an earlier version
+    app.execute("UPDATE users SET valid_until = '2026-02-28T00:00:00.000000Z' WHERE id = 1").await;
+    for way in [Way::Demote, Way::Deactivate, Way::Expire, Way::Block, Way::DenyUsers, Way::Delete] {
+        let refusal = way.take(app, &olga, 1).await;
+        assert_eq!((refusal.status, &refusal.body["code"]), (409, &json!("last_administrator")), "{way:?}");
+    }
+    olga.patch("/users/1", json!({"valid_until": null})).await.expect(200);
+    Way::ExpireSoon.take(app, &olga, 1).await.refused(409, "last_administrator");
+}
+
+#[scenario]
+async fn whoever_manages_users_but_holds_less_changes_nothing_on_an_administrator(app: &App) {
+    let (vera, admin) = (clerk(app).await, app.admin().await);
+    let second = id(&hire(&admin, "second", "admin").await);
+    let token = json!({"name": "export", "permissions": ["sims:read"]});
+    let token =
+        id(&bearer(app, &pair(app, "second").await).post("/auth/api-tokens", token).await.expect(201));
+    let before = everything_in(app, &RIGHTS).await;
+    for way in Way::ALL {
+        way.take(app, &vera, second).await.refused(403, "user_holds_more");
+    }
+    let path = format!("/users/{second}");
+    vera.patch(&path, json!({"username": "elsewhere"})).await.refused(403, "user_holds_more");
+    vera.post(&format!("{path}/unblock"), json!({})).await.refused(403, "user_holds_more");
+    vera.delete(&format!("{path}/api-tokens/{token}")).await.refused(403, "user_holds_more");
+    vera.post(&format!("{path}/reset-password"), json!({"password": OTHER_PASSWORD}))
+        .await
+        .refused(403, "grant_not_held");
+    // a script of an administrator that was given little can do no more
+    let script = json!({"name": "personnel", "permissions": ["users:manage"]});
+    let script = admin.post("/auth/api-tokens", script).await.expect(201);
+    let script = Client::new(&app.base, script["token"].as_str());
+    Way::Block.take(app, &script, second).await.refused(403, "user_holds_more");
+    assert_eq!(everything_in(app, &RIGHTS).await, before);
+    // those who manage neither users nor roles can be kept out, whatever they hold
+    let operator = id(&hire(&admin, "ivan", "operator").await);
+    Way::Block.take(app, &vera, operator).await.expect(200);
+    vera.post(&format!("/users/{operator}/unblock"), json!({})).await.expect(200);
+    Way::Deactivate.take(app, &vera, operator).await.expect(200);
+    // and whoever holds as much changes an administrator
+    Way::Block.take(app, &admin, second).await.expect(200);
 }

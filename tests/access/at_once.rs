@@ -146,6 +146,7 @@ async fn the_end_of_a_session_a_script_token_or_a_password_counts_at_once_on_bot
         let reused = pair(other, "anna").await;
         let ending = at_both(app, other, access(&reused)).await;
         refresh(app, &reused["refresh"]).await.expect(200);
+        app.advance(chrono::TimeDelta::seconds(10));
         refresh(app, &reused["refresh"]).await.refused(401, "refresh_reused");
         refused_at_both(&ending, "session_ended").await;
     })

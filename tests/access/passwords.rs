@@ -113,6 +113,8 @@ async fn a_password_is_long_and_hard_to_guess_and_not_the_user_name_wherever_it_
         ("1234567890", "weak_password"),
         ("password123", "weak_password"),
         ("qwertyuiop", "weak_password"),
+        ("йцукенгшщз", "weak_password"),
+        ("пароль12345", "weak_password"),
         ("Anna.Ivanova", "password_is_username"),
     ] {
         wrong(anna_in.post("/auth/change-password", change(PASSWORD, weak)).await, "/new_password", code);
@@ -148,14 +150,18 @@ async fn a_repeated_change_of_password_answers_as_the_first_did(app: &App) {
         .refused(422, "idempotency_key_reused");
     assert_eq!(hashes(app).await, before);
     assert_eq!(trail(&bearer(app, &tokens), "action=user.password_changed").await.len(), 1);
-    assert_eq!(app.scalar("SELECT failed_sign_ins FROM users").await, 0);
+    assert_eq!(app.scalar("SELECT MAX(failed_sign_ins) FROM known_addresses").await, 0);
 }
 
 #[scenario]
-async fn an_administrator_resets_a_password_and_ends_the_sessions(app: &App) {
+async fn an_administrator_resets_a_password_and_ends_the_sessions_and_script_tokens(app: &App) {
     let admin = app.admin().await;
     let anna = id(&hire(&admin, "anna", "operator").await);
     let tokens = pair(app, "anna").await;
+    let script = json!({"name": "export", "permissions": ["customers:read"]});
+    let script = bearer(app, &tokens).post("/auth/api-tokens", script).await.expect(201);
+    let script = crate::harness::Client::new(&app.base, script["token"].as_str());
+    script.get("/auth/me").await.expect(200);
     for _ in 0..5 {
         login(app, "anna", OTHER_PASSWORD).await.refused(401, "sign_in_failed");
     }
@@ -166,6 +172,12 @@ async fn an_administrator_resets_a_password_and_ends_the_sessions(app: &App) {
     assert_eq!((id(&reset), &reset["is_locked"]), (anna, &json!(false)));
     bearer(app, &tokens).get("/auth/me").await.refused(401, "session_ended");
     refresh(app, &tokens["refresh"]).await.refused(401, "session_ended");
+    script.get("/auth/me").await.refused(401, "token_revoked");
+    let row = trail(&admin, "action=user.password_reset").await.remove(0);
+    assert_eq!(
+        (&row["after"]["sessions_ended"], &row["after"]["api_tokens_revoked"]),
+        (&json!(1), &json!(1))
+    );
     login(app, "anna", PASSWORD).await.refused(401, "sign_in_failed");
     login(app, "anna", OTHER_PASSWORD).await.expect(200);
     admin
@@ -238,13 +250,14 @@ async fn how_strong_a_password_is_is_asked_last(app: &App) {
         "/current_password",
         "wrong_password",
     );
-    assert_eq!(app.scalar(&format!("SELECT failed_sign_ins FROM users WHERE id = {anna}")).await, 1);
+    let counted = format!("SELECT failed_sign_ins FROM known_addresses WHERE user_id = {anna}");
+    assert_eq!(app.scalar(&counted).await, 1);
     wrong(
         anna_in.post("/auth/change-password", change(PASSWORD, weak)).await,
         "/new_password",
         "weak_password",
     );
-    assert_eq!(app.scalar(&format!("SELECT failed_sign_ins FROM users WHERE id = {anna}")).await, 1);
+    assert_eq!(app.scalar(&counted).await, 1);
 }
 
 #[scenario(WORKERS = "1")]
@@ -301,4 +314,22 @@ async fn a_repeated_reset_answers_as_the_first_did_whatever_has_become_of_the_us
     assert_eq!(again.header("idempotent-replayed"), "true");
     assert_eq!(again.expect(200), first);
     assert_eq!(hashes(app).await, before[..1]);
+}
+
+#[scenario]
+async fn guesses_of_the_present_password_count_towards_the_limit_of_their_address(app: &App) {
+    app.beside(&[("SIGN_INS_PER_MINUTE", "3")], async |strict| {
+        let admin = bearer(strict, &pair(strict, "admin").await);
+        for _ in 0..2 {
+            let guess = change(OTHER_PASSWORD, OTHER_PASSWORD);
+            wrong(admin.post("/auth/change-password", guess).await, "/current_password", "wrong_password");
+        }
+        let (before, rows) = (hashes(app).await, app.count("audit").await);
+        let refusal = admin.post("/auth/change-password", change(PASSWORD, OTHER_PASSWORD)).await;
+        assert!((1..=60).contains(&refusal.header("retry-after").parse().unwrap()), "{:?}", refusal.headers);
+        refusal.refused(429, "sign_in_rate_limited");
+        assert_eq!((hashes(app).await, app.count("audit").await), (before, rows));
+        admin.get("/auth/me").await.expect(200);
+    })
+    .await;
 }

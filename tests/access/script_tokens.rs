@@ -226,3 +226,33 @@ async fn a_user_has_a_bounded_number_of_script_tokens(app: &App) {
     admin.delete(&format!("/auth/api-tokens/{}", id(&last))).await.expect(204);
     admin.post("/auth/api-tokens", body).await.expect(201);
 }
+
+#[scenario]
+async fn an_administrator_sees_and_revokes_the_script_tokens_of_others(app: &App) {
+    let admin = app.admin().await;
+    let (anna_id, vera_id) =
+        (id(&hire(&admin, "anna", "operator").await), id(&hire(&admin, "vera", "operator").await));
+    let anna = bearer(app, &pair(app, "anna").await);
+    let issued = issue(&anna, &["customers:read"]).await;
+    let (token, path) = (id(&issued), format!("/users/{anna_id}/api-tokens"));
+    let listed = admin.get(&path).await;
+    assert!(!listed.text.contains("tcrm_"));
+    let listed = listed.expect(200);
+    assert_eq!((&listed["count"], &listed["results"][0]["name"]), (&json!(1), &json!("nightly export")));
+    assert_eq!(admin.get(&format!("/users/{vera_id}/api-tokens")).await.expect(200)["count"], 0);
+    admin.get("/users/999/api-tokens").await.refused(404, "user_not_found");
+
+    anna.get(&path).await.refused(403, "permission_missing");
+    anna.delete(&format!("{path}/{token}")).await.refused(403, "permission_missing");
+    // a token is found only under its owner
+    admin.delete(&format!("/users/{vera_id}/api-tokens/{token}")).await.refused(404, "api_token_not_found");
+    admin.delete(&format!("{path}/999")).await.refused(404, "api_token_not_found");
+    script(app, &issued).get("/customers").await.expect(200);
+
+    admin.delete(&format!("{path}/{token}")).await.expect(204);
+    script(app, &issued).get("/customers").await.refused(401, "token_revoked");
+    admin.delete(&format!("{path}/{token}")).await.refused(404, "api_token_not_found");
+    assert_eq!(anna.get("/auth/api-tokens").await.expect(200)["count"], 0);
+    let row = trail(&admin, "action=api_token.revoked").await.remove(0);
+    assert_eq!((&row["actor"], &row["after"]["user_id"]), (&json!("admin"), &json!(anna_id)));
+}

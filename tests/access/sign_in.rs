@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{OTHER_PASSWORD, bearer, everything_in, hire, login, pair, refresh, stored_answers, trail, user};
+use super::{OTHER_PASSWORD, bearer, everything_in, hire, login, pair, stored_answers, trail, user};
 use crate::harness::{App, PASSWORD, Reply, START, id, scenario};
 
 /// The body of a refusal without the fields that identify the request.
@@ -167,10 +167,116 @@ async fn failed_sign_ins_are_on_record_without_the_password(app: &App) {
     assert_eq!((&known["entity_id"], &known["address"]), (&json!("1"), &json!("127.0.0.1")));
     assert_eq!(known["after"], json!({"reason": "wrong_password"}));
     assert_eq!(
-        (&unknown["actor"], &unknown["after"]),
-        (&json!("Nobody"), &json!({"reason": "unknown_user"}))
+        (&unknown["actor"], &unknown["after"]["reason"]),
+        (&json!("stranger"), &json!("unknown_user"))
     );
     assert!(!everything_in(app, &["audit", "users", "sessions"]).await.contains("typed wrong"));
+}
+
+#[scenario]
+async fn of_a_name_that_no_user_has_only_a_keyed_digest_and_the_first_letter_are_kept(app: &App) {
+    let admin = app.admin().await;
+    // a password typed into the wrong field, twice, in another case the second time
+    for typed in [OTHER_PASSWORD.to_owned(), OTHER_PASSWORD.to_uppercase(), "иванова".to_owned()] {
+        login(app, &typed, PASSWORD).await.refused(401, "sign_in_failed");
+    }
+    login(app, "ADMIN", OTHER_PASSWORD).await.refused(401, "sign_in_failed");
+    let rows = trail(&admin, "action=auth.sign_in_failed&ordering=seq").await;
+    let told = |n: usize, name: &str| rows[n]["after"][name].as_str().unwrap().to_owned();
+    assert_eq!([told(0, "name_hint"), told(2, "name_hint")], ["n…", "и…"]);
+    assert_eq!(told(0, "name_digest"), told(1, "name_digest"));
+    assert_ne!(told(0, "name_digest"), told(2, "name_digest"));
+    assert_ne!(told(0, "name_digest"), kernel::digest::sha256(OTHER_PASSWORD)[..16], "the digest is keyed");
+    assert_eq!(
+        (&rows[3]["actor"], &rows[3]["after"]),
+        (&json!("admin"), &json!({"reason": "wrong_password"}))
+    );
+    let all = everything_in(app, &["audit", "events", "users"]).await.to_lowercase();
+    assert!(!all.contains(OTHER_PASSWORD) && !all.contains("иванова"));
+}
+
+/// Tries to sign in from this address.
+async fn from(app: &App, address: &str, password: &str) -> Reply {
+    let client = app.stranger().with("X-Forwarded-For", address);
+    client.post("/auth/login", json!({"username": "anna", "password": password})).await
+}
+
+#[scenario(TRUSTED_PROXIES = "127.0.0.1", SIGN_INS_PER_MINUTE = "1000")]
+async fn whoever_guesses_from_elsewhere_does_not_keep_the_owner_out(app: &App) {
+    let admin = app.admin().await;
+    let anna = id(&hire(&admin, "anna", "operator").await);
+    let home = "198.51.100.7";
+    let session = from(app, home, PASSWORD).await.expect(200);
+    for guess in 0..5 {
+        from(app, &format!("203.0.113.{guess}"), OTHER_PASSWORD).await.refused(401, "sign_in_failed");
+    }
+    assert_eq!(user(&admin, anna).await["is_locked"], true);
+    // one wrong guess after each lock, without an end
+    for _ in 0..8 {
+        app.advance(TimeDelta::hours(1));
+        from(app, "203.0.113.9", OTHER_PASSWORD).await.refused(401, "sign_in_failed");
+        from(app, "203.0.113.9", PASSWORD).await.refused(401, "sign_in_failed");
+        from(app, home, PASSWORD).await.expect(200);
+    }
+    // the owner's sign-ins do not give strangers more guesses
+    from(app, "192.0.2.1", PASSWORD).await.refused(401, "sign_in_failed");
+    // nor can the owner's open session be kept from changing the password
+    let change = json!({"current_password": PASSWORD, "new_password": OTHER_PASSWORD});
+    let here = bearer(app, &session).with("X-Forwarded-For", home);
+    here.post("/auth/change-password", change).await.expect(204);
+    // which lifts the lock for everybody
+    from(app, "192.0.2.1", OTHER_PASSWORD).await.expect(200);
+}
+
+#[scenario(TRUSTED_PROXIES = "127.0.0.1", SIGN_INS_PER_MINUTE = "1000")]
+async fn guesses_from_a_known_address_lock_that_address_and_no_other(app: &App) {
+    let admin = app.admin().await;
+    let anna = id(&hire(&admin, "anna", "operator").await);
+    let (home, office) = ("198.51.100.7", "2001:db8:0:1::7");
+    for address in [home, office] {
+        from(app, address, PASSWORD).await.expect(200);
+    }
+    for _ in 0..5 {
+        from(app, home, OTHER_PASSWORD).await.refused(401, "sign_in_failed");
+    }
+    assert_eq!(user(&admin, anna).await["is_locked"], true);
+    from(app, home, PASSWORD).await.refused(401, "sign_in_failed");
+    let locks = trail(&admin, "action=user.locked").await;
+    assert_eq!((locks.len(), &locks[0]["after"]["only_address"]), (1, &json!(home)));
+    // elsewhere in the same network of IPv6, and from where nobody has guessed
+    from(app, "2001:db8:0:1:ffff::1", PASSWORD).await.expect(200);
+    from(app, "192.0.2.1", PASSWORD).await.expect(200);
+    app.advance(TimeDelta::minutes(1));
+    assert_eq!(user(&admin, anna).await["is_locked"], false);
+    from(app, home, OTHER_PASSWORD).await.refused(401, "sign_in_failed");
+    admin.post(&format!("/users/{anna}/unblock"), json!({})).await.expect(200);
+    from(app, home, PASSWORD).await.expect(200);
+    assert_eq!(app.count("known_addresses").await, 4, "one of the administrator");
+}
+
+#[scenario(TRUSTED_PROXIES = "127.0.0.1", SIGN_INS_PER_MINUTE = "1000")]
+async fn addresses_are_forgotten_when_they_are_many_or_old_or_the_password_is_reset(app: &App) {
+    let admin = app.admin().await;
+    let anna = id(&hire(&admin, "anna", "operator").await);
+    for n in 0..25 {
+        app.advance(TimeDelta::seconds(1));
+        from(app, &format!("198.51.100.{n}"), PASSWORD).await.expect(200);
+    }
+    let known = |n: usize| {
+        format!("SELECT COUNT(*) FROM known_addresses WHERE user_id = {anna} AND address = '198.51.100.{n}'")
+    };
+    assert_eq!((app.scalar(&known(4)).await, app.scalar(&known(5)).await), (0, 1));
+    app.advance(TimeDelta::days(90));
+    from(app, "198.51.100.24", PASSWORD).await.expect(200);
+    app.advance(TimeDelta::seconds(1));
+    let context = app.context();
+    while acl::sessions::purge(&app.state.db, &context).await.unwrap() {}
+    assert_eq!((app.scalar(&known(23)).await, app.scalar(&known(24)).await), (0, 1));
+    assert_eq!(app.count("sessions").await, 1, "those that ended a month ago are deleted");
+    let admin = app.admin().await;
+    let reset = json!({"password": OTHER_PASSWORD});
+    admin.post(&format!("/users/{anna}/reset-password"), reset).await.expect(200);
+    assert_eq!(app.scalar(&known(24)).await, 0);
 }
 
 #[scenario]
@@ -208,45 +314,10 @@ async fn an_address_that_tries_too_often_is_sent_away_for_a_while(app: &App) {
             .await
             .refused(429, "sign_in_rate_limited");
         assert_eq!((app.count("audit").await, app.count("sessions").await), (rows, sessions));
-        assert_eq!(app.scalar("SELECT failed_sign_ins FROM users").await, 1);
+        assert_eq!(app.scalar("SELECT failed_sign_ins FROM known_addresses").await, 1);
         already_in.get("/auth/me").await.expect(200);
     })
     .await;
-}
-
-#[scenario]
-async fn the_oauth_form_signs_in_by_oauths_names(app: &App) {
-    let send = async |form: &[(&str, &str)]| {
-        let request = app.stranger().request(Method::POST, "/auth/token").form(form);
-        Reply::read(format!("{form:?}"), request.send().await.unwrap()).await
-    };
-    let reply =
-        send(&[("grant_type", "password"), ("username", "admin"), ("password", PASSWORD), ("scope", "")])
-            .await;
-    assert_eq!(reply.header("cache-control"), "no-store");
-    let tokens = reply.expect(200);
-    assert_eq!(field_names(&tokens), ["access_token", "expires_in", "refresh_token", "token_type"]);
-    assert_eq!(tokens["token_type"], "Bearer");
-    crate::harness::Client::new(&app.base, tokens["access_token"].as_str()).get("/auth/me").await.expect(200);
-    refresh(app, &tokens["refresh_token"]).await.expect(200);
-
-    let sessions = app.count("sessions").await;
-    send(&[("grant_type", "password"), ("username", "admin"), ("password", OTHER_PASSWORD)])
-        .await
-        .refused(401, "sign_in_failed");
-    let unused = [("username", "admin"), ("password", PASSWORD), ("scope", "\u{84}")];
-    let wrong = send(&unused).await;
-    assert_eq!(wrong.wrong_fields(), [("/scope".to_owned(), "control_character".to_owned())]);
-    wrong.refused(422, "invalid");
-    let other_grant =
-        send(&[("grant_type", "client_credentials"), ("username", "admin"), ("password", PASSWORD)]).await;
-    assert_eq!(other_grant.wrong_fields(), [("/grant_type".to_owned(), "invalid_choice".to_owned())]);
-    other_grant.refused(422, "invalid");
-    app.stranger()
-        .post("/auth/token", json!({"username": "admin", "password": PASSWORD}))
-        .await
-        .refused(415, "unsupported_media_type");
-    assert_eq!(app.count("sessions").await, sessions);
 }
 
 #[scenario]

@@ -35,7 +35,7 @@ fn copies(first: i64, more: i64) -> Vec<String> {
              next_billing_date, billing_day, search_text, created_at, updated_at) \
              SELECT {base} + n, c.number || '-' || CAST(n AS TEXT), c.customer_id, c.tariff_id, NULL, \
              c.status, c.signed_date, c.activation_date, c.balance, c.credit_limit, c.total_charged, \
-             c.discount_percent, c.next_billing_date, c.billing_day, c.search_text || CAST(n AS TEXT), \
+             c.discount_percent, c.next_billing_date, c.billing_day, c.search_text, \
              c.created_at, c.updated_at FROM contracts c, copies WHERE c.id = {first}"
         ),
         format!(
@@ -52,6 +52,14 @@ fn copies(first: i64, more: i64) -> Vec<String> {
              FROM sims s, copies WHERE s.contract_id = {first}"
         ),
         format!("UPDATE contracts SET sim_id = id WHERE id > {base}"),
+        format!(
+            "UPDATE contracts SET search_text = REPLACE(REPLACE(REPLACE(search_text, \
+             (SELECT LOWER(f.number) FROM contracts f WHERE f.id = {first}), LOWER(number)), \
+             (SELECT msisdn FROM numbers WHERE contract_id = {first}), \
+             (SELECT msisdn FROM numbers WHERE contract_id = contracts.id)), \
+             (SELECT iccid FROM sims WHERE contract_id = {first}), \
+             (SELECT iccid FROM sims WHERE contract_id = contracts.id)) WHERE id > {base}"
+        ),
         format!(
             "{numbers} INSERT INTO sim_bindings (sim_id, number_id, contract_id, customer_id, bound_at, \
              bound_why) SELECT {base} + n, {base} + n, {base} + n, b.customer_id, b.bound_at, b.bound_why \

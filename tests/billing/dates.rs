@@ -61,7 +61,9 @@ async fn the_31st_is_shortened_and_comes_back_whether_a_run_is_daily_or_was_miss
 }
 
 #[scenario]
-async fn time_under_a_hold_starts_no_period_and_a_postpaid_one_that_ended_is_charged_all_the_same(app: &App) {
+async fn time_under_a_hold_starts_no_period_and_of_a_postpaid_one_that_ended_the_days_served_are_charged(
+    app: &App,
+) {
     let admin = app.admin().await;
     let (prepaid, postpaid) =
         (tariff(&admin, "prepaid", "100.00").await, tariff(&admin, "postpaid", "60.00").await);
@@ -70,20 +72,20 @@ async fn time_under_a_hold_starts_no_period_and_a_postpaid_one_that_ended_is_cha
     for contract in [one, other] {
         admin.post(&format!("/contracts/{contract}/suspend"), json!({"reason": "request"})).await.expect(200);
     }
-    // nothing is due for the first contract; the days served are charged for the second
-    assert_eq!(run_on(app, "2026-03-05").await, (1, "60.00".to_owned()));
+    // nothing is due for the first contract; the one day served is charged for the second
+    assert_eq!(run_on(app, "2026-03-05").await, (1, "2.14".to_owned()));
     assert_eq!(run_on(app, "2026-04-10").await, (0, "0.00".to_owned()));
     let admin = app.admin().await;
     assert_eq!(
         (ledger(&admin, one).await.len(), ledger(&admin, other).await),
-        (1, vec!["charge 60.00 2026-01-31 2026-02-28".to_owned()])
+        (1, vec!["charge 2.14 2026-01-31 2026-02-01".to_owned()])
     );
     for contract in [one, other] {
         admin.post(&format!("/contracts/{contract}/resume"), json!({"reason": "request"})).await.expect(200);
     }
     assert_eq!(
         (stands(&admin, one).await, stands(&admin, other).await),
-        ("active 800.00 2026-05-10 10".to_owned(), "active -60.00 2026-05-10 10".to_owned())
+        ("active 800.00 2026-05-10 10".to_owned(), "active -2.14 2026-05-10 10".to_owned())
     );
     assert_eq!(run_on(app, "2026-05-10").await, (2, "160.00".to_owned()));
     assert_eq!(app.violations().await, Vec::<String>::new());

@@ -50,18 +50,18 @@ async fn a_promise_lets_the_line_work_and_one_that_is_not_paid_holds_it_at_that_
         (&granted["amount"], &granted["fee"], &granted["status"], &granted["granted_by"]),
         (&json!("400.00"), &json!("0.00"), &json!("active"), &json!("admin"))
     );
-    assert_eq!(stands(&admin, contract).await, "active -400.00 2026-03-28 28");
+    assert_eq!(stands(&admin, contract).await, "active -400.00 2026-03-31 31");
     let shown = admin.contract(contract).await;
     assert_eq!((&shown["promised_credit"], &shown["is_promise_broken"]), (&json!("400.00"), &json!(false)));
     // a moment before its time nothing ends
     app.advance(TimeDelta::days(2) - TimeDelta::seconds(1));
     app.end_promises().await;
     let admin = app.admin().await;
-    assert_eq!(stands(&admin, contract).await, "active -400.00 2026-03-28 28");
+    assert_eq!(stands(&admin, contract).await, "active -400.00 2026-03-31 31");
     app.advance(TimeDelta::seconds(1));
     app.end_promises().await;
     let admin = app.admin().await;
-    assert_eq!(stands(&admin, contract).await, "suspended -400.00 2026-03-28 28");
+    assert_eq!(stands(&admin, contract).await, "suspended -400.00 2026-03-31 31");
     let shown = admin.contract(contract).await;
     assert_eq!(
         (&shown["promised_credit"], &shown["is_promise_broken"], &shown["sim"]["status"]),
@@ -77,9 +77,9 @@ async fn a_promise_lets_the_line_work_and_one_that_is_not_paid_holds_it_at_that_
     assert_eq!(picture(app, contract).await, before);
     // less than the debt does not lift the hold
     admin.pay(contract, "399.99").await;
-    assert_eq!(stands(&admin, contract).await, "suspended -0.01 2026-03-28 28");
+    assert_eq!(stands(&admin, contract).await, "suspended -0.01 2026-03-31 31");
     admin.pay(contract, "0.01").await;
-    assert_eq!(stands(&admin, contract).await, "active 0.00 2026-03-28 28");
+    assert_eq!(stands(&admin, contract).await, "active 0.00 2026-03-31 31");
     assert_eq!(admin.contract(contract).await["is_promise_broken"], json!(false));
     assert_eq!(app.violations().await, Vec::<String>::new());
 }
@@ -94,13 +94,13 @@ async fn payments_that_come_to_the_amount_keep_the_promise_at_once(app: &App) {
     admin.pay(contract, "0.01").await;
     let kept = promises(&admin, contract).await;
     assert_eq!((&kept[0]["status"], kept[0]["ended_at"].is_null()), (&json!("kept"), false));
-    assert_eq!(stands(&admin, contract).await, "active 100.00 2026-03-28 28");
+    assert_eq!(stands(&admin, contract).await, "active 100.00 2026-03-31 31");
     assert_eq!(admin.contract(contract).await["promised_credit"], json!("0.00"));
     admin.post(&promise(contract), json!({})).await.refused(409, "promise_used");
     app.advance(TimeDelta::days(4));
     app.end_promises().await;
     let admin = app.admin().await;
-    assert_eq!(stands(&admin, contract).await, "active 100.00 2026-03-28 28");
+    assert_eq!(stands(&admin, contract).await, "active 100.00 2026-03-31 31");
     let kinds = app.texts("SELECT kind FROM events WHERE entity = 'promised_payment' ORDER BY id").await;
     assert_eq!(kinds, ["promise.granted", "promise.kept"]);
     assert_eq!(app.violations().await, Vec::<String>::new());
@@ -116,7 +116,7 @@ async fn less_than_the_amount_keeps_the_promise_when_it_covers_the_balance_at_it
     app.end_promises().await;
     let admin = app.admin().await;
     assert_eq!(promises(&admin, contract).await[0]["status"], json!("kept"));
-    assert_eq!(stands(&admin, contract).await, "active 0.00 2026-03-28 28");
+    assert_eq!(stands(&admin, contract).await, "active 0.00 2026-03-31 31");
 }
 
 #[scenario]
@@ -160,7 +160,7 @@ async fn the_fee_is_charged_at_once_and_counts_against_the_credit(app: &App) {
     admin.post(&promise(contract), json!({"amount": "415.49"})).await.expect(201);
     assert_eq!(stands(&admin, contract).await, "suspended -15.50 2026-02-28 31");
     admin.pay(contract, "0.01").await;
-    assert_eq!(stands(&admin, contract).await, "active -415.49 2026-03-28 28");
+    assert_eq!(stands(&admin, contract).await, "active -415.49 2026-03-31 31");
     let rows = ledger(&admin, contract).await;
     assert!(rows.iter().any(|row| row.starts_with("charge 15.50")), "{rows:?}");
     assert_eq!(app.violations().await, Vec::<String>::new());
@@ -189,7 +189,7 @@ async fn a_payment_and_the_end_of_the_time_at_once_leave_one_outcome(app: &App) 
         admin_later.pay(contract, "500.00").await;
     });
     // whichever came first, the money covers the balance
-    assert_eq!(stands(&admin_later, contract).await, "active 100.00 2026-03-28 28");
+    assert_eq!(stands(&admin_later, contract).await, "active 100.00 2026-03-31 31");
     let all = promises(&admin_later, contract).await;
     assert_eq!(all.len(), 1);
     assert!(["kept", "broken"].contains(&all[0]["status"].as_str().unwrap()), "{all:?}");
@@ -233,4 +233,33 @@ async fn the_subscriber_learns_of_the_promise_and_of_its_end(app: &App) {
         let text = page["results"][0]["text"].as_str().unwrap();
         assert!(text.contains(words), "{kind}: {text}");
     }
+}
+
+#[scenario]
+async fn a_preview_counts_the_credit_only_while_it_lasts(app: &App) {
+    let admin = app.admin().await;
+    let tariff = tariff(&admin, "prepaid", "400.00").await;
+    let contract = running(&admin, tariff, "400.00", json!({})).await;
+    let soon = running(&admin, tariff, "400.00", json!({})).await;
+    let admin = on(app, "2026-02-20").await;
+    admin.post(&promise(soon), json!({"amount": "500", "days": 3})).await.expect(201);
+    let covered = async |client: &Client, contract: i64| {
+        let path = format!("/contracts/{contract}/billing-preview?months=2");
+        let preview = client.get(&path).await.expect(200);
+        let charges = preview["charges"].as_array().unwrap().iter();
+        charges.map(|charge| charge["is_covered"] == true).collect::<Vec<_>>()
+    };
+    // its credit ends before the first charge
+    assert_eq!(covered(&admin, soon).await, [false, false]);
+    let admin = on(app, "2026-02-24").await;
+    app.end_promises().await;
+    assert_eq!(covered(&admin, soon).await, [false, false]);
+    let admin = on(app, "2026-02-27").await;
+    admin.post(&promise(contract), json!({"amount": "400", "days": 2})).await.expect(201);
+    // the first charge falls into the time of the promise, the second does not
+    assert_eq!(covered(&admin, contract).await, [true, false]);
+    let admin = on(app, "2026-02-28").await;
+    bill(app, &admin, json!({})).await;
+    assert_eq!(stands(&admin, soon).await, "suspended 0.00 2026-02-28 31");
+    assert_eq!(stands(&admin, contract).await, "active -400.00 2026-03-31 31");
 }

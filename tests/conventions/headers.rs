@@ -26,7 +26,8 @@ async fn preflight(app: &App, origin: &str, method: &str) -> Reply {
         .header("access-control-request-method", method);
     let request = request.header(
         "access-control-request-headers",
-        "authorization,content-type,if-match,idempotency-key,x-request-id",
+        "authorization,content-type,if-match,idempotency-key,x-request-id,traceparent,tracestate,baggage,\
+         x-requested-with,cache-control,pragma,accept",
     );
     Reply::read(format!("OPTIONS from {origin}"), request.send().await.unwrap()).await
 }
@@ -97,7 +98,7 @@ async fn every_kind_of_answer_carries_the_security_headers_and_a_request_id(app:
             Reply::read("POST".into(), request.send().await.unwrap()).await
         }),
         (422, admin.post("/roles", json!({})).await),
-        (405, preflight(app, "https://evil.example", "GET").await),
+        (204, preflight(app, "https://evil.example", "GET").await),
     ];
     for (status, reply) in replies {
         assert_eq!(reply.status, status, "{}: {}", reply.asked, reply.text);
@@ -126,8 +127,10 @@ async fn every_kind_of_answer_carries_the_security_headers_and_a_request_id(app:
 async fn no_other_origin_may_call_unless_it_is_set(app: &App) {
     for method in ["GET", "POST"] {
         let denied = preflight(app, "https://crm.example.com", method).await;
-        assert_eq!(denied.header("access-control-allow-origin"), "");
-        denied.refused(405, "method_not_allowed");
+        // an ordinary OPTIONS request, whose response allows a browser nothing
+        assert_eq!((denied.status, denied.header("allow")), (204, "GET, HEAD, OPTIONS, POST"));
+        let allowed = denied.headers.keys().any(|name| name.as_str().starts_with("access-control-"));
+        assert!(!allowed, "{:?}", denied.headers);
     }
     let request =
         app.stranger().request(Method::GET, "/health/live").header("origin", "https://crm.example.com");
@@ -141,7 +144,7 @@ async fn no_other_origin_may_call_unless_it_is_set(app: &App) {
 async fn the_origins_that_are_set_may_call_and_read_refusals_too(app: &App) {
     let admin = app.admin().await;
     for origin in ["https://crm.example.com", "http://localhost:5173"] {
-        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] {
             let allowed = preflight(app, origin, method).await;
             assert_eq!(
                 (allowed.status, allowed.header("access-control-allow-origin")),
@@ -192,12 +195,64 @@ async fn the_origins_that_are_set_may_call_and_read_refusals_too(app: &App) {
     ] {
         let denied = preflight(app, origin, "GET").await;
         assert_eq!(denied.header("access-control-allow-origin"), "", "{origin}");
-        denied.refused(400, "malformed");
+        let problem = denied.refused(403, "origin_not_allowed");
+        assert!(problem["detail"].as_str().unwrap().contains("CORS_ALLOWED_ORIGINS"), "{problem}");
         assert_eq!(
             admin.with("origin", origin).get("/roles/1").await.header("access-control-allow-origin"),
             "",
             "{origin}"
         );
+    }
+}
+
+#[scenario(CORS_ALLOWED_ORIGINS = "https://crm.example.com")]
+async fn a_preflight_that_asks_for_more_is_told_what_is_allowed(app: &App) {
+    for (method, headers) in [("GET", "x-secret"), ("TRACE", "accept"), ("GET", "authorization,cookie")] {
+        let request = app
+            .stranger()
+            .request(Method::OPTIONS, "/customers")
+            .header("origin", "https://crm.example.com")
+            .header("access-control-request-method", method)
+            .header("access-control-request-headers", headers);
+        let reply = Reply::read(format!("OPTIONS for {headers}"), request.send().await.unwrap()).await;
+        let problem = reply.refused(400, "preflight_refused");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(
+            ["traceparent", "x-requested-with", "idempotency-key"].iter().all(|name| detail.contains(name)),
+            "{detail}"
+        );
+    }
+}
+
+#[scenario]
+async fn languages_are_weighed_as_the_caller_weighs_them(app: &App) {
+    let admin = app.admin().await;
+    for (accepted, language) in [
+        ("en;q=0, ru", "ru"),
+        ("ru;q=0.1, en;q=0.9", "en"),
+        ("en;q=0.1, ru;q=0.9", "ru"),
+        ("de, en;q=0.5", "en"),
+        ("*, en;q=0.5", "ru"),
+        ("ru;q=0, *;q=0.5", "en"),
+    ] {
+        let refused = admin.with("accept-language", accepted).get("/roles/999").await;
+        assert_eq!((refused.status, refused.header("content-language")), (404, language), "{accepted}");
+    }
+}
+
+#[scenario]
+async fn events_are_listed_for_whoever_would_rather_have_a_list(app: &App) {
+    let admin = app.admin().await;
+    for (accepted, media_type) in [
+        ("application/json, text/event-stream;q=0.5", "application/json"),
+        ("*/*", "application/json"),
+        ("text/event-stream;q=0", "application/json"),
+        ("text/event-stream", "text/event-stream"),
+        ("application/json;q=0.1, text/event-stream", "text/event-stream"),
+    ] {
+        let reply = admin.with("accept", accepted).send(Method::HEAD, "/events", None).await;
+        assert_eq!(reply.status, 200, "{accepted}");
+        assert!(reply.header("content-type").starts_with(media_type), "{accepted}: {:?}", reply.headers);
     }
 }
 

@@ -136,8 +136,10 @@ fn value(path: &str, parameter: &Value, tried: &[filters::Tried]) -> String {
         return one.some.clone();
     }
     let document = document();
-    let reference = parameter["schema"]["$ref"].as_str().map(|reference| reference.trim_start_matches('#'));
-    let schema = reference.map_or(&parameter["schema"], |pointer| document.pointer(pointer).unwrap());
+    let items = &parameter["schema"]["items"];
+    let given = if items.is_object() { items } else { &parameter["schema"] };
+    let reference = given["$ref"].as_str().map(|reference| reference.trim_start_matches('#'));
+    let schema = reference.map_or(given, |pointer| document.pointer(pointer).unwrap());
     if let Some(word) = schema["enum"][0].as_str() {
         return encoded(word);
     }
@@ -165,7 +167,10 @@ async fn every_filter_of_every_list_has_an_index(app: &App) {
     for (path, parameters) in lists(&ids) {
         for parameter in parameters {
             let name = parameter["name"].as_str().unwrap();
-            if ["page", "page_size", "cursor", "ordering"].contains(&name) {
+            // the ticket of a stream is a credential, not a filter
+            if ["page", "page_size", "cursor", "ordering", "expand"].contains(&name)
+                || (path.as_str(), name) == ("/events", "ticket")
+            {
                 continue;
             }
             let query = format!("{path}?{name}={}", value(&path, &parameter, &tried));
@@ -199,6 +204,8 @@ async fn every_ordering_of_every_list_has_an_index(app: &App) {
         // lists below one resource and small tables are short enough to sort
         if path.chars().any(|letter| letter.is_ascii_digit())
             || !LARGE.contains(&path.split('/').nth(1).unwrap())
+            // its rows are sums, one for each cashier and method, which no index has in order
+            || path == "/payments/shift"
         {
             continue;
         }

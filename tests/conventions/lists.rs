@@ -255,21 +255,21 @@ async fn a_parameter_is_given_once_with_a_value_it_can_have_and_all_wrong_ones_a
     let expected = [
         ("created_at_after", "invalid_format"),
         ("cursor", "invalid_format"),
-        ("customer_type", "invalid_format"),
+        ("customer_type", "invalid_choice"),
         ("ordering", "invalid_choice"),
         ("page", "out_of_range"),
         ("page_size", "out_of_range"),
         ("search", "control_character"),
-        ("status", "invalid_format"),
+        ("status", "invalid_choice"),
     ];
     assert_eq!(wrong(&admin, all).await, expected.map(|(name, code)| (name.to_owned(), code.to_owned())));
-    for (path, name) in [
-        ("/payments?amount_min=1e2", "amount_min"),
-        ("/payments?contract=x", "contract"),
-        ("/users?is_active=yes", "is_active"),
-        ("/audit?at_before=2026-01-01", "at_before"),
+    for (path, name, code) in [
+        ("/payments?amount_min=1e2", "amount_min", "invalid_amount"),
+        ("/payments?contract=x", "contract", "invalid_id"),
+        ("/users?is_active=yes", "is_active", "invalid_choice"),
+        ("/audit?at_before=2026-01-01", "at_before", "invalid_format"),
     ] {
-        assert_eq!(wrong(&admin, path).await, [(name.to_owned(), "invalid_format".to_owned())], "{path}");
+        assert_eq!(wrong(&admin, path).await, [(name.to_owned(), code.to_owned())], "{path}");
     }
     assert_eq!(
         wrong(&admin, &format!("/customers?search={}", "x".repeat(201))).await,
@@ -278,5 +278,47 @@ async fn a_parameter_is_given_once_with_a_value_it_can_have_and_all_wrong_ones_a
     for malformed in ["search=%FF%FE", "search=%", "search=%zz", "&&&", "search=%E0%A4%A"] {
         let reply = admin.get(&format!("/customers?{malformed}")).await;
         assert!(matches!(reply.status, 200 | 400), "{malformed} returned {}", reply.text);
+    }
+}
+
+#[scenario]
+async fn what_a_parameter_may_be_is_said_in_both_languages(app: &App) {
+    let admin = app.admin().await;
+    let said = async |client: &Client, path: &str| {
+        let problem = client.get(path).await.refused(400, "invalid_parameter");
+        assert_eq!(problem["errors"].as_array().unwrap().len(), 1, "{problem}");
+        problem["errors"][0]["message"].as_str().unwrap().to_owned()
+    };
+    for (path, needed) in [
+        ("/contracts?page=0", vec!["1", "1000"]),
+        ("/contracts?page=0&page_size=500", vec!["1", "200"]),
+        ("/contracts?status=", vec!["draft", "active", "suspended", "terminated"]),
+        ("/contracts?status=active,gone", vec!["draft", "terminated"]),
+        ("/contracts?status=active,", vec!["draft", "terminated"]),
+        ("/tariffs?is_active=True", vec!["true", "false"]),
+        ("/tariffs?is_active=", vec!["true", "false"]),
+        ("/contracts?signed_date_after=31.01.2026", vec!["2026-01-31"]),
+        ("/contracts?signed_date_after=2026-02-30", vec!["2026-01-31"]),
+        ("/contracts?signed_date_after=", vec!["2026-01-31"]),
+        ("/contracts?created_at_after=2026-01-31T09:00:00", vec!["2026-01-31T09:00:00Z", "%2B"]),
+        ("/contracts?updated_at_before=2026-01-31", vec!["2026-01-31T09:00:00Z"]),
+        // a plus in a query string is a blank
+        ("/contracts?created_at_after=2026-01-31T09:00:00+03:00", vec!["%2B"]),
+        ("/contracts?balance_min=", vec!["1000.00"]),
+    ] {
+        let (russian, english) =
+            (said(&admin, path).await, said(&admin.with("accept-language", "en"), path).await);
+        assert_ne!(russian, english, "{path}");
+        for part in needed {
+            assert!(russian.contains(part) && english.contains(part), "{path}: {russian} {english}");
+        }
+    }
+    let page = said(&admin.with("accept-language", "en"), "/contracts?page=0").await;
+    assert!(!page.contains("18446744073709551"), "{page}");
+    for ids in ["0", "-1", "x", "1,x", "1.5", "01", "+1", "", "1,,2", "99999999999999999999"] {
+        for name in ["ids", "customer_id", "customer"] {
+            let path = format!("/contracts?{name}={}", ids.replace('+', "%2B"));
+            assert_eq!(wrong(&admin, &path).await, [(name.to_owned(), "invalid_id".to_owned())], "{path}");
+        }
     }
 }

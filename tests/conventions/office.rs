@@ -55,6 +55,7 @@ pub async fn furnish(app: &App) -> Client {
     tickets(app, &admin, &customers, &contracts, worker).await;
     let me = id(&admin.get("/auth/me").await.expect(200));
     own_tickets(app, &admin, &customers, me).await;
+    canned_answers(app, &admin).await;
     runs(app, &admin).await;
     app.advance(TimeDelta::seconds(1));
     app.execute("UPDATE tickets SET due_at = created_at WHERE subject = 'Просрочено'").await;
@@ -91,6 +92,16 @@ async fn customers(app: &App, admin: &Client) -> Vec<i64> {
     });
     customers.push(id(&admin.post("/customers", company).await.expect(201)));
     customers
+}
+
+async fn canned_answers(app: &App, admin: &Client) {
+    for (n, title) in ["Ёлка", "Привет", "SIM-карта", "Иванову", "привет ещё раз"].into_iter().enumerate()
+    {
+        let category = ["sim", "billing"].get(n % 3);
+        let one = json!({"title": title, "category": category, "text": "Здравствуйте!"});
+        admin.post("/canned-answers", one).await.expect(201);
+        pass(app, n);
+    }
 }
 
 async fn sims(app: &App, admin: &Client) -> Vec<i64> {
@@ -294,6 +305,10 @@ async fn tokens(app: &App, admin: &Client) {
         app.admin().await;
         pass(app, n);
     }
+    let last = json!({"name": "last script", "permissions": ["customers:read"]});
+    let last = admin.post("/auth/api-tokens", last).await.expect(201);
+    let script = Client::new(&app.base, last["token"].as_str());
+    script.get("/users").await.refused(403, "permission_missing");
 }
 
 async fn webhooks(app: &App, admin: &Client) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::harness::{App, Engine, Proxy, Reply, TestDatabase, behind_a_proxy};
+use crate::harness::{App, Engine, Proxy, Reply, TestDatabase, behind_a_proxy, person};
 
 /// The longest wait for the database, plus a margin for a busy machine.
 const AT_MOST: Duration = Duration::from_millis(4_500);
@@ -224,5 +224,113 @@ fn connections_that_the_server_ended_while_nobody_used_them_cost_no_request() {
             }
             assert_eq!(admin.contract(contract).await["balance"], format!("{}.00", 4 * round));
         }
+    });
+}
+
+/// Runs SQL on the server, apart from the program.
+async fn on_the_server(app: &App, sql: &str) {
+    use sqlx::Connection;
+    // another database, since this one may take no connections
+    let (before, query) = app.database.url.split_once('?').unwrap();
+    let (server, _) = before.rsplit_once('/').unwrap();
+    let mut connection = sqlx::PgConnection::connect(&format!("{server}/postgres?{query}")).await.unwrap();
+    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    connection.close().await.unwrap();
+}
+
+fn name(app: &App) -> String {
+    let (before, _) = app.database.url.split_once('?').unwrap();
+    before.rsplit_once('/').unwrap().1.to_owned()
+}
+
+/// Runs a scene on a server whose role belongs to it alone, so that its rights can be taken away.
+fn with_a_role(scene: impl AsyncFn(&App, &str)) {
+    with_proxy(&[], async |app, _| {
+        let role = format!("crm_role_{}_{}", std::process::id(), crate::harness::unique());
+        on_the_server(app, &format!("CREATE ROLE {role} LOGIN SUPERUSER")).await;
+        let (scheme, rest) = app.database.url.split_once("://").unwrap();
+        let (_, place) = rest.split_once('@').unwrap();
+        let url = format!("{scheme}://{role}@{place}");
+        app.beside(&[("DATABASE_URL", &url)], async |other| scene(other, &role).await).await;
+        on_the_server(app, &format!("DROP ROLE {role}")).await;
+    });
+}
+
+/// Checks that everything is refused because the database is unavailable, and that the program goes on afterwards.
+async fn everything_is_away(app: &App, admin: &crate::harness::Client) {
+    let role = json!({"name": "one", "title": "x", "permissions": []});
+    let stranger = app.stranger();
+    for _ in 0..2 {
+        let (read, listed, write, ready, live) = tokio::join!(
+            timed(admin.get("/roles/1")),
+            timed(admin.get("/customers")),
+            timed(admin.post("/roles", role.clone())),
+            timed(stranger.get("/health/ready")),
+            stranger.get("/health/live"),
+        );
+        [read, listed, write, ready].into_iter().for_each(away);
+        live.expect(200);
+    }
+}
+
+/// Ends the connections of the program.
+async fn cut(app: &App) {
+    let name = name(app);
+    on_the_server(
+        app,
+        &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()"),
+    )
+    .await;
+}
+
+#[test]
+fn a_role_that_may_not_log_in_any_more_is_a_database_that_is_away() {
+    with_a_role(async |app, role| {
+        let admin = app.admin().await;
+        on_the_server(app, &format!("ALTER ROLE {role} NOLOGIN")).await;
+        cut(app).await;
+        everything_is_away(app, &admin).await;
+        on_the_server(app, &format!("ALTER ROLE {role} LOGIN")).await;
+        failures_until_it_serves(app, &admin).await;
+    });
+}
+
+#[test]
+fn a_database_that_takes_no_connections_is_away() {
+    with_proxy(&[], async |app, _| {
+        let admin = app.admin().await;
+        on_the_server(app, &format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", name(app))).await;
+        cut(app).await;
+        everything_is_away(app, &admin).await;
+        on_the_server(app, &format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", name(app))).await;
+        failures_until_it_serves(app, &admin).await;
+    });
+}
+
+#[test]
+fn a_server_that_became_a_replica_takes_no_changes_and_is_not_ready_until_there_is_a_primary_again() {
+    with_proxy(&[], async |app, proxy| {
+        let admin = app.admin().await;
+        let (stranger, roles) = (app.stranger(), app.count("roles").await);
+        let role = json!({"name": "one", "title": "x", "permissions": []});
+        on_the_server(app, &format!("ALTER DATABASE {} SET default_transaction_read_only = on", name(app)))
+            .await;
+        proxy.cut();
+        // noticed without a change
+        away(timed(stranger.get("/health/ready")).await);
+        for _ in 0..3 {
+            let keyed = admin.with("idempotency-key", "k");
+            away(timed(keyed.post("/roles", role.clone())).await);
+            away(timed(admin.post("/customers", person())).await);
+            away(timed(stranger.get("/health/ready")).await);
+            // what is there can be read
+            admin.get("/roles/1").await.expect(200);
+        }
+        on_the_server(app, &format!("ALTER DATABASE {} RESET default_transaction_read_only", name(app)))
+            .await;
+        // connections that were opened to the replica are not kept
+        failures_until_it_serves(app, &admin).await;
+        admin.with("idempotency-key", "k").post("/roles", role).await.expect(201);
+        assert_eq!(app.count("roles").await, roles + 1);
     });
 }

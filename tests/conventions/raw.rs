@@ -45,6 +45,18 @@ pub async fn answer(stream: &mut TcpStream) -> (String, Duration) {
     }
 }
 
+/// The head of a response, and no byte after it; the connection stays open.
+pub async fn head(stream: &mut TcpStream) -> String {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        let read =
+            timeout(PATIENCE, stream.read(&mut byte)).await.expect("the server does not respond").unwrap();
+        assert_eq!(read, 1, "the connection was closed after {:?}", String::from_utf8_lossy(&head));
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap()
+}
+
 /// Sends bytes on a new connection and returns the response.
 pub async fn exchange(app: &App, bytes: &[u8]) -> String {
     let mut stream = connect(app).await;

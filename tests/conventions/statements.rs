@@ -21,6 +21,11 @@ fn of_a_page(list: &str) -> u64 {
     }
 }
 
+/// Whether a page of the list may show personal data, so that one more statement puts the read on record.
+fn is_on_record(list: &str) -> bool {
+    ["/customers", "/sims", "/sims/free", "/notifications"].contains(&list)
+}
+
 #[scenario]
 async fn a_page_takes_as_many_statements_with_a_hundred_rows_as_with_one_and_by_search(app: &App) {
     let admin = office::furnish(app).await;
@@ -55,17 +60,15 @@ async fn a_page_takes_as_many_statements_with_a_hundred_rows_as_with_one_and_by_
             let took = cost(app, &admin, &format!("{list}?{query}")).await;
             let nothing_found = took < expected && query.contains("search");
             assert!(
-                took == expected || nothing_found,
+                took == expected || nothing_found || (is_on_record(&list) && took == expected + 1),
                 "{list}?{query} took {took} statements, not {expected}"
             );
         }
         // without a count
         for size in [1, 100] {
-            assert_eq!(
-                cost(app, &admin, &format!("{list}?cursor=&page_size={size}")).await,
-                expected - 1,
-                "{list} by cursor"
-            );
+            let took = cost(app, &admin, &format!("{list}?cursor=&page_size={size}")).await;
+            let as_expected = took == expected - 1 || (is_on_record(&list) && took == expected);
+            assert!(as_expected, "{list} by cursor took {took} statements");
         }
     }
 }
@@ -119,8 +122,9 @@ async fn reading_one_takes_a_few_statements_however_many_there_are(app: &App) {
     let admin = office::furnish(app).await;
     admin.get("/auth/me").await.expect(200);
     for (path, expected) in [
-        ("/customers/1", 2),
-        ("/sims/1", 2),
+        // what shows personal data, an address or a PUK is put on record first
+        ("/customers/1", 3),
+        ("/sims/1", 3),
         ("/numbers/1", 2),
         ("/tariffs/1", 2),
         ("/options/1", 2),
@@ -129,7 +133,7 @@ async fn reading_one_takes_a_few_statements_however_many_there_are(app: &App) {
         ("/tickets/1", 2),
         ("/users/1", 4),
         ("/roles/1", 3),
-        ("/notifications/1", 2),
+        ("/notifications/1", 3),
         ("/webhook-endpoints/1", 2),
         ("/notification-templates/balance.low/sms/ru", 2),
     ] {

@@ -93,7 +93,6 @@ async fn a_time_in_any_zone_is_taken_cut_to_microseconds_and_shown_in_utc(app: &
         "2099-02-01T12:00:00",
         "2099-02-01",
         "tomorrow",
-        "",
         "2099-13-01T00:00:00Z",
         "2099-02-30T00:00:00Z",
         "4102444800",
@@ -108,6 +107,8 @@ async fn a_time_in_any_zone_is_taken_cut_to_microseconds_and_shown_in_utc(app: &
         );
     }
     assert_eq!(app.count("users").await, users);
+    // a blank field is an absent one
+    assert_eq!(user_valid_until(&admin, "").await.expect(201)["valid_until"], Value::Null);
 }
 
 #[scenario]
@@ -140,7 +141,7 @@ async fn a_birthday_is_kept_where_the_operator_is(app: &App) {
 async fn a_date_is_a_day_of_the_calendar_and_nothing_else(app: &App) {
     let admin = app.admin().await;
     let (customer, tariff) = (admin.customer().await, admin.prepaid_tariff("1.00").await);
-    for wrong in ["2026-02-30", "2026-1-1", "01.02.2026", "2026-02-01T00:00:00Z", "", "today", "26-01-01"] {
+    for wrong in ["2026-02-30", "2026-1-1", "01.02.2026", "2026-02-01T00:00:00Z", "today", "26-01-01"] {
         let reply = admin
             .post("/contracts", json!({"customer_id": customer, "tariff_id": tariff, "signed_date": wrong}))
             .await;
@@ -160,4 +161,7 @@ async fn a_date_is_a_day_of_the_calendar_and_nothing_else(app: &App) {
         .await
         .expect(201);
     assert_eq!(leap["signed_date"], "2024-02-29");
+    // a blank field is an absent one, and without a date it is today
+    let blank = json!({"customer_id": customer, "tariff_id": tariff, "signed_date": ""});
+    assert_eq!(admin.post("/contracts", blank).await.expect(201)["signed_date"], "2026-01-31");
 }

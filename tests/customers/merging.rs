@@ -131,11 +131,9 @@ async fn a_merge_is_refused_with_itself_the_archived_the_unlike_and_the_unknown(
     let other = admin.customer().await;
     ticket(&admin, other, None).await;
     let before = standing(app).await;
-    let expected = ["", "customer_merge_mismatch", "customer_merge_mismatch", "customer_wrong_state"];
-    for (customer, code) in by_status.iter().zip(expected).skip(1) {
-        merge(&admin, other, *customer).await.refused(409, code);
-        merge(&admin, *customer, other).await.refused(409, code);
-    }
+    let archived = by_status[3];
+    merge(&admin, other, archived).await.refused(409, "customer_wrong_state");
+    merge(&admin, archived, other).await.refused(409, "customer_wrong_state");
     merge(&admin, other, other).await.refused(409, "customer_merge_with_itself");
     merge(&admin, other, company).await.refused(409, "customer_merge_mismatch");
     merge(&admin, 999_999, other).await.refused(404, "customer_not_found");
@@ -145,6 +143,90 @@ async fn a_merge_is_refused_with_itself_the_archived_the_unlike_and_the_unknown(
         merge(&app.user(role).await, other, by_status[0]).await.refused(403, "permission_missing");
     }
     assert_eq!(standing(app).await[..5], before[..5]);
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
+
+#[scenario]
+async fn the_survivors_status_decides_about_the_contracts_of_a_double_with_another(app: &App) {
+    let admin = app.admin().await;
+    for (of_survivor, of_double, holds) in [
+        ("active", "blocked", json!([])),
+        ("active", "suspended", json!([])),
+        ("blocked", "active", json!(["customer"])),
+        ("suspended", "blocked", json!(["customer"])),
+    ] {
+        let (survivor, double) = (admin.customer().await, admin.customer().await);
+        let (own, moved) =
+            (admin.running_of(survivor, "0.00").await, admin.running_of(double, "10.00").await);
+        admin.bring(survivor, of_survivor).await;
+        admin.bring(double, of_double).await;
+        let after = merge(&admin, survivor, double).await.expect(200);
+        assert_eq!(after["status"], of_survivor, "{of_survivor} {of_double}");
+        for contract in [own, moved] {
+            let contract = admin.contract(contract).await;
+            assert_eq!((&contract["holds"], &contract["customer_id"]), (&holds, &json!(survivor)));
+            let sim = admin.get(&format!("/sims/{}", contract["sim_id"])).await.expect(200);
+            assert_eq!(sim["status"], if holds == json!([]) { "active" } else { "suspended" });
+        }
+        assert_eq!(admin.customer_at(double).await["status"], "archived");
+    }
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
+
+#[scenario]
+async fn a_merge_lifts_a_block_only_for_a_caller_who_may_activate_subscribers(app: &App) {
+    let admin = app.admin().await;
+    let supervisor = app.user("supervisor").await;
+    let (survivor, double) = (admin.customer().await, admin.customer().await);
+    let contract = admin.running_of(double, "0.00").await;
+    admin.bring(double, "blocked").await;
+    let before = standing(app).await;
+    merge(&supervisor, survivor, double).await.refused(403, "permission_missing");
+    assert_eq!(standing(app).await[..5], before[..5]);
+    assert_eq!(admin.contract(contract).await["holds"], json!(["customer"]));
+    // a blocked double without contracts holds nothing
+    let other = admin.customer().await;
+    admin.bring(other, "blocked").await;
+    merge(&supervisor, survivor, other).await.expect(200);
+    merge(&admin, survivor, double).await.expect(200);
+    assert_eq!(admin.contract(contract).await["holds"], json!([]));
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
+
+#[scenario]
+async fn the_phones_and_addresses_of_a_double_become_further_ones_of_the_survivor(app: &App) {
+    let admin = app.admin().await;
+    let contacts = json!({
+        "phone": "+79031112233", "email": "second@example.com", "further_phones": ["8 903 111-22-44"],
+        "further_emails": ["third@example.com"]
+    });
+    let survivor = admin.post("/customers", person_with(json!({}))).await.expect(201);
+    let double = id(&admin.post("/customers", person_with(contacts)).await.expect(201));
+    let after = merge(&admin, id(&survivor), double).await.expect(200);
+    assert_eq!((&after["phone"], &after["email"]), (&survivor["phone"], &survivor["email"]));
+    assert_eq!(after["further_phones"], json!(["+79031112233", "+79031112244"]));
+    assert_eq!(after["further_emails"], json!(["second@example.com", "third@example.com"]));
+    // the survivor is found by each of them
+    for text in ["8 903 111-22-33", "903 111-22-44", "third@example.com"] {
+        let path = format!("/customers?status=active&search={}", crate::conventions::raw::encoded(text));
+        assert_eq!(ids(&admin.get(&path).await.expect(200)), [id(&survivor)], "{text}");
+    }
+    // they are fields like any other
+    let path = format!("/customers/{}", after["id"]);
+    let kept = admin.patch(&path, json!({"further_phones": ["+79031112244"]})).await.expect(200);
+    assert_eq!(
+        (&kept["further_phones"], &kept["further_emails"]),
+        (&json!(["+79031112244"]), &after["further_emails"])
+    );
+    let wrong =
+        admin.patch(&path, json!({"further_phones": ["+79031112244", "1"], "further_emails": ["x"]})).await;
+    assert_eq!(
+        wrong.wrong_fields(),
+        [
+            ("/further_emails/0".to_owned(), "invalid_email".to_owned()),
+            ("/further_phones/1".to_owned(), "invalid_phone".to_owned())
+        ]
+    );
     assert_eq!(app.violations().await, Vec::<String>::new());
 }
 

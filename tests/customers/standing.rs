@@ -5,7 +5,10 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::standing;
-use crate::harness::{App, Client, Reply, id, scenario};
+use crate::{
+    billing::{at_once::many, on as on_day},
+    harness::{App, Client, Reply, id, scenario},
+};
 
 const ACTIONS: [&str; 5] = ["activate", "suspend", "block", "archive", "restore"];
 
@@ -332,7 +335,7 @@ async fn a_subscriber_with_many_contracts_is_held_and_released_in_as_many_statem
 }
 
 #[scenario]
-async fn an_activation_that_would_begin_too_many_periods_at_once_is_refused_and_moves_nothing(app: &App) {
+async fn an_activation_begins_the_periods_of_all_contracts_however_many(app: &App) {
     let admin = app.admin().await;
     let customer = admin.customer().await;
     let first = admin.running_of(customer, "0.00").await;
@@ -352,13 +355,7 @@ async fn an_activation_that_would_begin_too_many_periods_at_once_is_refused_and_
          SELECT id, 'customer', created_at, 'x' FROM contracts WHERE id <> {first}"
     ))
     .await;
-    let before = standing(app).await;
-    act(&admin, customer, "activate").await.refused(409, "customer_too_many_periods");
-    assert_eq!(
-        (standing(app).await, admin.customer_at(customer).await["status"].clone()),
-        (before, json!("suspended"))
-    );
-    // as the refusal advises; one of them stays held for another reason
+    // one of them stays held for another reason
     let newest = admin.get(&format!("/customers/{customer}/contracts?page_size=1")).await.expect(200);
     let last = &newest["results"][0]["id"];
     app.execute(&format!(
@@ -422,4 +419,52 @@ async fn verify_finds_subscribers_and_contracts_that_are_out_of_step(app: &App) 
         found.iter().any(|violation| violation.contains("is active, and a contract has hold `customer`")),
         "{found:?}"
     );
+}
+
+#[scenario]
+async fn a_hundred_and_thirty_lines_due_today_are_each_charged_before_they_are_held(app: &App) {
+    let admin = app.admin().await;
+    let count = many(app, &admin, 130).await;
+    let customer = app.scalar("SELECT MIN(customer_id) FROM contracts").await;
+    let admin = on_day(app, "2026-02-28").await;
+    // the run of the day has not come yet
+    act(&admin, customer, "suspend").await.expect(200);
+    let begun = "SELECT COUNT(*) FROM contract_periods WHERE charged_at IS NOT NULL AND period_start = ";
+    assert_eq!(app.scalar(&format!("{begun} '2026-02-28'")).await, count);
+    assert_eq!(app.scalar("SELECT COUNT(*) FROM contract_holds WHERE reason = 'debt'").await, 0);
+    app.run_billing().await;
+    assert_eq!(app.scalar("SELECT COUNT(*) FROM contracts WHERE balance = 500").await, count);
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
+
+#[scenario]
+async fn a_hundred_and_thirty_lines_held_for_weeks_come_back_with_one_request(app: &App) {
+    let admin = app.admin().await;
+    let count = many(app, &admin, 130).await;
+    let customer = app.scalar("SELECT MIN(customer_id) FROM contracts").await;
+    act(&admin, customer, "suspend").await.expect(200);
+    let admin = on_day(app, "2026-03-11").await;
+    assert_eq!(act(&admin, customer, "activate").await.expect(200)["status"], "active");
+    let begun = "SELECT COUNT(*) FROM contract_periods WHERE charged_at IS NOT NULL AND period_start = ";
+    assert_eq!(app.scalar(&format!("{begun} '2026-03-11'")).await, count);
+    assert_eq!(
+        app.scalar("SELECT COUNT(*) FROM contracts WHERE status = 'active' AND balance = 500").await,
+        count
+    );
+    assert_eq!(app.violations().await, Vec::<String>::new());
+    // with nothing left, all of them stay off
+    act(&admin, customer, "suspend").await.expect(200);
+    let admin = on_day(app, "2026-05-20").await;
+    let resumed = "SELECT COUNT(*) FROM events WHERE kind = 'contract.resumed'";
+    let before = app.scalar(resumed).await;
+    act(&admin, customer, "activate").await.expect(200);
+    assert_eq!(
+        (
+            app.scalar("SELECT COUNT(*) FROM contract_holds WHERE reason = 'debt' AND lifted_at IS NULL")
+                .await,
+            app.scalar(resumed).await
+        ),
+        (count, before)
+    );
+    assert_eq!(app.violations().await, Vec::<String>::new());
 }

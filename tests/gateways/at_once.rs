@@ -1,5 +1,7 @@
 //! Concurrent actions on one payment: by staff, by gateway events and by polling.
 
+use std::time::{Duration, Instant};
+
 use chrono::TimeDelta;
 use futures_util::future::{join, join_all};
 use serde_json::json;
@@ -40,6 +42,46 @@ async fn staff_events_and_questions_at_once_move_a_payment_once(app: &App) {
         let moved = balance(&admin, contract).await != before;
         assert_eq!(moved, status == "success", "{status} {quarantine}");
         assert!(["success", "failed", "cancelled"].contains(&status.as_str()), "{status}");
+    }
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
+
+#[scenario]
+async fn many_different_events_of_one_payment_at_once_are_all_taken_and_count_once(app: &App) {
+    let admin = app.admin().await;
+    let contract = admin.draft("1.00").await;
+    for (round, many) in [2, 3, 16, 50].into_iter().enumerate() {
+        let payment = link(&admin, contract, "10.00").await;
+        let news = [happened(&payment, "payment.processing"), succeeded(&payment, "10.00")];
+        let events: Vec<_> =
+            (0..many).map(|n| signed(app, KEY, &format!("evt-{round}-{n}"), &news[n % 2])).collect();
+        let begun = Instant::now();
+        let replies = join_all(events.iter().map(|event| deliver(app, "sandbox", event))).await;
+        let took = begun.elapsed();
+        for reply in replies {
+            reply.expect(200);
+        }
+        // transactions that wait for each other in a circle take a second until PostgreSQL ends one of them
+        assert!(took < Duration::from_secs(1) || many == 50, "{many} events took {took:?}");
+        assert_eq!(balance(&admin, contract).await, format!("{}.00", (round + 1) * 10));
+    }
+    assert_eq!(app.count("gateway_events").await, 71);
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
+
+#[scenario]
+async fn staff_and_a_gateway_that_report_success_at_once_count_a_payment_once(app: &App) {
+    let admin = app.admin().await;
+    let contract = admin.draft("1.00").await;
+    for round in 0..8 {
+        let payment = link(&admin, contract, "10.00").await;
+        let event = signed(app, KEY, &format!("evt-{round}"), &succeeded(&payment, "10.00"));
+        let path = format!("/payments/{}/process", payment["id"]);
+        let process = admin.post(&path, json!({}));
+        let (processed, told) = join(process, deliver(app, "sandbox", &event)).await;
+        assert!([200, 409].contains(&processed.status), "{}", processed.text);
+        told.expect(200);
+        assert_eq!(balance(&admin, contract).await, format!("{}.00", (round + 1) * 10));
     }
     assert_eq!(app.violations().await, Vec::<String>::new());
 }

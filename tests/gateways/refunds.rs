@@ -103,7 +103,7 @@ async fn what_the_gateway_is_still_at_is_kept_for_it_and_leaves_the_ledger_once(
     for (amount, requested) in [("10.12", "10.12"), ("10.13", "20.25"), ("10.14", "30.39")] {
         let reply = refund(&admin, &payment, amount).await;
         assert!(
-            reply.header("location").starts_with("/api/v1/payments/gateway-refunds/"),
+            reply.header("location").starts_with("/api/v1/gateway-refunds/"),
             "{}",
             reply.header("location")
         );

@@ -7,19 +7,19 @@ use serde_json::json;
 use super::balance;
 use crate::harness::{App, Client, Reply, scenario};
 
-const KEY: &str = "the key of the terminals of the tests";
+pub const KEY: &str = "the key of the terminals of the tests";
 
-fn terminal(app: &App) -> Client {
+pub fn terminal(app: &App) -> Client {
     app.stranger().with("x-terminal-key", KEY)
 }
 
-async fn ask(client: &Client, query: &str) -> Reply {
+pub async fn ask(client: &Client, query: &str) -> Reply {
     client.get(&format!("/terminal/v1?{query}")).await
 }
 
 /// The text of an element of the response.
 #[track_caller]
-fn said(reply: &Reply, name: &str) -> Option<String> {
+pub fn said(reply: &Reply, name: &str) -> Option<String> {
     assert_eq!(
         (reply.status, reply.header("content-type")),
         (200, "text/xml; charset=utf-8"),
@@ -39,13 +39,13 @@ fn said(reply: &Reply, name: &str) -> Option<String> {
         .map(|(_, rest)| rest.split_once(&format!("</{name}>")).unwrap().0.to_owned())
 }
 
-async fn result(client: &Client, query: &str) -> String {
+pub async fn result(client: &Client, query: &str) -> String {
     let reply = ask(client, query).await;
     assert!(said(&reply, "comment").is_some_and(|comment| !comment.is_empty()), "{}", reply.text);
     said(&reply, "result").unwrap()
 }
 
-fn pay(txn_id: &str, account: &str, sum: &str) -> String {
+pub fn pay(txn_id: &str, account: &str, sum: &str) -> String {
     format!("command=pay&txn_id={txn_id}&txn_date=20260131120000&account={account}&sum={sum}")
 }
 
@@ -178,6 +178,7 @@ async fn whatever_is_wrong_is_told_by_a_number_and_moves_nothing(app: &App) {
         (pay("1", "202601-00000000", "10"), "5"),
         (pay("1", "9990000000", "10"), "5"),
         (format!("command=check&txn_id=1&account={number}&sum=0.99"), "241"),
+        ("command=cancel&txn_id=1".into(), "300"),
         (format!("command=check&txn_id=1&account={number}"), "0"),
         ("%FF%FE=%00&command=%00".into(), "300"),
     ] {

@@ -57,9 +57,10 @@ impl Client {
         Self { http, base: base.to_owned(), token: token.map(str::to_owned), headers: Vec::new() }
     }
 
-    /// A copy of this client that sends one more header.
+    /// A copy of this client that sends this header, in place of an earlier value.
     pub fn with(&self, name: &str, value: impl ToString) -> Self {
         let mut with = self.clone();
+        with.headers.retain(|(other, _)| other != name);
         with.headers.push((name.to_owned(), value.to_string()));
         with
     }

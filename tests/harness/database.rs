@@ -10,7 +10,7 @@ use std::{
 
 use kernel::Clock;
 use server::{assembly, settings::Settings};
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, SqliteConnection};
 
 use super::{PASSWORD, START, cheap, proxy::Address, unique};
 
@@ -120,6 +120,19 @@ impl TestDatabase {
         format!("{scheme}://{user}127.0.0.1:{port}/{}?sslmode=disable", self.name)
     }
 
+    /// Removes the settings of record, so that a server with others may start.
+    pub async fn forget_what_it_was_made_for(&self) {
+        let sql = "DELETE FROM settings_of_record";
+        match self.engine {
+            Engine::Sqlite => {
+                let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+                sqlx::query(sql).execute(&mut connection).await.unwrap();
+                connection.close().await.unwrap();
+            }
+            Engine::Postgres => execute(&self.url, sql).await,
+        }
+    }
+
     /// Restores a PostgreSQL database and offers it to other tests,
     /// because creating and dropping one takes longer than most tests.
     ///
@@ -128,6 +141,8 @@ impl TestDatabase {
         let _none_there = std::fs::remove_dir_all(self.files());
         if self.engine == Engine::Postgres {
             let mut connection = PgConnection::connect(&self.url).await.unwrap();
+            // every scenario is also a test that all transactions lock rows in the same order
+            assert_eq!(deadlocks(&mut connection).await, 0, "transactions of this scenario have deadlocked");
             // needs a superuser
             let restored = sqlx::query("SELECT pristine.restore()").execute(&mut connection).await.is_ok();
             connection.close().await.unwrap();
@@ -154,6 +169,16 @@ impl TestDatabase {
             }
         }
     }
+}
+
+/// The number of deadlocks that PostgreSQL has resolved in this database.
+///
+/// A process reports its figures when it ends at the latest, and the connections of the server have been closed.
+async fn deadlocks(connection: &mut PgConnection) -> i64 {
+    sqlx::query_scalar("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        .fetch_one(connection)
+        .await
+        .unwrap()
 }
 
 /// Restored PostgreSQL databases for reuse.

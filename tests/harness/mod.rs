@@ -1,6 +1,7 @@
 //! A separate server for each test, on SQLite always and on PostgreSQL if it is available.
 
 mod client;
+mod copies;
 mod database;
 mod proxy;
 mod work;
@@ -10,7 +11,7 @@ use std::{net::TcpListener, sync::Arc};
 use acl::{Granted, PasswordCost, Secret};
 use api::{app, state::State};
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::Clock;
+use kernel::{Clock, Policy, country::Country};
 use serde_json::{Value, json};
 use server::{assembly, settings::Settings, verify};
 
@@ -18,7 +19,7 @@ pub use client::{Client, Reply, Request};
 pub use database::{Engine, TestDatabase, folder};
 pub use proxy::Proxy;
 pub use scenario::scenario;
-pub use work::document;
+pub use work::{document, possible_path};
 
 pub const PASSWORD: &str = "tram 17 to the lighthouse";
 /// Noon in Moscow on a Saturday, on a day of the month that February does not have.
@@ -83,6 +84,11 @@ impl App {
         settings: Settings,
         clock: Clock,
     ) -> (Self, actix_web::dev::ServerHandle) {
+        // the template was made with the default country and time zone
+        let standard = Policy::standard(Country::default());
+        if (settings.policy.country, settings.policy.time_zone) != (standard.country, standard.time_zone) {
+            database.forget_what_it_was_made_for().await;
+        }
         let opened = assembly::open(settings, clock.clone(), cheap()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -150,15 +156,14 @@ impl App {
         assert_eq!((run.state, run.failed_count), (billing::RunState::Finished, 0));
     }
 
-    /// The violations that `telecom-crm verify` would report; empty if there are none.
+    /// The violations that `telecom-crm verify` would report, and changes that no event published; empty if
+    /// there are none.
     pub async fn violations(&self) -> Vec<String> {
         self.flush().await;
-        verify::violations(&self.state.db, &self.context())
-            .await
-            .unwrap()
-            .into_iter()
-            .flat_map(|(_, found)| found)
-            .collect()
+        let found = verify::violations(&self.state.db, &self.context()).await.unwrap();
+        let mut found: Vec<String> = found.into_iter().flat_map(|(_, found)| found).collect();
+        found.extend(self.stale_copies().await);
+        found
     }
 
     /// The number of rows of a table.
@@ -235,10 +240,21 @@ pub fn person() -> Value {
     json!({
         "customer_type": "individual", "last_name": "Иванов", "first_name": "Пётр", "patronymic": "Сергеевич",
         "birth_date": "1990-05-17", "document_type": "passport", "passport_series": "4510",
-        "passport_number": format!("{n:06}"), "inn": format!("5001{n:08}"),
+        "passport_number": format!("{n:06}"), "inn": inn(n),
         "address": "Москва, ул. Лесная, 5", "phone": format!("+7916{n:07}"),
         "email": format!("ivanov{n}@example.com")
     })
+}
+
+/// A Russian tax number of a person with this number in it, and the right check digits.
+pub fn inn(n: u64) -> String {
+    let mut inn = format!("50{n:08}");
+    for weights in [&[7, 2, 4, 10, 3, 5, 9, 4, 6, 8][..], &[3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8]] {
+        let sum: u32 =
+            inn.chars().zip(weights).map(|(digit, weight)| digit.to_digit(10).unwrap() * weight).sum();
+        inn.push(char::from_digit(sum % 11 % 10, 10).unwrap());
+    }
+    inn
 }
 
 /// A SIM with a number, with unique values.

@@ -21,7 +21,7 @@ pub fn document() -> &'static Value {
 impl App {
     /// The context for work that a test does directly.
     pub fn context(&self) -> Arc<Context> {
-        let origin = Origin { request_id: "test".into(), address: None };
+        let origin = Origin { request_id: "test".into(), ..Origin::default() };
         self.state.context(origin, Actor::system("test"))
     }
 
@@ -39,7 +39,8 @@ impl App {
 
     async fn try_flush(&self) -> Result<()> {
         let (state, context) = (&self.state, self.state.office.context("chores", "chores"));
-        state.reads.flush(&state.db, &context).await?;
+        while acl::reads::move_into_trail(&state.db, &context).await? {}
+        state.denials.flush(&state.db, &context, false).await?;
         let gateway = state.office.context("chores", gateways::ACTOR);
         gateways::conversation::record_refused(&state.gateways, &state.db, &gateway).await?;
         state.access.flush_last_used(&context).await
@@ -100,6 +101,13 @@ impl App {
         sims::jobs::free_lapsed_numbers(&self.state.office).await.unwrap()
     }
 
+    /// Brings subscribers and the keys of names from before the present forms into these forms; returns how many subscribers.
+    pub async fn renew_forms(&self) -> usize {
+        let office = &self.state.office;
+        while database::order_keys::complete(office, &server::assembly::ORDERED).await.unwrap() {}
+        customers::jobs::renew(office).await.unwrap()
+    }
+
     /// Removes unreferenced files.
     pub async fn sweep_files(&self) -> Result<()> {
         tickets::jobs::sweep(&self.state.office, &self.state.files).await
@@ -116,4 +124,26 @@ impl App {
     pub async fn work_off_runs(&self) -> Result<()> {
         billing::jobs::work_off(&self.state.office, &self.state.runs).await
     }
+}
+
+/// A path of the document with a value in the place of each parameter that could name something.
+pub fn possible_path(document: &Value, path: &str) -> String {
+    let operations =
+        document["paths"][path].as_object().into_iter().flatten().map(|(_, operation)| operation);
+    let parameters: Vec<&Value> =
+        operations.flat_map(|operation| operation["parameters"].as_array().into_iter().flatten()).collect();
+    let value = |name: &str| {
+        let found = parameters.iter().find(|one| one["in"] == "path" && one["name"] == name);
+        let schema = found.map_or(&Value::Null, |one| &one["schema"]);
+        let pointer = schema["$ref"].as_str().map(|link| link.trim_start_matches('#'));
+        let schema = pointer.map_or(schema, |pointer| document.pointer(pointer).unwrap());
+        match (schema["enum"][0].as_str(), schema["format"].as_str()) {
+            (Some(word), _) => word.to_owned(),
+            (_, Some("uuid")) => "0193f0a2-6a5e-7c3b-9f64-2f6f0c1d2e3f".to_owned(),
+            _ => "1".to_owned(),
+        }
+    };
+    let part =
+        |part: &str| part.strip_prefix('{').map_or(part.to_owned(), |name| value(name.trim_end_matches('}')));
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
 }

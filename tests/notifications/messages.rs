@@ -32,7 +32,9 @@ async fn a_subscriber_is_told_of_each_step_of_a_contract_by_the_channels_of_the_
     let admin = app.admin().await;
     let contract = admin.draft("600.00").await;
     let number = admin.contract(contract).await["number"].as_str().unwrap().to_owned();
-    assert_eq!(relay(app).await, 0);
+    // what was made is told to integrators, and to nobody else
+    relay(app).await;
+    assert_eq!(app.count("notifications").await, 0);
     admin.activate(contract).await;
     let paid = admin.pay(contract, "1000.00").await;
     admin
@@ -93,7 +95,12 @@ async fn a_subscriber_is_told_of_each_step_of_a_contract_by_the_channels_of_the_
     );
     let charged = texts(app, "period.charged", "email").await;
     assert!(charged[0].contains("600,00 руб. за период с 31.01.2026 до 28.02.2026"), "{charged:?}");
-    assert!(texts(app, "contract.suspended", "sms").await[0].contains("приостановлено: задолженность"));
+    let suspended = texts(app, "contract.suspended", "sms").await;
+    assert!(
+        suspended[0].contains("приостановлено: задолженность")
+            && suspended[0].ends_with("Чтобы связь возобновилась, внесите 600,00 руб."),
+        "{suspended:?}"
+    );
     let unconfigured = admin
         .post(&format!("/notifications/{}/retry", one["id"]), json!({}))
         .await
@@ -253,4 +260,28 @@ async fn two_instances_tell_of_each_event_once(app: &App) {
             .await,
         24
     );
+}
+
+#[scenario(NOTIFICATION_LANGUAGE = "en")]
+async fn who_is_suspended_for_debt_is_told_what_to_pay_and_who_is_for_another_reason_is_not(app: &App) {
+    let admin = app.admin().await;
+    let contract = admin.draft("600.00").await;
+    admin.pay(contract, "850.50").await;
+    admin.activate(contract).await;
+    app.advance(TimeDelta::days(28));
+    app.run_billing().await;
+    let admin = app.admin().await;
+    let other = admin.draft("0.00").await;
+    admin.activate(other).await;
+    admin.post(&format!("/contracts/{other}/suspend"), json!({"reason": "request"})).await.expect(200);
+    relay(app).await;
+    let sms = texts(app, "contract.suspended", "sms").await;
+    assert!(sms[0].ends_with("Balance 250.50 RUB To restore the service, pay 349.50 RUB"), "{sms:?}");
+    assert!(sms[1].ends_with("on request. Balance 0.00 RUB"), "{sms:?}");
+    let email = texts(app, "contract.suspended", "email").await;
+    assert!(email[0].ends_with("To restore the service, pay 349.50 RUB"), "{email:?}");
+    assert!(email[1].ends_with("Balance: 0.00 RUB"), "{email:?}");
+    // what was named is enough
+    admin.pay(contract, "349.50").await;
+    assert_eq!(admin.contract(contract).await["status"], "active");
 }

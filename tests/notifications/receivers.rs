@@ -19,6 +19,8 @@ use tokio_rustls::{
 pub enum Mood {
     /// Responds with this status.
     Answers(u16),
+    /// Responds with 429 and asks to wait this many seconds.
+    Throttles(u64),
     /// Reads the request and does not respond until the mood changes.
     Hangs,
 }
@@ -37,6 +39,7 @@ pub struct Receiver {
     received: Rc<RefCell<Vec<Received>>>,
     count: watch::Sender<usize>,
     mood: watch::Sender<Mood>,
+    refusals: Rc<RefCell<BTreeMap<String, String>>>,
 }
 
 impl Receiver {
@@ -50,6 +53,7 @@ impl Receiver {
             received: Rc::default(),
             count: watch::channel(0).0,
             mood: watch::channel(Mood::Answers(200)).0,
+            refusals: Rc::default(),
         };
         let shared = receiver.clone();
         actix_web::rt::spawn(async move {
@@ -111,6 +115,16 @@ impl Receiver {
         self.mood.send_replace(mood);
     }
 
+    /// Refuses messages to this phone number, or this SMTP command, with this response until it is empty.
+    pub fn refuses(&self, what: &str, response: &str) {
+        self.refusals.borrow_mut().insert(what.to_owned(), response.to_owned());
+    }
+
+    /// The response to what is refused.
+    fn refusal(&self, what: &str) -> Option<String> {
+        self.refusals.borrow().get(what).filter(|response| !response.is_empty()).cloned()
+    }
+
     /// The requests so far.
     pub fn received(&self) -> Vec<Received> {
         self.received.borrow().clone()
@@ -136,6 +150,7 @@ impl Receiver {
         let mut mood = self.mood.subscribe();
         match *mood.wait_for(|mood| *mood != Mood::Hangs).await.unwrap() {
             Mood::Answers(status) => status,
+            Mood::Throttles(_) => 429,
             Mood::Hangs => unreachable!(),
         }
     }
@@ -185,10 +200,19 @@ async fn post(stream: TcpStream, receiver: Receiver) -> io::Result<()> {
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await?;
     let text = String::from_utf8(body).unwrap();
-    receiver.keep(Received { headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text });
-    let status = receiver.verdict().await;
+    let body: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+    let refusal = receiver.refusal(body["to"].as_str().unwrap_or_default());
+    receiver.keep(Received { headers, body, text });
+    let status = match refusal {
+        Some(status) => status.parse().unwrap(),
+        None => receiver.verdict().await,
+    };
+    let wait = match *receiver.mood.borrow() {
+        Mood::Throttles(seconds) => format!("Retry-After: {seconds}\r\n"),
+        _ => String::new(),
+    };
     let answer = format!(
-        "HTTP/1.1 {status} So\r\nContent-Length: 0\r\nConnection: close\r\n\
+        "HTTP/1.1 {status} So\r\nContent-Length: 0\r\nConnection: close\r\n{wait}\
          Location: http://127.0.0.1:1/\r\n\r\n"
     );
     stream.write_all(answer.as_bytes()).await
@@ -207,6 +231,7 @@ async fn taking(stream: impl AsyncRead + AsyncWrite + Unpin, receiver: Receiver)
         let command = line.split_whitespace().next().unwrap_or_default().to_uppercase();
         line.clear();
         let answer = match command.as_str() {
+            command if receiver.refusal(command).is_some() => receiver.refusal(command).unwrap(),
             "DATA" => {
                 stream.write_all(b"354 go on\r\n").await?;
                 let mut text = String::new();

@@ -73,13 +73,148 @@ async fn an_e_mail_is_sent_and_after_failures_again_under_the_same_id(app: &App)
             .await
             .refused(409, "notification_wrong_state");
 
+        // the program says what it is, so that other programs do not reply to it
+        assert_eq!(first.headers["auto-submitted"], "auto-generated");
+
         // no retry for a recipient that does not exist
         pay(&admin).await;
         relay(app).await;
-        mail.is(Mood::Answers(550));
+        mail.refuses("RCPT", "550 5.1.1 no such user");
         send(app, Channel::Email).await;
         let failed = admin.get("/notifications?channel=email&status=failed").await.expect(200);
         assert_eq!(failed["results"][0]["attempts"], 1);
+    })
+    .await;
+}
+
+#[scenario]
+async fn a_refusal_that_is_not_about_the_recipient_is_tried_again(app: &App) {
+    let mail = Receiver::smtp().await;
+    app.beside(&[("SMTP_URL", &mail.url), ("SMTP_FROM", "crm@example.com")], async |app| {
+        let admin = app.admin().await;
+        pay(&admin).await;
+        relay(app).await;
+        for (command, response) in [
+            ("MAIL", "550 5.7.1 sender is not allowed"),
+            ("MAIL", "550 no"),
+            ("RCPT", "550 5.7.1 rejected by policy"),
+            ("RCPT", "550 blocked, see our policy"),
+            ("DATA", "554 5.7.1 spam"),
+        ] {
+            mail.refuses(command, response);
+            assert_eq!(send(app, Channel::Email).await, 0, "{response}");
+            let kept = the_one(&admin, "email").await;
+            assert_eq!(kept["status"], "pending", "{command} {response}: {kept}");
+            let code = format!("the mail server answered {}", &response[..3]);
+            assert_eq!(kept["last_error"], json!(code), "{command} {response}");
+            mail.refuses(command, "");
+            app.advance(TimeDelta::hours(12));
+        }
+        assert!(mail.received().is_empty());
+        assert_eq!(send(app, Channel::Email).await, 1);
+        let admin = app.admin().await;
+        assert_eq!(the_one(&admin, "email").await["attempts"], 6);
+    })
+    .await;
+}
+
+#[scenario]
+async fn messages_to_one_subscriber_go_out_in_the_order_of_what_happened(app: &App) {
+    let gateway = Receiver::http().await;
+    let variables = [("SMS_URL", gateway.url.as_str())];
+    app.beside(&variables, async |app| {
+        let admin = app.admin().await;
+        let contract = admin.draft("0.00").await;
+        admin.activate(contract).await;
+        let act = async |action: &'static str| {
+            let body = json!({"reason": "request"});
+            admin.post(&format!("/contracts/{contract}/{action}"), body).await.status
+        };
+        let at_once = (0..6).flat_map(|_| ["suspend", "resume"]).map(act);
+        let statuses = futures_util::future::join_all(at_once).await;
+        assert!(statuses.iter().all(|status| [200, 409].contains(status)), "{statuses:?}");
+        relay(app).await;
+        // each is the opposite of the one before, and was sent to the same number
+        let events = admin.get("/events?ordering=id&page_size=500").await.expect(200);
+        let kinds: Vec<&str> = events["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|event| event["kind"].as_str())
+            .filter(|kind| kind.starts_with("contract."))
+            .collect();
+        assert!(kinds[1..].chunks(2).all(|pair| pair[0] == "contract.suspended"), "{kinds:?}");
+        assert!(kinds.len() > 2, "{statuses:?}");
+        app.beside(&variables, async |other| {
+            let all = async |app: &App| {
+                for _ in 0..40 {
+                    send(app, Channel::Sms).await;
+                }
+            };
+            futures_util::join!(all(app), all(other), all(app));
+        })
+        .await;
+        let sent: Vec<Value> = gateway.received().iter().map(|one| one.body["id"].clone()).collect();
+        let page =
+            admin.get("/notifications?channel=sms&ordering=created_at&page_size=500").await.expect(200);
+        let kept: Vec<&Value> = page["results"].as_array().unwrap().iter().collect();
+        assert_eq!(sent, kept.iter().map(|one| one["message_id"].clone()).collect::<Vec<_>>());
+        assert_eq!(kept.iter().map(|one| one["kind"].as_str().unwrap()).collect::<Vec<_>>(), kinds);
+        assert!(kept.iter().all(|one| one["status"] == "sent" && one["attempts"] == 1), "{kept:?}");
+        assert_eq!(app.violations().await, Vec::<String>::new());
+    })
+    .await;
+}
+
+#[scenario]
+async fn a_message_that_fails_for_now_holds_up_those_behind_it_and_no_other_subscriber(app: &App) {
+    let gateway = Receiver::http().await;
+    app.beside(&[("SMS_URL", gateway.url.as_str())], async |app| {
+        let admin = app.admin().await;
+        let contract = admin.draft("0.00").await;
+        for amount in ["1.00", "2.00", "3.00"] {
+            admin.pay(contract, amount).await;
+        }
+        pay(&admin).await;
+        relay(app).await;
+        let customer = admin.contract(contract).await["customer_id"].clone();
+        let phone = admin.get(&format!("/customers/{customer}")).await.expect(200)["phone"].clone();
+        gateway.refuses(phone.as_str().unwrap(), "422");
+        // the other subscriber gets the message; of these, only the first is tried
+        assert_eq!(send(app, Channel::Sms).await, 1);
+        assert_eq!((send(app, Channel::Sms).await, gateway.received().len()), (0, 2));
+        let page = format!("/notifications?customer={customer}&channel=sms&ordering=created_at");
+        let waiting = admin.get(&page).await.expect(200);
+        for message in waiting["results"].as_array().unwrap() {
+            assert_eq!(message["next_attempt_at"], "2026-01-31T09:00:10Z", "{message}");
+        }
+        // one that is paid meanwhile waits too
+        admin.pay(contract, "4.00").await;
+        relay(app).await;
+        assert_eq!((send(app, Channel::Sms).await, gateway.received().len()), (0, 2));
+        gateway.refuses(phone.as_str().unwrap(), "");
+        app.advance(TimeDelta::seconds(10));
+        while send(app, Channel::Sms).await > 0 {}
+        let texts: Vec<String> = gateway
+            .received()
+            .iter()
+            .filter(|one| one.body["to"] == phone)
+            .map(|one| one.body["text"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(texts.len(), 5);
+        for (text, amount) in texts[1..].iter().zip(["1,00", "2,00", "3,00", "4,00"]) {
+            assert!(text.contains(amount), "{texts:?}");
+        }
+        // one that fails for good does not hold up the next
+        app.execute("UPDATE notifications SET status = 'pending', attempts = 11, next_attempt_at = created_at, sent_at = NULL WHERE id = (SELECT MIN(id) FROM notifications WHERE channel = 'sms')").await;
+        admin.pay(contract, "5.00").await;
+        relay(app).await;
+        gateway.refuses(phone.as_str().unwrap(), "422");
+        assert_eq!(send(app, Channel::Sms).await, 0);
+        assert_eq!(gateway.received().len(), 7);
+        gateway.refuses(phone.as_str().unwrap(), "");
+        assert_eq!(send(app, Channel::Sms).await, 1);
+        assert!(gateway.received()[7].body["text"].as_str().unwrap().contains("5,00"));
     })
     .await;
 }
@@ -215,9 +350,9 @@ async fn when_the_other_side_is_away_what_was_not_tried_waits_without_losing_a_t
     let gateway = Receiver::http().await;
     app.beside(&[("SMS_URL", gateway.url.as_str())], async |app| {
         let admin = app.admin().await;
-        let contract = admin.draft("0.00").await;
+        // to different subscribers: messages to one of them would wait for the first
         for _ in 0..20 {
-            admin.pay(contract, "1.00").await;
+            pay(&admin).await;
         }
         relay(app).await;
         gateway.is(Mood::Answers(500));
@@ -238,6 +373,45 @@ async fn when_the_other_side_is_away_what_was_not_tried_waits_without_losing_a_t
         app.advance(TimeDelta::seconds(10));
         assert_eq!(send(app, Channel::Sms).await, tried);
         assert_eq!(gateway.received().len(), 20 + tried);
+    })
+    .await;
+}
+
+#[scenario]
+async fn a_gateway_that_asks_to_wait_is_left_alone_for_that_time_and_no_attempt_counts(app: &App) {
+    let gateway = Receiver::http().await;
+    app.beside(&[("SMS_URL", gateway.url.as_str())], async |app| {
+        let admin = app.admin().await;
+        pay(&admin).await;
+        relay(app).await;
+        gateway.is(Mood::Throttles(45));
+        assert_eq!(send(app, Channel::Sms).await, 0);
+        let waiting = the_one(&admin, "sms").await;
+        assert_eq!(
+            (&waiting["status"], &waiting["attempts"], &waiting["next_attempt_at"]),
+            (&json!("pending"), &json!(0), &json!("2026-01-31T09:00:45Z"))
+        );
+        assert_eq!(waiting["last_error"], "the gateway answered 429 and asked to wait 45 s");
+        // nothing is sent meanwhile, new messages neither
+        gateway.is(Mood::Answers(200));
+        pay(&admin).await;
+        relay(app).await;
+        app.advance(TimeDelta::seconds(44));
+        assert_eq!((send(app, Channel::Sms).await, gateway.received().len()), (0, 1));
+        app.advance(TimeDelta::seconds(1));
+        assert_eq!((send(app, Channel::Sms).await, gateway.received().len()), (2, 3));
+        let sent = admin.get("/notifications?channel=sms&status=sent").await.expect(200);
+        assert_eq!(
+            sent["results"].as_array().unwrap().iter().map(|one| &one["attempts"]).max_by_key(|n| n.as_i64()),
+            Some(&json!(1))
+        );
+        // a time without bounds, or none, is not waited for
+        pay(&admin).await;
+        relay(app).await;
+        gateway.is(Mood::Throttles(1_000_000_000));
+        send(app, Channel::Sms).await;
+        let pending = admin.get("/notifications?channel=sms&status=pending").await.expect(200);
+        assert_eq!(pending["results"][0]["next_attempt_at"], "2026-01-31T10:00:45Z");
     })
     .await;
 }

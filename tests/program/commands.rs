@@ -1,6 +1,6 @@
 //! The command-line interface.
 
-use std::{fs, path::Path};
+use std::{fs, io::Write, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -12,6 +12,7 @@ use crate::{
 
 #[program]
 async fn users_are_made_with_a_password_of_ones_own_or_one_that_is_shown_once(place: &Place) {
+    place.run(&["migrate"], &[]).expect(0);
     place.run(&["create-user", "first", "--role", "admin"], &[("ADMIN_PASSWORD", PASSWORD)]).expect(0);
     let given = place
         .run_with_input(
@@ -57,9 +58,11 @@ async fn users_are_made_with_a_password_of_ones_own_or_one_that_is_shown_once(pl
 
 #[program]
 async fn migrating_twice_is_migrating_once_and_what_was_migrated_is_sound(place: &Place) {
-    place.run(&["migrate"], &[]).expect(0);
+    let first = place.run(&["migrate"], &[]).expect(0);
+    assert!(first.out.contains(" migrations were applied; the schema is of version "), "{first:?}");
     let again = place.run(&["migrate"], &[]).expect(0);
-    assert_eq!((again.out.as_str(), again.err.as_str()), ("", ""));
+    assert!(again.out.starts_with("nothing to migrate: the schema is of version "), "{again:?}");
+    assert_eq!((again.out.lines().count(), again.err.as_str()), (1, ""));
     let sound = place.run(&["verify"], &[]).expect(0);
     assert!(
         sound.out.lines().count() >= 6 && sound.out.lines().all(|line| line.starts_with("ok ")),
@@ -108,11 +111,14 @@ async fn verify_says_that_a_database_is_not_one_of_ours_and_leaves_it_alone(plac
 async fn health_tells_by_its_exit_code(place: &Place) {
     let server = place.serve_with_password(&[]).await;
     let up = place.run(&["health"], &[("BIND", &server.bind)]).expect(0);
-    assert_eq!((up.out.as_str(), up.err.as_str()), ("", ""));
+    assert_eq!((up.out, up.err.as_str()), (format!("ready: {}\n", server.bind), ""));
     let bind = server.bind.clone();
     server.stop();
     let down = place.run(&["health"], &[("BIND", &bind)]).expect(1);
-    assert!(down.err.starts_with("not reached: "), "{down:?}");
+    assert!(
+        down.err.starts_with(&format!("BIND: {bind} is not reached (nothing listens there); ")),
+        "{down:?}"
+    );
 }
 
 #[test]
@@ -136,7 +142,9 @@ fn what_cannot_be_read_as_a_command_ends_with_code_two() {
         assert!(outcome.err.contains("Usage: ") && outcome.out.is_empty(), "{outcome:?}");
     }
     let help = place.run(&["--help"], &[]).expect(0);
-    for command in ["serve", "migrate", "create-user", "seed", "simulate", "openapi", "verify", "health"] {
+    for command in
+        ["serve", "migrate", "create-user", "seed", "simulate", "openapi", "settings", "verify", "health"]
+    {
         assert!(
             help.out.lines().any(|line| line.trim_start().starts_with(command)),
             "{command} is not in {}",
@@ -153,36 +161,87 @@ fn health_with_nobody_there_does_not_take_long() {
     // a server that accepts the connection and never responds
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let bind = silent.local_addr().unwrap().to_string();
-    assert_eq!(place.run(&["health"], &[("BIND", &bind)]).expect(1).err, "no answer\n");
+    let outcome = place.run(&["health"], &[("BIND", &bind)]).expect(1);
+    assert!(outcome.err.starts_with(&format!("BIND: {bind} does not respond within 3 s; ")), "{outcome:?}");
     place.run(&["health"], &[("BIND", &free_address())]).expect(1);
 }
 
-#[test]
-fn an_event_of_the_sandbox_is_printed_as_a_command_that_sends_it() {
-    let place = Place::new(TestDatabase::empty(Engine::Sqlite).unwrap());
+#[program]
+async fn an_event_of_the_sandbox_is_printed_as_a_command_that_sends_it(place: &Place) {
     let set = [("GATEWAYS", "sandbox"), ("GATEWAY_SANDBOX_SECRET", gateways::KEY)];
-    let printed =
-        place.run(&["sandbox-event", "7", "--amount", "12.5", "--id", "by-hand"], &set).expect(0).out;
-    let (_, body) = printed.split_once("-d '").unwrap();
-    let body = body.trim_end().trim_end_matches('\'');
-    let event: Value = serde_json::from_str(body).unwrap();
-    assert_eq!(
-        (&event["type"], &event["reference"], &event["amount"]),
-        (&"payment.succeeded".into(), &"7".into(), &"12.50".into())
-    );
-    let header = |name: &str| {
-        printed.split(&format!("{name}: ")).nth(1).unwrap().split('\'').next().unwrap().to_owned()
+    let server = place.serve_with_password(&set).await;
+    let admin = server.admin().await;
+    let contract = admin.draft("1.00").await;
+    let link = gateways::link(&admin, contract, "1000.00").await;
+    let bind = server.base().trim_start_matches("http://").to_owned();
+    let asked = [&set[..], &[("BIND", bind.as_str())]].concat();
+    let (payment, cash) = (link["id"].to_string(), admin.pay(contract, "5.00").await["id"].to_string());
+    let printed = |arguments: &[&str]| {
+        place.run(&[&["sandbox-event", payment.as_str()][..], arguments].concat(), &asked).expect(0).out
     };
-    let signed = gateways::signed_at(
-        header("webhook-timestamp").parse().unwrap(),
-        gateways::KEY,
-        "by-hand",
-        body.as_bytes().to_vec(),
-    );
-    assert_eq!(
-        (header("webhook-id"), header("webhook-signature")),
-        ("by-hand".to_owned(), signed.headers[2].1.clone())
-    );
-    // without the sandbox gateway, the command is refused
-    assert_eq!(place.run(&["sandbox-event", "7"], &[]).expect(1).out, "");
+    let sent = |printed: &str| {
+        let sent = Command::new("bash").args(["-c", printed]).output().unwrap();
+        serde_json::from_slice::<Value>(&sent.stdout).unwrap_or_else(|_| panic!("{sent:?}"))
+    };
+    // with the amount of the payment, and another id each time
+    assert_eq!(sent(&printed(&["--type", "payment.processing"]))["outcome"], "applied");
+    let first = printed(&[]);
+    assert_eq!((&sent(&first)["outcome"], &sent(&first)["is_repeat"]), (&"applied".into(), &true.into()));
+    assert_eq!(gateways::balance(&admin, contract).await, "1005.00");
+    let again = sent(&printed(&[]));
+    assert_eq!((&again["outcome"], &again["is_repeat"]), (&"no_change".into(), &false.into()));
+    assert_eq!(sent(&printed(&["--type", "payment.refunded", "--amount", "0.5"]))["outcome"], "applied");
+    assert_eq!(sent(&printed(&["--type", "payment.refunded", "--amount", "0.5"]))["outcome"], "applied");
+    assert_eq!(gateways::balance(&admin, contract).await, "1004.00");
+    assert_eq!(sent(&printed(&["--id", "by-hand"]))["event_id"], "by-hand");
+    // no such payment, one that is not the sandbox's, and no sandbox
+    for (payment, set) in
+        [("999999", &asked[..]), (cash.as_str(), &asked[..]), (payment.as_str(), &asked[..0])]
+    {
+        let refused = place.run(&["sandbox-event", payment], set).expect(1);
+        assert!(refused.out.is_empty() && !refused.err.is_empty(), "{} {}", refused.out, refused.err);
+    }
+    // a type that does not exist: all are listed
+    let wrong = place.run(&["sandbox-event", payment.as_str(), "--type", "nonsense"], &asked).expect(2);
+    for known in ["payment.processing", "payment.succeeded", "payment.failed", "payment.refunded"] {
+        assert!(wrong.err.contains(known), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_password_is_asked_for_twice_on_a_terminal_and_not_shown() {
+    let place = Place::new(TestDatabase::empty(Engine::Sqlite).unwrap());
+    let there = std::process::Command::new("script").arg("--version").output();
+    if !there.is_ok_and(|found| found.status.success()) {
+        // nothing here makes a terminal
+        return;
+    }
+    place.run(&["migrate"], &[]).expect(0);
+    place.run(&["create-user", "first", "--role", "admin"], &[]).expect(0);
+    let typed = |first: &str, second: &str| {
+        let program = env!("CARGO_BIN_EXE_telecom-crm-under-test");
+        let mut script = std::process::Command::new("script");
+        script
+            .args([
+                "--quiet",
+                "--return",
+                "--command",
+                &format!("{program} create-user desk --password-stdin"),
+                "/dev/null",
+            ])
+            .current_dir(place.folder.path())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin");
+        let (program, mut terminal) = super::Program::open(script);
+        for (question, line) in [("Password: ", first), ("once more: ", second)] {
+            super::patiently(question, || program.out.text().contains(question).then_some(()));
+            writeln!(terminal, "{line}").unwrap();
+        }
+        program.outcome()
+    };
+    let wrong = typed("tram 18 to the lighthouse", "tram 19 to the lighthouse").expect(1);
+    assert!(!wrong.out.contains("lighthouse"), "{wrong:?}");
+    let right = typed("tram 18 to the lighthouse", "tram 18 to the lighthouse").expect(0);
+    assert!(right.out.contains("Password: ") && right.out.contains("User desk was created"), "{right:?}");
+    assert!(!right.out.contains("lighthouse"), "what is typed is shown: {right:?}");
 }

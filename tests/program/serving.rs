@@ -59,7 +59,7 @@ async fn each_request_leaves_one_line_with_its_route_and_without_secrets_or_pers
 
     let lines = access_lines(&log);
     for line in &lines {
-        for field in ["method", "route", "user", "request_id", "time"] {
+        for field in ["method", "route", "user", "address", "request_id", "time"] {
             assert!(line[field].as_str().is_some_and(|text| !text.is_empty()), "{field} is not in {line}");
         }
         assert!(line["status"].as_u64().is_some() && line["microseconds"].as_u64().is_some(), "{line}");
@@ -111,10 +111,34 @@ async fn lines_for_people_have_the_same_fields(place: &Place) {
         "route=/api/v1/users",
         "status=200",
         "user=admin",
+        "address=127.0.0.1",
         "request_id=the-one",
         "microseconds=",
     ] {
         assert!(line.contains(part), "{part} is not in {line}");
     }
     assert!(log.contains("serving on http://"), "{log}");
+    let first = log.lines().next().unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    for part in [
+        &format!("telecom-crm {version} on "),
+        "country ru",
+        "time zone Europe/Moscow",
+        "schema ",
+        " migrations applied",
+    ] {
+        assert!(first.contains(part), "{part} is not in {first}");
+    }
+    // checks that succeed say nothing, and those that fail do
+    assert!(!log.contains("/health/"), "{log}");
+}
+
+#[program]
+async fn the_address_in_the_log_is_the_one_that_a_trusted_proxy_reports(place: &Place) {
+    let server = place.serve_with_password(&[("TRUSTED_PROXIES", "127.0.0.1"), ("LOG_FORMAT", "json")]).await;
+    let outside = Client::new(&server.base(), None).with("X-Forwarded-For", "203.0.113.9");
+    outside.get("/users").await.expect(401);
+    let log = server.stop().err;
+    let addresses: Vec<Value> = access_lines(&log).iter().map(|line| line["address"].clone()).collect();
+    assert_eq!(addresses, [json!("203.0.113.9")]);
 }

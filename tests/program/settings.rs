@@ -1,6 +1,14 @@
 //! Invalid settings.
 
-use std::{collections::BTreeSet, ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::Path};
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    fs,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    path::Path,
+};
+
+use serde_json::json;
 
 use super::{Place, Program, free_address};
 use crate::harness::{Engine, TestDatabase};
@@ -10,19 +18,20 @@ fn place() -> Place {
 }
 
 /// Every variable with an invalid value.
-const WRONG: [(&str, &str); 62] = [
+const WRONG: [(&str, &str); 65] = [
     ("ACCESS_TOKEN_MINUTES", "soonish"),
     ("ADMIN_PASSWORD", "hunter2"),
     ("ATTACHMENTS_S3_ENDPOINT", "gopher://s3"),
-    ("ATTACHMENTS_S3_KEY_ID", "ab"),
+    ("ATTACHMENTS_S3_KEY_ID", "a\tb"),
     ("ATTACHMENTS_S3_REGION", "The Moon"),
-    ("ATTACHMENTS_S3_SECRET_KEY", "hunter2"),
+    ("ATTACHMENTS_S3_SECRET_KEY", "hunter\t2"),
     ("ATTACHMENTS_URL", "ftp://files"),
     ("BILLING_TIME", "at night"),
     ("BIND", "everywhere"),
     ("BODY_SECONDS", "0"),
     ("CORS_ALLOWED_ORIGINS", "javascript:alert"),
     ("COUNTRY", "atlantis"),
+    ("DATABASE_POOLER", "statement"),
     ("DATABASE_POOL_SIZE", "plenty"),
     ("DATABASE_URL", "mysql://crm:topsecret@db/crm"),
     ("EVENTS_DAYS", "0"),
@@ -45,6 +54,7 @@ const WRONG: [(&str, &str); 62] = [
     ("NOTIFY_EMAIL_KINDS", "weather.changed"),
     ("NOTIFY_SMS_KINDS", "ticket.created"),
     ("NUMBER_QUARANTINE_DAYS", "-5"),
+    ("PREPAID_CREDIT_ON_HOLD", "sometimes"),
     ("PROMISE_DAYS", "31"),
     ("PROMISE_FEE", "-1.00"),
     ("PROMISE_MAX", "plenty"),
@@ -60,6 +70,7 @@ const WRONG: [(&str, &str); 62] = [
     ("TERMINAL_KEY", "hunter2"),
     ("TERMINAL_MAX", "plenty"),
     ("TERMINAL_MIN", "-1.00"),
+    ("TICKET_EXTRA_DAYS", "saturday"),
     ("TICKET_HOLIDAYS", "new-year"),
     ("TICKET_HOURS_CRITICAL", "0"),
     ("TICKET_HOURS_HIGH", "10001"),
@@ -154,19 +165,107 @@ fn the_environment_goes_before_the_env_file() {
 }
 
 #[test]
-fn an_env_file_that_cannot_be_read_is_not_passed_over() {
-    for content in
-        [b"COUNTRY=ru\nthis is no setting: hunter2\n".as_slice(), b"JWT_SECRET=\"hunter2", b"COUNTRY=\xff\n"]
-    {
+fn an_env_file_that_cannot_be_read_is_not_passed_over_and_its_line_is_named() {
+    for (content, refusal) in [
+        (
+            b"COUNTRY=ru\nthis is no setting: hunter2\n".as_slice(),
+            ".env, line 2: it is not of the form NAME=value; correct the line, or begin it with #\n",
+        ),
+        (
+            b"\n# ours\nJWT_SECRET=\"hunter2",
+            ".env, line 3: the quote is not closed on its line; close it, or put the value between the other kind of quotes\n",
+        ),
+        (b"BIND=127.0.0.1:0\nCOUNTRY=\xff\n", ".env, line 2: it is not UTF-8 text; save the file as UTF-8\n"),
+    ] {
         let place = place();
         fs::write(place.file(".env"), content).unwrap();
         let outcome = place.run(&["migrate"], &[]).expect(2);
-        assert_eq!(
-            (outcome.err.as_str(), outcome.out.as_str()),
-            (".env: expected a file of lines NAME=value\n", "")
-        );
+        assert_eq!((outcome.err.as_str(), outcome.out.as_str()), (refusal, ""));
         assert!(!place.file("data").exists());
     }
+}
+
+#[test]
+fn values_in_the_env_file_are_what_people_mean() {
+    let place = place();
+    // a byte order mark, blanks and angle brackets, a dollar sign, Windows line ends
+    let content = "\u{feff}SMTP_FROM=Telecom <noreply@example.com>\r\nSMTP_URL=smtp://mail.example.com\r\n\
+                   ADMIN_PASSWORD=pa$word of the lighthouse $5\r\n";
+    fs::write(place.file(".env"), content).unwrap();
+    place.run(&["migrate"], &[]).expect(0);
+    let shown = place.run(&["settings"], &[]).expect(0).out;
+    assert!(shown.contains("Telecom <noreply@example.com>"), "{shown}");
+    actix_web::rt::System::new().block_on(async {
+        let server = place.serve(&[]).await;
+        server.sign_in("admin", "pa$word of the lighthouse $5").await.get("/auth/me").await.expect(200);
+        server.stop();
+    });
+}
+
+#[test]
+fn a_misspelled_name_in_the_env_file_is_warned_about_with_its_line_and_a_wrong_value_names_its_line() {
+    let place = place();
+    fs::write(place.file(".env"), "LOW_BALANCE=50.00\nCUONTRY=kg\nPOSTGRES_PASSWORD=abc\n").unwrap();
+    let outcome = place.run(&["migrate"], &[]).expect(0);
+    assert!(
+        outcome.err.contains(".env, line 2: CUONTRY is not a setting; did you mean COUNTRY?"),
+        "{outcome:?}"
+    );
+    assert_eq!(outcome.err.lines().count(), 1, "{outcome:?}");
+    fs::write(place.file(".env"), "\nCOUNTRY=atlantis\n").unwrap();
+    assert_eq!(
+        place.run(&["migrate"], &[]).expect(2).err,
+        format!("COUNTRY: expected {} (.env, line 2)\n", kernel::country::Country::codes())
+    );
+}
+
+#[test]
+fn compose_passes_on_every_setting() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let compose = fs::read_to_string(root.join("docker-compose.yml")).unwrap();
+    let (_, api) = compose.split_once("\n  api:\n").unwrap();
+    let (api, _) = api.split_once("\n  nginx:\n").unwrap();
+    let passed: BTreeSet<&str> = api
+        .lines()
+        .filter_map(|line| line.strip_prefix("      ")?.split_once(": "))
+        .map(|(name, _)| name)
+        .collect();
+    for (name, _) in server::variables::read_by_the_program() {
+        assert!(passed.contains(name), "docker-compose.yml does not pass on {name}");
+        let is_fixed = ["BIND", "DATABASE_URL"].contains(&name);
+        assert!(is_fixed || api.contains(&format!("{name}: ${{{name}:")), "{name} has a value of its own");
+    }
+}
+
+#[test]
+fn files_that_hold_data_are_for_their_owner_alone() {
+    let place = place();
+    actix_web::rt::System::new().block_on(async {
+        let server = place.serve_with_password(&[]).await;
+        let admin = server.admin().await;
+        let ticket = json!({"customer_id": admin.customer().await, "category": "sim", "subject": "x", "description": "x"});
+        let ticket = crate::harness::id(&admin.post("/tickets", ticket).await.expect(201));
+        let path = format!("/tickets/{ticket}/attachments");
+        let sent = admin.file(&path, "a.txt", "text/plain", b"text").send().await.unwrap();
+        assert_eq!(sent.status(), 201);
+        let mut seen = 0;
+        let mut folders = vec![place.file("data")];
+        while let Some(folder) = folders.pop() {
+            assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700, "{}", folder.display());
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
+                seen += 1;
+            }
+        }
+        // the database, its log, its index, its lock, the key, the file
+        assert!(seen >= 6, "{seen}");
+        server.stop();
+    });
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::harness::{Client, Reply};
 const MIB: u64 = 1024 * 1024;
 
 /// Bytes that the kernel says of the program under this name, such as `VmRSS`; nothing where it does not say.
-fn memory(server: &Server, name: &str) -> Option<u64> {
+pub fn memory(server: &Server, name: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.program.child.id())).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)

@@ -1,6 +1,13 @@
 //! Stopping.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{Read, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 use tokio::{
@@ -116,4 +123,72 @@ async fn a_request_that_never_ends_is_given_up_at_the_limit(place: &Place) {
     server.stop();
     let took = begun.elapsed();
     assert!((Duration::from_millis(500)..Duration::from_secs(6)).contains(&took), "{took:?}");
+}
+
+/// A mail server that greets and then says nothing more; `heard` is set when a conversation has begun.
+fn silent_mail_server(heard: &Arc<AtomicBool>) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap());
+    let heard = heard.clone();
+    std::thread::spawn(move || {
+        let mut open = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept() {
+            stream.write_all(b"220 mail.example.com\r\n").unwrap();
+            let mut line = [0; 64];
+            if stream.read(&mut line).is_ok_and(|length| length > 0) {
+                heard.store(true, Ordering::Relaxed);
+            }
+            open.push(stream);
+        }
+    });
+    url
+}
+
+#[program]
+async fn a_conversation_with_a_mail_server_that_hangs_ends_quietly_and_the_message_is_kept(place: &Place) {
+    let heard = Arc::new(AtomicBool::new(false));
+    let url = silent_mail_server(&heard);
+    let server = place.serve_with_password(&[("SMTP_URL", &url), ("SMTP_FROM", "crm@example.com")]).await;
+    let admin = server.admin().await;
+    let contract = admin.draft("600.00").await;
+    admin.pay(contract, "100.00").await;
+    for _ in 0..600 {
+        if heard.load(Ordering::Relaxed) {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert!(heard.load(Ordering::Relaxed), "no mail is sent");
+    let begun = Instant::now();
+    let outcome = server.stop();
+    assert!(begun.elapsed() < Duration::from_secs(15), "it took {:?}", begun.elapsed());
+    assert!(!outcome.err.contains("panicked"), "{}", outcome.err);
+    assert!(outcome.err.lines().last().is_some_and(|line| line.ends_with(" stopped")), "{}", outcome.err);
+    let kept = place.texts("SELECT status FROM notifications WHERE channel = 'email'").await;
+    assert!(!kept.is_empty() && kept.iter().all(|status| status == "pending"), "{kept:?}");
+}
+
+#[program]
+async fn a_read_of_personal_data_is_on_record_when_the_program_is_killed_at_once(place: &Place) {
+    let server = place.serve_with_password(&[]).await;
+    let admin = server.admin().await;
+    let customer = admin.customer().await;
+    let looked = admin.with("X-Request-Id", "the-look").get(&format!("/customers/{customer}")).await;
+    server.kill();
+    looked.expect(200);
+
+    let server = place.serve(&[]).await;
+    let admin = server.admin().await;
+    let end = Instant::now() + PATIENCE;
+    let row = loop {
+        let rows = admin.get("/audit?action=personal_data.read").await.expect(200)["results"].clone();
+        if rows[0].is_object() {
+            break rows[0].clone();
+        }
+        assert!(Instant::now() < end, "the read is not on record");
+        sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!((&row["request_id"], &row["entity_id"]), (&json!("the-look"), &json!(customer.to_string())));
+    server.stop();
+    place.run(&["verify"], &[]).expect(0);
 }

@@ -120,3 +120,39 @@ async fn a_price_that_changes_while_contracts_are_activated_leaves_every_charge_
     );
     assert_eq!(app.violations().await, Vec::<String>::new());
 }
+
+#[scenario]
+async fn planned_changes_of_tariffs_and_immediate_ones_at_once_are_all_made(app: &App) {
+    let admin = app.admin().await;
+    let tariffs = [tariff(&admin, "prepaid", "28.00").await, tariff(&admin, "prepaid", "31.00").await];
+    let (mut planned, mut immediate) = (Vec::new(), Vec::new());
+    for n in 0..12 {
+        let (from, to) = (tariffs[n % 2], tariffs[(n + 1) % 2]);
+        let contract = running(&admin, from, "1000.00", json!({})).await;
+        let body = json!({"tariff_id": to, "when": "next_period"});
+        admin.post(&format!("/contracts/{contract}/change-tariff"), body).await.expect(200);
+        planned.push((contract, to));
+    }
+    let admin = super::after_days(app, 10).await;
+    for n in 0..12 {
+        let (from, to) = (tariffs[n % 2], tariffs[(n + 1) % 2]);
+        immediate.push((running(&admin, from, "1000.00", json!({})).await, to));
+    }
+    let admin = super::after_days(app, 18).await;
+    let changes = join_all(immediate.iter().map(|(contract, to)| {
+        let (admin, path) = (admin.clone(), format!("/contracts/{contract}/change-tariff"));
+        async move { admin.post(&path, json!({"tariff_id": to, "when": "now"})).await }
+    }));
+    let (changed, ()) = futures_util::future::join(changes, app.run_billing()).await;
+    for reply in changed {
+        reply.expect(200);
+    }
+    for (contract, to) in planned.into_iter().chain(immediate) {
+        assert_eq!(admin.contract(contract).await["tariff_id"], to);
+    }
+    for tariff in tariffs {
+        let shown = admin.get(&format!("/tariffs/{tariff}")).await.expect(200);
+        assert_eq!(shown["contracts_count"], 12);
+    }
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}

@@ -28,7 +28,7 @@ async fn a_change_now_credits_the_unused_days_and_charges_the_rest_by_the_new_ta
     );
     assert_eq!(
         (&changed["next_billing_date"], &changed["billing_day"], &changed["total_charged"]),
-        (&json!("2026-02-28"), &json!(31), &json!("700.00"))
+        (&json!("2026-02-28"), &json!(31), &json!("490.00"))
     );
     let expected = [
         "charge 280.00 2026-01-31 2026-02-28",

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use super::Desk;
 use crate::harness::{App, Client, Reply, id, scenario};
@@ -121,6 +122,11 @@ async fn names_lose_their_paths_and_files_that_are_not_what_they_say_are_refused
         ("C:/boot/a.log", "a.log"),
         ("..", "file"),
         ("a;b=c.txt", "a;b=c.txt"),
+        // as mail programs, scripts and macOS send it
+        ("=?UTF-8?B?0YfQsNC5LnR4dA==?=", "чай.txt"),
+        ("%D1%87%D0%B0%D0%B9.txt", "чай.txt"),
+        ("чаи\u{306}.txt", "чай.txt"),
+        ("100%25.txt", "100%25.txt"),
     ] {
         assert_eq!(
             send(&desk.operator, &path, name, "text/plain", b"text").await.expect(201)["name"],
@@ -324,4 +330,96 @@ async fn a_ticket_takes_a_hundred_files(app: &App) {
     assert_eq!(desk.operator.get(&format!("{path}?page_size=7&page=2")).await.expect(200)["count"], 100);
     assert_eq!(desk.operator.delete(&format!("{path}/{}", first["id"])).await.status, 204);
     send(&desk.operator, &path, "b.txt", "text/plain", b"two").await.expect(201);
+}
+
+#[scenario]
+async fn an_address_downloads_a_file_once_without_a_header(app: &App) {
+    let desk = Desk::open(app).await;
+    let (_, path) = files_of(&desk).await;
+    let picture = send(&desk.operator, &path, "экран.png", "image/png", PNG).await.expect(201);
+    let text = send(&desk.operator, &path, "a.txt", "text/plain", b"text").await.expect(201);
+    let address = async |file: &Value| {
+        let link =
+            desk.operator.post(&format!("/attachments/{}/link", file["id"]), json!({})).await.expect(201);
+        link["url"].as_str().unwrap().to_owned()
+    };
+    let stranger = app.stranger();
+    // a picture is shown on any page, other files are saved only
+    for (file, media_type, policy) in
+        [(&picture, "image/png", "cross-origin"), (&text, "application/octet-stream", "same-origin")]
+    {
+        let url = address(file).await;
+        let reply = stranger.get(&url).await;
+        assert_eq!(
+            (reply.status, reply.header("content-type"), reply.header("cross-origin-resource-policy")),
+            (200, media_type, policy)
+        );
+        assert!(reply.header("content-disposition").starts_with("attachment"), "{}", reply.asked);
+        stranger.get(&url).await.refused(401, "ticket_invalid");
+        // with a token, the ticket is left alone and the file is a download as ever
+        let other = address(file).await;
+        let reply = desk.operator.get(&other).await;
+        assert_eq!((reply.status, reply.header("content-type")), (200, "application/octet-stream"));
+        assert_eq!(stranger.get(&other).await.status, 200);
+    }
+    // it opens this file alone, for a minute, and only what its owner may see then
+    let url = address(&picture).await;
+    stranger
+        .get(&url.replace(&format!("/{}?", picture["id"]), &format!("/{}?", text["id"])))
+        .await
+        .refused(401, "ticket_invalid");
+    app.advance(TimeDelta::seconds(60));
+    stranger.get(&url).await.refused(401, "ticket_invalid");
+    let url = address(&picture).await;
+    let denied = json!({"granted": [], "denied": ["tickets:read"]});
+    desk.admin.put(&format!("/users/{}/permissions", desk.worker), denied).await.expect(200);
+    stranger.get(&url).await.refused(403, "permission_missing");
+    desk.operator
+        .post(&format!("/attachments/{}/link", text["id"]), json!({}))
+        .await
+        .refused(403, "permission_missing");
+    desk.admin.post("/attachments/999999/link", json!({})).await.refused(404, "ticket_attachment_not_found");
+    // whoever reads a file is on record, however it is opened
+    app.flush().await;
+    let read = "/audit?action=personal_data.read&entity=ticket_attachment";
+    let read = desk.admin.get(read).await.expect(200);
+    let names: Vec<&Value> = read["results"].as_array().unwrap().iter().map(|row| &row["actor"]).collect();
+    assert!(names.len() >= 4 && names.iter().all(|name| **name == json!("operator")), "{read}");
+}
+
+#[scenario(BODY_SECONDS = "10")]
+async fn one_caller_cannot_take_every_place_for_uploads(app: &App) {
+    let desk = Desk::open(app).await;
+    let (_, path) = files_of(&desk).await;
+    let token = desk.operator.token.clone().unwrap();
+    let address = desk.operator.address().to_owned();
+    let begin = async || {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let head = format!(
+            "POST /api/v1{path} HTTP/1.1\r\nHost: crm\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: multipart/form-data; boundary=frontier\r\nContent-Length: 5000\r\n\r\n\
+             --frontier\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\nslow"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    };
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        slow.push(begin().await);
+    }
+    while app.state.uploads.taken() < 4 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let full = send(&desk.operator, &path, "b.txt", "text/plain", b"own").await;
+    assert!(!full.header("retry-after").is_empty());
+    full.refused(429, "too_many_requests");
+    send(&desk.admin, &path, "b.txt", "text/plain", b"another's").await.expect(201);
+    assert_eq!(app.count("ticket_attachments").await, 1);
+    // places are free again when those who had them have left
+    drop(slow);
+    while app.state.uploads.taken() > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    send(&desk.operator, &path, "c.txt", "text/plain", b"own").await.expect(201);
+    app.sweep_files().await.unwrap();
 }

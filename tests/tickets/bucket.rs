@@ -15,6 +15,8 @@ use crate::harness::{App, Reply, scenario};
 struct Bucket {
     objects: BTreeMap<String, Vec<u8>>,
     parts: BTreeMap<String, BTreeMap<u32, Vec<u8>>>,
+    /// Whether unfinished uploads cannot be discarded now.
+    keeps_parts: bool,
 }
 
 type Shared = Arc<Mutex<Bucket>>;
@@ -51,6 +53,7 @@ async fn answer(request: HttpRequest, body: web::Bytes, bucket: web::Data<Shared
             );
             HttpResponse::Ok().content_type("application/xml").body(xml)
         }
+        (&Method::DELETE, ..) if bucket.keeps_parts => HttpResponse::InternalServerError().finish(),
         (&Method::DELETE, Some(_), _) => {
             bucket.parts.remove(&key);
             HttpResponse::NoContent().finish()
@@ -59,6 +62,14 @@ async fn answer(request: HttpRequest, body: web::Bytes, bucket: web::Data<Shared
             bucket.objects.remove(&key);
             HttpResponse::NoContent().finish()
         }
+        (&Method::GET, ..) if query.contains_key("list-type") => match key.trim_end_matches('/') {
+            "/crm-files" => HttpResponse::Ok()
+                .content_type("application/xml")
+                .body("<ListBucketResult><Name>crm-files</Name><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"),
+            _ => HttpResponse::NotFound()
+                .content_type("application/xml")
+                .body("<Error><Code>NoSuchBucket</Code></Error>"),
+        },
         (&Method::GET, ..) => match bucket.objects.get(&key) {
             Some(content) => HttpResponse::Ok()
                 .insert_header(("etag", "\"whole\""))
@@ -92,7 +103,7 @@ async fn files_lie_in_a_bucket_where_one_is_set_and_a_bucket_that_is_away_loses_
         ("ATTACHMENTS_URL", "s3://crm-files/tickets"),
         ("ATTACHMENTS_S3_ENDPOINT", address.as_str()),
         ("ATTACHMENTS_S3_KEY_ID", "crm-key"),
-        ("ATTACHMENTS_S3_SECRET_KEY", "a secret of the tests"),
+        ("ATTACHMENTS_S3_SECRET_KEY", "a-secret-of-the-tests"),
     ];
     app.beside(&set, async |app: &App| {
         let desk = Desk::open(app).await;
@@ -135,6 +146,58 @@ async fn files_lie_in_a_bucket_where_one_is_set_and_a_bucket_that_is_away_loses_
         // detached nevertheless, and removed when the bucket is available again
         assert_eq!(desk.admin.delete(&format!("{path}/{}", file["id"])).await.status, 204);
         assert_eq!((app.count("ticket_attachments").await, app.count("leftover_files").await), (0, 2));
+    })
+    .await;
+}
+
+#[scenario]
+async fn readiness_tells_whether_the_bucket_can_be_used_and_everything_else_works_without_it(app: &App) {
+    let (address, _handle) = start(Shared::default());
+    let set = |url, id, secret| {
+        [
+            ("ATTACHMENTS_URL", url),
+            ("ATTACHMENTS_S3_ENDPOINT", address.as_str()),
+            ("ATTACHMENTS_S3_KEY_ID", id),
+            ("ATTACHMENTS_S3_SECRET_KEY", secret),
+        ]
+    };
+    for (url, id, secret, files) in [
+        ("s3://crm-files/tickets", "crm-key", "s", "ok"),
+        ("s3://crm-files", "crm-key", "short", "ok"),
+        ("s3://no-such-bucket/tickets", "crm-key", "a-secret", "away"),
+        ("s3://crm-files/tickets", "x", "a-wrong-key", "away"),
+    ] {
+        app.beside(&set(url, id, secret), async |app: &App| {
+            for _ in 0..2 {
+                let ready = app.stranger().get("/health/ready").await.expect(200);
+                assert_eq!((&ready["status"], &ready["files"]), (&"ok".into(), &files.into()), "{url} {id}");
+            }
+            app.admin().await.get("/customers").await.expect(200);
+        })
+        .await;
+    }
+}
+
+#[scenario]
+async fn a_refused_file_is_refused_for_its_reason_also_when_the_bucket_cannot_discard_it_now(app: &App) {
+    let bucket = Shared::default();
+    let (address, _handle) = start(bucket.clone());
+    let set = [
+        ("ATTACHMENTS_URL", "s3://crm-files/tickets"),
+        ("ATTACHMENTS_S3_ENDPOINT", address.as_str()),
+        ("ATTACHMENTS_S3_KEY_ID", "crm-key"),
+        ("ATTACHMENTS_S3_SECRET_KEY", "a-secret-of-the-tests"),
+    ];
+    app.beside(&set, async |app: &App| {
+        let desk = Desk::open(app).await;
+        let path = format!("/tickets/{}/attachments", desk.file().await["id"]);
+        bucket.lock().unwrap().keeps_parts = true;
+        let sent = desk.operator.file(&path, "a.png", "text/plain", b"text").send().await.unwrap();
+        let refused = Reply::read("a.png".to_owned(), sent).await;
+        assert_eq!(refused.wrong_fields(), [("/file".to_owned(), "file_type_mismatch".to_owned())]);
+        refused.refused(422, "invalid");
+        // what is left there is on the list of files to remove
+        assert_eq!((app.count("ticket_attachments").await, app.count("leftover_files").await), (0, 1));
     })
     .await;
 }

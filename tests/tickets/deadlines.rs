@@ -66,6 +66,48 @@ async fn with_a_calendar_only_working_hours_count(app: &App) {
     assert_eq!(app.violations().await, Vec::<String>::new());
 }
 
+#[scenario(
+    TICKET_WORKING_DAYS = "mon-fri",
+    TICKET_WORKING_HOURS = "09:00-13:00,14:00-18:00",
+    TICKET_EXTRA_DAYS = "2026-02-28"
+)]
+async fn breaks_do_not_count_and_extra_working_days_do(app: &App) {
+    // Friday, 12:00 in Moscow, an hour before the break
+    at(app, "2026-02-27T09:00:00Z");
+    let desk = Desk::open(app).await;
+    assert_eq!(filed(&desk, "critical").await["due_at"], "2026-02-27T14:00:00Z");
+    // three hours are left on this Friday after the break, and the Saturday is worked too
+    assert_eq!(filed(&desk, "high").await["due_at"], "2026-02-28T09:00:00Z");
+}
+
+#[scenario(TICKET_WORKING_DAYS = "mon-fri", TICKET_WORKING_HOURS = "22:00-06:00")]
+async fn a_night_shift_belongs_to_the_day_on_which_it_begins(app: &App) {
+    // Saturday, 3:00 in Moscow, in the shift that began on Friday
+    at(app, "2026-02-28T00:00:00Z");
+    let desk = Desk::open(app).await;
+    // three hours are left in it, and the next begins on Monday at 22:00
+    assert_eq!(filed(&desk, "critical").await["due_at"], "2026-03-02T20:00:00Z");
+    assert_eq!(filed(&desk, "high").await["due_at"], "2026-03-03T00:00:00Z");
+}
+
+#[scenario]
+async fn who_may_not_make_a_ticket_critical_later_may_not_file_one(app: &App) {
+    let desk = Desk::open(app).await;
+    let (supervisor, employee) = (app.user("supervisor").await, app.user("employee").await);
+    let mut complaint = desk.complaint();
+    let ticket = employee.post("/tickets", complaint.clone()).await.expect(201);
+    complaint["priority"] = json!("critical");
+    for client in [&employee, &supervisor, &desk.operator] {
+        let filed = client.post("/tickets", complaint.clone()).await;
+        let path = format!("/tickets/{}/change_priority", ticket["id"]);
+        let later = client.post(&path, json!({"priority": "critical"})).await;
+        assert_eq!(filed.status == 201, later.status == 200, "{}", filed.text);
+    }
+    let refused = employee.post("/tickets", complaint).await.refused(403, "permission_missing");
+    assert!(refused["detail"].as_str().unwrap().contains("tickets:work"), "{refused}");
+    assert_eq!(app.count("tickets").await, 3);
+}
+
 #[scenario(TICKET_WORKING_HOURS = "09:00-18:00", TIMEZONE = "Europe/Berlin")]
 async fn the_hours_are_those_of_the_operator_s_zone_also_when_its_clocks_change(app: &App) {
     // Saturday, 17:00 in Berlin, the night before the clocks go forward

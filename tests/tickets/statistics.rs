@@ -32,6 +32,8 @@ async fn the_figures_are_those_of_the_tickets_filed_in_these_days(app: &App) {
     for ticket in &tickets {
         app.advance(TimeDelta::minutes(1));
         desk.act(ticket, "assign").await;
+        let answer = json!({"text": "Разбираемся", "is_internal": false});
+        desk.operator.post(&format!("/tickets/{}/comments", ticket["id"]), answer).await.expect(201);
     }
     app.advance(TimeDelta::minutes(40));
     for (n, ticket) in tickets.iter().take(10).enumerate() {

@@ -42,11 +42,15 @@ impl Office<'_> {
             "sims" | "numbers" => self.change_of_sims(method, path).await,
             "tariffs" | "options" => self.change_of_tariffs(method, path).await,
             "contracts" => self.change_of_contracts(method, path).await,
-            "billing" | "payments" | "webhooks" => self.change_of_payments(method, path).await,
-            "tickets" => self.change_of_tickets(method, path).await,
-            "notifications" | "notification-templates" | "webhook-endpoints" | "webhook-deliveries" => {
-                self.change_of_notifications(method, path).await
+            "billing" | "payments" | "gateway-refunds" | "webhooks" => {
+                self.change_of_payments(method, path).await
             }
+            "tickets" | "attachments" | "canned-answers" => self.change_of_tickets(method, path).await,
+            "events"
+            | "notifications"
+            | "notification-templates"
+            | "webhook-endpoints"
+            | "webhook-deliveries" => self.change_of_notifications(method, path).await,
             _ => None,
         }
     }

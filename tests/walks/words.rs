@@ -3,29 +3,36 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use acl::Permission;
-use kernel::error::{Code, common, field};
+use kernel::error::{Code, field};
 use messages::Locale;
 
 /// Every code that a problem may have.
 pub fn codes() -> Vec<Code> {
-    let tables: [&[Code]; 15] = [
-        common::ALL,
-        acl::refusal::ALL,
-        subscribers::refusal::ALL,
-        gateways::refusal::ALL,
-        billing::refusal::ALL,
-        billing::explanation::refusal::ALL,
-        billing::promise::refusal::ALL,
-        billing::run::refusal::ALL,
-        contracts::refusal::ALL,
-        customers::refusal::ALL,
-        notifications::refusal::ALL,
-        payments::refusal::ALL,
-        sims::refusal::ALL,
-        tariffs::refusal::ALL,
-        tickets::refusal::ALL,
-    ];
-    tables.concat()
+    api::openapi::codes::all()
+}
+
+#[test]
+fn the_codes_of_every_crate_are_known_to_the_document() {
+    let crates = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates");
+    let mut open = vec![std::path::PathBuf::from(crates)];
+    let mut declared = BTreeSet::new();
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let tables = text.split("::codes! {").skip(1).map(|rest| rest.split('}').next().unwrap());
+                let lines = tables.flat_map(str::lines).filter(|line| !line.trim().starts_with('/'));
+                let names = lines.filter_map(|line| line.split_once(" = ")?.1.split('"').nth(1));
+                declared.extend(names.map(str::to_owned));
+            }
+        }
+    }
+    assert!(declared.len() > 100, "{declared:?}");
+    let known: BTreeSet<String> = codes().iter().map(|code| code.name.to_owned()).collect();
+    assert_eq!(declared.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
 #[test]
@@ -113,8 +120,10 @@ fn no_message_is_left_over() {
     let permissions: Vec<String> = Permission::ALL.iter().map(|permission| permission.message()).collect();
     let codes = codes();
     let requirements = contracts::REQUIREMENTS.map(contracts::sentence_name);
+    let enums = api::openapi::enums(crate::harness::document());
     let known = |name: &str| {
-        requirements.iter().any(|known| known == name)
+        name.strip_prefix("enum-").is_some_and(|name| enums.contains_key(name))
+            || requirements.iter().any(|known| known == name)
             || codes.iter().any(|code| code.name == name)
             || field::ALL.contains(&name)
             || permissions.iter().any(|known| known == name)
@@ -156,5 +165,26 @@ fn the_page_of_errors_names_every_code() {
             .unwrap();
     } else {
         assert!(present == table, "docs/errors.md is out of date: run UPDATE_GOLDEN=1 cargo test -p tests");
+    }
+}
+
+#[test]
+fn every_enum_value_has_its_words_in_every_language() {
+    let enums = api::openapi::enums(crate::harness::document());
+    assert!(enums.len() > 40, "{:?}", enums.keys());
+    for (name, values) in &enums {
+        for value in values {
+            for locale in Locale::all() {
+                let is_permission = name == "Permission";
+                let words = locale.word(name, &value.value).is_some();
+                assert!(
+                    words || is_permission,
+                    "locales/{}.ftl: enum-{name} has no `{}`",
+                    locale.tag(),
+                    value.value
+                );
+                assert!(value.words[locale.tag()].chars().count() > 1, "{name} {value:?}");
+            }
+        }
     }
 }

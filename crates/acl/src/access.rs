@@ -29,7 +29,9 @@ use crate::{
     model::{AccountState, SessionId, refusal},
     password::{PasswordCost, Passwords},
     permission::{BuiltinRole, PermissionSet},
-    random, store,
+    random,
+    seal::Seals,
+    store,
     store::{permissions::Singles, sessions::AccountRow},
     token::{Claims, Signer, TokenKind},
 };
@@ -73,6 +75,8 @@ impl AccessSettings {
 pub struct Access {
     db: Db,
     pub(crate) signer: Signer,
+    /// Makes the keyed digests of what strangers typed.
+    pub(crate) seals: Seals,
     passwords: Passwords,
     pub(crate) access_lifetime: TimeDelta,
     pub(crate) refresh_lifetime: TimeDelta,
@@ -117,15 +121,15 @@ impl Known {
         Self { caller: Arc::new(caller), standing: account.standing, expires_at, ended }
     }
 
-    /// The caller, if the token and the account are valid now.
-    fn admit(&self, now: DateTime<Utc>) -> Result<Arc<Caller>> {
+    /// The caller, if the account is valid now, and the token when the request arrived.
+    fn admit(&self, arrived: DateTime<Utc>, now: DateTime<Utc>) -> Result<Arc<Caller>> {
         if let Some(obstacle) = self.standing.obstacle(now) {
             return Err(Error::new(obstacle.code()));
         }
         if let Some(code) = self.ended {
             return Err(Error::new(code));
         }
-        if self.has_expired(now) {
+        if self.has_expired(arrived) {
             return Err(Error::new(refusal::TOKEN_EXPIRED));
         }
         Ok(self.caller.clone())
@@ -143,6 +147,7 @@ impl Access {
             gates: std::array::from_fn(|_| Arc::new(EpochGate::new(db.clone()))),
             db,
             signer: Signer::new(&settings.secret, settings.previous_secret.as_ref()),
+            seals: Seals::new(settings.secret.clone(), settings.previous_secret.clone()),
             passwords: Passwords::new(settings.password_cost)?,
             access_lifetime: settings.access_lifetime,
             refresh_lifetime: settings.refresh_lifetime,
@@ -161,16 +166,23 @@ impl Access {
     ///
     /// Errors: `token_invalid`, `token_expired`, `token_revoked`, `session_ended`, `account_disabled`.
     pub async fn authenticate(&self, bearer: &str, context: &Arc<Context>) -> Result<Arc<Caller>> {
-        let now = context.now;
+        self.authenticate_at(bearer, context, context.now).await
+    }
+
+    /// Identifies the caller of a request once more, when its body has taken its time: `context` is of its arrival.
+    ///
+    /// A token that expired in between is accepted; a caller who was blocked or signed out in between is not.
+    pub async fn authenticate_at(&self, bearer: &str, context: &Arc<Context>, now: DateTime<Utc>) -> Result<Arc<Caller>> {
+        let arrived = context.now;
         if bearer.starts_with(API_TOKEN_PREFIX) {
-            let caller = self.known(Key::TokenHash(random::sha256(bearer)), context).await?.admit(now)?;
-            if let Credential::ApiToken(id) = caller.credential {
-                lock(&self.last_used).insert(id, now);
+            let caller = self.known(Key::TokenHash(random::sha256(bearer)), context).await?.admit(arrived, now)?;
+            if let Credential::ApiToken { id, .. } = &caller.credential {
+                lock(&self.last_used).insert(*id, now);
             }
             return Ok(caller);
         }
-        let claims = self.access_claims(bearer, now)?;
-        let caller = self.known(Key::Session(claims.sid), context).await?.admit(now)?;
+        let claims = self.access_claims(bearer, arrived)?;
+        let caller = self.known(Key::Session(claims.sid), context).await?.admit(arrived, now)?;
         if caller.user_id != claims.user_id()? {
             return Err(Error::new(refusal::TOKEN_INVALID));
         }
@@ -195,7 +207,7 @@ impl Access {
     }
 
     async fn known(&self, key: Key, context: &Arc<Context>) -> Result<Arc<Known>> {
-        let epoch = self.gates[gate_of_this_thread()].fresh().await?;
+        let epoch = self.db.within(context, self.gates[gate_of_this_thread()].fresh()).await?;
         if let Some(known) = self.recall(&key, epoch, context.now) {
             return Ok(known);
         }
@@ -269,10 +281,11 @@ async fn look_up(conn: &mut database::Conn, key: &Key) -> Result<Option<Known>> 
         }
         Key::TokenHash(hash) => {
             let Some(token) = store::tokens::account(conn, hash).await? else { return Ok(None) };
-            let given = store::tokens::from_words(&token.permissions);
+            let given = PermissionSet::of_words(&token.permissions);
             let permissions = effective(conn, &token.account).await?.intersection(given);
             let ended = token.revoked_at.map(|_| refusal::TOKEN_REVOKED);
-            Ok(Some(Known::of(token.account, permissions, Credential::ApiToken(token.token_id), token.expires_at, ended)))
+            let credential = Credential::ApiToken { id: token.token_id, name: token.token_name };
+            Ok(Some(Known::of(token.account, permissions, credential, token.expires_at, ended)))
         }
     }
 }
@@ -424,7 +437,7 @@ mod tests {
             standing: AccountState { is_active: true, valid_from: None, valid_until: Some(noon), blocked_at: None, blocked_until: None },
         };
         let session = Credential::Session(SessionId::new(1));
-        let code = |known: &Known, now| known.admit(now).err().map(|error| error.code().name);
+        let code = |known: &Known, now| known.admit(now, now).err().map(|error| error.code().name);
         let known = Known::of(account.clone(), PermissionSet::default(), session.clone(), Some(noon - TimeDelta::hours(1)), None);
         assert_eq!(code(&known, noon - TimeDelta::hours(2)), None);
         assert_eq!(code(&known, noon - TimeDelta::hours(1)), Some("token_expired"));

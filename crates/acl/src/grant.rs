@@ -4,6 +4,7 @@ use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
 use kernel::{
     Actor, Error, Result,
+    context::ActingToken,
     id::{ApiTokenId, UserId},
 };
 
@@ -33,13 +34,31 @@ pub enum Credential {
     /// With user name and password: the session's id.
     Session(SessionId),
     /// With a script token.
-    ApiToken(ApiTokenId),
+    ApiToken {
+        /// The token's id.
+        id: ApiTokenId,
+        /// The name that its owner gave it.
+        name: String,
+    },
 }
 
 impl Caller {
     /// The caller as an actor in the audit trail.
     pub fn actor(&self) -> Actor {
-        Actor { user_id: Some(self.user_id), name: self.username.clone() }
+        match &self.credential {
+            Credential::Session(_) => Actor::user(self.user_id, &self.username),
+            Credential::ApiToken { id, name } => {
+                Actor::script(self.user_id, ActingToken { id: *id, name: name.clone(), owner: self.username.clone() })
+            }
+        }
+    }
+
+    /// Whose idempotency keys the caller uses. A script token can do less than its owner, so it has its own.
+    pub fn key_scope(&self) -> String {
+        match &self.credential {
+            Credential::Session(_) => format!("user:{}", self.user_id),
+            Credential::ApiToken { id, .. } => format!("token:{id}"),
+        }
     }
 
     /// Whether the caller holds this permission.

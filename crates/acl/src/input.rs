@@ -5,7 +5,12 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Datelike, Utc};
-use kernel::{Context, FieldErrors, Input, error::field, id::UserId};
+use kernel::{
+    Context, FieldErrors, Input, Several,
+    error::field,
+    id::{ApiTokenId, UserId},
+    phone::{check_contact, normalize_contact},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::{Validate, ValidationError};
@@ -144,11 +149,11 @@ pub struct UserInput {
     #[schema(min_length = 1, max_length = 200)]
     pub full_name: String,
     /// E-mail address.
-    #[validate(email, length(max = 254))]
+    #[validate(custom(function = "kernel::email::valid"), length(max = 254))]
     #[schema(format = Email, max_length = 254)]
     pub email: Option<String>,
-    /// Phone number in the country's format: a plus and digits.
-    #[schema(pattern = "phone")]
+    /// Phone number of any country, in any notation.
+    #[schema(max_length = 40)]
     pub phone: Option<String>,
     /// The role's name.
     #[validate(length(min = 1, max = 50))]
@@ -164,6 +169,10 @@ pub struct UserInput {
 }
 
 impl Input for UserInput {
+    fn normalize(&mut self, context: &Context) {
+        self.phone.iter_mut().for_each(|phone| normalize_contact(phone, context.policy.country));
+    }
+
     fn check(&self, context: &Context, wrong: &mut FieldErrors) {
         check_phone(self.phone.as_deref(), context, wrong);
         check_moment("valid_from", self.valid_from, wrong);
@@ -179,7 +188,8 @@ impl Input for UserInput {
 /// A new user: the editable fields and the first password.
 #[derive(Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({
+// in the document not `NewUser`, which is how Go names the constructor of a `User`
+#[schema(as = UserCreateInput, example = json!({
     "username": "a.ivanova", "full_name": "Анна Иванова", "email": "a.ivanova@example.com", "phone": "+79161234567",
     "role": "operator", "is_active": true, "valid_from": null, "valid_until": null, "password": "tram 17 to the lighthouse"
 }))]
@@ -193,11 +203,11 @@ pub struct NewUser {
     #[schema(min_length = 1, max_length = 200)]
     pub full_name: String,
     /// E-mail address.
-    #[validate(email, length(max = 254))]
+    #[validate(custom(function = "kernel::email::valid"), length(max = 254))]
     #[schema(format = Email, max_length = 254)]
     pub email: Option<String>,
-    /// Phone number in the country's format: a plus and digits.
-    #[schema(pattern = "phone")]
+    /// Phone number of any country, in any notation.
+    #[schema(max_length = 40)]
     pub phone: Option<String>,
     /// The role's name.
     #[validate(length(min = 1, max = 50))]
@@ -217,6 +227,10 @@ pub struct NewUser {
 }
 
 impl Input for NewUser {
+    fn normalize(&mut self, context: &Context) {
+        self.phone.iter_mut().for_each(|phone| normalize_contact(phone, context.policy.country));
+    }
+
     fn check(&self, context: &Context, wrong: &mut FieldErrors) {
         self.profile().check(context, wrong);
         // how strong it is takes long to say, and is said once all else is right
@@ -323,7 +337,11 @@ pub struct AuditFilter {
     /// Actions of the user or the part of the system with this name.
     pub actor: Option<String>,
     /// Actions of the user with this id.
-    pub actor_id: Option<UserId>,
+    #[param(value_type = Option<Vec<UserId>>)]
+    pub actor_id: Option<Several<UserId>>,
+    /// Actions of the script token with this id.
+    #[param(value_type = Option<Vec<ApiTokenId>>)]
+    pub token_id: Option<Several<ApiTokenId>>,
     /// Rows about entities of this type, such as `user`.
     pub entity: Option<String>,
     /// Rows about the entity with this id.
@@ -354,9 +372,8 @@ fn role_name_form(name: &str) -> Result<(), ValidationError> {
 }
 
 fn check_phone(phone: Option<&str>, context: &Context, wrong: &mut FieldErrors) {
-    let country = context.policy.country;
-    if phone.is_some_and(|phone| !country.is_phone(phone)) {
-        wrong.add("phone", field::PHONE).with("prefix", country.phone_prefix()).with("digits", country.phone_digits());
+    if let Some(phone) = phone {
+        check_contact("phone", phone, context.policy.country, wrong);
     }
 }
 

@@ -14,7 +14,8 @@
 //! the transaction that they run in. Password hashing is separate and runs before it.
 //!
 //! **Passwords** ([`Passwords`]) are Argon2id, hashed on a few blocking threads. Five failures in a row lock sign-in for
-//! a growing time ([`model::lock_after`]); open sessions continue, because otherwise anybody could end them with wrong passwords.
+//! a growing time ([`model::lock_after`]), apart for each address from which the user has signed in before and for all others together:
+//! otherwise anybody could keep a user out with wrong passwords. Open sessions continue for the same reason.
 //!
 //! A caller who changes users or roles gives only permissions that they hold, does not change the rights of their own account, and
 //! leaves at least one administrator: `service/users.rs` has these rules in one place.
@@ -23,6 +24,7 @@ mod access;
 mod grant;
 pub mod input;
 pub mod jobs;
+mod layout;
 pub mod model;
 mod password;
 pub mod permission;
@@ -41,4 +43,7 @@ pub use password::{HashedPassword, PasswordCost, Passwords, random_password};
 pub use permission::{BuiltinRole, Permission, PermissionSet, PermissionType, perm};
 pub use random::random_secret;
 pub use seal::Seals;
-pub use service::{audit, auth, bootstrap, roles, sessions, tokens, users};
+pub use service::{audit, auth, bootstrap, denials, one_time, reads, roles, sessions, tokens, users};
+
+/// The names by which users are ordered.
+pub const USERS_ORDERED: database::order_keys::Named = store::users::ORDERED;

@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 use zxcvbn::{Score, zxcvbn};
 
-use crate::random;
+use crate::{layout::readings, random};
 
 /// Passwords that are worked on at the same time; each uses a processor and its memory.
 const WORKERS: usize = 2;
@@ -256,7 +256,7 @@ pub(crate) fn refuse_username(field: &str, password: &str, username: &str) -> Re
 
 /// Whether a password is too easy to guess. This takes a tenth of a second for a long one.
 fn is_weak(password: &str, username: &str) -> bool {
-    zxcvbn(password, &[username, "telecom", "crm"]).score() < Score::Two
+    readings(password).iter().any(|reading| zxcvbn(reading, &[username, "telecom", "crm"]).score() < Score::Two)
 }
 
 /// A random password of letters and digits that are easy to copy from a screen.
@@ -360,6 +360,11 @@ mod tests {
         };
         assert_eq!(refusal("password12").await, Some(field::WEAK_PASSWORD));
         assert_eq!(refusal("aaaaaaaaaaaa").await, Some(field::WEAK_PASSWORD));
+        for common in ["йцукенгшщз", "ЙЦУКЕНГШЩЗ", "фывапролдж", "ячсмитьбю.", "пароль12345", "Привет1234", "Екатерина1", "анна.иванова1"]
+        {
+            assert_eq!(refusal(common).await, Some(field::WEAK_PASSWORD), "{common}");
+        }
+        assert_eq!(refusal("журавлиха!").await, None);
         assert_eq!(refusal("Anna.Ivanova").await, Some(field::PASSWORD_IS_USERNAME));
         assert_eq!(refusal("tram 17 to the lighthouse").await, None);
         assert_eq!(refusal(&random_password().unwrap()).await, None);

@@ -98,6 +98,7 @@ permissions! {
     ContractsActivate = "contracts:activate", [Admin, Operator], "Activate contracts.";
     ContractsHold = "contracts:hold", [Admin, Supervisor, Operator], "Suspend and resume contracts.";
     ContractsTerminate = "contracts:terminate", [Admin, Supervisor], "Terminate contracts.";
+    ContractsCredit = "contracts:credit", [Admin], "Grant credit limits and discounts above the usual bounds.";
     ContractsExport = "contracts:export", [Admin, Supervisor], "Export contracts to files.";
     PaymentsRead = "payments:read", [Admin, Supervisor, Operator, Employee], "See payments and charges.";
     PaymentsTake = "payments:take", [Admin, Operator], "Take, process, fail and cancel payments.";
@@ -110,7 +111,7 @@ permissions! {
     TicketsRead = "tickets:read", [Admin, Supervisor, Operator, Employee], "See tickets.";
     TicketsWrite = "tickets:write", [Admin, Supervisor, Operator, Employee], "Create and change tickets, comment and attach files.";
     TicketsWork = "tickets:work", [Admin, Supervisor, Operator], "Work on tickets and solve them.";
-    TicketsAssign = "tickets:assign", [Admin, Supervisor], "Assign tickets.";
+    TicketsAssign = "tickets:assign", [Admin, Supervisor], "Assign tickets and edit the canned answers.";
     TicketsDelete = "tickets:delete", [Admin], "Delete tickets.";
     TicketsExport = "tickets:export", [Admin, Supervisor], "Export tickets to files.";
     ReportsRead = "reports:read", [Admin, Supervisor], "See reports, the dashboard and statistics.";
@@ -205,6 +206,16 @@ impl PermissionSet {
     /// The permissions, in the table's order.
     pub fn iter(self) -> impl Iterator<Item = Permission> {
         Permission::ALL.iter().copied().filter(move |permission| self.has(*permission))
+    }
+
+    /// The stored form: names, separated by blanks.
+    pub fn words(self) -> String {
+        self.iter().map(Permission::as_str).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Reads the stored form; a name that this version does not know allows nothing.
+    pub fn of_words(words: &str) -> Self {
+        words.split(' ').filter_map(|word| word.parse::<Permission>().ok()).collect()
     }
 
     /// Whether the set is empty.

@@ -1,7 +1,10 @@
 //! The SQL of this crate.
 
+pub(crate) mod addresses;
 pub(crate) mod audit;
+pub(crate) mod one_time;
 pub(crate) mod permissions;
+pub(crate) mod reads;
 pub(crate) mod roles;
 pub(crate) mod sessions;
 pub(crate) mod tokens;

@@ -34,6 +34,13 @@ pub struct List<T> {
     pub results: Vec<T>,
 }
 
+impl<T> List<T> {
+    /// A list that the program fixes, on one page.
+    pub fn whole(results: Vec<T>) -> Self {
+        Self { count: i64::try_from(results.len()).ok(), count_exact: Some(true), next: None, previous: None, results }
+    }
+}
+
 /// A complete response, to be sent, or to be stored under an idempotency key and replayed.
 ///
 /// `T` is what the use case made, for a handler that continues after the commit; mostly an id. It is stored with the response,

@@ -3,7 +3,7 @@
 
 use std::{cell::OnceCell, sync::Arc};
 
-use acl::SignedIn;
+use acl::{PermissionSet, SignedIn};
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
@@ -15,7 +15,7 @@ use actix_web::{
 };
 use database::{Conn, Page, Tx, page::Step};
 use kernel::{
-    Actor, Code, Context, Expected, FieldErrors, Result,
+    Actor, Code, Context, Error, Expected, FieldErrors, Result,
     error::{common, field},
 };
 use messages::Locale;
@@ -77,7 +77,7 @@ impl Call {
     /// Runs a use case in a transaction and stores its response under the request's idempotency key, if it has one.
     ///
     /// Returns the response with what the use case made, fresh or replayed.
-    /// Errors: `idempotency_key_reused`, `idempotency_key_in_use`, and those of `work`; then nothing is changed.
+    /// Errors: `idempotency_key_reused`, `idempotency_key_in_use`, `replay_right_lost`, and those of `work`; then nothing is changed.
     pub async fn write<T: Made>(&self, work: impl AsyncFn(&mut Tx) -> Result<Answer<T>>) -> Result<Answer<T>> {
         self.write_or_refuse(async |tx| work(tx).await.map(Ok)).await
     }
@@ -91,6 +91,14 @@ impl Call {
         work: impl AsyncFn(&mut Tx) -> Result<std::result::Result<Answer<T>, Code>>,
     ) -> Result<Answer<T>> {
         let (key, seals) = (self.idempotency_key()?, &self.state.seals);
+        // repeats that arrive while the first request runs wait here, and not each with a connection
+        let _turn = match &key {
+            Some(key) => {
+                let turn = self.state.db.turn(self.context(), &(&key.scope, &key.text)).await;
+                Some(turn.map_err(|error| Error::new(common::IDEMPOTENCY_KEY_IN_USE).cause(error))?)
+            }
+            None => None,
+        };
         let outcome = self.state.db.transaction(self.context(), async |tx| {
             let Some(key) = &key else { return work(tx).await };
             if let Some(stored) = idempotency::claim(tx, key, seals).await? {
@@ -123,7 +131,9 @@ impl Call {
         self.read(async |conn| idempotency::recall(conn, &key, &self.state.seals).await).await
     }
 
-    /// Records that the caller saw the personal data of these; the audit trail has it a moment later.
+    /// Puts on record that the caller sees the personal data of these; the audit trail lists it a moment later.
+    ///
+    /// Errors: `database_away`, `database_full`; what cannot be put on record must not be shown.
     pub async fn record_read(&self, entity: &'static str, ids: impl IntoIterator<Item = i64>) -> Result<()> {
         if self.caller().is_none() {
             return Ok(());
@@ -139,8 +149,8 @@ impl Call {
         if header.trim() == "*" {
             return Ok(Expected::Any);
         }
-        // a tag is "version-hash"; a weak or unknown one matches nothing
-        let version = |tag: &str| tag.trim().strip_prefix('"')?.strip_suffix('"')?.split('-').next()?.parse().ok();
+        // a tag is "version-hash"; a proxy that compresses makes it weak, and still names the version
+        let version = |tag: &str| tag.trim().trim_start_matches("W/").strip_prefix('"')?.strip_suffix('"')?.split('-').next()?.parse().ok();
         Ok(Expected::Versions(header.split(',').filter_map(version).collect()))
     }
 
@@ -173,7 +183,8 @@ impl Call {
         format!("{}{}?{query}", self.base_url(), self.request.path())
     }
 
-    fn base_url(&self) -> Arc<str> {
+    /// Scheme and host that clients use.
+    pub fn base_url(&self) -> Arc<str> {
         request::info(&self.request).map(|info| info.base_url).unwrap_or_default()
     }
 
@@ -202,6 +213,16 @@ impl Call {
         request::caller(&self.request).map(SignedIn)
     }
 
+    /// The token of the signed-in caller. Errors: `not_signed_in` for a handler that requires none.
+    pub fn bearer(&self) -> Result<Arc<str>> {
+        request::bearer(&self.request).ok_or_else(|| acl::refusal::NOT_SIGNED_IN.into())
+    }
+
+    /// Whether the caller came with a one-time ticket.
+    pub fn has_ticket(&self) -> bool {
+        self.caller().is_some() && !self.request.headers().contains_key(header::AUTHORIZATION)
+    }
+
     /// Refuses a malformed idempotency key, for a handler that does something before its transaction.
     pub fn check_idempotency_key(&self) -> Result<()> {
         self.idempotency_key().map(drop)
@@ -224,9 +245,10 @@ impl Call {
             wrong.add_at("Idempotency-Key".to_owned(), field::LENGTH).with("min", 1).with("max", 255);
             return wrong.into_error(common::INVALID_PARAMETER).map(|()| None);
         };
-        let digest = request::body_digest(&self.request);
+        let (digest, caller) = (request::body_digest(&self.request), self.caller());
         Ok(Some(Key {
-            scope: self.caller().map_or_else(|| "anonymous".to_owned(), |caller| format!("user:{}", caller.user_id)),
+            scope: caller.as_ref().map_or_else(|| "anonymous".to_owned(), |caller| caller.key_scope()),
+            permissions: caller.map_or_else(PermissionSet::default, |caller| caller.permissions),
             text: text.to_owned(),
             request: format!("{} {} {}", self.request.method(), self.request.uri(), digest),
         }))

@@ -3,12 +3,13 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use acl::Caller;
+use actix_cors::CorsError;
 use actix_web::{
     Error as ActixError, HttpMessage, HttpRequest, HttpResponse, ResponseError,
-    body::{BoxBody, MessageBody},
+    body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
-        StatusCode, Uri,
+        ConnectionType, Method, StatusCode, Uri, Version,
         header::{self, HeaderMap, HeaderName, HeaderValue},
         uri::PathAndQuery,
     },
@@ -17,13 +18,17 @@ use actix_web::{
 };
 use futures_util::FutureExt;
 use kernel::{Code, Error, error::common};
+use log::Level;
 use uuid::Uuid;
 
 use crate::{
+    app::ALLOWED_HEADERS,
+    connection::Running,
     problem::{self, Asked, Refused},
     request::{self, RequestInfo},
+    sending::Until,
     state::State,
-    unread::Held,
+    unread::{self, Held},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -38,10 +43,15 @@ pub async fn around(
     let info = describe(&state, &request);
     let accept_language = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let method = request.method().clone();
+    // every path that can be read also tells its headers alone
+    if method == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
     request.extensions_mut().insert(info.clone());
     set_path(&mut request);
-    let held = Held::of(&mut request);
-    let asked = Asked { path: &info.path, request_id: &info.request_id, accept_language: accept_language.as_deref() };
+    let until = Until { held: Held::of(&mut request), running: Running::begin(request.request()) };
+    let is_oauth = request.path() == problem::TOKEN_PATH;
+    let asked = Asked { path: &info.path, request_id: &info.request_id, accept_language: accept_language.as_deref(), is_oauth };
 
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let served = match outcome {
@@ -58,9 +68,12 @@ pub async fn around(
     };
 
     let log = |status: StatusCode, route: &str, user: &str| {
-        log::info!(
-            target: "access", method = method.as_str(), route, status = status.as_u16(),
-            microseconds = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX), user, request_id = &*info.request_id; "request"
+        // checks that succeed come every few seconds and say nothing
+        let level = if route.starts_with("/health/") && status.is_success() { Level::Debug } else { Level::Info };
+        log::log!(
+            target: "access", level, method = method.as_str(), route, status = status.as_u16(),
+            microseconds = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX), user,
+            address = info.address.map(|address| address.to_string()).as_deref().unwrap_or("-"), request_id = &*info.request_id; "request"
         );
     };
     match served {
@@ -70,19 +83,32 @@ pub async fn around(
                 record_denied(&request, &response, &info).await;
             }
             let mut response = finished(response, asked);
+            if request.version() < Version::HTTP_11 {
+                without_chunks(&mut response);
+            }
             add_headers(response.headers_mut(), &info);
             let route = request.match_pattern();
             let extensions = request.extensions();
             let user = extensions.get::<Arc<Caller>>().map_or("-", |caller| caller.username.as_str());
             log(response.status(), route.as_deref().unwrap_or("-"), user);
             drop(extensions);
-            Ok(ServiceResponse::new(request, Held::until_sent(held, response)))
+            let response = if method == Method::HEAD { unread::without_body(response) } else { response };
+            Ok(ServiceResponse::new(request, until.sent(response)))
         }
         Err(mut response) => {
             add_headers(response.headers_mut(), &info);
             log(response.status(), "-", "-");
-            Err(Rendered(std::cell::RefCell::new(Some(Held::until_sent(held, response)))).into())
+            let response = if method == Method::HEAD { unread::without_body(response) } else { response };
+            Err(Rendered(std::cell::RefCell::new(Some(until.sent(response)))).into())
         }
+    }
+}
+
+/// Ends a body of unknown length with the connection, because HTTP/1.0 has no chunks.
+fn without_chunks(response: &mut HttpResponse) {
+    if response.body().size() == BodySize::Stream {
+        response.head_mut().no_chunking(true);
+        response.head_mut().set_connection_type(ConnectionType::Close);
     }
 }
 
@@ -92,9 +118,9 @@ async fn record_denied(request: &HttpRequest, response: &HttpResponse, info: &Re
     let permission = refused.and_then(|refused| refused.0.args().iter().find(|(name, _)| *name == "permission")?.1.parse().ok());
     let caller = request.extensions().get::<Arc<Caller>>().cloned();
     if let (Some(permission), Some(caller)) = (permission, caller) {
-        let (db, context) = (&request::state(request).db, request::context(request));
+        let (state, context) = (request::state(request), request::context(request));
         // the access stays denied even if this cannot be recorded
-        if let Err(error) = acl::audit::record_denied(db, &context.acting_as(caller.actor()), permission, &info.path).await {
+        if let Err(error) = state.denials.note(&state.db, &context.acting_as(caller.actor()), permission, &info.path).await {
             log::error!("cannot record a denied access: {error}");
         }
     }
@@ -125,12 +151,14 @@ impl ResponseError for Rendered {
 fn finished(response: HttpResponse, asked: Asked<'_>) -> HttpResponse {
     let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == problem::MEDIA_TYPE);
     let refused = response.error().and_then(|error| error.as_error::<Refused>());
-    let mut problem = match refused {
-        Some(refused) => refused_answer(&refused.0, asked),
-        None if (response.status().is_client_error() || response.status().is_server_error()) && !is_problem => {
+    let of_another_origin = response.error().and_then(|error| error.as_error::<CorsError>());
+    let mut problem = match (refused, of_another_origin) {
+        (Some(refused), _) => refused_answer(&refused.0, asked),
+        (None, Some(error)) => refused_answer(&refused_origin(error), asked),
+        (None, None) if (response.status().is_client_error() || response.status().is_server_error()) && !is_problem => {
             problem_of_status(response.status(), asked)
         }
-        None => return response,
+        (None, None) => return response,
     };
     // keep the CORS headers, so that other origins can read refusals too
     for (name, value) in response.headers() {
@@ -139,6 +167,14 @@ fn finished(response: HttpResponse, asked: Asked<'_>) -> HttpResponse {
         }
     }
     problem
+}
+
+/// The error for a preflight request that is refused.
+fn refused_origin(error: &CorsError) -> Error {
+    match error {
+        CorsError::OriginNotAllowed | CorsError::MissingOrigin | CorsError::WildcardOrigin => common::ORIGIN_NOT_ALLOWED.into(),
+        _ => Error::new(common::PREFLIGHT_REFUSED).with("headers", ALLOWED_HEADERS.join(", ")),
+    }
 }
 
 fn refused_answer(error: &Error, asked: Asked<'_>) -> HttpResponse {
@@ -193,7 +229,11 @@ fn describe(state: &State, request: &ServiceRequest) -> RequestInfo {
     RequestInfo { request_id: request_id.into(), address, base_url: base_url.into(), path: request.path().into() }
 }
 
-/// Maps `/api/x` to `/api/v1/x` and removes trailing slashes, except for Swagger UI, whose relative links need them.
+/// Addresses of one record below `/payments` that an id of a payment could be read into, and their present ones.
+const FORMER: [(&str, &str); 2] =
+    [("/api/v1/payments/gateway-refunds/", "/api/v1/gateway-refunds/"), ("/api/v1/payments/reconciliations/", "/api/v1/reconciliations/")];
+
+/// Maps `/api/x` to `/api/v1/x` and former addresses to the present ones, and removes trailing slashes, except for Swagger UI, whose relative links need them.
 fn set_path(request: &mut ServiceRequest) {
     let path = request.path();
     let trimmed = path.trim_end_matches('/');
@@ -207,6 +247,8 @@ fn set_path(request: &mut ServiceRequest) {
         None if trimmed.is_empty() || path.starts_with("/swagger-ui") => return,
         None => trimmed.to_owned(),
     };
+    let former = FORMER.iter().find_map(|(former, present)| Some(format!("{present}{}", wanted.strip_prefix(former)?)));
+    let wanted = former.unwrap_or(wanted);
     if wanted == path {
         return;
     }
@@ -235,10 +277,10 @@ fn add_headers(headers: &mut HeaderMap, info: &RequestInfo) {
     set(header::REFERRER_POLICY, "no-referrer");
     set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     if info.path.starts_with("/swagger-ui") {
-        // the page has its own scripts and styles, some of them inline
+        // the page sets some of its styles inline
         set(
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
         );
     } else {
         set(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");

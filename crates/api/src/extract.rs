@@ -1,6 +1,6 @@
 //! Extractors of bodies, path parameters and query parameters, each with its limits and refusals.
 
-use std::{ops::Deref, str::FromStr, time::Duration};
+use std::{ops::Deref, pin::pin, str::FromStr, time::Duration};
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
@@ -8,30 +8,26 @@ use actix_web::{
     http::{Method, header},
     web::{Bytes, BytesMut, Path},
 };
-use chrono::{DateTime, NaiveDate, NaiveTime};
 use database::{
     Paging,
     page::{ListSpec, PagingParameters},
 };
-use futures_util::{StreamExt, future::LocalBoxFuture};
-use kernel::{
-    Edit, Error, FieldErrors, Input, Kind, Result,
-    digest::sha256,
-    error::{common, field},
-    input,
-};
+use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture};
+use kernel::{Edit, Error, Input, Kind, Result, digest::sha256, error::common, id::is_loose_number, input, several};
 use serde::{Serialize, de::DeserializeOwned};
 use utoipa::{
     IntoParams,
     openapi::{
-        KnownFormat, Object, ObjectBuilder, RefOr, Required, Schema, SchemaFormat,
-        path::{Parameter, ParameterBuilder, ParameterIn},
-        schema::{SchemaType, Type},
+        ArrayBuilder, KnownFormat, Object, ObjectBuilder, Ref, RefOr, Required, Schema, SchemaFormat,
+        path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle},
+        schema::Type,
     },
 };
 
 use crate::{
+    expand::{self, Expand, Part},
     guard,
+    parameters::{self, LONGEST_PARAMETER, Pair, is_a},
     problem::Refused,
     request::{self, BodyDigest},
 };
@@ -41,6 +37,9 @@ pub const BODY_LIMIT: usize = 1024 * 1024;
 
 /// Largest body of a caller who is not signed in: it contains a name, a password or a token.
 pub const STRANGER_LIMIT: usize = 16 * 1024;
+
+/// Longest cursor in characters: the keys of a row by every field that a list can be ordered by, the longest names among them.
+const LONGEST_CURSOR: usize = 6000;
 
 /// The length of the body, if the request declares it.
 pub(crate) fn announced_length(request: &HttpRequest) -> Option<u64> {
@@ -52,14 +51,14 @@ async fn read_body(request: &HttpRequest, payload: Payload) -> Result<Bytes> {
 }
 
 /// Reads a body of at most `limit` bytes. The time limit is `body_seconds` for each mebibyte of `limit`.
-async fn read_up_to(limit: usize, request: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
+pub(crate) async fn read_up_to(limit: usize, request: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
     guard::let_in(request).await?;
     if announced_length(request).is_some_and(|length| length > limit as u64) {
         return Err(Error::new(common::BODY_TOO_LARGE).with("limit", limit));
     }
     let read = async {
         let mut body = BytesMut::new();
-        while let Some(chunk) = payload.next().await {
+        while let Some(chunk) = request::next_piece(request, payload.next()).await? {
             let chunk =
                 chunk.map_err(|error| Error::new(common::MALFORMED).with("reason", "the body is incomplete").cause(error.to_string()))?;
             if body.len() + chunk.len() > limit {
@@ -71,12 +70,20 @@ async fn read_up_to(limit: usize, request: &HttpRequest, mut payload: Payload) -
     };
     let mebibytes = u64::try_from(limit.div_ceil(BODY_LIMIT)).unwrap_or(1);
     let wait = Duration::from_secs(request::state(request).settings.body_seconds.saturating_mul(mebibytes));
-    let body = tokio::time::timeout(wait, read).await.map_err(|_| Error::new(common::BODY_TIMEOUT))??;
+    let mut read = pin!(read);
+    let body = match read.as_mut().now_or_never() {
+        Some(body) => body?,
+        None => {
+            let body = tokio::time::timeout(wait, read).await.map_err(|_| Error::new(common::BODY_TIMEOUT))??;
+            guard::let_in_again(request).await?;
+            body
+        }
+    };
     request.extensions_mut().insert(BodyDigest(sha256(&body)));
     Ok(body)
 }
 
-fn expect_type(request: &HttpRequest, body: &Bytes, accepted: &[&str]) -> Result<()> {
+pub(crate) fn expect_type(request: &HttpRequest, body: &Bytes, accepted: &[&str]) -> Result<()> {
     let given = request.headers().get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     let essence = given.map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
     match essence {
@@ -131,6 +138,22 @@ impl FromRequest for RawBody {
     }
 }
 
+/// The body of a form of whoever has not signed in, of any type, because old devices send none or a wrong one.
+pub struct AnyBody(pub Bytes);
+
+impl FromRequest for AnyBody {
+    type Error = Refused;
+    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move { Ok(Self(read_up_to(STRANGER_LIMIT, &request, payload).await?)) })
+    }
+}
+
+/// The types by which browsers and mail programs call a CSV file.
+const TABLES: [&str; 5] = ["text/csv", "application/csv", "text/tab-separated-values", "text/plain", "application/vnd.ms-excel"];
+
 /// A CSV body: a settlement file.
 pub struct CsvBody(pub Bytes);
 
@@ -141,9 +164,9 @@ impl FromRequest for CsvBody {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let body = read_up_to(gateways::reconciliation::MOST_BYTES, &request, payload).await?;
+            let body = read_up_to(gateways::reconciliation::file::MOST_BYTES, &request, payload).await?;
             // an empty body without a type is accepted here, and reported later as an empty file
-            expect_type(&request, &body, &["text/csv"])?;
+            expect_type(&request, &body, &TABLES)?;
             Ok(Self(body))
         })
     }
@@ -227,28 +250,22 @@ impl<T: DeserializeOwned + 'static> FromRequest for PathFields<T> {
         let request = request.clone();
         Box::pin(async move {
             guard::let_in(&request).await?;
+            // serde would read `+1` and `01` as the id 1
+            if request.match_info().iter().any(|(_, text)| is_loose_number(text)) {
+                return Err(common::NO_SUCH_PATH.into());
+            }
             let fields = Path::<T>::extract(&request).await;
             fields.map(|fields| Self(fields.into_inner())).map_err(|_| common::NO_SUCH_PATH.into())
         })
     }
 }
 
-/// Longest query parameter in characters, unless its filter sets another limit.
-const LONGEST_PARAMETER: usize = 200;
-
-fn is_plain_text(schema: &Object) -> bool {
-    let text = match &schema.schema_type {
-        SchemaType::Type(kind) => *kind == Type::String,
-        SchemaType::Array(kinds) => kinds.contains(&Type::String),
-        SchemaType::AnyValue => false,
-    };
-    text && schema.format.is_none() && schema.pattern.is_none() && schema.enum_values.is_none()
-}
-
 /// The filters of a list, and how it is ordered and paged.
 pub trait ListQuery: DeserializeOwned + IntoParams {
     /// How the list is ordered and paged.
     const SPEC: ListSpec;
+    /// What its rows can be shown with.
+    const PARTS: &'static [Part] = &[];
 }
 
 /// The query parameters of a list: its filters, its page and its order.
@@ -257,6 +274,8 @@ pub struct Listing<F> {
     pub filter: F,
     /// The page and the order.
     pub paging: Paging,
+    /// What its rows are shown with.
+    pub expand: Expand,
 }
 
 impl<F: ListQuery + 'static> FromRequest for Listing<F> {
@@ -267,27 +286,32 @@ impl<F: ListQuery + 'static> FromRequest for Listing<F> {
         let request = request.clone();
         Box::pin(async move {
             guard::let_in(&request).await?;
-            Ok(Self::parse(request.query_string())?)
+            Ok(Self::parse(request.query_string(), request.path())?)
         })
     }
 }
 
 impl<F: ListQuery> Listing<F> {
-    fn parse(query: &str) -> Result<Self> {
+    fn parse(query: &str, path: &str) -> Result<Self> {
         let known = Self::into_params(|| None);
-        let mut paging = PagingParameters::default();
-        let (pairs, mut wrong) = parameters(query, &known)?;
-        let mut filters: Vec<(String, String)> = Vec::new();
+        let mut paging = PagingParameters { list: path.to_owned(), ..PagingParameters::default() };
+        let (pairs, mut wrong) = parameters::parse(query, &known)?;
+        let mut filters: Vec<Pair> = Vec::new();
+        let mut expand = Expand::default();
         for (name, value) in pairs {
             match name.as_str() {
                 "page" => paging.page = Some(value),
                 "page_size" => paging.page_size = Some(value),
                 "cursor" => paging.cursor = Some(value),
                 "ordering" => paging.ordering = Some(value),
+                "ids" => paging.ids = Some(value),
+                "updated_at_after" => paging.updated_at_after = Some(value),
+                "updated_at_before" => paging.updated_at_before = Some(value),
+                "expand" => expand = Expand::of(&value, F::PARTS),
                 _ => filters.push((name, value)),
             }
         }
-        let filter = read_filters(filters, &mut wrong);
+        let filter = parameters::read(filters, &mut wrong);
         let paging = match Paging::parse(F::SPEC, &paging) {
             Err(error) if error.kind() == Kind::Malformed && !error.wrong_fields().is_empty() => {
                 wrong.0.extend(error.wrong_fields().iter().cloned());
@@ -297,7 +321,7 @@ impl<F: ListQuery> Listing<F> {
         };
         wrong.into_error(common::INVALID_PARAMETER)?;
         match (filter, paging) {
-            (Some(filter), Some(paging)) => Ok(Self { filter, paging }),
+            (Some(filter), Some(paging)) => Ok(Self { filter, paging, expand }),
             _ => Err(Error::new(common::MALFORMED)),
         }
     }
@@ -322,108 +346,79 @@ impl<Q: DeserializeOwned + IntoParams + 'static> FromRequest for Parameters<Q> {
         let request = request.clone();
         Box::pin(async move {
             guard::let_in(&request).await?;
-            let (pairs, mut wrong) = parameters(request.query_string(), &Q::into_params(|| Some(ParameterIn::Query)))?;
-            let query = read_filters(pairs, &mut wrong);
+            let (pairs, mut wrong) = parameters::parse(request.query_string(), &Q::into_params(|| Some(ParameterIn::Query)))?;
+            let query = parameters::read(pairs, &mut wrong);
             wrong.into_error(common::INVALID_PARAMETER)?;
             Ok(Self(query.ok_or(common::MALFORMED)?))
         })
     }
 }
 
-/// Splits a query string and checks each parameter against its documented schema. Errors: `unknown_parameter`, which names the
-/// known ones.
-fn parameters(query: &str, known: &[Parameter]) -> Result<(Vec<(String, String)>, FieldErrors)> {
-    let pairs: Vec<(String, String)> =
-        serde_urlencoded::from_str(query).map_err(|error| Error::new(common::MALFORMED).with("reason", "the query string").cause(error))?;
-    let mut wrong = FieldErrors::default();
-    let mut kept: Vec<(String, String)> = Vec::new();
-    for (name, value) in pairs {
-        let Some(parameter) = known.iter().find(|parameter| parameter.name == name) else {
-            let names: Vec<&str> = known.iter().map(|parameter| parameter.name.as_str()).collect();
-            return Err(Error::new(common::UNKNOWN_PARAMETER).with("name", name.escape_debug()).with("known", names.join(", ")));
-        };
-        let schema = match &parameter.schema {
-            Some(RefOr::T(Schema::Object(schema))) => Some(schema),
-            _ => None,
-        };
-        let longest = schema.and_then(|schema| schema.max_length).unwrap_or(LONGEST_PARAMETER);
-        let is_moment = schema.is_some_and(|schema| schema.format == Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
-        let is_date = schema.is_some_and(|schema| schema.format == Some(SchemaFormat::KnownFormat(KnownFormat::Date)));
-        if value.chars().any(char::is_control) {
-            wrong.add_at(name, field::CONTROL_CHARACTER);
-        } else if value.chars().count() > longest {
-            wrong.add_at(name, field::LENGTH).with("min", 0).with("max", longest);
-        } else if kept.iter().any(|(other, _)| *other == name) {
-            wrong.add_at(name, field::DUPLICATE);
-        } else if is_date && !input::is_exact_date(&value) {
-            wrong.add_at(name, field::FORMAT);
-        } else if is_moment {
-            match moment(&value) {
-                Some(value) => kept.push((name, value)),
-                None => drop(wrong.add_at(name, field::FORMAT)),
+/// Completes the filters of a list: bounds for texts, one style for lists of values, and the short names of filters by ids.
+fn complete(filters: &mut Vec<Parameter>) {
+    let mut short = Vec::new();
+    for filter in filters.iter_mut() {
+        match &mut filter.schema {
+            Some(RefOr::T(Schema::Object(schema))) if is_plain_text(schema) => {
+                schema.max_length.get_or_insert(LONGEST_PARAMETER);
             }
-        } else {
-            kept.push((name, value));
+            Some(RefOr::T(Schema::Array(list))) => {
+                list.min_items.get_or_insert(1);
+                list.max_items.get_or_insert(several::MOST);
+                (filter.style, filter.explode) = (Some(ParameterStyle::Form), Some(false));
+            }
+            _ => {}
+        }
+        if let Some(name) = parameters::short_name(filter) {
+            let mut other = filter.clone();
+            (other.name, other.description) = (name.to_owned(), Some(format!("Short for `{}`.", filter.name)));
+            short.push(other);
         }
     }
-    Ok((kept, wrong))
+    short.retain(|short| filters.iter().all(|filter| filter.name != short.name));
+    filters.extend(short);
 }
 
-/// Parses an RFC 3339 time, and clamps it to years of four digits: both database engines order those, and no stored time is
-/// outside.
-fn moment(text: &str) -> Option<String> {
-    let years = NaiveDate::from_ymd_opt(1, 1, 1)?.and_time(NaiveTime::MIN).and_utc()
-        ..=NaiveDate::from_ymd_opt(9999, 12, 31)?.and_time(NaiveTime::MIN).and_utc();
-    let moment = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
-    Some(moment.clamp(*years.start(), *years.end()).to_rfc3339())
+fn is_plain_text(schema: &Object) -> bool {
+    is_a(schema, &Type::String) && schema.format.is_none() && schema.pattern.is_none() && schema.enum_values.is_none()
 }
 
-/// Parses filters. Each one that cannot be parsed is noted and left out, so that the response names all wrong ones at once.
-fn read_filters<F: DeserializeOwned>(mut filters: Vec<(String, String)>, wrong: &mut FieldErrors) -> Option<F> {
-    loop {
-        let query = serde_urlencoded::to_string(&filters).ok()?;
-        match serde_urlencoded::from_str(&query) {
-            Ok(filter) => return Some(filter),
-            Err(_) => {
-                let alone = |pair: &(String, String)| {
-                    serde_urlencoded::to_string([pair]).is_ok_and(|query| serde_urlencoded::from_str::<F>(&query).is_ok())
-                };
-                let at = filters.iter().position(|pair| !alone(pair))?;
-                wrong.add_at(filters.remove(at).0, field::FORMAT);
-            }
-        }
-    }
+fn parameter(name: &str, description: String, schema: impl Into<RefOr<Schema>>) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(schema))
+        .build()
 }
 
 impl<F: ListQuery> IntoParams for Listing<F> {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let integer = |maximum: i64| ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(maximum));
-        let parameter = |name: &str, description: String, schema: ObjectBuilder| {
-            ParameterBuilder::new()
-                .name(name)
-                .parameter_in(ParameterIn::Query)
-                .required(Required::False)
-                .description(Some(description))
-                .schema(Some(schema))
-                .build()
-        };
-        let names: Vec<&str> = F::SPEC.order_fields.iter().map(|field| field.name).collect();
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let moment = || text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+        let names = F::SPEC.order_names();
         let term = format!("-?({})", names.join("|"));
         let mut all = F::into_params(|| Some(ParameterIn::Query));
-        for parameter in &mut all {
-            if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
-                && is_plain_text(schema)
-            {
-                schema.max_length.get_or_insert(LONGEST_PARAMETER);
-            }
+        all.push(parameter(
+            "ids",
+            "Only those of these that the list has; ids separated by commas.".into(),
+            ArrayBuilder::new().items(Ref::from_schema_name("Id")),
+        ));
+        if F::SPEC.updated_at().is_some() {
+            all.push(parameter("updated_at_after", "Last changed at this moment or later.".into(), moment()));
+            all.push(parameter("updated_at_before", "Last changed at this moment or earlier.".into(), moment()));
         }
+        all.extend(expand::parameter(F::PARTS));
+        complete(&mut all);
         all.extend([
             parameter("page", "Page number, from 1. Pages cover the first 100000 rows.".into(), integer(database::page::REACH)),
             parameter("page_size", "Rows per page; 100 by default.".into(), integer(database::page::MAX_PAGE_SIZE)),
             parameter(
                 "cursor",
                 "Pages by key instead of by number, without a count. Empty for the first page, then as given by `next`.".into(),
-                ObjectBuilder::new().schema_type(Type::String).max_length(Some(1000)).pattern(Some("^[A-Za-z0-9_-]*$")),
+                text().max_length(Some(LONGEST_CURSOR)).pattern(Some("^[A-Za-z0-9_-]*$")),
             ),
             parameter(
                 "ordering",
@@ -432,24 +427,9 @@ impl<F: ListQuery> IntoParams for Listing<F> {
                     names.join(", "),
                     F::SPEC.default_order
                 ),
-                ObjectBuilder::new().schema_type(Type::String).pattern(Some(format!("^({term}(,{term}){{0,7}})?$"))),
+                text().pattern(Some(format!("^({term}(,{term}){{0,7}})?$"))),
             ),
         ]);
         all
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moments_are_drawn_into_the_years_that_both_engines_order() {
-        assert_eq!(moment("2026-01-15T12:30:00+03:00").as_deref(), Some("2026-01-15T09:30:00+00:00"));
-        assert_eq!(moment("0000-01-01T00:00:00Z").as_deref(), Some("0001-01-01T00:00:00+00:00"));
-        assert_eq!(moment("9999-12-31T23:59:59-23:59").as_deref(), Some("9999-12-31T00:00:00+00:00"));
-        for wrong in ["2026-01-15", "+10000-01-01T00:00:00Z", "-0001-01-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-15T09:30:00", ""] {
-            assert_eq!(moment(wrong), None, "{wrong}");
-        }
     }
 }

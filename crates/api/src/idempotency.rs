@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use acl::Seals;
+use acl::{PermissionSet, Seals, refusal};
 use actix_web::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use database::{Conn, Db, Sql, Tx};
@@ -17,7 +17,7 @@ use crate::answer::Answer;
 /// Most keys deleted in one transaction.
 pub const FORGOTTEN_AT_ONCE: u64 = 1000;
 /// How long a key is kept.
-const LIFE: TimeDelta = TimeDelta::hours(48);
+pub const LIFE: TimeDelta = TimeDelta::hours(48);
 /// The purpose for which responses are encrypted.
 const ANSWER: &str = "idempotency answer";
 /// The purpose of the digests that identify requests. They are keyed, because a body may contain a password.
@@ -30,8 +30,10 @@ impl<T: Serialize + DeserializeOwned> Made for T {}
 
 /// A key as one caller uses it for one request.
 pub struct Key {
-    /// The caller.
+    /// The caller's credential.
     pub scope: String,
+    /// What the caller is permitted now; a response depends on it.
+    pub permissions: PermissionSet,
     /// The key itself.
     pub text: String,
     /// Method, URI and body digest.
@@ -54,12 +56,14 @@ struct Stored {
     status: Option<i64>,
     headers: Option<String>,
     body: Option<Vec<u8>>,
+    permissions: Option<String>,
     created_at: DateTime<Utc>,
 }
 
 /// Claims the key for this transaction, or returns the response stored under it.
 ///
-/// Errors: `idempotency_key_reused` for another request under the same key; `idempotency_key_in_use` while the first one runs.
+/// Errors: `idempotency_key_reused` for another request under the same key; `idempotency_key_in_use` while the first one runs;
+/// `replay_right_lost` when the caller lacks a permission that they had when the response was stored.
 pub async fn claim<T: Made>(tx: &mut Tx, key: &Key, seals: &Seals) -> Result<Option<Answer<T>>> {
     let request = seals.digest(REQUEST, &key.request);
     // on PostgreSQL this waits for a transaction that holds the same key, up to the lock timeout
@@ -101,14 +105,14 @@ pub async fn claim<T: Made>(tx: &mut Tx, key: &Key, seals: &Seals) -> Result<Opt
 
 /// The response stored under the key, for work before the transaction that cannot be repeated.
 ///
-/// Errors: `idempotency_key_reused` for another request under the same key.
+/// Errors: `idempotency_key_reused` for another request under the same key; `replay_right_lost`.
 pub async fn recall<T: Made>(conn: &mut Conn, key: &Key, seals: &Seals) -> Result<Option<Answer<T>>> {
     let stored: Option<Stored> = select(key).optional(conn).await?;
     stored.filter(|stored| stored.created_at >= conn.now() - LIFE).map(|stored| stored.answer(key, seals)).transpose()
 }
 
 fn select(key: &Key) -> Sql {
-    Sql::new("SELECT request, status, headers, body, created_at FROM idempotency_keys WHERE scope = $1 AND key = $2")
+    Sql::new("SELECT request, status, headers, body, permissions, created_at FROM idempotency_keys WHERE scope = $1 AND key = $2")
         .bind(&key.scope)
         .bind(&key.text)
 }
@@ -117,12 +121,13 @@ fn select(key: &Key) -> Sql {
 pub async fn store<T: Made>(tx: &mut Tx, key: &Key, answer: &Answer<T>, seals: &Seals) -> Result<()> {
     let made = serde_json::to_value(&answer.made).map_err(Error::internal)?;
     let headers = Headers { made, location: answer.location.clone(), etag: answer.etag.clone(), secret: answer.secret };
-    Sql::new("UPDATE idempotency_keys SET status = $1, headers = $2, body = $3 WHERE scope = $4 AND key = $5")
+    Sql::new("UPDATE idempotency_keys SET status = $1, headers = $2, body = $3, permissions = $6 WHERE scope = $4 AND key = $5")
         .bind(i64::from(answer.status.as_u16()))
         .bind(serde_json::to_string(&headers).map_err(Error::internal)?)
         .bind(seals.seal(ANSWER, &answer.body)?)
         .bind(&key.scope)
         .bind(&key.text)
+        .bind(key.permissions.words())
         .execute(tx)
         .await
         .map(drop)
@@ -153,6 +158,11 @@ impl Stored {
         let gone = || Error::new(common::IDEMPOTENCY_KEY_REUSED);
         if !seals.is_digest(REQUEST, &key.request, &self.request) {
             return Err(gone());
+        }
+        // rows of earlier versions do not say what was permitted
+        let before = self.permissions.as_deref().map_or_else(PermissionSet::all, PermissionSet::of_words);
+        if let Some(lost) = before.without(key.permissions).iter().next() {
+            return Err(Error::new(refusal::REPLAY_RIGHT_LOST).with("permission", lost));
         }
         let (Some(status), Some(headers), Some(body)) = (self.status, self.headers, self.body) else { return Err(gone()) };
         let headers: Headers = serde_json::from_str(&headers).map_err(Error::internal)?;

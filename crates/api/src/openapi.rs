@@ -1,14 +1,19 @@
 //! The OpenAPI document. Handlers declare their operations; this module adds what is common to all operations of a kind, so that no
 //! handler repeats it: errors, conditional headers, idempotency keys, merge patches and the ways to sign in.
 
-use std::collections::BTreeSet;
+pub mod codes;
+mod responses;
+mod webhooks;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use acl::Permission;
 use kernel::country::Country;
+use messages::Locale;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 
-use crate::problem::MEDIA_TYPE;
+use crate::{expand::EXPANDABLE, openapi::responses::Place, routes::meta::EnumValue};
 
 /// The path of the document.
 pub const PATH: &str = "/api/v1/openapi.json";
@@ -28,14 +33,19 @@ pub fn complete(document: OpenApi) -> Value {
         "title": "Telecom CRM", "version": env!("CARGO_PKG_VERSION"), "description": DESCRIPTION,
         "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"}
     });
+    document["servers"] = json!([{"url": "/", "description": "The server that this document is from."}]);
+    // the first one is what people have, so it comes first in Swagger UI, which orders by name
     document["components"]["securitySchemes"] = json!({
-        "bearer": {"type": "http", "scheme": "bearer", "description": "An access token, or a script token."},
-        "password": {
+        "account": {
             "type": "oauth2", "description": "User name and password; leave the client fields empty.",
-            "flows": {"password": {"tokenUrl": "/api/v1/auth/token", "scopes": {}}}
-        }
+            "flows": {"password": {"tokenUrl": "/api/v1/auth/token", "refreshUrl": "/api/v1/auth/token", "scopes": {}}}
+        },
+        "bearer": {"type": "http", "scheme": "bearer", "description": "An access token, or a script token."}
     });
+    document["components"]["headers"] = responses::headers();
+    document["components"]["examples"] = Value::Object(codes::examples());
     let optional_bodies = inputs_without_required(&document);
+    let versioned = versioned(&document);
     let mut patches = Vec::new();
     if let Some(paths) = document["paths"].as_object_mut() {
         paths.sort_keys();
@@ -43,7 +53,7 @@ pub fn complete(document: OpenApi) -> Value {
             let can_be_read = item.get("get").is_some();
             for method in METHODS {
                 if let Some(operation) = item.get_mut(method) {
-                    complete_operation(path, method, can_be_read, operation);
+                    complete_operation(At { path, method, can_be_read, versioned: &versioned }, operation);
                     complete_body(method, &optional_bodies, operation);
                     if method == "patch" {
                         patches.extend(patch_body(operation));
@@ -58,6 +68,10 @@ pub fn complete(document: OpenApi) -> Value {
             let required = schema.as_object_mut().and_then(|schema| schema.remove("required")).unwrap_or_default();
             schema["description"] = json!(format!("A JSON Merge Patch of `{name}`: an absent field keeps its value, null clears it."));
             for (field, property) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+                // generated clients send defaults, and so would set what nobody set
+                if let Some(property) = property.as_object_mut() {
+                    property.remove("default");
+                }
                 let clears = !required.as_array().is_some_and(|required| required.iter().any(|name| name == field));
                 if let Some(kind) = property.get("type").and_then(Value::as_str).filter(|_| clears) {
                     property["type"] = json!([kind, "null"]);
@@ -66,12 +80,19 @@ pub fn complete(document: OpenApi) -> Value {
             schemas.insert(format!("{name}Patch"), schema);
         }
         complete_lists(schemas);
+        schemas.extend(codes::schemas().into_iter().chain(webhooks::schemas()).map(|(name, schema)| (name.to_owned(), schema)));
+        for (schema, code) in [("Problem", "ProblemCode"), ("ProblemField", "FieldCode")] {
+            schemas[schema]["properties"]["code"] = json!({"$ref": format!("#/components/schemas/{code}")});
+        }
         schemas.sort_keys();
+        let hooks = webhooks::all(schemas);
+        document["webhooks"] = hooks;
     }
     let (asked, answered) = (reached(&document, "requestBody"), reached(&document, "responses"));
     for (name, schema) in document["components"]["schemas"].as_object_mut().into_iter().flatten() {
         if asked.contains(name) {
             forbid_control_characters(schema, BODY_TEXT);
+            say_defaults(schema);
         }
         if answered.contains(name) && !asked.contains(name) {
             require_what_is_always_there(schema);
@@ -80,6 +101,7 @@ pub fn complete(document: OpenApi) -> Value {
             parts.into_iter().flatten().for_each(require_what_is_always_there);
         }
     }
+    describe_expansions(&mut document);
     for parameter in operations(&mut document).filter_map(|operation| operation.get_mut("parameters")?.as_array_mut()).flatten() {
         if parameter["in"] == "query" {
             forbid_control_characters(&mut parameter["schema"], QUERY_TEXT);
@@ -88,12 +110,28 @@ pub fn complete(document: OpenApi) -> Value {
     document
 }
 
+/// Adds to the schemas of rows the short forms that `expand` asks for. They are there only if asked for, and null if nothing is named.
+fn describe_expansions(document: &mut Value) {
+    for (name, parts) in EXPANDABLE {
+        let properties = &mut document["components"]["schemas"][name]["properties"];
+        for part in parts {
+            let link = format!("#/components/schemas/{}", part.schema());
+            properties[part.shown_as()] = json!({
+                "description": format!("The short form of `{}`, if `expand` asks for `{}`.", part.named_by(), part.word()),
+                "oneOf": [{"type": "null"}, {"$ref": link}]
+            });
+        }
+    }
+}
+
 /// Text that bodies may hold: no control characters but line breaks and tabs.
 const BODY_TEXT: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$";
 /// Text of [`BODY_TEXT`] with at least one character that is not blank.
 const BODY_WORDS: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff][^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$";
 /// Text that query parameters may hold: no control characters at all.
 const QUERY_TEXT: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
+/// Text of [`QUERY_TEXT`] with at least two characters in a row that are not blank.
+const QUERY_WORD: &str = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]{2}[^\u0000-\u001f\u007f-\u009f]*$";
 
 fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
     document["paths"]
@@ -142,6 +180,7 @@ fn forbid_control_characters(schema: &mut Value, form: &str) {
         match schema["pattern"].as_str() {
             None => schema["pattern"] = json!(form),
             Some(r"\S") => schema["pattern"] = json!(BODY_WORDS),
+            Some(r"\S\S") => schema["pattern"] = json!(QUERY_WORD),
             Some("phone") => schema["pattern"] = json!(Country::phone_pattern()),
             Some("inn") => schema["pattern"] = json!(Country::inn_pattern()),
             Some(_) => {}
@@ -149,6 +188,54 @@ fn forbid_control_characters(schema: &mut Value, form: &str) {
     }
     let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
     properties.into_iter().flatten().for_each(|(_, property)| forbid_control_characters(property, form));
+}
+
+/// Puts the defaults of an input's fields into words.
+///
+/// Some generators take a field with a default for one that is always there, and others send the default.
+fn say_defaults(schema: &mut Value) {
+    for (_, property) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+        let Some(default) = property.as_object_mut().and_then(|property| property.remove("default")) else { continue };
+        let shown = default.as_str().map_or_else(|| default.to_string(), str::to_owned);
+        let described = property["description"].as_str().unwrap_or_default();
+        property["description"] = json!(format!("{described} `{shown}` by default.").trim());
+    }
+}
+
+/// The values of each enum of the document, by the name of its schema, with their words in each language.
+///
+/// Left out are the codes of errors, whose messages depend on what happened.
+pub fn enums(document: &Value) -> BTreeMap<String, Vec<EnumValue>> {
+    let schemas = document["components"]["schemas"].as_object().into_iter().flatten();
+    let enums = schemas.filter(|(name, _)| !["ProblemCode", "FieldCode"].contains(&name.as_str()));
+    let enums = enums.filter_map(|(name, schema)| Some((name, schema.get("enum")?.as_array()?)));
+    enums
+        .map(|(name, values)| (name.clone(), values.iter().filter_map(Value::as_str).map(|value| described(name, value)).collect()))
+        .collect()
+}
+
+fn described(name: &str, value: &str) -> EnumValue {
+    let words = Locale::all().map(|locale| {
+        let sentence = || Some(locale.text(&value.parse::<Permission>().ok()?.message(), &[]));
+        let words = locale.word(name, value).or_else(sentence);
+        (locale.tag(), words.unwrap_or_else(|| value.to_owned()))
+    });
+    EnumValue { value: value.to_owned(), words: words.collect() }
+}
+
+/// The names of schemas whose resources have a version.
+fn versioned(document: &Value) -> BTreeSet<String> {
+    let schemas = &document["components"]["schemas"];
+    let has = |schema: &Value| {
+        let parts = schema["allOf"].as_array().into_iter().flatten();
+        let of_part = |part: &Value| {
+            let link = part["$ref"].as_str().and_then(|link| link.rsplit('/').next());
+            link.is_some_and(|name| !schemas[name]["properties"]["version"].is_null())
+        };
+        !schema["properties"]["version"].is_null() || parts.into_iter().any(of_part)
+    };
+    let all = schemas.as_object().into_iter().flatten();
+    all.filter(|(name, schema)| *name != "Meta" && has(schema)).map(|(name, _)| name.clone()).collect()
 }
 
 /// Makes nullable fields of a response required: they are always present. Optional fields are never null.
@@ -184,21 +271,36 @@ fn complete_body(method: &str, optional: &[String], operation: &mut Value) {
     body["required"] = json!(!may_be_left_out);
 }
 
-fn complete_operation(path: &str, method: &str, can_be_read: bool, operation: &mut Value) {
+/// An operation, and what it needs to be completed.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    path: &'a str,
+    method: &'a str,
+    can_be_read: bool,
+    versioned: &'a BTreeSet<String>,
+}
+
+fn complete_operation(at: At<'_>, operation: &mut Value) {
+    let At { path, method, .. } = at;
     let permissions = permissions(operation);
     let signed_in = operation.get("security").is_some();
     // explicit also without, so that no tool takes it for an omission
-    operation["security"] = if signed_in { json!([{"bearer": permissions}, {"password": []}]) } else { json!([]) };
+    operation["security"] = if signed_in { json!([{"account": []}, {"bearer": permissions}]) } else { json!([]) };
     describe_permissions(operation, &permissions);
 
     let in_path = path.contains('{');
-    let headers = header_parameters(method, in_path, can_be_read, operation);
+    let headers = header_parameters(at, in_path, operation);
     let conditional = headers.first().and_then(|header| header["name"].as_str().map(str::to_owned)).unwrap_or_default();
-    if !headers.is_empty() {
-        let parameters = operation.as_object_mut().map(|operation| operation.entry("parameters").or_insert_with(|| json!([])));
-        if let Some(Value::Array(parameters)) = parameters {
-            parameters.extend(headers);
-        }
+    let parameters = operation.as_object_mut().map(|operation| operation.entry("parameters").or_insert_with(|| json!([])));
+    if let Some(Value::Array(parameters)) = parameters {
+        // another spelling of `last_event_id`; in several languages the two would have one name
+        parameters.retain(|parameter| parameter["name"] != "lastEventId");
+        parameters.extend(headers);
+        parameters.push(header_parameter(
+            "Accept-Language",
+            "The language of messages: `ru` by default.",
+            json!({"examples": ["en", "ru"]}),
+        ));
     }
 
     let mut expected: Vec<(u16, &str)> = Vec::new();
@@ -212,12 +314,14 @@ fn complete_operation(path: &str, method: &str, can_be_read: bool, operation: &m
         expected.push((404, "Not found."));
     }
     expected.extend(expected_of_input(method, &conditional, operation));
+    let in_query = has_query(operation);
     if let Some(responses) = operation["responses"].as_object_mut() {
         for (status, description) in expected {
             responses.entry(status.to_string()).or_insert_with(|| json!({"description": description}));
         }
         for (status, response) in responses.iter_mut() {
-            complete_response(status, response);
+            let has_etag = ["200", "201", "304"].contains(&status.as_str()) && (*status == "304" || is_versioned(response, at.versioned));
+            responses::complete(Place { path, method, status: status.as_str(), has_etag, in_query }, response);
         }
         responses.sort_keys();
     }
@@ -247,7 +351,9 @@ fn describe_permissions(operation: &mut Value, permissions: &[String]) {
 }
 
 /// The headers that an operation reads: at most one.
-fn header_parameters(method: &str, in_path: bool, can_be_read: bool, operation: &Value) -> Vec<Value> {
+fn header_parameters(at: At<'_>, in_path: bool, operation: &Value) -> Vec<Value> {
+    let At { method, can_be_read, versioned, .. } = at;
+    let has_tag = operation["responses"]["200"].is_object() && is_versioned(&operation["responses"]["200"], versioned);
     let tagged = operation["responses"].as_object().is_some_and(|responses| {
         responses.iter().any(|(status, response)| status.starts_with('2') && !response["content"].is_null() && shows_version(response))
     });
@@ -262,7 +368,7 @@ fn header_parameters(method: &str, in_path: bool, can_be_read: bool, operation: 
             "The `ETag` that was read; 412 if the resource has changed since, or if the header names no version.",
             json!({"examples": ["*", TAG]}),
         )],
-        "get" if in_path && tagged => {
+        "get" if in_path && has_tag => {
             vec![header_parameter("If-None-Match", "The `ETag` that was read; 304 if nothing has changed.", json!({"examples": [TAG]}))]
         }
         _ => Vec::new(),
@@ -272,8 +378,7 @@ fn header_parameters(method: &str, in_path: bool, can_be_read: bool, operation: 
 /// The responses that follow from the method, the body, the query and the headers of an operation; some may be documented already.
 fn expected_of_input(method: &str, conditional: &str, operation: &Value) -> Vec<(u16, &'static str)> {
     let has_body = operation.get("requestBody").is_some();
-    let in_query =
-        operation["parameters"].as_array().is_some_and(|parameters| parameters.iter().any(|parameter| parameter["in"] == "query"));
+    let in_query = has_query(operation);
     let mut expected = vec![
         (500, "An internal error; the log has details under the request id."),
         (503, "The database is unavailable; try again after `Retry-After`."),
@@ -303,34 +408,22 @@ fn expected_of_input(method: &str, conditional: &str, operation: &Value) -> Vec<
     expected
 }
 
+fn has_query(operation: &Value) -> bool {
+    operation["parameters"].as_array().is_some_and(|parameters| parameters.iter().any(|parameter| parameter["in"] == "query"))
+}
+
+/// Whether a response shows a resource with a version, or a file.
+fn is_versioned(response: &Value, versioned: &BTreeSet<String>) -> bool {
+    let content = &response["content"];
+    let name = content["application/json"]["schema"]["$ref"].as_str().and_then(|link| link.rsplit('/').next());
+    name.is_some_and(|name| versioned.contains(name)) || !content["application/octet-stream"].is_null()
+}
+
 /// Whether a response shows one resource, not a list or tokens.
 fn shows_version(response: &Value) -> bool {
     let name = response["content"]["application/json"]["schema"]["$ref"].as_str().unwrap_or_default();
     let is_file = !response["content"]["application/octet-stream"].is_null();
     is_file || (!name.contains("List_") && !name.is_empty())
-}
-
-fn complete_response(status: &str, response: &mut Value) {
-    let text = || json!({"schema": {"type": "string"}});
-    let mut headers = Map::new();
-    match status {
-        "201" => {
-            headers.insert("Location".into(), json!({"description": "The address of the new resource.", "schema": {"type": "string"}}));
-        }
-        "401" => {
-            headers.insert("WWW-Authenticate".into(), text());
-        }
-        "429" | "503" => {
-            headers.insert("Retry-After".into(), json!({"description": "Seconds to wait.", "schema": {"type": "string"}}));
-        }
-        _ => {}
-    }
-    if !headers.is_empty() {
-        response["headers"] = Value::Object(headers);
-    }
-    if status.starts_with('4') || status.starts_with('5') {
-        response["content"] = json!({MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}});
-    }
 }
 
 /// At most 255 visible characters, with blanks only between them.

@@ -1,10 +1,11 @@
 //! What is attached to a request while it is served: the caller, the address and the request id.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use acl::Caller;
 use actix_web::{HttpMessage, HttpRequest, web::Data};
-use kernel::{Actor, Context, Origin};
+use database::LONGEST_WAIT;
+use kernel::{Actor, Context, Error, Origin, Patience, Result, error::common};
 
 use crate::state::State;
 
@@ -25,6 +26,25 @@ pub struct RequestInfo {
 #[derive(Clone, Debug, Default)]
 pub struct BodyDigest(pub String);
 
+/// How long the next piece of a body may take while the program stops.
+const WAIT_AT_THE_END: Duration = Duration::from_secs(5);
+
+/// Waits for the next piece of a body; while the program stops, not for long. Errors: `body_timeout`.
+pub async fn next_piece<T>(request: &HttpRequest, next: impl Future<Output = T>) -> Result<T> {
+    let mut stopping = state(request).office.stop.subscribe();
+    let given_up = async {
+        if stopping.wait_for(|is_stopping| *is_stopping).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(WAIT_AT_THE_END).await;
+    };
+    tokio::select! {
+        biased;
+        piece = next => Ok(piece),
+        () = given_up => Err(Error::new(common::BODY_TIMEOUT)),
+    }
+}
+
 /// State that all requests share.
 #[allow(clippy::expect_used, reason = "the app is always built with its state")]
 pub fn state(request: &HttpRequest) -> &Data<State> {
@@ -39,6 +59,15 @@ pub fn info(request: &HttpRequest) -> Option<RequestInfo> {
 /// The caller, once a guard has admitted one.
 pub fn caller(request: &HttpRequest) -> Option<Arc<Caller>> {
     request.extensions().get::<Arc<Caller>>().cloned()
+}
+
+/// The token of an admitted caller.
+#[derive(Clone)]
+pub struct Bearer(pub Arc<str>);
+
+/// The caller's token, once a guard has admitted the caller.
+pub fn bearer(request: &HttpRequest) -> Option<Arc<str>> {
+    request.extensions().get::<Bearer>().map(|bearer| bearer.0.clone())
 }
 
 /// SHA-256 of the body, once it is read; empty before.
@@ -62,6 +91,7 @@ fn arrived(request: &HttpRequest) -> Arc<Context> {
     let origin = Origin {
         request_id: info.map(|info| info.request_id.to_string()).unwrap_or_default(),
         address: info.and_then(|info| info.address).map(|address| address.to_string()),
+        patience: Patience::of(LONGEST_WAIT),
     };
     state(request).context(origin, Actor::system("stranger"))
 }

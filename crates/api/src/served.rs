@@ -1,12 +1,18 @@
 //! Serves the OpenAPI document, and tells a wrong method from an unknown path.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::LazyLock,
+};
 
 use actix_web::{
     App, HttpRequest, HttpResponse,
     body::{BoxBody, MessageBody},
     dev::{ResourceDef, ServiceRequest, ServiceResponse},
-    http::{Method, header::ContentType},
+    http::{
+        Method,
+        header::{self, ContentType},
+    },
     middleware::Next,
     web::Bytes,
 };
@@ -18,7 +24,7 @@ use utoipa_actix_web::AppExt;
 use crate::{
     openapi,
     problem::Refused,
-    routes::{self, mount::Mount},
+    routes::{self, meta::EnumValue, mount::Mount},
 };
 
 /// The methods of every path of the API and of its documentation, to tell a wrong method from an unknown path.
@@ -31,6 +37,7 @@ struct KnownPaths {
 impl KnownPaths {
     fn of(document: &Value) -> Self {
         let mut known = Self { literal: HashMap::new(), others: Vec::new() };
+        let schemas = &document["components"]["schemas"];
         for path in ["/", "/swagger-ui", openapi::PATH] {
             known.literal.insert(path.to_owned(), vec![Method::GET]);
         }
@@ -39,7 +46,7 @@ impl KnownPaths {
             let methods = item.as_object().into_iter().flatten();
             let methods = methods.filter_map(|(method, _)| Method::from_bytes(method.to_uppercase().as_bytes()).ok()).collect();
             if path.contains('{') {
-                known.others.push((ResourceDef::new(path.as_str()), methods));
+                known.others.push((ResourceDef::new(with_forms(path, item, schemas)), methods));
             } else {
                 known.literal.insert(path.clone(), methods);
             }
@@ -53,6 +60,13 @@ impl KnownPaths {
             Some(methods) => methods.iter().map(Method::as_str).collect(),
             None => fitting.map(Method::as_str).collect(),
         };
+        // the edge answers HEAD by GET, and OPTIONS by this list
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        if !methods.is_empty() {
+            methods.push("OPTIONS");
+        }
         methods.sort_unstable();
         methods.dedup();
         methods
@@ -66,16 +80,48 @@ impl KnownPaths {
     }
 }
 
+/// The path with the forms of its parameters, so that a value that names nothing is an unknown path for every method.
+fn with_forms(path: &str, item: &Value, schemas: &Value) -> String {
+    let operations = item.as_object().into_iter().flatten().map(|(_, operation)| operation);
+    let parameters = operations.flat_map(|operation| operation["parameters"].as_array().into_iter().flatten());
+    let mut formed = path.to_owned();
+    for parameter in parameters.filter(|parameter| parameter["in"] == "path") {
+        let name = parameter["name"].as_str().unwrap_or_default();
+        let link = parameter["schema"]["$ref"].as_str().and_then(|link| link.rsplit('/').next());
+        let schema = link.map_or(&parameter["schema"], |name| &schemas[name]);
+        let words = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let form = match (schema["type"].as_str(), schema["format"].as_str()) {
+            _ if schema["enum"].is_array() => words.map(|word| word.replace('.', "\\.")).collect::<Vec<_>>().join("|"),
+            (Some("integer"), _) => "[1-9][0-9]{0,18}".to_owned(),
+            (_, Some("uuid")) => "[0-9A-Fa-f-]{36}".to_owned(),
+            _ => continue,
+        };
+        formed = formed.replace(&format!("{{{name}}}"), &format!("{{{name}:{form}}}"));
+    }
+    formed
+}
+
 /// Refuses an unknown path, or a method that the path does not support.
 pub async fn nothing_here(request: HttpRequest) -> std::result::Result<HttpResponse, Refused> {
     Err(SERVED.known.refusal(request.path()))
 }
 
-/// Keeps `PUT /tickets/overdue` from being routed to a ticket with id `overdue`.
+/// Tells the methods of a path to OPTIONS, and keeps `PUT /tickets/overdue` from being routed to a ticket with id `overdue`.
 pub async fn literal_paths_first(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> std::result::Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if request.method() == Method::OPTIONS {
+        let methods = SERVED.known.methods(request.path()).join(", ");
+        let answer = match methods.is_empty() {
+            true => {
+                let refusal = SERVED.known.refusal(request.path());
+                request.error_response(refusal)
+            }
+            false => request.into_response(HttpResponse::NoContent().insert_header((header::ALLOW, methods)).finish()),
+        };
+        return Ok(answer.map_into_boxed_body());
+    }
     match SERVED.known.literal.get(request.path()) {
         Some(methods) if !methods.contains(request.method()) => {
             let refusal = SERVED.known.refusal(request.path());
@@ -95,16 +141,33 @@ pub fn make_document() -> Value {
     openapi::complete(document)
 }
 
-/// What all servers of a process share: the text of the document, and the known paths.
+/// What all servers of a process share: the text of the document, the known paths, and the values of enums.
 struct Served {
     text: Bytes,
     known: KnownPaths,
+    enums: BTreeMap<String, Vec<EnumValue>>,
+    choices: HashMap<String, Vec<String>>,
 }
 
 static SERVED: LazyLock<Served> = LazyLock::new(|| {
     let document = make_document();
-    Served { text: document.to_string().into(), known: KnownPaths::of(&document) }
+    let schemas = document["components"]["schemas"].as_object().into_iter().flatten();
+    let words = |schema: &Value| -> Option<Vec<String>> {
+        schema["enum"].as_array()?.iter().map(|word| word.as_str().map(str::to_owned)).collect()
+    };
+    let choices = schemas.filter_map(|(name, schema)| Some((name.clone(), words(schema)?))).collect();
+    Served { text: document.to_string().into(), known: KnownPaths::of(&document), enums: openapi::enums(&document), choices }
 });
+
+/// The values of each enum of the document, with their words.
+pub fn enums() -> &'static BTreeMap<String, Vec<EnumValue>> {
+    &SERVED.enums
+}
+
+/// The values of an enum, by the name of its schema in the document.
+pub fn choices(schema: &str) -> Option<&'static [String]> {
+    SERVED.choices.get(schema).map(Vec::as_slice)
+}
 
 /// Responds with the OpenAPI document.
 pub async fn document() -> HttpResponse {

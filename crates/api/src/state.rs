@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use acl::{Access, Seals, audit::ReadLog};
+use acl::{Access, Seals, denials::DenialLog, reads::ReadLog};
 use billing::Runs;
 use database::{
     Db, Schema,
@@ -14,7 +14,10 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use kernel::{Actor, Context, Error, Origin, Result};
 use notifications::Couriers;
 
-use crate::{settings::HttpSettings, streams::Streams};
+use crate::{settings::HttpSettings, shares::Shares, streams::Streams};
+
+/// Files that one caller may send at a time.
+const UPLOADS_EACH: usize = 4;
 
 /// What the program provides to build a [`State`].
 pub struct Parts {
@@ -48,8 +51,10 @@ pub struct State {
     pub schema: &'static Schema,
     /// Authentication and permissions.
     pub access: Arc<Access>,
-    /// Reads of unmasked personal data that are not in the audit trail yet.
+    /// Puts reads of unmasked personal data on record.
     pub reads: Arc<ReadLog>,
+    /// Refused accesses of each user, recorded or counted.
+    pub denials: Arc<DenialLog>,
     /// Files attached to tickets.
     pub files: Arc<Files>,
     /// Payment gateways.
@@ -66,6 +71,8 @@ pub struct State {
     pub couriers: Arc<Couriers>,
     /// Event streams to staff.
     pub streams: Arc<Streams>,
+    /// Places for files that are being received.
+    pub uploads: Arc<Shares>,
     /// Figures about the jobs of this instance.
     pub jobs: Figures,
     /// Limits sign-in attempts per address.
@@ -78,9 +85,28 @@ impl State {
         let Parts { office, schema, access, seals, files, gateways, terminal, couriers, settings } = parts;
         let sign_ins = Arc::new(SignIns(RateLimiter::keyed(Quota::per_minute(settings.sign_ins_per_minute))));
         let streams = Arc::new(Streams::new(settings.event_streams));
-        let (reads, runs, jobs) = (Arc::default(), Arc::default(), Figures::default());
+        let uploads = Shares::new(files::AT_ONCE, UPLOADS_EACH);
+        let (reads, denials, runs, jobs) = (Arc::default(), Arc::default(), Arc::default(), Figures::default());
         let db = office.db.clone();
-        Self { db, office, schema, access, reads, files, gateways, terminal, settings, runs, seals, couriers, streams, jobs, sign_ins }
+        Self {
+            db,
+            office,
+            schema,
+            access,
+            reads,
+            denials,
+            files,
+            gateways,
+            terminal,
+            settings,
+            runs,
+            seals,
+            couriers,
+            streams,
+            uploads,
+            jobs,
+            sign_ins,
+        }
     }
 
     /// The context of a use case that begins now.

@@ -3,6 +3,8 @@
 //! One poller per instance reads the table of events, and all streams share what it reads, so the number of statements does not
 //! depend on the number of streams. A stream begins by reading what it missed, and does so again when it falls behind. Its position
 //! is the id of the last event that it knows; ids increase in the order of the commits.
+//!
+//! Clients differ, so a stream has nothing that some of them misread: every block has data, except for comments.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -14,18 +16,31 @@ use actix_web::web::{Bytes, Data};
 use chrono::{DateTime, TimeDelta, Utc};
 use database::{EventKind, jobs::Office};
 use futures_util::{Stream, stream};
-use kernel::{Context, Error, Result};
+use kernel::{Context, Error, Result, Several};
 use notifications::{RecordedEvent, audience, events, refusal};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 
-use crate::state::State;
+use crate::{
+    shares::{Place, Shares},
+    state::State,
+};
 
 /// Events read at once.
 const BATCH: i64 = 500;
 /// Batches by which a slow stream may lag behind before it reads from the database.
 const MOST_NEWS: usize = 64;
-/// How often a stream without events sends a keep-alive.
-const BEAT_EVERY: TimeDelta = TimeDelta::seconds(15);
+/// How often a stream without events sends a keep-alive. Common clients wait five seconds for data, unless told otherwise.
+const BEAT_EVERY: TimeDelta = TimeDelta::seconds(3);
+/// The first bytes of a stream: a comment, so that its reader knows at once that it is open.
+const OPENED: &str = ": open\n\n";
+/// A keep-alive: a comment. Its line break is sent later, because only the second write to a connection fails whose reader has left.
+const BEAT: &str = ": still here\n";
+/// The end of a keep-alive.
+const BEAT_END: &str = "\n";
+/// One in this many streams may belong to one caller.
+const SHARE: usize = 10;
+/// Streams that one caller may have, however few there are.
+const LEAST_SHARE: usize = 2;
 /// How often a stream without events checks whether its reader may still read.
 const CHECK_EVERY: TimeDelta = TimeDelta::seconds(5);
 /// How long a client waits before it reconnects.
@@ -43,13 +58,19 @@ struct News {
 pub struct Streams {
     news: broadcast::Sender<Arc<News>>,
     read_up_to: Mutex<Option<i64>>,
-    places: Arc<Semaphore>,
+    places: Arc<Shares>,
 }
 
 impl Streams {
-    /// Allows this many open streams.
+    /// Allows this many open streams, and a share of them to each caller.
     pub fn new(places: usize) -> Self {
-        Self { news: broadcast::channel(MOST_NEWS).0, read_up_to: Mutex::default(), places: Arc::new(Semaphore::new(places)) }
+        let places = Shares::new(places, (places / SHARE).max(LEAST_SHARE));
+        Self { news: broadcast::channel(MOST_NEWS).0, read_up_to: Mutex::default(), places }
+    }
+
+    /// The number of open streams.
+    pub fn open(&self) -> usize {
+        self.places.taken()
     }
 
     fn read_up_to(&self) -> Option<i64> {
@@ -91,19 +112,21 @@ pub async fn poll(streams: &Streams, office: &Office) -> Result<bool> {
 /// The reader of a stream, and the events it asks for.
 pub struct Asked {
     /// The bearer token, which is checked again while the stream is open.
-    pub token: String,
+    pub token: Arc<str>,
     /// The owner of the token.
     pub caller: Arc<Caller>,
-    /// Only events of this kind.
-    pub kind: Option<EventKind>,
+    /// Only events of these kinds.
+    pub kind: Option<Several<EventKind>>,
     /// The last event that the reader knows; `None` begins with the next event.
     pub last_event_id: Option<i64>,
 }
 
 /// Opens a stream. Errors: `event_streams_full`, `events_forgotten`.
 pub async fn open(state: Data<State>, asked: Asked) -> Result<impl Stream<Item = Result<Bytes, actix_web::Error>> + 'static> {
-    let place = state.streams.places.clone().try_acquire_owned();
-    let place = place.map_err(|_| Error::new(refusal::STREAMS_FULL).retry_after(10))?;
+    let place = state.streams.places.take(asked.caller.user_id).map_err(|full| {
+        let (limit, whose) = full.told();
+        Error::new(refusal::STREAMS_FULL).with("limit", limit).with("whose", whose).retry_after(10)
+    })?;
     // subscribe before reading, so that no event is missed in between
     let news = state.streams.news.subscribe();
     let context = state.office.context("event stream", "event streams");
@@ -115,13 +138,15 @@ pub async fn open(state: Data<State>, asked: Asked) -> Result<impl Stream<Item =
     let now = state.office.clock.now();
     let reader = Reader {
         stopping: state.office.stop.subscribe(),
-        visible: visible(&asked.caller, asked.kind),
+        visible: visible(&asked.caller, asked.kind.as_ref()),
         state,
         asked,
         news,
         known,
         behind: true,
         begun: false,
+        told_when_to_return: false,
+        is_beating: false,
         said_at: now,
         checked_at: now,
         _place: place,
@@ -129,9 +154,9 @@ pub async fn open(state: Data<State>, asked: Asked) -> Result<impl Stream<Item =
     Ok(stream::unfold(reader, |mut reader| async move { reader.next().await.map(|piece| (Ok(piece), reader)) }))
 }
 
-fn visible(caller: &Caller, kind: Option<EventKind>) -> Vec<EventKind> {
+fn visible(caller: &Caller, kinds: Option<&Several<EventKind>>) -> Vec<EventKind> {
     let all = audience::visible(|permission| caller.may(permission));
-    all.into_iter().filter(|one| kind.is_none_or(|kind| kind == *one)).collect()
+    all.into_iter().filter(|one| kinds.is_none_or(|kinds| kinds.contains(one))).collect()
 }
 
 struct Reader {
@@ -145,9 +170,13 @@ struct Reader {
     /// Whether there may be later events that the next batches of the poller do not contain.
     behind: bool,
     begun: bool,
+    /// Whether an event told the client how long to wait before it reconnects.
+    told_when_to_return: bool,
+    /// Whether the end of a keep-alive is still to be sent.
+    is_beating: bool,
     said_at: DateTime<Utc>,
     checked_at: DateTime<Utc>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Reader {
@@ -155,7 +184,7 @@ impl Reader {
     async fn next(&mut self) -> Option<Bytes> {
         if !self.begun {
             self.begun = true;
-            return Some(format!("retry: {}\n\n", COME_BACK_AFTER.as_millis()).into());
+            return Some(OPENED.into());
         }
         loop {
             if *self.stopping.borrow() {
@@ -166,17 +195,29 @@ impl Reader {
                 return None;
             }
             let now = self.state.office.clock.now();
-            let piece: String = events.iter().filter(|event| self.visible.contains(&event.kind)).filter_map(written).collect();
-            if !piece.is_empty() {
+            let blocks: String = events.iter().filter(|event| self.visible.contains(&event.kind)).filter_map(written).collect();
+            if !blocks.is_empty() {
                 self.said_at = now;
-                return Some(piece.into());
+                return Some(self.begun_with(blocks).into());
+            }
+            if std::mem::take(&mut self.is_beating) {
+                return Some(BEAT_END.into());
             }
             // a stream that is behind catches up first
             if !self.behind && now - self.said_at >= BEAT_EVERY {
                 self.said_at = now;
-                // with the id of the last known event, from which the client can continue even if it may not see that event
-                return Some(format!(": still here\nid: {}\n\n", self.known).into());
+                self.is_beating = true;
+                return Some(BEAT.into());
             }
+        }
+    }
+
+    /// The blocks after what is still to be said: the end of a keep-alive, and once when to reconnect.
+    fn begun_with(&mut self, blocks: String) -> String {
+        let end = if std::mem::take(&mut self.is_beating) { BEAT_END } else { "" };
+        match std::mem::replace(&mut self.told_when_to_return, true) {
+            true => format!("{end}{blocks}"),
+            false => format!("{end}retry: {}\n{blocks}", COME_BACK_AFTER.as_millis()),
         }
     }
 
@@ -222,7 +263,7 @@ impl Reader {
         self.checked_at = now;
         match self.state.access.authenticate(&self.asked.token, &self.context()).await {
             Ok(caller) => {
-                self.visible = visible(&caller, self.asked.kind);
+                self.visible = visible(&caller, self.asked.kind.as_ref());
                 true
             }
             Err(_) => false,

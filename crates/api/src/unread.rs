@@ -1,4 +1,5 @@
-//! Chunked request bodies that are not read to the end, because the response is ready earlier.
+//! Bodies that are not sent or not read to the end: those of responses to HEAD, and chunked request bodies where the response is ready
+//! earlier.
 //!
 //! If such a body is dropped before the response is sent, actix-web waits for the rest of it without a limit, to reuse the
 //! connection. While the body is held, actix-web closes the connection soon after the response.
@@ -20,7 +21,9 @@ use actix_web::{
 use futures_util::{StreamExt, stream};
 
 /// A chunked request body, shared with its reader.
-pub struct Held(Rc<RefCell<Payload>>);
+pub struct Held {
+    _payload: Rc<RefCell<Payload>>,
+}
 
 impl Held {
     /// Holds the body, if it is chunked.
@@ -32,31 +35,32 @@ impl Held {
         let shared = held.clone();
         let read = stream::poll_fn(move |context| shared.borrow_mut().poll_next_unpin(context));
         request.set_payload(Payload::Stream { payload: Box::pin(read) });
-        Some(Self(held))
-    }
-
-    /// Keeps the held body, if there is one, until this response has been sent.
-    pub fn until_sent(held: Option<Self>, response: HttpResponse) -> HttpResponse {
-        match held {
-            Some(held) => response.map_body(|_, body| BoxBody::new(Answer { body, _held: held.0 })),
-            None => response,
-        }
+        Some(Self { _payload: held })
     }
 }
 
-struct Answer {
-    body: BoxBody,
-    _held: Rc<RefCell<Payload>>,
+/// The response to HEAD: the same headers, and nothing after them. The body is dropped, because a stream of events would never end.
+pub fn without_body(response: HttpResponse) -> HttpResponse {
+    let size = response.body().size();
+    let mut response = response.map_body(|_, _| BoxBody::new(Nothing));
+    // a body of unknown length that is not chunked: then neither its length nor an end is written after the head
+    response.head_mut().no_chunking(true);
+    if let BodySize::Sized(length) = size {
+        response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    }
+    response
 }
 
-impl MessageBody for Answer {
+struct Nothing;
+
+impl MessageBody for Nothing {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {
-        self.body.size()
+        BodySize::Stream
     }
 
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_next(context)
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Poll::Ready(None)
     }
 }

@@ -76,19 +76,24 @@ impl Upload {
     /// Writes the file into the store under this key. A refused file is not kept.
     ///
     /// Errors: `malformed`, `body_timeout`, `body_too_large`, `invalid` with what is wrong in the field `file`,
-    /// `too_many_requests`, `files_away`.
+    /// `too_many_requests`, `files_away`; those of the guard, when the caller may no longer do this.
     pub async fn receive(self, files: &Files, key: &str) -> Result<NewFile> {
         let wait = Duration::from_secs(request::state(&self.request).settings.body_seconds);
         let body = bounded(self.payload);
-        let mut form = Form { parts: Multipart::new(&only_type(self.request.headers()), body), wait, begun: Instant::now(), read: 0 };
+        let parts = Multipart::new(&only_type(self.request.headers()), body);
+        let mut form = Form { request: &self.request, parts, wait, begun: Instant::now(), read: 0 };
         let mut writing = files.begin(key).await?;
         let received = match form.file(&mut writing, key).await {
             Ok(received) => received,
             Err(error) => {
-                writing.abort().await?;
+                writing.abort().await;
                 return Err(error);
             }
         };
+        if let Err(error) = guard::let_in_again(&self.request).await {
+            writing.abort().await;
+            return Err(error);
+        }
         writing.finish().await?;
         // not a digest of the raw body: a repeat has other boundaries
         let told = [received.declared.as_str(), &received.file.name, &received.file.sha256].join("\n");
@@ -102,14 +107,15 @@ struct Received {
     declared: String,
 }
 
-struct Form {
+struct Form<'a> {
+    request: &'a HttpRequest,
     parts: Multipart,
     wait: Duration,
     begun: Instant,
     read: u64,
 }
 
-impl Form {
+impl Form<'_> {
     /// Reads the single part of the form.
     async fn file(&mut self, writing: &mut Writing<'_>, key: &str) -> Result<Received> {
         let mut received = None;
@@ -156,12 +162,14 @@ impl Form {
 
     async fn next_part(&mut self) -> Result<Option<Field>> {
         let until = self.until();
-        let next = tokio::time::timeout_at(until, self.parts.next()).await.map_err(|_| Error::new(common::BODY_TIMEOUT))?;
+        let next = request::next_piece(self.request, self.parts.next());
+        let next = tokio::time::timeout_at(until, next).await.map_err(|_| Error::new(common::BODY_TIMEOUT))??;
         next.transpose().map_err(unreadable)
     }
 
     async fn next_piece(&mut self, part: &mut Field) -> Result<Option<Bytes>> {
-        let next = tokio::time::timeout_at(self.until(), part.next()).await.map_err(|_| Error::new(common::BODY_TIMEOUT))?;
+        let next = request::next_piece(self.request, part.next());
+        let next = tokio::time::timeout_at(self.until(), next).await.map_err(|_| Error::new(common::BODY_TIMEOUT))??;
         let piece = next.transpose().map_err(unreadable)?;
         self.read += piece.as_ref().map_or(0, |piece| piece.len() as u64);
         Ok(piece)

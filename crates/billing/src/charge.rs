@@ -6,8 +6,9 @@ use contracts::{Contract, ContractStatus, HoldReason};
 use kernel::{Money, Result};
 
 use crate::{
+    days::{Breaks, DayRanges},
     model::PeriodRow,
-    period::{days, end_of_period},
+    period::{end_of_period, is_billing_day},
     terms::Terms,
 };
 
@@ -26,6 +27,16 @@ impl Service {
     #[must_use]
     pub fn of(self, contract: &Contract) -> Self {
         if contract.is_held(HoldReason::Debt) { Self::FromToday } else { self }
+    }
+
+    /// A break that ends on the day on which the next period is due anyway moves nothing: the billing day stays, also where a short month
+    /// has moved the due day.
+    #[must_use]
+    pub fn resumed_on(self, contract: &Contract, newest: Option<&PeriodRow>, day: NaiveDate) -> Self {
+        let billing_day = contract.billing_day.and_then(|day| u32::try_from(day).ok());
+        let is_due =
+            newest.is_some_and(|period| period.period_end == day) && billing_day.is_some_and(|billing| is_billing_day(day, billing));
+        if is_due { Self::Unbroken } else { self }
     }
 }
 
@@ -62,20 +73,28 @@ pub fn beginning(contract: &Contract, service: Service, start: NaiveDate, terms:
     Ok(Beginning { start, end: end_of_period(start, billing_day), billing_day, terms, whole_fee })
 }
 
-/// Whether the contract should have hold `debt` while this period runs.
-pub fn in_debt_while(contract: &Contract, running: &PeriodRow) -> Result<bool> {
+/// What is missing while this period runs: the contract should have hold `debt` until it is paid. Nothing, if it should not.
+pub fn missing_while(contract: &Contract, running: &PeriodRow) -> Result<Option<Money>> {
     // a prepaid period is paid for, unless with credit against a promise that was broken
-    Ok((running.charged_at.is_none() || contract.is_promise_broken) && available(contract)? < Money::ZERO)
+    let must_be_covered = running.charged_at.is_none() || contract.is_promise_broken;
+    if must_be_covered { missing(contract, Money::ZERO) } else { Ok(None) }
 }
 
-/// Whether the contract should have hold `debt` instead of beginning this period.
-pub fn in_debt_before(contract: &Contract, next: &Beginning) -> Result<bool> {
+/// What is missing for this period to begin: the contract should have hold `debt` until it is paid. Nothing, if it should not.
+pub fn missing_before(contract: &Contract, next: &Beginning) -> Result<Option<Money>> {
+    if !next.terms.is_prepaid() {
+        return missing(contract, Money::ZERO);
+    }
+    // under another hold it owes nothing, because no period begins
+    let owes = contract.status == ContractStatus::Active || contract.is_held(HoldReason::Debt);
+    // what costs nothing needs no balance
+    let must_be_covered = next.whole_fee > Money::ZERO || contract.is_promise_broken;
+    if owes && must_be_covered { missing(contract, next.whole_fee) } else { Ok(None) }
+}
+
+fn missing(contract: &Contract, needed: Money) -> Result<Option<Money>> {
     let available = available(contract)?;
-    Ok(match next.terms.is_prepaid() {
-        // under another hold it owes nothing, because no period begins
-        true => available < next.whole_fee && (contract.status == ContractStatus::Active || contract.is_held(HoldReason::Debt)),
-        false => available < Money::ZERO,
-    })
+    if available < needed { needed.subtract(available).map(Some) } else { Ok(None) }
 }
 
 /// The balance plus the credit limit.
@@ -83,12 +102,16 @@ pub fn available(contract: &Contract) -> Result<Money> {
     contract.balance.add(contract.credit_limit)?.add(contract.promised_credit)
 }
 
-/// The amounts that a change in the middle of a period moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The amounts that a change in the middle of a period moves, with their days.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Swap {
-    /// The charge for days already served but not yet charged, in a postpaid period.
+    /// The days already served but not yet charged, in a postpaid period.
+    pub used_days: DayRanges,
+    /// The charge for these days.
     pub used: Money,
-    /// The credit for days left after the change that were already charged.
+    /// The days that were already charged and are not used.
+    pub credited_days: DayRanges,
+    /// The credit for these days.
     pub credit: Money,
     /// The charge for the days left, by the new terms; zero for a postpaid tariff.
     pub charge: Money,
@@ -101,23 +124,39 @@ impl Swap {
     }
 }
 
-/// Computes the amounts of a change in a running period to terms with the fee `whole_fee`: the unused days are credited at the price
-/// actually charged, and the days left are charged at the new one, each rounded half-even. The day of the change counts as left.
-pub fn swap(running: &PeriodRow, today: NaiveDate, whole_fee: Money, prepaid: bool) -> Result<Swap> {
-    let length = days(running.period_start, running.period_end);
-    let used_days = days(running.period_start, today).clamp(0, length);
-    let days_left = length - used_days;
-    let (used, credit) = match running.fee {
-        Some(fee) => (Money::ZERO, fee.share(days_left, length)?),
-        None => (running.share(used_days)?, Money::ZERO),
-    };
-    let charge = if prepaid { whole_fee.share(days_left, running.whole_days)? } else { Money::ZERO };
-    Ok(Swap { used, credit, charge })
+/// The new terms of the rest of a period.
+#[derive(Clone, Copy, Debug)]
+pub struct NewTerms {
+    /// The fee of a whole period.
+    pub whole_fee: Money,
+    /// Whether the rest is charged at once.
+    pub is_prepaid: bool,
+}
+
+/// Computes the amounts of a change in a running period: the unused days are credited at the price actually charged, or the days served
+/// are charged, and the days left are charged at the new price, each rounded half-even. The day of the change counts as left.
+pub fn swap(running: &PeriodRow, on: NaiveDate, terms: NewTerms, breaks: &Breaks) -> Result<Swap> {
+    let on = on.clamp(running.period_start, running.period_end);
+    let days_left = DayRanges::of(on, running.period_end).count();
+    let charge = if terms.is_prepaid { terms.whole_fee.share(days_left, running.whole_days)? } else { Money::ZERO };
+    match running.fee {
+        Some(fee) => {
+            let credited_days = breaks.unused(running, on);
+            let credit = fee.share(credited_days.count(), running.own_days())?;
+            Ok(Swap { used_days: DayRanges::default(), used: Money::ZERO, credited_days, credit, charge })
+        }
+        None => {
+            let used_days = breaks.served(running.period_start, on);
+            let used = running.share(used_days.count())?;
+            Ok(Swap { used_days, used, credited_days: DayRanges::default(), credit: Money::ZERO, charge })
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, Days};
+    use contracts::HoldTime;
     use kernel::{
         id::{ContractId, TariffVersionId},
         money::Percent,
@@ -156,11 +195,22 @@ mod tests {
             payment_id: None,
             charged_at: None,
             billing_run_id: None,
+            charged_for: DayRanges::default(),
         };
         if charged {
-            period.charge(period.own_days(), DateTime::UNIX_EPOCH).unwrap();
+            period.charge(period.all_days(), DateTime::UNIX_EPOCH).unwrap();
         }
         period
+    }
+
+    /// A change on a line that was never on hold.
+    fn change(running: &PeriodRow, on: NaiveDate, whole_fee: Money, is_prepaid: bool) -> Swap {
+        swap(running, on, NewTerms { whole_fee, is_prepaid }, &Breaks::default()).unwrap()
+    }
+
+    /// What is charged for days used, credited, and charged for days left.
+    fn moved(swap: &Swap) -> [i64; 3] {
+        [swap.used, swap.credit, swap.charge].map(Money::minor)
     }
 
     #[test]
@@ -176,23 +226,36 @@ mod tests {
     #[test]
     fn a_swap_gives_back_the_unused_days_of_what_was_charged_and_charges_the_rest_anew() {
         let running = period(28, 28_000, 28, true);
-        assert_eq!(
-            swap(&running, day(7), money(56_000), true).unwrap(),
-            Swap { used: money(0), credit: money(21_000), charge: money(42_000) }
-        );
-        assert_eq!(
-            swap(&running, day(0), money(14_000), true).unwrap(),
-            Swap { used: money(0), credit: money(28_000), charge: money(14_000) }
-        );
+        assert_eq!(moved(&change(&running, day(7), money(56_000), true)), [0, 21_000, 42_000]);
+        assert_eq!(moved(&change(&running, day(0), money(14_000), true)), [0, 28_000, 14_000]);
         // to postpaid: nothing is charged before the period ends
-        assert_eq!(swap(&running, day(27), money(56_000), false).unwrap(), Swap { used: money(0), credit: money(1_000), charge: money(0) });
+        assert_eq!(moved(&change(&running, day(27), money(56_000), false)), [0, 1_000, 0]);
         // from postpaid: the days served are charged
         let running = period(28, 28_000, 28, false);
-        assert_eq!(
-            swap(&running, day(7), money(56_000), true).unwrap(),
-            Swap { used: money(7_000), credit: money(0), charge: money(42_000) }
-        );
-        assert_eq!(swap(&running, day(7), money(56_000), false).unwrap(), Swap { used: money(7_000), credit: money(0), charge: money(0) });
+        let swapped = change(&running, day(7), money(56_000), true);
+        assert_eq!((moved(&swapped), swapped.used_days), ([7_000, 0, 42_000], DayRanges::of(day(0), day(7))));
+        assert_eq!(moved(&change(&running, day(7), money(56_000), false)), [7_000, 0, 0]);
+    }
+
+    #[test]
+    fn days_under_a_hold_are_not_charged_and_are_credited_only_where_the_operator_does_so() {
+        let at = |day: NaiveDate| day.and_hms_opt(9, 0, 0).unwrap().and_utc();
+        let holds = vec![HoldTime { contract_id: ContractId::new(1), placed_at: at(day(2)), lifted_at: Some(at(day(12))) }];
+        let terms = NewTerms { whole_fee: money(28_000), is_prepaid: false };
+        let of = |charged, are_credited| {
+            let breaks = Breaks::of(holds.clone(), |moment| moment.date_naive(), are_credited);
+            moved(&swap(&period(28, 28_000, 28, charged), day(20), terms, &breaks).unwrap())
+        };
+        // nine of the twenty days before the change
+        assert_eq!((of(false, false), of(false, true)), ([11_000, 0, 0], [11_000, 0, 0]));
+        assert_eq!((of(true, false), of(true, true)), ([0, 8_000, 0], [0, 17_000, 0]));
+    }
+
+    #[test]
+    fn a_day_before_the_period_begins_counts_as_its_first() {
+        let running = period(28, 28_000, 28, true);
+        let early = day(0) - Days::new(3);
+        assert_eq!(change(&running, early, money(14_000), true), change(&running, day(0), money(14_000), true));
     }
 
     proptest! {
@@ -209,7 +272,7 @@ mod tests {
             let used = used.min(length - 1);
             let running = period(length, fee, length as i64 + more, true);
             let charged = running.fee.unwrap().minor();
-            let swapped = swap(&running, day(used), money(new), true).unwrap();
+            let swapped = change(&running, day(used), money(new), true);
             let used_share = charged - swapped.credit.minor();
             // exact within half a unit, on both sides of the cut
             prop_assert!((swapped.credit.minor() * length as i64 * 2 - charged * (length - used) as i64 * 2).abs() <= length as i64);
@@ -221,7 +284,7 @@ mod tests {
         #[test]
         fn changing_to_the_same_price_costs_nothing(fee in 0_i64..9_999_999_999, length in 1_u64..=31, used in 0_u64..31) {
             let running = period(length, fee, length as i64, true);
-            let swapped = swap(&running, day(used.min(length - 1)), money(fee), true).unwrap();
+            let swapped = change(&running, day(used.min(length - 1)), money(fee), true);
             prop_assert_eq!(swapped.due().unwrap(), Money::ZERO);
         }
 
@@ -230,12 +293,12 @@ mod tests {
             let mut running = period(30, fee, 30, prepaid);
             let (mut charged, mut at) = (running.fee.unwrap_or(Money::ZERO).minor(), 0);
             for cut in &cuts {
-                let moved = swap(&running, day(*cut), money(fee), prepaid).unwrap();
+                let moved = change(&running, day(*cut), money(fee), prepaid);
                 charged += moved.due().unwrap().minor();
                 at = *cut;
                 running = PeriodRow { period_start: day(at), fee: prepaid.then_some(moved.charge), ..running };
             }
-            prop_assert_eq!(days(running.period_start, running.period_end), 30 - at as i64);
+            prop_assert_eq!(running.own_days(), 30 - at as i64);
             if !prepaid {
                 charged += running.amount().unwrap().minor();
             }

@@ -12,7 +12,8 @@ use payments::TransactionType;
 use tariffs::TariffVersion;
 
 use crate::{
-    charge::{Beginning, Service, beginning, in_debt_before, in_debt_while, start_of_next},
+    charge::{Beginning, Service, beginning, missing_before, missing_while, start_of_next},
+    days::{Breaks, DayRanges},
     fees::OptionFees,
     model::PeriodRow,
     period::days,
@@ -28,7 +29,7 @@ pub enum Planned {
     IsDropped,
 }
 
-/// The terms of a contract's next periods.
+/// What decides about the next steps besides the contract and its newest period: the terms of its next periods, and when it was on hold.
 #[derive(Clone, Debug)]
 pub struct Book {
     /// The tariff and the options from the next period on.
@@ -39,6 +40,8 @@ pub struct Book {
     pub versions: Vec<TariffVersion>,
     /// The fees of the options.
     pub option_fees: OptionFees,
+    /// When the contract was not served in its newest period.
+    pub breaks: Breaks,
 }
 
 impl Book {
@@ -53,7 +56,7 @@ impl Book {
         let first = newest.map_or(today, |period| period.period_end.min(today));
         let versions = tariffs::versions_between(conn, plan.tariff_id, first, last).await?;
         let option_fees = OptionFees::of(&tariffs::options::prices(conn, &plan.options).await?);
-        Ok(Self { plan, planned, versions, option_fees })
+        Ok(Self { plan, planned, versions, option_fees, breaks: Breaks::read(conn, newest).await? })
     }
 
     /// The terms of a period that begins on this day. Errors: `tariff_not_found` when the tariff had no prices yet.
@@ -68,32 +71,58 @@ impl Book {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The newest period has ended and is still to be charged.
-    Charge,
+    Charge {
+        /// The days on which the contract was served.
+        served: DayRanges,
+    },
+    /// The newest period was paid in advance and has ended, and its days under a hold are still to be credited.
+    Credit {
+        /// These days.
+        days: DayRanges,
+        /// Their share of what was charged.
+        amount: Money,
+    },
     /// The newest period is running.
     Wait {
-        /// Whether the contract should have hold `debt`.
-        in_debt: bool,
+        /// What is missing; the contract should have hold `debt` until it is paid.
+        missing: Option<Money>,
     },
     /// A period begins, unless the contract should have hold `debt` instead, or another hold is active.
     Begin {
         /// The period.
         next: Beginning,
-        /// Whether the balance does not cover the period.
-        in_debt: bool,
+        /// What is missing to cover the period.
+        missing: Option<Money>,
     },
 }
 
 /// Computes the next step on this day.
 pub fn step(contract: &Contract, newest: Option<&PeriodRow>, service: Service, day: NaiveDate, book: &Book) -> Result<Step> {
     match newest {
-        Some(period) if period.is_running(day) => return Ok(Step::Wait { in_debt: in_debt_while(contract, period)? }),
-        Some(period) if period.charged_at.is_none() => return Ok(Step::Charge),
-        _ => {}
+        Some(period) if period.is_running(day) => return Ok(Step::Wait { missing: missing_while(contract, period)? }),
+        Some(period) if period.charged_at.is_none() => {
+            return Ok(Step::Charge { served: book.breaks.served(period.period_start, period.period_end) });
+        }
+        Some(period) => {
+            if let Some(credit) = credit_of_holds(period, &book.breaks)? {
+                return Ok(credit);
+            }
+        }
+        None => {}
     }
+    let service = service.resumed_on(contract, newest, day);
     let start = start_of_next(newest, service, day);
     let next = beginning(contract, service, start, book.terms(start)?)?;
-    let in_debt = in_debt_before(contract, &next)?;
-    Ok(Step::Begin { next, in_debt })
+    let missing = missing_before(contract, &next)?;
+    Ok(Step::Begin { next, missing })
+}
+
+/// What is credited for the days under a hold of a period that was paid in advance and has ended, unless that was done.
+fn credit_of_holds(ended: &PeriodRow, breaks: &Breaks) -> Result<Option<Step>> {
+    let Some(fee) = ended.fee.filter(|_| ended.credited == Money::ZERO && ended.is_paid_whole()) else { return Ok(None) };
+    let days = breaks.credited(ended, ended.period_end);
+    let amount = fee.share(days.count(), ended.own_days())?;
+    Ok((amount > Money::ZERO).then_some(Step::Credit { days, amount }))
 }
 
 /// Whether a planned change is still possible: the tariff may no longer offer the options, or they may now exclude each other.
@@ -127,6 +156,7 @@ impl PeriodRow {
             payment_id: None,
             charged_at: None,
             billing_run_id: None,
+            charged_for: DayRanges::default(),
         }
     }
 }
@@ -140,62 +170,101 @@ pub struct Bill {
     pub ended: Option<PeriodRow>,
     /// The periods that begin.
     pub begun: Vec<PeriodRow>,
-    /// Whether hold `debt` is placed.
-    pub is_held: bool,
-    /// Whether hold `debt` is lifted, or a planned change takes effect or is dropped: rare cases, which [`settle`](crate::settle) posts.
+    /// What is missing, if hold `debt` is placed.
+    pub missing: Option<Money>,
+    /// Whether hold `debt` is lifted, days under a hold are credited, or a planned change takes effect or is dropped: rare cases, which
+    /// [`settle`](crate::settle) posts.
     pub is_special: bool,
+}
+
+/// For which day a bill is computed, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Settling {
+    /// The day up to which everything is due.
+    pub day: NaiveDate,
+    /// Where the next period starts.
+    pub service: Service,
+    /// When hold `debt` is decided on.
+    pub judging: Judging,
+    /// A hold that is computed as if it were lifted already.
+    pub without: Option<HoldReason>,
+}
+
+/// When hold `debt` is decided on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judging {
+    /// At once.
+    Now,
+    /// By a later step of the same transaction, which changes what is owed: until then, what is not covered is left as it is, so that no
+    /// line goes off and on within one request.
+    Later,
 }
 
 impl Bill {
     /// Computes what is due.
     ///
     /// Errors: `amount_out_of_range`, `tariff_not_found`.
-    pub fn of(contract: &Contract, newest: Option<PeriodRow>, day: NaiveDate, now: DateTime<Utc>, book: &Book) -> Result<Self> {
-        let mut service = Service::Unbroken.of(contract);
-        let mut bill = Self { contract: contract.clone(), ended: None, begun: Vec::new(), is_held: false, is_special: false };
+    pub fn of(contract: &Contract, newest: Option<PeriodRow>, how: Settling, now: DateTime<Utc>, book: &Book) -> Result<Self> {
+        let mut service = how.service.of(contract);
+        let mut bill = Self { contract: contract.clone(), ended: None, begun: Vec::new(), missing: None, is_special: false };
         let mut newest = newest;
         loop {
-            match step(&bill.contract, newest.as_ref(), service, day, book)? {
-                Step::Charge => {
+            match step(&bill.contract, newest.as_ref(), service, how.day, book)? {
+                Step::Charge { served } => {
                     let Some(period) = &mut newest else { return Ok(bill) };
-                    bill.charge(period.charge(period.own_days(), now)?)?;
+                    bill.charge(period.charge(served, now)?)?;
                     match bill.begun.last_mut() {
                         Some(begun) => *begun = period.clone(),
                         None => bill.ended = newest.clone(),
                     }
                 }
-                Step::Wait { in_debt } => return bill.held_for_debt(in_debt),
-                Step::Begin { next, in_debt } => {
-                    bill = bill.held_for_debt(in_debt)?;
-                    if bill.contract.status != ContractStatus::Active {
+                Step::Credit { amount, .. } => {
+                    let Some(period) = &mut newest else { return Ok(bill) };
+                    period.credited = amount;
+                    bill.is_special = true;
+                    bill.contract.move_balance(amount, amount.negated())?;
+                }
+                Step::Wait { missing } => return bill.judged(missing, how.judging),
+                Step::Begin { next, missing } => {
+                    bill = bill.judged(missing, how.judging)?;
+                    let waits = missing.is_some() && how.judging == Judging::Later;
+                    if waits || bill.contract.status != ContractStatus::Active {
                         return Ok(bill);
                     }
-                    bill.is_special |= book.planned.is_some() && bill.begun.is_empty();
-                    let mut period = PeriodRow::begun(contract, &next);
-                    if next.terms.is_prepaid() {
-                        bill.charge(period.charge(period.own_days(), now)?)?;
-                    }
-                    bill.contract.next_billing_date = Some(next.end);
-                    bill.contract.billing_day = Some(i64::from(next.billing_day));
-                    bill.begun.push(period.clone());
-                    newest = Some(period);
+                    newest = Some(bill.begin(&next, book, now)?);
                     service = Service::Unbroken;
                 }
             }
         }
     }
 
+    /// Begins a period, and charges a prepaid one.
+    fn begin(&mut self, next: &Beginning, book: &Book, now: DateTime<Utc>) -> Result<PeriodRow> {
+        self.is_special |= book.planned.is_some() && self.begun.is_empty();
+        let mut period = PeriodRow::begun(&self.contract, next);
+        if next.terms.is_prepaid() {
+            self.charge(period.charge(period.all_days(), now)?)?;
+        }
+        self.contract.next_billing_date = Some(next.end);
+        self.contract.billing_day = Some(i64::from(next.billing_day));
+        self.begun.push(period.clone());
+        Ok(period)
+    }
+
     fn charge(&mut self, amount: Money) -> Result<()> {
         self.contract.move_balance(TransactionType::Charge.effect(amount), amount)
     }
 
-    fn held_for_debt(mut self, in_debt: bool) -> Result<Self> {
-        match (in_debt, self.contract.is_held(HoldReason::Debt)) {
-            (true, false) => {
-                self.is_held = true;
+    fn judged(mut self, missing: Option<Money>, judging: Judging) -> Result<Self> {
+        if judging == Judging::Later {
+            return Ok(self);
+        }
+        match (missing, self.contract.is_held(HoldReason::Debt)) {
+            (Some(_), false) => {
+                self.missing = missing;
                 self.contract = self.contract.held(HoldReason::Debt)?;
             }
-            (false, true) => {
+            (None, true) => {
                 self.is_special = true;
                 self.contract = self.contract.released(HoldReason::Debt)?;
             }
@@ -212,7 +281,7 @@ impl Bill {
 
     /// Whether nothing is due.
     pub fn is_empty(&self) -> bool {
-        self.ended.is_none() && self.begun.is_empty() && !self.is_held && !self.is_special
+        self.ended.is_none() && self.begun.is_empty() && self.missing.is_none() && !self.is_special
     }
 
     /// The charged periods in order, including those with no fee.

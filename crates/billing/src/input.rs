@@ -1,7 +1,7 @@
 //! The requests about billing runs.
 
 use chrono::{Days, NaiveDate};
-use kernel::{Context, FieldErrors, Input, error::field};
+use kernel::{Context, FieldErrors, Input, Several, error::field};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
@@ -40,7 +40,8 @@ impl Input for RunInput {
 #[into_params(parameter_in = Query)]
 pub struct RunFilter {
     /// Only in this state.
-    pub state: Option<RunState>,
+    #[param(value_type = Option<Vec<RunState>>)]
+    pub state: Option<Several<RunState>>,
     /// Only dry runs, or only real runs.
     pub dry_run: Option<bool>,
     /// The billing date is this day or later.

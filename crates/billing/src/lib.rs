@@ -10,6 +10,7 @@
 
 mod batch;
 pub mod charge;
+pub mod days;
 pub mod due;
 pub mod explanation;
 mod fees;
@@ -37,6 +38,8 @@ use kernel::Result;
 /// a request handler never does.
 pub mod steps {
     pub use crate::{
+        batch::{judge_all_without, settle_all},
+        due::Judging,
         service::without_period,
         settle::{catch_up, end_period, settle},
         transactions::named,
@@ -54,7 +57,9 @@ pub use service::{activate, edit, resume, suspend, terminate};
 pub use sim_cards::{block_sim, deactivate_sim, replace_sim, unblock_sim};
 pub use statistics::{TARIFF_STATISTICS, TariffStatistics, TariffStatisticsFilter, tariff_statistics};
 pub use tariff_change::{cancel_planned, change_options, change_tariff};
-pub use transactions::{add_balance, cancel_payment, correct, deduct_balance, fail_payment, process_payment, refund_payment, take_payment};
+pub use transactions::{
+    add_balance, cancel_payment, correct, deduct_balance, fail_payment, pay_out, process_payment, refund_payment, take_payment,
+};
 
 /// Refusals about balances, contracts and tariffs.
 pub mod refusal {

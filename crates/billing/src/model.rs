@@ -33,6 +33,8 @@ text_enum! {
         Active = "active",
         /// Suspended contracts with an ended period that is not charged yet.
         Held = "held",
+        /// Contracts on hold for debt whose next period is due: its fee may have fallen meanwhile.
+        Debt = "debt",
     }
 }
 
@@ -40,7 +42,7 @@ text_enum! {
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 31, "billing_date": "2026-02-15", "dry_run": false, "state": "finished", "started_by": "billing schedule",
-    "started_at": "2026-02-14T23:00:00Z", "finished_at": "2026-02-14T23:00:04Z", "due_count": 1204, "done_count": 1204, "charged_count": 1100,
+    "started_at": "2026-02-14T23:00:00Z", "updated_at": "2026-02-14T23:00:00Z", "finished_at": "2026-02-14T23:00:04Z", "due_count": 1204, "done_count": 1204, "charged_count": 1100,
     "skipped_count": 3, "debt_count": 100, "failed_count": 1, "charges_count": 1102, "sum_charged": "716300.00", "failure": null, "version": 5
 }))]
 pub struct BillingRun {
@@ -56,6 +58,8 @@ pub struct BillingRun {
     pub started_by: String,
     /// When it was started.
     pub started_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
     /// The number of contracts due at the start; null until they are counted.

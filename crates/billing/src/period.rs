@@ -14,6 +14,11 @@ pub fn end_of_period(start: NaiveDate, billing_day: u32) -> NaiveDate {
     billing_date(year, month, billing_day)
 }
 
+/// Whether periods by this billing day begin on `day`.
+pub fn is_billing_day(day: NaiveDate, billing_day: u32) -> bool {
+    billing_date(day.year(), day.month(), billing_day) == day
+}
+
 /// The billing day of a month.
 fn billing_date(year: i32, month: u32, billing_day: u32) -> NaiveDate {
     (28..=billing_day)

@@ -8,7 +8,7 @@ mod store;
 use std::time::Duration;
 
 use acl::{Granted, perm};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use contracts::{Contract, steps};
 use database::{
     Conn, Event, EventKind, Page, Paging, Tx,
@@ -137,8 +137,9 @@ pub struct PromiseFilter {}
 ///
 /// Errors: `contract_not_found`, `contract_not_running`, `promise_off`, `promise_active`, `promise_broken`, `promise_used`.
 pub async fn grant(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, id: ContractId, input: &PromiseInput) -> Result<PromisedPayment> {
-    let (policy, now) = (tx.policy().promise, tx.now());
+    let policy = tx.policy().promise;
     let mut contract = steps::load(tx, id).await?;
+    let now = tx.now();
     contract.running()?;
     may_promise(tx, &contract).await?;
     if policy.fee > Money::ZERO {
@@ -148,6 +149,7 @@ pub async fn grant(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, id: Cont
             method: PaymentMethod::System,
             transaction_id: None,
             description: Some("promised payment".to_owned()),
+            paid_at: None,
             period: None,
         };
         ledger::post(tx, &mut contract, posting).await?;
@@ -211,6 +213,16 @@ pub(crate) async fn settle(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
         steps::save(tx, contract).await?;
     }
     Ok(())
+}
+
+/// The last day on which the credit of a contract's promise counts; nothing without a promise.
+pub(crate) async fn credited_until(conn: &mut Conn, contract: &Contract) -> Result<Option<NaiveDate>> {
+    if contract.promised_credit == Money::ZERO {
+        return Ok(None);
+    }
+    let zone = conn.policy().time_zone;
+    let promise = store::newest(conn, contract.id).await?.filter(|promise| promise.status == PromiseStatus::Active);
+    Ok(promise.map(|promise| promise.due_at.with_timezone(&zone).date_naive()))
 }
 
 /// Withdraws the credit of a contract that is being terminated.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use acl::{Granted, perm};
 use chrono::{NaiveDate, TimeDelta};
-use database::{Conn, Db, Engine, Page, Paging, Tx, audit::Entry};
+use database::{Conn, Db, Page, Paging, Tx, audit::Entry};
 use kernel::{
     Context, Error, Kind, Result,
     error::{Transient, common},
@@ -19,7 +19,7 @@ use kernel::{
 
 use crate::{
     batch::{self, Outcome},
-    charge::Service,
+    due::Settling,
     input::{RunFilter, RunInput},
     model::{BillingRun, Figures, Queue, RunFailure, RunState},
     settle::settle_on,
@@ -40,15 +40,6 @@ pub mod refusal {
 /// How long a run without progress stays reserved for its last worker.
 fn lease() -> TimeDelta {
     TimeDelta::seconds(60)
-}
-
-/// The number of contracts in one transaction: a payment on one of them waits for it. SQLite has a single writer, so all other writes
-/// wait.
-const fn batch_size(engine: Engine) -> i64 {
-    match engine {
-        Engine::Sqlite => 200,
-        Engine::Postgres => 500,
-    }
 }
 
 /// The actor of charges, in the ledger and in the audit trail.
@@ -203,9 +194,9 @@ impl Worker {
             let charged = db
                 .transaction(context, async |tx| {
                     let mut contract = contracts::steps::load(tx, id).await?;
-                    let outcome = batch::reckon(tx, &[id], run.billing_date).await?;
+                    let outcome = batch::reckon(tx, &[id], Settling::of_run(run.billing_date)).await?;
                     if outcome.failures.is_empty() && !run.dry_run {
-                        settle_on(tx, &mut contract, Service::Unbroken, run.billing_date).await?;
+                        settle_on(tx, &mut contract, Settling::of_run(run.billing_date)).await?;
                         note_run(tx, run.id, &[id]).await?;
                     }
                     add(tx, &outcome).await
@@ -271,11 +262,12 @@ impl Part<'_> {
         let ids: Vec<ContractId> = found.iter().map(|(id, _)| *id).collect();
         *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = found;
         let outcome = match run.dry_run {
-            true => batch::reckon(tx, &ids, run.billing_date).await?,
-            false => batch::charge(tx, &run, &ids).await?,
+            true => batch::reckon(tx, &ids, Settling::of_run(run.billing_date)).await?,
+            false => batch::charge(tx, Some(run.id), &ids, Settling::of_run(run.billing_date)).await?,
         };
         store::insert_failures(tx, id, &outcome.failures).await?;
-        let lease_until = tx.now() + lease();
+        // by this clock, whatever the last change of a contract says
+        let lease_until = tx.context().now + lease();
         store::add(tx, id, outcome.figures, self.place, lease_until).await
     }
 
@@ -286,15 +278,17 @@ impl Part<'_> {
             (false, false) => Taking::Free,
             (false, true) => Taking::All,
         };
-        store::due(tx, run, self.place, taking, batch_size(tx.engine())).await
+        let most = i64::try_from(batch::size(tx.engine())).map_err(Error::internal)?;
+        store::due(tx, run, self.place, taking, most).await
     }
 
     /// After an empty result, moves to the next queue or to the last round. Returns whether there is more to process.
     fn goes_on(&mut self, run: &BillingRun) -> bool {
         (self.place, self.is_last_round) = match (self.place.queue, self.is_last_round) {
             (Queue::Active, is_last) => (Place::before(Queue::Held), is_last),
-            (Queue::Held, false) if !run.dry_run => (Place::before(Queue::Active), true),
-            (Queue::Held, _) => return false,
+            (Queue::Held, is_last) => (Place::before(Queue::Debt), is_last),
+            (Queue::Debt, false) if !run.dry_run => (Place::before(Queue::Active), true),
+            (Queue::Debt, _) => return false,
         };
         true
     }

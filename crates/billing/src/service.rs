@@ -20,7 +20,7 @@ pub async fn activate(tx: &mut Tx, granted: &Granted<perm::ContractsActivate>, i
     Ok(contract)
 }
 
-/// Changes a contract; after a change of the credit limit, settles the contract.
+/// Changes a contract; after a change of the credit limit or the discount, settles the contract.
 ///
 /// Errors: those of [`contracts::steps::load`] and [`contracts::steps::edit`].
 pub async fn edit(
@@ -31,9 +31,9 @@ pub async fn edit(
     expected: &Expected,
 ) -> Result<Contract> {
     let mut contract = contracts::steps::load(tx, id).await?;
-    let credit_limit = contract.credit_limit;
+    let (credit_limit, discount) = (contract.credit_limit, contract.discount_percent);
     contracts::steps::edit(tx, granted, &mut contract, edit, expected).await?;
-    if contract.credit_limit != credit_limit {
+    if (contract.credit_limit, contract.discount_percent) != (credit_limit, discount) {
         settle::settle(tx, &mut contract, Service::Unbroken).await?;
     }
     Ok(contract)
@@ -44,6 +44,7 @@ pub async fn suspend(tx: &mut Tx, _granted: &Granted<perm::ContractsHold>, id: C
     let mut contract = contracts::steps::load(tx, id).await?;
     settle::catch_up(tx, &mut contract).await?;
     contracts::steps::place_hold(tx, &mut contract, input.reason.into(), input.note.as_deref()).await?;
+    settle::settle(tx, &mut contract, Service::Unbroken).await?;
     Ok(contract)
 }
 
@@ -52,12 +53,14 @@ pub async fn suspend(tx: &mut Tx, _granted: &Granted<perm::ContractsHold>, id: C
 /// Errors: `contract_not_running`, `hold_absent`.
 pub async fn resume(tx: &mut Tx, _granted: &Granted<perm::ContractsHold>, id: ContractId, input: &ResumeInput) -> Result<Contract> {
     let mut contract = contracts::steps::load(tx, id).await?;
+    settle::judge_without(tx, &mut contract, input.reason.into()).await?;
     contracts::steps::lift_hold(tx, &mut contract, input.reason.into()).await?;
     settle::settle(tx, &mut contract, Service::FromToday).await?;
     Ok(contract)
 }
 
-/// Terminates a contract and its running period; the remaining balance is to be refunded or is owed.
+/// Terminates a contract and its running period; the remaining balance is to be refunded or is owed. On request, the days of a prepaid
+/// period that were not used are credited first.
 ///
 /// Errors: `contract_terminated`.
 pub async fn terminate(
@@ -68,7 +71,7 @@ pub async fn terminate(
 ) -> Result<Contract> {
     let mut contract = contracts::steps::load(tx, id).await?;
     contract.not_over()?;
-    settle::end_period(tx, &mut contract).await?;
+    settle::end_period(tx, &mut contract, input.refund_unused).await?;
     if contract.has_planned_change() {
         let plan = contract.plan();
         contracts::steps::set_options(tx, &mut contract, &plan, &plan, "contract.planned_change_cancelled").await?;
@@ -77,9 +80,9 @@ pub async fn terminate(
     Ok(contract)
 }
 
-/// Finds the subscriber's active contracts without a period that runs today, at most `most`.
-pub async fn without_period(tx: &mut Tx, customer_id: CustomerId, most: i64) -> Result<Vec<ContractId>> {
-    store::without_period(tx, customer_id, most).await
+/// Finds the subscriber's active and suspended contracts without a period that runs today.
+pub async fn without_period(tx: &mut Tx, customer_id: CustomerId) -> Result<Vec<ContractId>> {
+    store::without_period(tx, customer_id).await
 }
 
 /// Finds broken invariants of periods, described for the operator's engineers.

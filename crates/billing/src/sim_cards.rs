@@ -24,6 +24,7 @@ pub async fn block_sim(tx: &mut Tx, granted: &Granted<perm::SimsStatus>, id: Sim
     sims::steps::block(tx, granted, id, contract_id, &input.reason).await?;
     if let Some(mut contract) = contract {
         contracts::steps::place_hold(tx, &mut contract, HoldReason::NoSim, Some(&input.reason)).await?;
+        settle::settle(tx, &mut contract, Service::Unbroken).await?;
     }
     sims::present(tx, granted, id).await
 }
@@ -37,6 +38,7 @@ pub async fn unblock_sim(tx: &mut Tx, granted: &Granted<perm::SimsStatus>, id: S
         sims::steps::unblock(tx, granted, id, contract_id, false).await?;
         return sims::present(tx, granted, id).await;
     };
+    settle::judge_without(tx, &mut contract, HoldReason::NoSim).await?;
     contracts::steps::lift_hold(tx, &mut contract, HoldReason::NoSim).await?;
     sims::steps::unblock(tx, granted, id, contract_id, contract.status == ContractStatus::Active).await?;
     settle::settle(tx, &mut contract, Service::FromToday).await?;
@@ -52,6 +54,7 @@ pub async fn deactivate_sim(tx: &mut Tx, granted: &Granted<perm::SimsStatus>, id
         Some(mut contract) => {
             settle::catch_up(tx, &mut contract).await?;
             contracts::steps::lose_sim(tx, granted, &mut contract, id, &input.why()).await?;
+            settle::settle(tx, &mut contract, Service::Unbroken).await?;
         }
         // the card has no contract, and the error names its state
         None => drop(sims::steps::deactivate(tx, granted, id, None, &input.why()).await?),
@@ -70,6 +73,7 @@ pub async fn replace_sim(
     input: &ReplaceSimInput,
 ) -> Result<Contract> {
     let mut contract = contracts::steps::load(tx, id).await?;
+    settle::judge_without(tx, &mut contract, HoldReason::NoSim).await?;
     let was_without = contracts::steps::replace_sim(tx, granted, &mut contract, input.sim_id, &input.reason).await?;
     if was_without {
         settle::settle(tx, &mut contract, Service::FromToday).await?;

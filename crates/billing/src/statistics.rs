@@ -6,7 +6,7 @@ use database::{
     Conn, Filter, Page, Paging,
     page::{KeyKind, ListSpec, OrderField},
 };
-use kernel::{Context, Money, Result, id::TariffId};
+use kernel::{Context, Money, Result, Several, id::TariffId};
 use serde::{Deserialize, Serialize};
 use tariffs::TariffType;
 use utoipa::{IntoParams, ToSchema};
@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 /// The sort orders of tariff statistics.
 pub const TARIFF_STATISTICS: ListSpec = ListSpec {
     order_fields: &[
-        OrderField { name: "name", column: "tariffs.name", kind: KeyKind::Text },
+        OrderField { name: "name", column: "tariffs.name_order", kind: KeyKind::Name },
         OrderField { name: "contracts_count", column: "tariffs.contracts_count", kind: KeyKind::Int },
     ],
     default_order: "name",
@@ -30,7 +30,8 @@ pub struct TariffStatisticsFilter {
     /// Only tariffs for sale, or only retired ones.
     pub is_active: Option<bool>,
     /// Only prepaid tariffs, or only postpaid ones.
-    pub tariff_type: Option<TariffType>,
+    #[param(value_type = Option<Vec<TariffType>>)]
+    pub tariff_type: Option<Several<TariffType>>,
 }
 
 /// The statistics of a tariff.
@@ -69,7 +70,7 @@ pub async fn tariff_statistics(
     // the sum below uses $1; a statement that only counts must also mention it
     conditions.value("? IS NOT NULL", Some(first_of_month(conn.context())));
     conditions.equal("tariffs.is_active", filter.is_active);
-    conditions.equal("tariffs.tariff_type", filter.tariff_type);
+    conditions.any("tariffs.tariff_type", filter.tariff_type.as_ref());
     let select = "SELECT tariffs.id, tariffs.name, tariffs.tariff_type, tariffs.is_active, tariffs.contracts_count, \
          tariffs.contracts_count - (SELECT COUNT(*) FROM contracts WHERE contracts.tariff_id = tariffs.id AND contracts.status = 'suspended') AS active_count, \
          (SELECT COUNT(*) FROM contracts WHERE contracts.tariff_id = tariffs.id AND contracts.status = 'suspended') AS suspended_count, \

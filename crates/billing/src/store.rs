@@ -36,16 +36,15 @@ pub async fn newest_of(tx: &mut Conn, contracts: &[ContractId]) -> Result<Vec<Pe
         .await
 }
 
-/// Finds the subscriber's active contracts without a period that runs on this day, at most `most`.
-pub async fn without_period(tx: &mut Tx, customer_id: CustomerId, most: i64) -> Result<Vec<ContractId>> {
+/// Finds the subscriber's active and suspended contracts without a period that runs today.
+pub async fn without_period(tx: &mut Tx, customer_id: CustomerId) -> Result<Vec<ContractId>> {
     let today = tx.today();
     Sql::new(
-        "SELECT id FROM contracts WHERE customer_id = $1 AND status = 'active' AND NOT EXISTS (SELECT 1 FROM contract_periods \
-         WHERE contract_id = contracts.id AND ended_on IS NULL AND period_end > $2) ORDER BY id LIMIT $3",
+        "SELECT id FROM contracts WHERE customer_id = $1 AND status IN ('active', 'suspended') AND NOT EXISTS (SELECT 1 FROM contract_periods \
+         WHERE contract_id = contracts.id AND ended_on IS NULL AND period_end > $2) ORDER BY id",
     )
     .bind(customer_id)
     .bind(today)
-    .bind(most)
     .scalars(tx)
     .await
 }
@@ -107,6 +106,26 @@ pub async fn set_charged(tx: &mut Tx, period: &PeriodRow) -> Result<()> {
     .await
 }
 
+/// Saves what was credited of a period that has ended.
+pub async fn set_credited(tx: &mut Tx, period: &PeriodRow) -> Result<()> {
+    Sql::new("UPDATE contract_periods SET credited = $1 WHERE contract_id = $2 AND period_start = $3 AND ended_on IS NULL AND credited = 0")
+        .bind(period.credited)
+        .bind(period.contract_id)
+        .bind(period.period_start)
+        .expect_one(tx)
+        .await
+}
+
+/// Moves the end of a period to an earlier day; no other period follows on that day by itself.
+pub async fn shorten(tx: &mut Tx, period: &PeriodRow, end: NaiveDate) -> Result<()> {
+    Sql::new("UPDATE contract_periods SET period_end = $1 WHERE contract_id = $2 AND period_start = $3 AND ended_on IS NULL")
+        .bind(end)
+        .bind(period.contract_id)
+        .bind(period.period_start)
+        .expect_one(tx)
+        .await
+}
+
 /// Saves the charges of periods of many contracts. Returns how many changed.
 pub async fn set_all_charged(tx: &mut Tx, periods: &[PeriodRow]) -> Result<u64> {
     let mut rows = Given::of(&["of_contract", "of_start", "new_fee", "new_days", "new_payment_id", "new_charged_at", "new_run_id"]);
@@ -134,14 +153,15 @@ pub async fn note_run(tx: &mut Tx, run: BillingRunId, contracts: &[ContractId]) 
     if contracts.is_empty() {
         return Ok(());
     }
-    let mut rows = Given::of(&["of_contract", "of_run", "at"]);
-    let now = tx.now();
+    let mut rows = Given::of(&["of_contract", "of_run", "since", "until"]);
+    // a contract that was changed by another clock moves the time forward
+    let (since, until) = (tx.context().now, tx.now());
     for id in contracts {
-        rows.row(vec![(*id).into(), run.into(), now.into()]);
+        rows.row(vec![(*id).into(), run.into(), since.into(), until.into()]);
     }
     rows.execute(
         "UPDATE contract_periods SET billing_run_id = given.of_run FROM given \
-         WHERE contract_id = given.of_contract AND charged_at = given.at AND billing_run_id IS NULL",
+         WHERE contract_id = given.of_contract AND charged_at >= given.since AND charged_at <= given.until AND billing_run_id IS NULL",
         tx,
     )
     .await?;
@@ -190,8 +210,9 @@ pub async fn note_credit(tx: &mut Tx, credit: PaymentId, charge: PaymentId) -> R
 
 /// Ends a period early.
 pub async fn end(tx: &mut Tx, period: &PeriodRow, ended_on: NaiveDate) -> Result<()> {
-    Sql::new("UPDATE contract_periods SET ended_on = $1 WHERE contract_id = $2 AND period_start = $3")
+    Sql::new("UPDATE contract_periods SET ended_on = $1, credited = $2 WHERE contract_id = $3 AND period_start = $4")
         .bind(ended_on)
+        .bind(period.credited)
         .bind(period.contract_id)
         .bind(period.period_start)
         .expect_one(tx)
@@ -206,7 +227,8 @@ pub async fn wrong_periods(conn: &mut Conn) -> Result<Vec<(ContractId, String)>>
          UNION ALL SELECT p.contract_id, 'has a charge that is not the one of its period' FROM payments p \
          LEFT JOIN contract_periods t ON t.payment_id = p.id \
          WHERE p.transaction_type = 'charge' AND p.status = 'success' AND p.period_start IS NOT NULL \
-         AND (t.id IS NULL OR t.contract_id <> p.contract_id OR t.period_start <> p.period_start OR t.fee IS NULL OR t.fee <> p.amount) \
+         AND (t.id IS NULL OR t.contract_id <> p.contract_id OR p.period_start < t.period_start OR p.period_end > t.period_end \
+         OR t.fee IS NULL OR t.fee <> p.amount) \
          AND (t.id IS NOT NULL OR NOT EXISTS (SELECT 1 FROM charge_credits g JOIN payments c ON c.id = g.credit_id \
          WHERE g.charge_id = p.id AND c.amount = p.amount)) \
          UNION ALL SELECT t.contract_id, 'has a period of which not that was given back which it says' FROM contract_periods t \

@@ -10,7 +10,7 @@ use kernel::{
 };
 use payments::{
     AddBalanceInput, CorrectionInput, Decider, DeductBalanceInput, FailInput, Payment, PaymentAction, PaymentInput, PaymentMethod,
-    RefundInput, TransactionType,
+    PayoutInput, RefundInput, TransactionType,
     ledger::{self, Posting},
 };
 
@@ -28,6 +28,7 @@ pub async fn take_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, i
         method: input.payment_method.into(),
         transaction_id: input.transaction_id.clone(),
         description: input.description.clone(),
+        paid_at: input.paid_at,
         period: None,
     };
     if posting.method.is_by_gateway() {
@@ -64,12 +65,32 @@ pub async fn fail_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, i
 /// Refunds a payment in whole or in part and settles the contract: the balance may fall below zero, and hold `debt` may be placed. Returns
 /// the payment after it.
 ///
-/// Errors: `payment_not_found`, `payment_not_refundable`, `refund_too_large`, `amount_out_of_range`.
-pub async fn refund_payment(tx: &mut Tx, _granted: &Granted<perm::PaymentsRefund>, id: PaymentId, input: &RefundInput) -> Result<Payment> {
+/// Who may not correct balances refunds at most what is left on the balance.
+///
+/// Errors: `payment_not_found`, `payment_not_refundable`, `refund_too_large`, `refund_exceeds_balance`, `amount_out_of_range`.
+pub async fn refund_payment(tx: &mut Tx, granted: &Granted<perm::PaymentsRefund>, id: PaymentId, input: &RefundInput) -> Result<Payment> {
     let (payment, mut contract) = payments::load(tx, id).await?;
-    ledger::refund(tx, &mut contract, &payment, input.amount, &input.reason).await?;
+    let amount = payments::refund_amount(tx, granted, &contract, &payment, input.amount).await?;
+    ledger::refund(tx, &mut contract, &payment, Some(amount), &input.reason).await?;
     settle::settle(tx, &mut contract, Service::Unbroken).await?;
     payments::load(tx, id).await.map(|(payment, _)| payment)
+}
+
+/// Pays out what is left on the balance of a terminated contract, in whole or in part; the balance does not fall below zero.
+///
+/// Errors: `contract_not_found`, `contract_not_terminated`, `payout_too_large`.
+pub async fn pay_out(tx: &mut Tx, _granted: &Granted<perm::PaymentsRefund>, id: ContractId, input: &PayoutInput) -> Result<Payment> {
+    let mut contract = contracts::steps::load(tx, id).await?;
+    let posting = Posting {
+        transaction_type: TransactionType::Payout,
+        amount: payments::payout_amount(tx, &contract, input.amount).await?,
+        method: input.payment_method.into(),
+        transaction_id: None,
+        description: Some(input.reason.clone()),
+        paid_at: None,
+        period: None,
+    };
+    ledger::post(tx, &mut contract, posting).await
 }
 
 /// Corrects a balance and settles the contract.
@@ -89,6 +110,7 @@ pub async fn add_balance(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, id
         method: PaymentMethod::Cash,
         transaction_id: None,
         description: input.description.clone(),
+        paid_at: None,
         period: None,
     };
     post(tx, &mut contract, posting).await?;
@@ -114,6 +136,7 @@ fn correction(amount: Money, reason: &str) -> Posting {
         method: PaymentMethod::System,
         transaction_id: None,
         description: Some(reason.to_owned()),
+        paid_at: None,
         period: None,
     }
 }

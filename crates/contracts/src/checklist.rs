@@ -116,7 +116,8 @@ async fn of_sim(conn: &mut Conn, contract: &Contract) -> Result<[RequirementStat
         (None, _) => RequirementState::Open,
         (Some(_), _) => RequirementState::Met,
     };
-    let available =
-        number.map_or(RequirementState::Open, |number| RequirementState::of(number.assign(contract.id, conn.now(), conn.today())));
+    let available = number.map_or(RequirementState::Open, |number| {
+        RequirementState::of(number.assign(contract.id, contract.customer_id, conn.now(), conn.today()))
+    });
     Ok([RequirementState::Met, free, numbered, available])
 }

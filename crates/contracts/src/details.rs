@@ -1,14 +1,11 @@
 //! A contract as `GET` of one contract returns it: with short forms of related records, and its refundable balance.
 
 use chrono::{DateTime, Utc};
-use customers::{CustomerNames, CustomerStatus};
-use kernel::{
-    Money,
-    id::{CustomerId, SimId, TariffId},
-};
+use customers::{CustomerNames, CustomerShort, CustomerStatus};
+use kernel::{Money, id::ContractId};
 use serde::Serialize;
-use sims::{SimKind, SimStatus};
-use tariffs::TariffType;
+use sims::{SimKind, SimShort, SimStatus};
+use tariffs::{TariffShort, TariffType};
 use utoipa::ToSchema;
 
 use crate::model::{Contract, ContractStatus, HoldReason};
@@ -17,77 +14,32 @@ use crate::model::{Contract, ContractStatus, HoldReason};
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": 12, "number": "202601-7K3M9QXA", "customer_id": 7, "tariff_id": 3, "sim_id": 41, "status": "suspended", "signed_date": "2026-01-15",
-    "activation_date": "2026-01-15", "termination_date": null, "balance": "400.00", "credit_limit": "0.00", "total_charged": "600.00",
-    "discount_percent": "0.00", "next_billing_date": "2026-02-15", "billing_day": 15, "holds": ["request"], "notes": null,
+    "activation_date": "2026-01-15", "termination_date": null, "balance": "400.00", "credit_limit": "0.00", "promised_credit": "0.00",
+    "is_promise_broken": false, "total_charged": "600.00", "discount_percent": "0.00", "next_billing_date": "2026-02-15", "billing_day": 15,
+    "holds": ["request"], "options": [2], "next_tariff_id": null, "next_options": [2], "notes": null,
     "created_at": "2026-01-15T09:40:00Z", "updated_at": "2026-01-20T09:40:00Z", "version": 4,
     "customer": {"id": 7, "full_name": "Иванов Пётр Сергеевич", "short_name": "Иванов П. С.", "phone": "+79161234567", "status": "active"},
     "tariff": {"id": 3, "name": "Смарт", "tariff_type": "prepaid", "monthly_fee": "650.00", "is_active": true},
     "sim": {"id": 41, "iccid": "8970199123456789012", "msisdn": "+79161234567", "kind": "physical", "status": "suspended"},
     "hold_details": [{"reason": "request", "note": "на время отпуска", "placed_at": "2026-01-20T09:40:00Z", "placed_by": "operator"}],
-    "refundable_balance": null
+    "refundable_balance": null, "payout_balance": null
 }))]
 pub struct ContractDetails {
     /// The contract itself.
     #[serde(flatten)]
     pub contract: Contract,
     /// The subscriber, in short.
-    pub customer: ContractCustomer,
+    pub customer: CustomerShort,
     /// The tariff, in short.
-    pub tariff: ContractTariff,
+    pub tariff: TariffShort,
     /// The SIM, in short.
-    pub sim: Option<ContractSim>,
+    pub sim: Option<SimShort>,
     /// The active holds, each with its time and reason.
     pub hold_details: Vec<Hold>,
-    /// The amount left to refund to the subscriber after termination; null before.
+    /// The amount that refunds of payments can give back after termination: at most the balance; null before.
     pub refundable_balance: Option<Money>,
-}
-
-/// The subscriber of a contract, in short form. It has no field that needs masking.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(example = json!({"id": 7, "full_name": "Иванов Пётр Сергеевич", "short_name": "Иванов П. С.", "phone": "+79161234567", "status": "active"}))]
-pub struct ContractCustomer {
-    /// The id.
-    pub id: CustomerId,
-    /// The organization's name, or family name, given name and patronymic.
-    pub full_name: String,
-    /// The organization's name, or family name and initials.
-    pub short_name: String,
-    /// Contact phone.
-    pub phone: String,
-    /// The subscriber's status.
-    pub status: CustomerStatus,
-}
-
-/// The tariff of a contract, in short form.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(example = json!({"id": 3, "name": "Смарт", "tariff_type": "prepaid", "monthly_fee": "650.00", "is_active": true}))]
-pub struct ContractTariff {
-    /// The id.
-    pub id: TariffId,
-    /// The name.
-    pub name: String,
-    /// Whether a period is paid at its start or at its end.
-    pub tariff_type: TariffType,
-    /// The price of a period that begins today, before discount; null when no price is in force yet.
-    pub monthly_fee: Option<Money>,
-    /// Whether new contracts may use it.
-    pub is_active: bool,
-}
-
-/// The SIM of a contract, in short form.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(example = json!({"id": 41, "iccid": "8970199123456789012", "msisdn": "+79161234567", "kind": "physical", "status": "active"}))]
-pub struct ContractSim {
-    /// The id.
-    pub id: SimId,
-    /// The ICCID of the card.
-    pub iccid: String,
-    /// The phone number of the card.
-    pub msisdn: Option<String>,
-    /// A physical card or an eSIM profile.
-    pub kind: SimKind,
-    /// The status of the card.
-    pub status: SimStatus,
+    /// The amount that payouts can give back after termination: all that is left on the balance; null before.
+    pub payout_balance: Option<Money>,
 }
 
 /// An active hold.
@@ -102,6 +54,26 @@ pub struct Hold {
     pub placed_at: DateTime<Utc>,
     /// Who placed it.
     pub placed_by: String,
+}
+
+/// When a contract was on hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx_macros::FromRow)]
+pub struct HoldTime {
+    /// The contract.
+    pub contract_id: ContractId,
+    /// When the hold was placed.
+    pub placed_at: DateTime<Utc>,
+    /// When the hold was lifted; none while it lasts.
+    pub lifted_at: Option<DateTime<Utc>>,
+}
+
+/// From when on the holds of a contract are read.
+#[derive(Clone, Copy, Debug)]
+pub struct HoldsSince {
+    /// The contract.
+    pub contract_id: ContractId,
+    /// Holds that were lifted before this moment are left out.
+    pub since: DateTime<Utc>,
 }
 
 /// A contract and its related records, as one statement reads them.
@@ -121,6 +93,8 @@ pub struct DetailsRow {
     msisdn: Option<String>,
     sim_kind: Option<SimKind>,
     sim_status: Option<SimStatus>,
+    unrefunded: Option<Money>,
+    refund_requested: Option<Money>,
 }
 
 impl DetailsRow {
@@ -128,18 +102,21 @@ impl DetailsRow {
     pub fn shown(self, hold_details: Vec<Hold>) -> ContractDetails {
         let contract = self.contract;
         let sim = match (contract.sim_id, self.iccid, self.sim_kind, self.sim_status) {
-            (Some(id), Some(iccid), Some(kind), Some(status)) => Some(ContractSim { id, iccid, msisdn: self.msisdn, kind, status }),
+            (Some(id), Some(iccid), Some(kind), Some(status)) => Some(SimShort { id, iccid, msisdn: self.msisdn, kind, status }),
             _ => None,
         };
+        // gateways are about to take what they were asked to refund
+        let requested = self.refund_requested.unwrap_or_default();
+        let left = (contract.status == ContractStatus::Terminated).then(|| contract.balance.less_or_zero(requested));
         ContractDetails {
-            customer: ContractCustomer {
+            customer: CustomerShort {
                 id: contract.customer_id,
                 full_name: self.customer_names.full_name(),
                 short_name: self.customer_names.short_name(),
                 phone: self.customer_phone,
                 status: self.customer_status,
             },
-            tariff: ContractTariff {
+            tariff: TariffShort {
                 id: contract.tariff_id,
                 name: self.tariff_name,
                 tariff_type: self.tariff_type,
@@ -148,7 +125,8 @@ impl DetailsRow {
             },
             sim,
             hold_details,
-            refundable_balance: (contract.status == ContractStatus::Terminated).then_some(contract.balance.max(Money::ZERO)),
+            refundable_balance: left.zip(self.unrefunded).map(|(left, paid)| left.min(paid.less_or_zero(requested))),
+            payout_balance: left,
             contract,
         }
     }

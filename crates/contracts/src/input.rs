@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use kernel::{
-    Context, FieldErrors, Input, Money,
+    Context, FieldErrors, Input, Money, Several,
     error::field,
     id::{CustomerId, OptionId, SimId, TariffId},
     money::{FeeInput, Percent, PercentInput},
@@ -123,6 +123,9 @@ pub struct TerminateInput {
     #[validate(length(min = 1, max = 500))]
     #[schema(min_length = 1, max_length = 500)]
     pub reason: String,
+    /// Whether the days of a prepaid period that were not used are credited: those after today, and those under a hold. `false` by default.
+    #[serde(default)]
+    pub refund_unused: bool,
 }
 
 impl Input for TerminateInput {}
@@ -133,13 +136,17 @@ impl Input for TerminateInput {}
 #[into_params(parameter_in = Query)]
 pub struct ContractFilter {
     /// Only with this status.
-    pub status: Option<ContractStatus>,
+    #[param(value_type = Option<Vec<ContractStatus>>)]
+    pub status: Option<Several<ContractStatus>>,
     /// Only of this subscriber.
-    pub customer: Option<CustomerId>,
+    #[param(value_type = Option<Vec<CustomerId>>)]
+    pub customer_id: Option<Several<CustomerId>>,
     /// Only with this tariff.
-    pub tariff: Option<TariffId>,
+    #[param(value_type = Option<Vec<TariffId>>)]
+    pub tariff_id: Option<Several<TariffId>>,
     /// Only with this active hold.
-    pub hold: Option<HoldReason>,
+    #[param(value_type = Option<Vec<HoldReason>>)]
+    pub hold: Option<Several<HoldReason>>,
     /// This balance or more.
     #[param(value_type = Option<String>, pattern = r"^-?[0-9]{1,11}(\.[0-9]{1,2})?$")]
     pub balance_min: Option<Money>,
@@ -169,7 +176,8 @@ pub struct ContractFilter {
 #[into_params(parameter_in = Query)]
 pub struct HistoryFilter {
     /// Only of this kind.
-    pub kind: Option<HistoryKind>,
+    #[param(value_type = Option<Vec<HistoryKind>>)]
+    pub kind: Option<Several<HistoryKind>>,
     /// At this moment or later.
     pub at_after: Option<DateTime<Utc>>,
     /// At this moment or earlier.

@@ -15,6 +15,7 @@ mod service;
 mod sim_cards;
 mod statistics;
 mod store;
+mod texts;
 
 /// Steps of use cases that are complete only together with money, SIM cards or a subscriber's other contracts.
 ///
@@ -22,7 +23,10 @@ mod store;
 pub mod steps {
     pub use crate::{
         options::set as set_options,
-        service::{activate, edit, hold_all, lift_hold, load, of_customer, place_hold, post, save, save_all, set_period, terminate},
+        service::{
+            Debt, activate, edit, hold_all_for_debt, hold_for_debt, lift_hold, load, of_customer, place_hold, post, save, save_all,
+            set_period, tell_debt, terminate,
+        },
         sim_cards::{lose_sim, replace_sim},
     };
 }
@@ -30,13 +34,14 @@ pub mod steps {
 use database::page::ListSpec;
 
 pub use checklist::{Checklist, REQUIREMENTS, RequirementState, checklist, sentence_name};
-pub use details::{ContractCustomer, ContractDetails, ContractSim, ContractTariff, Hold};
+pub use details::{ContractDetails, Hold, HoldTime, HoldsSince};
 pub use history::{HistoryEntry, HistoryKind};
 pub use input::{ActivateInput, ContractFilter, ContractInput, HistoryFilter, ResumeInput, StaffHold, SuspendInput, TerminateInput};
-pub use model::{Contract, ContractStatus, HoldReason, Holds, NewContract, refusal};
+pub use model::{Contract, ContractShort, ContractStatus, HoldReason, Holds, NewContract, refusal};
 pub use plan::{ChangeTariffInput, ContractOption, ContractOptionFilter, ContractOptionsInput, MOST_OPTIONS, Plan, When};
 pub use service::{
-    by_number, create, delete, details, exists, find_by_words, get, insert_all, insert_holds, list, number, read, read_all, violations,
+    by_number, create, delete, details, exists, find_by_words, get, hold_times, insert_all, insert_holds, list, number, read, read_all,
+    short_forms, violations,
 };
 pub use statistics::{ContractStatistics, ContractsOfHold, ContractsOfStatus, statistics};
 

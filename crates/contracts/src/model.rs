@@ -1,5 +1,7 @@
 //! The contract and its transitions.
 
+mod short;
+
 use std::{borrow::Cow, str::FromStr};
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -16,6 +18,8 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ArrayBuilder, RefOr, Schema},
 };
+
+pub use short::ContractShort;
 
 use crate::input::ContractInput;
 
@@ -50,6 +54,8 @@ pub mod refusal {
         OPTIONS_ABSENT = Conflict "options_absent";
         /// No change is planned for the next period.
         NO_PLANNED_CHANGE = Conflict "no_planned_change";
+        /// The credit limit or the discount is above the bounds, and the caller lacks the permission for more.
+        CREDIT_RIGHT_MISSING = Forbidden "credit_right_missing";
         /// Some contracts have options together that would exclude each other.
         OPTIONS_HAD_TOGETHER = Conflict "options_had_together";
     }

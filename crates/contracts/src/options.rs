@@ -87,12 +87,8 @@ pub async fn set(tx: &mut Tx, contract: &mut Contract, plan: &Plan, next: &Plan,
     after.next_options = OptionIds(next.options.clone());
     let living = matches!(before.status, ContractStatus::Active | ContractStatus::Suspended);
     if living && before.tariff_id != after.tariff_id {
-        // in a fixed order, so that two contracts that swap their tariffs do not deadlock
-        let mut counts = [(before.tariff_id, -1), (after.tariff_id, 1)];
-        counts.sort_unstable_by_key(|(id, _)| *id);
-        for (id, change) in counts {
-            tariffs::count_contracts(tx, id, change).await?;
-        }
+        tariffs::count_contracts(tx, before.tariff_id, -1);
+        tariffs::count_contracts(tx, after.tariff_id, 1);
     }
     store::options::set(tx, &before, plan, next).await?;
     store::options::save_tariff(tx, &mut after).await?;

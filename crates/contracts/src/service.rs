@@ -2,7 +2,7 @@
 
 pub mod of_customer;
 
-use acl::{Granted, perm};
+use acl::{Granted, Permission, perm};
 use chrono::{Datelike, NaiveDate};
 use database::{
     Conn, Event, EventKind, Page, Paging, Tx,
@@ -16,14 +16,14 @@ use kernel::{
     text::search_text,
 };
 use rand::RngExt;
-use serde_json::json;
+use serde_json::{Value, json};
 use tariffs::OptionIds;
 
 use crate::{
-    details::ContractDetails,
+    details::{ContractDetails, HoldTime, HoldsSince},
     input::{ContractFilter, ContractInput},
-    model::{Contract, ContractStatus, HoldReason, NewContract, refusal},
-    options, store,
+    model::{Contract, ContractShort, ContractStatus, HoldReason, NewContract, refusal},
+    options, store, texts,
 };
 
 /// Crockford's base 32, which has no easily confused letters.
@@ -47,6 +47,11 @@ pub async fn exists(conn: &mut Conn, id: ContractId) -> Result<()> {
     if store::exists(conn, id).await? { Ok(()) } else { Err(refusal::NOT_FOUND.into()) }
 }
 
+/// The short forms of these contracts, for the records that name them.
+pub async fn short_forms(conn: &mut Conn, _: &Granted<perm::ContractsRead>, ids: &[ContractId]) -> Result<Vec<ContractShort>> {
+    store::short_forms(conn, ids).await
+}
+
 /// Lists contracts.
 pub async fn list(conn: &mut Conn, _: &Granted<perm::ContractsRead>, filter: &ContractFilter, paging: &Paging) -> Result<Page<Contract>> {
     store::list(conn, filter, paging).await
@@ -62,6 +67,11 @@ pub async fn read_all(conn: &mut Conn, ids: &[ContractId]) -> Result<Vec<Contrac
     store::all(conn, ids).await
 }
 
+/// Reads the holds of contracts that lasted at a moment given for each contract, and later ones.
+pub async fn hold_times(conn: &mut Conn, since: &[HoldsSince]) -> Result<Vec<HoldTime>> {
+    store::hold_times(conn, since).await
+}
+
 /// Finds the contract with this number.
 pub async fn by_number(conn: &mut Conn, number: &str) -> Result<Option<ContractId>> {
     store::by_number(conn, number).await
@@ -72,8 +82,8 @@ pub async fn load(tx: &mut Tx, id: ContractId) -> Result<Contract> {
     store::lock(tx, id).await?.ok_or_else(|| refusal::NOT_FOUND.into())
 }
 
-/// Creates a draft. Errors: those of the subscriber, the tariff and the SIM, by field.
-pub async fn create(tx: &mut Tx, _granted: &Granted<perm::ContractsWrite>, input: &ContractInput) -> Result<Contract> {
+/// Creates a draft. Errors: those of the subscriber, the tariff and the SIM, by field; `credit_right_missing`.
+pub async fn create(tx: &mut Tx, granted: &Granted<perm::ContractsWrite>, input: &ContractInput) -> Result<Contract> {
     let customer = customers::find_active(tx, input.customer_id).await?;
     let tariff = tariffs::find_active(tx, input.tariff_id).await?;
     options::check_draft(tx, tariff.id, &input.options).await?;
@@ -98,8 +108,9 @@ pub async fn create(tx: &mut Tx, _granted: &Granted<perm::ContractsWrite>, input
         options: chosen.clone(),
         next_options: chosen,
         notes: input.notes.clone(),
-        ..draft
+        ..draft.clone()
     };
+    check_generosity(tx, granted, &draft, &contract)?;
     let search = search_text([
         Some(contract.number.as_str()),
         Some(&customer.full_name),
@@ -112,13 +123,30 @@ pub async fn create(tx: &mut Tx, _granted: &Granted<perm::ContractsWrite>, input
     Ok(contract)
 }
 
+/// Refuses to raise the credit limit or the discount above the bounds, unless the caller holds `contracts:credit`.
+///
+/// What the subscriber already has on this contract may stay or be lowered. Errors: `credit_right_missing`.
+fn check_generosity(tx: &Tx, granted: &Granted<perm::ContractsWrite>, before: &Contract, after: &Contract) -> Result<()> {
+    let mut bounds = tx.policy().grants;
+    if before.customer_id == after.customer_id {
+        bounds.credit_limit = bounds.credit_limit.max(before.credit_limit);
+        bounds.discount = bounds.discount.max(before.discount_percent);
+    }
+    let is_within = after.credit_limit <= bounds.credit_limit && after.discount_percent <= bounds.discount;
+    if is_within || granted.may(Permission::ContractsCredit) {
+        return Ok(());
+    }
+    let refused = Error::new(refusal::CREDIT_RIGHT_MISSING).with("permission", Permission::ContractsCredit);
+    Err(refused.with("credit_limit", bounds.credit_limit).with("discount", bounds.discount))
+}
+
 /// Changes a locked contract: every field of a draft; the credit limit, the discount and the notes of a running contract.
 ///
 /// Errors: `stale_version`, `invalid` with `read_only` in each field that may not change in this state, `contract_terminated`, and for new
-/// references of a draft those of [`create`].
+/// references of a draft those of [`create`]; `credit_right_missing`.
 pub async fn edit(
     tx: &mut Tx,
-    _granted: &Granted<perm::ContractsWrite>,
+    granted: &Granted<perm::ContractsWrite>,
     contract: &mut Contract,
     edit: &Edit<ContractInput>,
     expected: &Expected,
@@ -131,6 +159,7 @@ pub async fn edit(
     if after == before {
         return Ok(());
     }
+    check_generosity(tx, granted, &before, &after)?;
     let mut full_name = shown.customer.full_name;
     if after.customer_id != before.customer_id {
         full_name = customers::find_active(tx, after.customer_id).await?.full_name;
@@ -216,7 +245,7 @@ pub async fn activate(
     store::save(tx, &mut after).await?;
     let search = [Some(after.number.as_str()), Some(&customer.full_name), sim.msisdn.as_deref(), Some(&sim.iccid)];
     store::set_search_text(tx, after.id, search_text(search)).await?;
-    tariffs::count_contracts(tx, after.tariff_id, 1).await?;
+    tariffs::count_contracts(tx, after.tariff_id, 1);
     tx.record(Entry::new("contract.activated", "contract", after.id).change(&before, &after));
     tell(tx, &before, &after, None);
     *contract = after;
@@ -226,6 +255,13 @@ pub async fn activate(
 /// Places a hold and suspends the SIM. Errors: `contract_not_running`, `hold_present`.
 pub async fn place_hold(tx: &mut Tx, contract: &mut Contract, reason: HoldReason, note: Option<&str>) -> Result<()> {
     let before = contract.clone();
+    place(tx, contract, reason, note).await?;
+    tell(tx, &before, contract, Some(reason));
+    Ok(())
+}
+
+async fn place(tx: &mut Tx, contract: &mut Contract, reason: HoldReason, note: Option<&str>) -> Result<()> {
+    let before = contract.clone();
     let mut after = contract.held(reason)?;
     store::save(tx, &mut after).await?;
     store::place_hold(tx, after.id, reason, note).await?;
@@ -233,29 +269,58 @@ pub async fn place_hold(tx: &mut Tx, contract: &mut Contract, reason: HoldReason
         sims::steps::suspend(tx, after.id).await?;
     }
     tx.record(Entry::new("contract.suspended", "contract", after.id).change(&before, &after).note("reason", reason.as_str()));
-    tell(tx, &before, &after, Some(reason));
     *contract = after;
     Ok(())
 }
 
-/// Places a hold on many active contracts in a few statements, with the effect of [`place_hold`] on each.
-pub async fn hold_all(tx: &mut Tx, contracts: &mut [&mut Contract], reason: HoldReason) -> Result<()> {
-    if contracts.is_empty() {
-        return Ok(());
-    }
-    let before: Vec<Contract> = contracts.iter().map(|contract| (**contract).clone()).collect();
-    for contract in contracts.iter_mut() {
-        **contract = contract.held(reason)?;
-    }
-    store::save_all(tx, contracts).await?;
-    let ids: Vec<ContractId> = before.iter().map(|contract| contract.id).collect();
-    store::place_holds(tx, &ids, reason).await?;
-    sims::steps::suspend_all(tx, &ids).await?;
-    for (before, after) in before.iter().zip(contracts) {
-        tx.record(Entry::new("contract.suspended", "contract", after.id).change(before, &**after).note("reason", reason.as_str()));
-        tell(tx, before, after, Some(reason));
+/// Places hold `debt` until `missing` is paid; whoever is told that the line went off is told the amount. Errors: `contract_not_running`,
+/// `hold_present`.
+pub async fn hold_for_debt(tx: &mut Tx, contract: &mut Contract, missing: Money) -> Result<()> {
+    let was_active = contract.status == ContractStatus::Active;
+    place(tx, contract, HoldReason::Debt, None).await?;
+    if was_active {
+        tell_debt(tx, contract, missing);
     }
     Ok(())
+}
+
+/// A contract that goes on hold for debt, and what is missing.
+pub struct Debt<'a> {
+    /// The contract.
+    pub contract: &'a mut Contract,
+    /// What must be paid.
+    pub missing: Money,
+}
+
+/// Places hold `debt` on many active contracts in a few statements, with the effect of [`hold_for_debt`] on each.
+pub async fn hold_all_for_debt(tx: &mut Tx, mut debts: Vec<Debt<'_>>) -> Result<()> {
+    if debts.is_empty() {
+        return Ok(());
+    }
+    let before: Vec<Contract> = debts.iter().map(|debt| debt.contract.clone()).collect();
+    for debt in &mut debts {
+        *debt.contract = debt.contract.held(HoldReason::Debt)?;
+    }
+    let mut contracts: Vec<&mut Contract> = debts.iter_mut().map(|debt| &mut *debt.contract).collect();
+    store::save_all(tx, &mut contracts).await?;
+    store::place_holds(tx, &contracts, HoldReason::Debt).await?;
+    let ids: Vec<ContractId> = before.iter().map(|contract| contract.id).collect();
+    sims::steps::suspend_all(tx, &ids).await?;
+    for (before, debt) in before.iter().zip(&debts) {
+        let after = &*debt.contract;
+        tx.record(Entry::new("contract.suspended", "contract", after.id).change(before, after).note("reason", HoldReason::Debt.as_str()));
+        tell_debt(tx, after, debt.missing);
+    }
+    Ok(())
+}
+
+/// Emits an event that a contract is on hold until this amount is paid.
+pub fn tell_debt(tx: &mut Tx, contract: &Contract, missing: Money) {
+    let data = json!({
+        "number": contract.number, "status": contract.status, "balance": contract.balance, "hold": HoldReason::Debt, "to_pay": missing,
+        "version": contract.version
+    });
+    publish(tx, EventKind::ContractSuspended, contract, &data);
 }
 
 /// Lifts a hold; with the last one the SIM is active again. Errors: `contract_not_running`, `hold_absent`.
@@ -281,8 +346,7 @@ pub async fn terminate(tx: &mut Tx, _granted: &Granted<perm::ContractsTerminate>
     let mut after = contract.terminated(tx.today())?;
     store::lift_holds(tx, after.id, None).await?;
     if before.status != ContractStatus::Draft {
-        // tariff before SIM, as in activation, so that two transactions do not deadlock
-        tariffs::count_contracts(tx, after.tariff_id, -1).await?;
+        tariffs::count_contracts(tx, after.tariff_id, -1);
         sims::steps::release(tx, after.id, reason).await?;
     }
     after.sim_id = None;
@@ -304,7 +368,11 @@ pub fn tell(tx: &mut Tx, before: &Contract, after: &Contract, hold: Option<HoldR
         (_, ContractStatus::Terminated) => EventKind::ContractTerminated,
     };
     let data = json!({"number": after.number, "status": after.status, "balance": after.balance, "hold": hold});
-    tx.publish(Event::new(kind, "contract", after.id, &data).of_contract(Some(after.id)).of_customer(after.customer_id));
+    publish(tx, kind, after, &data);
+}
+
+fn publish(tx: &mut Tx, kind: EventKind, contract: &Contract, data: &Value) {
+    tx.publish(Event::new(kind, "contract", contract.id, data).of_contract(Some(contract.id)).of_customer(contract.customer_id));
 }
 
 /// Moves the balance by `change` and the total of charges by `charged`. Only the ledger calls this.
@@ -333,13 +401,15 @@ pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     wrong.extend(store::options::violations(conn).await?);
     let contracts = wrong.into_iter().map(|(id, what)| format!("contract {id} {what}"));
     let mut all: Vec<String> = contracts.collect();
+    let texts = texts::wrong(conn).await?.into_iter();
+    all.extend(texts.map(|id| format!("contract {id} is found by a text that differs from its number, its subscriber or its card")));
     all.extend(store::wrong_counts(conn).await?.into_iter().map(|(id,)| format!("tariff {id} counts its living contracts wrongly")));
     Ok(all)
 }
 
 /// Finds contracts for the search box.
 pub async fn find_by_words(conn: &mut Conn, _: &Granted<perm::ContractsRead>, sought: &Sought) -> Result<Vec<Found>> {
-    store::SEARCHED.find(conn, sought).await
+    store::SEARCHED.find(conn, sought, &[]).await
 }
 
 /// Inserts many contracts with the given ids, each with its search text.

@@ -6,22 +6,24 @@ pub mod statistics;
 
 use chrono::NaiveDate;
 use database::{
-    Arg, Bulk, Conn, Engine, Filter, Given, Page, Paging, Sql, Tx,
+    Arg, Bulk, Conn, Engine, Event, Filter, Given, Page, Paging, Resource, Sql, Tx,
     page::{KeyKind, ListSpec, OrderField},
     search::{FoundType, Source},
 };
 use kernel::{Error, Result, error::common, id::ContractId};
 
 use crate::{
-    details::{DetailsRow, Hold},
+    details::{DetailsRow, Hold, HoldTime, HoldsSince},
     input::ContractFilter,
-    model::{Contract, HoldReason},
+    model::{Contract, ContractShort, HoldReason},
+    texts::TextRow,
 };
 
 /// The sort orders of contract lists.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "created_at", column: "contracts.created_at", kind: KeyKind::Time },
+        OrderField { name: "updated_at", column: "contracts.updated_at", kind: KeyKind::Time },
         OrderField { name: "signed_date", column: "contracts.signed_date", kind: KeyKind::Date },
         OrderField { name: "balance", column: "contracts.balance", kind: KeyKind::Money },
         OrderField { name: "number", column: "contracts.number", kind: KeyKind::Text },
@@ -69,7 +71,7 @@ pub async fn all(conn: &mut Conn, ids: &[ContractId]) -> Result<Vec<Contract>> {
     Given::one_column(&["of_contract"], ids.iter().copied()).all(ALL, conn).await
 }
 
-/// Reads a contract with the fields of its subscriber, its tariff on this day and its SIM, in one statement.
+/// Reads a contract with the fields of its subscriber, its tariff on this day and its SIM, and what can be given back, in one statement.
 pub async fn details(conn: &mut Conn, id: ContractId, day: NaiveDate) -> Result<Option<DetailsRow>> {
     Sql::new(concat!(
         "SELECT ",
@@ -77,7 +79,14 @@ pub async fn details(conn: &mut Conn, id: ContractId, day: NaiveDate) -> Result<
         ", customers.customer_type, customers.last_name, customers.first_name, customers.patronymic, customers.organization_name, ",
         "customers.phone AS customer_phone, customers.status AS customer_status, ",
         "tariffs.name AS tariff_name, tariffs.tariff_type, tariffs.is_active AS tariff_is_active, prices.monthly_fee, ",
-        "sims.iccid, sims.kind AS sim_kind, sims.status AS sim_status, numbers.msisdn FROM contracts ",
+        "sims.iccid, sims.kind AS sim_kind, sims.status AS sim_status, numbers.msisdn, ",
+        // what can be given back is asked of the ledger only where a contract has ended
+        "CASE WHEN contracts.status = 'terminated' THEN (SELECT CAST(COALESCE(SUM(CASE WHEN transaction_type = 'payment' THEN amount ",
+        "ELSE -amount END), 0) AS BIGINT) FROM payments WHERE payments.contract_id = contracts.id AND payments.status = 'success' ",
+        "AND transaction_type IN ('payment', 'refund')) END AS unrefunded, ",
+        "CASE WHEN contracts.status = 'terminated' THEN (SELECT CAST(COALESCE(SUM(refund_requested), 0) AS BIGINT) FROM payments ",
+        "JOIN gateway_payments ON gateway_payments.payment_id = payments.id WHERE payments.contract_id = contracts.id) END ",
+        "AS refund_requested FROM contracts ",
         "JOIN customers ON customers.id = contracts.customer_id JOIN tariffs ON tariffs.id = contracts.tariff_id ",
         "LEFT JOIN tariff_versions AS prices ON prices.tariff_id = tariffs.id AND prices.effective_from = ",
         "(SELECT MAX(effective_from) FROM tariff_versions WHERE tariff_id = tariffs.id AND effective_from <= $2) ",
@@ -97,21 +106,45 @@ pub async fn present_holds(conn: &mut Conn, id: ContractId) -> Result<Vec<Hold>>
         .await
 }
 
+/// Reads the holds of contracts that lasted at a moment given for each contract, and later ones.
+pub async fn hold_times(conn: &mut Conn, since: &[HoldsSince]) -> Result<Vec<HoldTime>> {
+    let mut rows = Given::of(&["of_contract", "since"]);
+    for of in since {
+        rows.row(vec![of.contract_id.into(), of.since.into()]);
+    }
+    let select = "SELECT contract_holds.contract_id, contract_holds.placed_at, contract_holds.lifted_at FROM given \
+         JOIN contract_holds ON contract_holds.contract_id = given.of_contract \
+         AND (contract_holds.lifted_at IS NULL OR contract_holds.lifted_at >= given.since)";
+    rows.all(select, conn).await
+}
+
 /// Reads a contract and locks it until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: ContractId) -> Result<Option<Contract>> {
-    // in a separate statement: only a read after the lock is acquired sees the changes of its previous holder
+    // in a separate statement: only a read after the lock is acquired sees the changes of its previous holder; NO KEY, so that a ticket
+    // on the contract, which refers to it and may hold a lock that is wanted next, does not wait for this one
     if tx.engine() == Engine::Postgres {
-        Sql::new("SELECT id FROM contracts WHERE id = $1 FOR UPDATE").bind(id).optional::<(ContractId,)>(tx).await?;
+        Sql::new("SELECT id FROM contracts WHERE id = $1 FOR NO KEY UPDATE").bind(id).optional::<(ContractId,)>(tx).await?;
     }
-    get(tx, id).await
+    let contract = get(tx, id).await?;
+    Ok(contract.inspect(|contract| tx.not_before(contract.updated_at)))
+}
+
+/// Reads the short forms of these contracts.
+pub async fn short_forms(conn: &mut Conn, ids: &[ContractId]) -> Result<Vec<ContractShort>> {
+    const ALL: &str = "SELECT contracts.id, contracts.number, contracts.customer_id, contracts.status FROM given \
+         JOIN contracts ON contracts.id = given.of_id";
+    Given::one_column(&["of_id"], ids.iter().copied()).all(ALL, conn).await
 }
 
 pub async fn list(conn: &mut Conn, filter: &ContractFilter, paging: &Paging) -> Result<Page<Contract>> {
     let mut conditions = Filter::new(conn.engine());
-    conditions.equal("contracts.status", filter.status);
-    conditions.equal("contracts.customer_id", filter.customer);
-    conditions.equal("contracts.tariff_id", filter.tariff);
-    conditions.value("contracts.id IN (SELECT contract_id FROM contract_holds WHERE reason = ? AND lifted_at IS NULL)", filter.hold);
+    conditions.any("contracts.status", filter.status.as_ref());
+    conditions.any("contracts.customer_id", filter.customer_id.as_ref());
+    conditions.any("contracts.tariff_id", filter.tariff_id.as_ref());
+    if let Some(reasons) = &filter.hold {
+        let reason = conditions.one_of("reason", reasons);
+        conditions.when(true, &format!("contracts.id IN (SELECT contract_id FROM contract_holds WHERE {reason} AND lifted_at IS NULL)"));
+    }
     conditions.at_least("contracts.created_at", filter.created_at_after);
     conditions.at_most("contracts.created_at", filter.created_at_before);
     conditions.at_least("contracts.balance", filter.balance_min);
@@ -193,7 +226,16 @@ fn values(contract: &Contract, search_text: String) -> Vec<Arg> {
 pub async fn insert(tx: &mut Tx, contract: &Contract, search_text: String) -> Result<ContractId> {
     let mut rows = Bulk::into_table("contracts", &COLUMNS);
     rows.row(values(contract, search_text));
-    rows.insert_one(tx).await
+    let id: ContractId = rows.insert_one(tx).await?;
+    let event = Event::created(Resource::Contract, id, contract).with("id", id.get());
+    tx.publish(event.of_contract(Some(id)).of_customer(contract.customer_id));
+    Ok(id)
+}
+
+/// Publishes what a contract has become. Every write of its row does, so that no change is missing in copies that others keep.
+pub fn tell(tx: &mut Tx, contract: &Contract) {
+    let event = Event::changed(Resource::Contract, contract.id, contract);
+    tx.publish(event.of_contract(Some(contract.id)).of_customer(contract.customer_id));
 }
 
 /// Saves the mutable fields of a contract and increments its version. Errors: `stale_version` after a concurrent change.
@@ -221,6 +263,7 @@ pub async fn save(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
     .await?;
     contract.version += 1;
     contract.updated_at = now;
+    tell(tx, contract);
     Ok(())
 }
 
@@ -246,7 +289,7 @@ pub async fn save_all(tx: &mut Tx, contracts: &mut [&mut Contract]) -> Result<()
             contract.total_charged.into(),
             contract.next_billing_date.into(),
             contract.billing_day.into(),
-            now.into(),
+            contract.updated_at.max(now).into(),
         ]);
     }
     let update = "UPDATE contracts SET status = given.new_status, balance = given.new_balance, total_charged = given.new_total, \
@@ -258,7 +301,8 @@ pub async fn save_all(tx: &mut Tx, contracts: &mut [&mut Contract]) -> Result<()
     }
     for contract in contracts {
         contract.version += 1;
-        contract.updated_at = now;
+        contract.updated_at = contract.updated_at.max(now);
+        tell(tx, contract);
     }
     Ok(())
 }
@@ -284,12 +328,16 @@ pub async fn save_edit(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
     .await?;
     contract.version += 1;
     contract.updated_at = now;
+    tell(tx, contract);
     Ok(())
 }
 
 /// Deletes a contract that no record refers to. Errors: `in_use`, `stale_version`.
 pub async fn delete(tx: &mut Tx, contract: &Contract) -> Result<()> {
-    Sql::new("DELETE FROM contracts WHERE id = $1 AND version = $2").bind(contract.id).bind(contract.version).expect_one(tx).await
+    Sql::new("DELETE FROM contracts WHERE id = $1 AND version = $2").bind(contract.id).bind(contract.version).expect_one(tx).await?;
+    let event = Event::deleted(Resource::Contract, contract.id, contract);
+    tx.publish(event.of_contract(Some(contract.id)).of_customer(contract.customer_id));
+    Ok(())
 }
 
 pub async fn set_search_text(tx: &mut Tx, id: ContractId, search_text: String) -> Result<()> {
@@ -309,12 +357,11 @@ pub async fn place_hold(tx: &mut Tx, id: ContractId, reason: HoldReason, note: O
         .map(drop)
 }
 
-/// Places a hold on many contracts.
-pub async fn place_holds(tx: &mut Tx, ids: &[ContractId], reason: HoldReason) -> Result<()> {
-    let now = tx.now();
+/// Places a hold on many contracts that have just been saved.
+pub async fn place_holds(tx: &mut Tx, contracts: &[&mut Contract], reason: HoldReason) -> Result<()> {
     let mut rows = Bulk::into_table("contract_holds", &["contract_id", "reason", "placed_at", "placed_by"]);
-    for id in ids {
-        rows.row(vec![(*id).into(), reason.into(), now.into(), (&tx.actor().name).into()]);
+    for contract in contracts {
+        rows.row(vec![contract.id.into(), reason.into(), contract.updated_at.into(), (&tx.actor().name).into()]);
     }
     rows.execute(tx).await
 }
@@ -374,8 +421,25 @@ pub async fn violations(conn: &mut Conn) -> Result<Vec<(ContractId, String)>> {
          UNION ALL SELECT c.id, 'is suspended without a hold, or held without being suspended' FROM contracts c \
          WHERE (c.status = 'suspended') <> EXISTS (SELECT 1 FROM contract_holds h WHERE h.contract_id = c.id AND h.lifted_at IS NULL) \
          UNION ALL SELECT c.id, 'is terminated or a draft and still has a SIM bound' FROM contracts c JOIN sims s ON s.contract_id = c.id \
-         WHERE c.status IN ('terminated', 'draft')",
+         WHERE c.status IN ('terminated', 'draft') \
+         UNION ALL SELECT c.id, 'is terminated and still names a SIM' FROM contracts c \
+         WHERE c.status = 'terminated' AND c.sim_id IS NOT NULL",
     )
+    .all(conn)
+    .await
+}
+
+/// Reads the texts of active and suspended contracts with an id after this one, and what they name.
+pub async fn texts(conn: &mut Conn, after: ContractId, most: i64) -> Result<Vec<TextRow>> {
+    Sql::new(
+        "SELECT contracts.id, contracts.number, contracts.search_text, customers.customer_type, customers.last_name, customers.first_name, \
+         customers.patronymic, customers.organization_name, numbers.msisdn, sims.iccid FROM contracts \
+         JOIN customers ON customers.id = contracts.customer_id LEFT JOIN sims ON sims.id = contracts.sim_id \
+         LEFT JOIN numbers ON numbers.contract_id = contracts.id \
+         WHERE contracts.status IN ('active', 'suspended') AND contracts.id > $1 ORDER BY contracts.id LIMIT $2",
+    )
+    .bind(after)
+    .bind(most)
     .all(conn)
     .await
 }

@@ -5,7 +5,9 @@
 //! [`history`], [`restore`], [`check_duplicates`] and [`statistics`]; [`find`] and [`find_active`] serve the crates above this one.
 //! [`steps`] has the parts of use cases that also change the subscriber's contracts; the `subscribers` crate combines them.
 
+mod countries;
 mod input;
+pub mod jobs;
 mod model;
 mod service;
 mod store;
@@ -21,12 +23,12 @@ use database::page::ListSpec;
 
 pub use input::{CustomerFilter, CustomerInput, DuplicateCheckInput, MergeInput, StatusReasonInput};
 pub use model::{
-    BirthDate, Contact, Customer, CustomerNames, CustomerStatistics, CustomerStatus, CustomerType, DayCount, DocumentType, Duplicate,
-    DuplicateReason, HistoryRow, RegisteredCustomer, StatusCounts, refusal,
+    BirthDate, Contact, Customer, CustomerNames, CustomerShort, CustomerStatistics, CustomerStatus, CustomerType, DayCount, DocumentType,
+    Duplicate, DuplicateReason, Further, HistoryRow, RegisteredCustomer, StatusCounts, refusal,
 };
 pub use service::{
     check_duplicates, contacts, create, find, find_active, find_by_words, get, history, insert_all, list, must_exist, peek, restore,
-    statistics, violations,
+    short_forms, statistics, violations,
 };
 
 /// Order fields of subscriber lists.

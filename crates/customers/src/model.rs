@@ -1,22 +1,28 @@
 //! The subscriber entity, its status changes and the masking of personal data.
 
+mod document;
 mod duplicate;
+mod further;
 mod history;
+mod masked_date;
+mod short;
 mod statistics;
-
-use std::borrow::Cow;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{Error, Result, id::CustomerId, text::masked, text_enum};
-use serde::{Serialize, Serializer};
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{ObjectBuilder, RefOr, Schema, Type},
-};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+pub use document::DocumentType;
+use document::starred;
+pub(crate) use document::{document_key, normalized};
+pub use further::Further;
+pub use masked_date::BirthDate;
 
 pub use duplicate::{Duplicate, DuplicateReason};
-pub(crate) use duplicate::{Likeness, WARNED_OF, address_key, name_key};
+pub(crate) use duplicate::{Likeness, WARNED_OF, address_key, is_similar, name_key};
 pub use history::HistoryRow;
+pub use short::{CustomerShort, CustomerShortRow};
 pub use statistics::{CustomerStatistics, DayCount, RegisteredCustomer, StatusCounts};
 
 use crate::input::CustomerInput;
@@ -38,7 +44,7 @@ pub mod refusal {
         MERGED = Conflict "customer_merged";
         /// A subscriber cannot be merged into itself.
         MERGE_WITH_ITSELF = Conflict "customer_merge_with_itself";
-        /// Only subscribers of the same type and status can be merged.
+        /// Only subscribers of the same type can be merged.
         MERGE_MISMATCH = Conflict "customer_merge_mismatch";
     }
 }
@@ -67,85 +73,14 @@ text_enum! {
     }
 }
 
-text_enum! {
-    /// The kind of identity document.
-    pub enum DocumentType {
-        /// Domestic passport.
-        Passport = "passport",
-        /// Identity card.
-        IdCard = "id_card",
-        /// Passport of another country.
-        ForeignPassport = "foreign_passport",
-        /// Driver's licence.
-        DriverLicense = "driver_license",
-    }
-}
-
-/// A birth date, or asterisks for a caller that may not see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BirthDate {
-    /// The date.
-    Shown(NaiveDate),
-    /// Hidden from the caller.
-    Masked,
-}
-
-impl<DB: sqlx::Database> sqlx::Type<DB> for BirthDate
-where
-    NaiveDate: sqlx::Type<DB>,
-{
-    fn type_info() -> DB::TypeInfo {
-        <NaiveDate as sqlx::Type<DB>>::type_info()
-    }
-
-    fn compatible(ty: &DB::TypeInfo) -> bool {
-        <NaiveDate as sqlx::Type<DB>>::compatible(ty)
-    }
-}
-
-impl<'r, DB: sqlx::Database> sqlx::Decode<'r, DB> for BirthDate
-where
-    NaiveDate: sqlx::Decode<'r, DB>,
-{
-    fn decode(value: DB::ValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
-        NaiveDate::decode(value).map(Self::Shown)
-    }
-}
-
-impl Serialize for BirthDate {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Shown(date) => date.serialize(serializer),
-            Self::Masked => serializer.serialize_str("****-**-**"),
-        }
-    }
-}
-
-impl PartialSchema for BirthDate {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new().schema_type(Type::String).pattern(Some(r"^(\d{4}-\d{2}-\d{2}|\*{4}-\*{2}-\*{2})$")).into()
-    }
-}
-
-impl ToSchema for BirthDate {
-    fn name() -> Cow<'static, str> {
-        "BirthDate".into()
-    }
-}
-
-impl From<NaiveDate> for BirthDate {
-    fn from(date: NaiveDate) -> Self {
-        Self::Shown(date)
-    }
-}
-
 /// A subscriber.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 7, "customer_type": "individual", "status": "active", "last_name": "Иванов", "first_name": "Пётр", "patronymic": "Сергеевич",
     "birth_date": "1990-05-17", "document_type": "passport", "passport_series": "4510", "passport_number": "123456", "inn": "500100732259",
     "organization_name": null, "organization_code": null, "address": "Москва, ул. Лесная, 5, кв. 12", "phone": "+79161234567",
-    "email": "ivanov@example.com", "notes": null, "status_reason": null, "merged_into": null, "full_name": "Иванов Пётр Сергеевич", "short_name": "Иванов П. С.",
+    "email": "ivanov@example.com", "further_phones": ["+79031112233"], "further_emails": [], "notes": null, "citizenship": "RU",
+    "issued_on": "2010-06-01", "issued_by": "ОВД «Лесной» г. Москвы", "issuer_code": "770-001", "valid_until": null, "kpp": null, "status_reason": null, "merged_into": null, "full_name": "Иванов Пётр Сергеевич", "short_name": "Иванов П. С.",
     "created_at": "2026-01-15T09:30:00Z", "updated_at": "2026-01-15T09:30:00Z", "version": 1
 }))]
 pub struct Customer {
@@ -169,18 +104,36 @@ pub struct Customer {
     pub passport_series: Option<String>,
     /// Number of the document; masked without `customers:pii`.
     pub passport_number: Option<String>,
+    /// Citizenship, as a two-letter country code.
+    pub citizenship: Option<String>,
+    /// When the document was issued; masked without `customers:pii`.
+    pub issued_on: Option<BirthDate>,
+    /// Who issued the document; masked without `customers:pii`.
+    pub issued_by: Option<String>,
+    /// Code of the office that issued the document; masked without `customers:pii`.
+    pub issuer_code: Option<String>,
+    /// The last day on which the document is valid.
+    pub valid_until: Option<NaiveDate>,
     /// Tax number; masked without `customers:pii`.
     pub inn: Option<String>,
+    /// Registration reason code of the organization (KPP).
+    pub kpp: Option<String>,
     /// Name of the organization.
     pub organization_name: Option<String>,
     /// Registration code of the organization.
     pub organization_code: Option<String>,
     /// Address; masked without `customers:pii`.
     pub address: Option<String>,
-    /// Contact phone, in the country's format.
+    /// Contact phone: a plus and digits.
     pub phone: String,
     /// E-mail address.
     pub email: Option<String>,
+    /// Further contact phones, also those of merged duplicates.
+    #[schema(value_type = Vec<String>)]
+    pub further_phones: Further,
+    /// Further e-mail addresses, also those of merged duplicates.
+    #[schema(value_type = Vec<String>)]
+    pub further_emails: Further,
     /// Free notes.
     pub notes: Option<String>,
     /// Why the subscriber is suspended or blocked.
@@ -256,6 +209,16 @@ impl CustomerNames {
 }
 
 impl Customer {
+    /// The name as a payer at a terminal sees it: the organization's name, or given name, patronymic and the initial of the family name.
+    pub fn discreet_name(&self) -> String {
+        if let (CustomerType::Organization, Some(name)) = (self.customer_type, &self.organization_name) {
+            return name.clone();
+        }
+        let initial = self.last_name.chars().next().map(|initial| format!("{initial}.")).unwrap_or_default();
+        let parts = [self.first_name.as_str(), self.patronymic.as_deref().unwrap_or_default(), &initial];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
     /// Returns the subscriber if it is active. Errors: `customer_not_active`.
     pub fn active(self) -> Result<Self> {
         match self.status {
@@ -302,19 +265,26 @@ impl Customer {
 
     /// Archives the subscriber permanently as a duplicate of `survivor`.
     ///
-    /// Both must have the same status: the contracts that move are then held exactly when the survivor's are, and a merge cannot lift a
-    /// block. Errors: `customer_merge_with_itself`, `customer_wrong_state` if one of them is archived, `customer_merge_mismatch`.
+    /// Errors: `customer_merge_with_itself`, `customer_wrong_state` if one of them is archived, `customer_merge_mismatch`.
     pub fn merged(&self, survivor: &Self) -> Result<Self> {
         if self.id == survivor.id {
             return Err(refusal::MERGE_WITH_ITSELF.into());
         }
         survivor.archived()?;
         let archived = self.archived()?;
-        let differs = [("status", self.status != survivor.status), ("customer_type", self.customer_type != survivor.customer_type)];
-        if let Some((field, _)) = differs.into_iter().find(|(_, differs)| *differs) {
-            return Err(Error::new(refusal::MERGE_MISMATCH).with("field", field));
+        if self.customer_type != survivor.customer_type {
+            return Err(refusal::MERGE_MISMATCH.into());
         }
         Ok(Self { merged_into: Some(survivor.id), ..archived })
+    }
+
+    /// The subscriber with the phones and e-mail addresses of a duplicate as further ones.
+    #[must_use]
+    pub(crate) fn with_contacts_of(&self, duplicate: &Self) -> Self {
+        let mut after = self.clone();
+        after.further_phones.take_in([&duplicate.phone].into_iter().chain(&duplicate.further_phones.0), Some(self.phone.as_str()));
+        after.further_emails.take_in(duplicate.email.iter().chain(&duplicate.further_emails.0), self.email.as_deref());
+        after
     }
 
     fn must_be(&self, states: &[CustomerStatus]) -> Result<()> {
@@ -333,19 +303,24 @@ impl Customer {
             last_name: name(&self.last_name),
             first_name: name(&self.first_name),
             patronymic: self.patronymic.clone(),
-            birth_date: self.birth_date.and_then(|date| match date {
-                BirthDate::Shown(date) => Some(date),
-                BirthDate::Masked => None,
-            }),
+            birth_date: self.birth_date.and_then(BirthDate::date),
             document_type: self.document_type,
             passport_series: self.passport_series.clone(),
             passport_number: self.passport_number.clone(),
+            citizenship: self.citizenship.clone(),
+            issued_on: self.issued_on.and_then(BirthDate::date),
+            issued_by: self.issued_by.clone(),
+            issuer_code: self.issuer_code.clone(),
+            valid_until: self.valid_until,
             inn: self.inn.clone(),
+            kpp: self.kpp.clone(),
             organization_name: self.organization_name.clone(),
             organization_code: self.organization_code.clone(),
             address: self.address.clone(),
             phone: self.phone.clone(),
             email: self.email.clone(),
+            further_phones: self.further_phones.0.clone(),
+            further_emails: self.further_emails.0.clone(),
             notes: self.notes.clone(),
         }
     }
@@ -370,17 +345,14 @@ impl Customer {
             // the two fields together read «45** ****56»
             self.passport_series = self.passport_series.map(|series| starred(&series, |at, _| at >= 2));
             self.passport_number = self.passport_number.map(|number| starred(&number, |at, length| at + 2 < length));
+            self.issued_on = self.issued_on.map(|_| BirthDate::Masked);
+            self.issued_by = self.issued_by.as_deref().map(masked);
+            self.issuer_code = self.issuer_code.as_deref().map(masked);
             self.inn = self.inn.as_deref().map(masked);
             self.address = self.address.as_deref().map(masked);
         }
         self
     }
-}
-
-/// Replaces each character with an asterisk for which `hidden(position, length)` is true.
-fn starred(text: &str, hidden: impl Fn(usize, usize) -> bool) -> String {
-    let length = text.chars().count();
-    text.chars().enumerate().map(|(at, letter)| if hidden(at, length) { '*' } else { letter }).collect()
 }
 
 #[cfg(test)]
@@ -399,12 +371,20 @@ mod tests {
             document_type: Some(DocumentType::Passport),
             passport_series: Some("4510".into()),
             passport_number: Some("123456".into()),
+            citizenship: Some("RU".into()),
+            issued_on: NaiveDate::from_ymd_opt(2010, 6, 1).map(BirthDate::Shown),
+            issued_by: Some("ОВД «Лесной»".into()),
+            issuer_code: Some("770-001".into()),
+            valid_until: None,
             inn: Some("500100732259".into()),
+            kpp: None,
             organization_name: None,
             organization_code: None,
             address: Some("Москва, Лесная, 5".into()),
             phone: "+79161234567".into(),
             email: None,
+            further_phones: Further::default(),
+            further_emails: Further::default(),
             notes: None,
             status_reason: None,
             archived_from: None,
@@ -422,7 +402,9 @@ mod tests {
         let json = serde_json::to_value(person().shown(false)).unwrap();
         assert_eq!((json["passport_series"].as_str(), json["passport_number"].as_str()), (Some("45**"), Some("****56")));
         assert_eq!((json["inn"].as_str(), json["birth_date"].as_str()), (Some("50********59"), Some("****-**-**")));
-        assert_eq!(json["phone"], "+79161234567");
+        assert_eq!((json["issued_on"].as_str(), json["issuer_code"].as_str()), (Some("****-**-**"), Some("77***01")));
+        assert!(json["issued_by"].as_str().unwrap().contains('*'));
+        assert_eq!((&json["phone"], &json["citizenship"]), (&"+79161234567".into(), &"RU".into()));
     }
 
     #[test]
@@ -446,12 +428,24 @@ mod tests {
         assert_eq!(outcomes(Customer::archived), [Ok(Archived), Ok(Archived), Ok(Archived), wrong]);
         assert_eq!(outcomes(Customer::restored), [wrong, wrong, wrong, Ok(Blocked)]);
         let survivor = Customer { id: CustomerId::new(2), ..person() };
-        let mismatch = Err("customer_merge_mismatch");
-        assert_eq!(states.clone().map(|from| code(from.merged(&survivor))), [Ok(Archived), mismatch, mismatch, wrong]);
-        assert_eq!(
-            states.clone().map(|into| code(survivor.merged(&Customer { id: CustomerId::new(3), ..into }))),
-            [Ok(Archived), mismatch, mismatch, wrong]
-        );
+        let merged = [Ok(Archived), Ok(Archived), Ok(Archived), wrong];
+        assert_eq!(states.clone().map(|from| code(from.merged(&survivor))), merged);
+        assert_eq!(states.clone().map(|into| code(survivor.merged(&Customer { id: CustomerId::new(3), ..into }))), merged);
+    }
+
+    #[test]
+    fn a_merge_keeps_every_phone_and_address_once() {
+        let duplicate = Customer {
+            phone: "+79990001122".into(),
+            email: Some("other@example.com".into()),
+            further_phones: Further(vec!["+79161234567".into(), "+79990003344".into()]),
+            ..person()
+        };
+        let survivor = Customer { further_phones: Further(vec!["+79990003344".into()]), ..person() };
+        let after = survivor.with_contacts_of(&duplicate);
+        assert_eq!(after.further_phones.0, ["+79990003344", "+79990001122"]);
+        assert_eq!(after.further_emails.0, ["other@example.com"]);
+        assert_eq!((&after.phone, &after.email), (&survivor.phone, &survivor.email));
     }
 
     #[test]
@@ -466,6 +460,6 @@ mod tests {
         assert_eq!(merged.restored().unwrap_err().code(), refusal::MERGED);
         assert_eq!(person().merged(&person()).unwrap_err().code(), refusal::MERGE_WITH_ITSELF);
         let company = Customer { customer_type: CustomerType::Organization, ..survivor };
-        assert_eq!(person().merged(&company).unwrap_err().args(), [("field", "customer_type".to_owned())]);
+        assert_eq!(person().merged(&company).unwrap_err().code(), refusal::MERGE_MISMATCH);
     }
 }

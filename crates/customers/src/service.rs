@@ -8,10 +8,12 @@ pub use duplicates::check_duplicates;
 pub use standing::{activate, archive, block, load, load_both, merge, restore, suspend};
 pub use statistics::statistics;
 
+use std::collections::BTreeMap;
+
 use acl::{Granted, Permission, perm};
 use chrono::{DateTime, Utc};
 use database::{
-    Conn, Page, Paging, Tx,
+    Conn, Event, Page, Paging, Resource, Tx,
     audit::Entry,
     search::{Found, Sought},
 };
@@ -23,8 +25,8 @@ use kernel::{
 use serde_json::Value;
 
 use crate::{
-    input::{CustomerFilter, CustomerInput},
-    model::{Contact, Customer, CustomerStatus, HistoryRow, RegisteredCustomer, refusal},
+    input::{CustomerFilter, CustomerInput, personal_data},
+    model::{Contact, Customer, CustomerShort, CustomerStatus, HistoryRow, RegisteredCustomer, refusal},
     store,
 };
 
@@ -32,6 +34,11 @@ use crate::{
 pub async fn get(conn: &mut Conn, granted: &Granted<perm::CustomersRead>, id: CustomerId) -> Result<Customer> {
     let customer = store::get(conn, id).await?.ok_or(refusal::NOT_FOUND)?;
     Ok(customer.shown(granted.may(Permission::CustomersPii)))
+}
+
+/// The short forms of these subscribers, for the records that name them.
+pub async fn short_forms(conn: &mut Conn, _granted: &Granted<perm::CustomersRead>, ids: &[CustomerId]) -> Result<Vec<CustomerShort>> {
+    Ok(store::short::all(conn, ids).await?.into_iter().map(Into::into).collect())
 }
 
 /// Checks that a subscriber exists, for lists of what belongs to it. Errors: `customer_not_found`.
@@ -81,30 +88,48 @@ pub async fn create(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, input:
     let id = store::insert(tx, input).await.map_err(taken_meanwhile)?;
     let customer = store::get(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
     let warnings = duplicates::warnings(tx, granted, input, id).await?;
-    tx.record(Entry::new("customer.created", "customer", id).created(&customer.clone().shown(false)));
+    let masked = customer.clone().shown(false);
+    tx.publish(Event::created(Resource::Customer, id, &masked).of_customer(id));
+    tx.record(Entry::new("customer.created", "customer", id).created(&masked));
     Ok(RegisteredCustomer { customer: customer.shown(granted.may(Permission::CustomersPii)), warnings })
 }
 
 /// Checks that no other subscriber that is not archived has a unique value of `input`.
 ///
-/// Errors: `customer_duplicate` with every such field; it contains the other's id if the caller may see personal data.
+/// Errors: `customer_duplicate` with every such field; it names the others if the caller may see personal data.
 async fn refuse_clashes(
     tx: &mut Tx,
     granted: &Granted<perm::CustomersWrite>,
     input: &CustomerInput,
     own: Option<CustomerId>,
 ) -> Result<()> {
-    let told = granted.may(Permission::CustomersRead) && granted.may(Permission::CustomersPii);
-    let mut taken = FieldErrors::default();
-    for clash in store::clashes(tx, input, own).await? {
-        taken.add(&clash.field, field::DUPLICATE).existing_id = told.then_some(clash.customer_id.get());
+    let is_told = granted.may(Permission::CustomersRead) && granted.may(Permission::CustomersPii);
+    let clashes = store::clashes(tx, input, own).await?;
+    if clashes.is_empty() {
+        return Ok(());
     }
-    taken.into_error(refusal::DUPLICATE)
+    let (mut taken, mut owners) = (FieldErrors::default(), BTreeMap::new());
+    for clash in clashes {
+        taken.add(&clash.field, field::DUPLICATE).existing_id = is_told.then_some(clash.customer_id.get());
+        if is_told && let Some(other) = store::get(tx, clash.customer_id).await? {
+            let id = other.id.get();
+            owners.insert(id, format!("{id} ({})", other.shown(false).short_name));
+        }
+    }
+    let owners: Vec<String> = owners.into_values().collect();
+    let owners = if owners.is_empty() { NO_OWNER.to_owned() } else { owners.join(", ") };
+    Err(Error::new(refusal::DUPLICATE).with("owner", owners).fields(taken))
 }
+
+/// Says in a refusal that the caller is not told whose the values are.
+const NO_OWNER: &str = "none";
 
 /// Makes a unique violation retryable: another request took the value after the check, and the retry reports which one.
 fn taken_meanwhile(error: Error) -> Error {
-    if error.code() == common::DUPLICATE { Error::new(refusal::DUPLICATE).transient(Transient::Collision) } else { error }
+    match error.code() == common::DUPLICATE {
+        true => Error::new(refusal::DUPLICATE).with("owner", NO_OWNER).transient(Transient::Collision),
+        false => error,
+    }
 }
 
 /// A subscriber before and after an edit.
@@ -164,7 +189,13 @@ pub async fn edit(
     // the names of changed fields too: two masked values may be equal
     let changed = entry.change(&before.shown(false), &after.clone().shown(false)).note("changed", changed_fields(&present, &input)?);
     tx.record(changed);
+    tell(tx, &after);
     Ok(Edited { former_name: shown.full_name, customer: after.shown(unmasked) })
+}
+
+/// Publishes what a subscriber has become, with its personal data masked.
+pub(crate) fn tell(tx: &mut Tx, customer: &Customer) {
+    tx.publish(Event::changed(Resource::Customer, customer.id, &customer.clone().shown(false)).of_customer(customer.id));
 }
 
 fn changed_fields(before: &CustomerInput, after: &CustomerInput) -> Result<Vec<String>> {
@@ -207,9 +238,10 @@ pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     Ok(sharing.chain(wrong.into_iter().map(|(id, what)| format!("customer {id} {what}"))).collect())
 }
 
-/// Finds subscribers for the search box.
-pub async fn find_by_words(conn: &mut Conn, _: &Granted<perm::CustomersRead>, sought: &Sought) -> Result<Vec<Found>> {
-    store::SEARCHED.find(conn, sought).await
+/// Finds subscribers for the search box: by the parsed text, and with `customers:pii` by the text as a document or tax number.
+pub async fn find_by_words(conn: &mut Conn, granted: &Granted<perm::CustomersRead>, text: &str, sought: &Sought) -> Result<Vec<Found>> {
+    let exact = if granted.may(Permission::CustomersPii) { personal_data(text) } else { Vec::new() };
+    store::SEARCHED.find(conn, sought, &exact).await
 }
 
 /// Returns the contact details of these subscribers, without archived ones.

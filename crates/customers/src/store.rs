@@ -1,7 +1,9 @@
 //! SQL of subscribers.
 
 pub mod duplicates;
+pub mod forms;
 pub mod history;
+pub mod short;
 pub mod statistics;
 
 use chrono::{DateTime, Utc};
@@ -10,18 +12,23 @@ use database::{
     page::{KeyKind, ListSpec, OrderField},
     search::{FoundType, Source},
 };
-use kernel::{Result, id::CustomerId, text::search_text};
+use kernel::{
+    Result, email,
+    id::CustomerId,
+    text::{order_key, search_text},
+};
 
 use crate::{
     input::{CustomerFilter, CustomerInput},
-    model::{Contact, Customer, CustomerStatus, address_key, name_key},
+    model::{Contact, Customer, CustomerStatus, Further, address_key, document_key, name_key},
 };
 
 /// Order fields of subscriber lists.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "created_at", column: "customers.created_at", kind: KeyKind::Time },
-        OrderField { name: "last_name", column: "customers.last_name", kind: KeyKind::Text },
+        OrderField { name: "updated_at", column: "customers.updated_at", kind: KeyKind::Time },
+        OrderField { name: "last_name", column: "customers.last_name_order", kind: KeyKind::Name },
         OrderField { name: "status", column: "customers.status", kind: KeyKind::Text },
     ],
     default_order: "-created_at",
@@ -33,7 +40,8 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT id, customer_type, status, last_name, first_name, patronymic, birth_date, document_type, passport_series, ",
-            "passport_number, inn, organization_name, organization_code, address, phone, email, notes, ",
+            "passport_number, citizenship, issued_on, issued_by, issuer_code, valid_until, inn, kpp, organization_name, organization_code, ",
+            "address, phone, email, further_phones, further_emails, notes, ",
             "status_reason, archived_from, merged_into, created_at, updated_at, version FROM customers",
             $tail
         )
@@ -66,21 +74,27 @@ pub async fn keep(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>> {
 /// Returns the row, locked until the transaction ends: no other transaction changes it or adds a contract or ticket to it.
 pub async fn lock(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>> {
     let text = format!("{SELECT_ONE}{}", tx.for_update());
-    Sql::owned(text).bind(id).optional(tx).await
+    let customer: Option<Customer> = Sql::owned(text).bind(id).optional(tx).await?;
+    Ok(customer.inspect(|customer| tx.not_before(customer.updated_at)))
 }
 
-pub async fn list(conn: &mut Conn, filter: &CustomerFilter, paging: &Paging, by_document: bool) -> Result<Page<Customer>> {
+pub async fn list(conn: &mut Conn, filter: &CustomerFilter, paging: &Paging, with_personal_data: bool) -> Result<Page<Customer>> {
     let mut conditions = Filter::new(conn.engine());
-    conditions.equal("customers.status", filter.status);
-    conditions.equal("customers.customer_type", filter.customer_type);
-    conditions.equal("customers.document_type", filter.document_type);
+    conditions.any("customers.status", filter.status.as_ref());
+    conditions.any("customers.customer_type", filter.customer_type.as_ref());
+    conditions.any("customers.document_type", filter.document_type.as_ref());
     conditions.at_least("customers.created_at", filter.created_at_after);
     conditions.at_most("customers.created_at", filter.created_at_before);
-    // each case in the form that uses an index best: one list of active contracts, or one lookup for each subscriber
-    conditions.when(
-        filter.has_active_contract == Some(true),
-        "customers.id IN (SELECT contracts.customer_id FROM contracts WHERE contracts.status = 'active')",
-    );
+    // the rows by one lookup for each subscriber, in any order; the count from the index of active contracts alone
+    let from = match filter.has_active_contract {
+        Some(true) => {
+            conditions
+                .on_page("EXISTS (SELECT 1 FROM contracts WHERE contracts.customer_id = customers.id AND contracts.status = 'active')");
+            "(SELECT DISTINCT contracts.customer_id FROM contracts WHERE contracts.status = 'active') AS holders \
+             LEFT JOIN customers ON customers.id = holders.customer_id"
+        }
+        _ => "customers",
+    };
     conditions.when(
         filter.has_active_contract == Some(false),
         "NOT EXISTS (SELECT 1 FROM contracts WHERE contracts.customer_id = customers.id AND contracts.status = 'active')",
@@ -90,9 +104,9 @@ pub async fn list(conn: &mut Conn, filter: &CustomerFilter, paging: &Paging, by_
         conditions.when(words.is_empty(), "1 = 0");
         conditions.search_in("customers", "address_key", "customers_address_search", Some(&words));
     }
-    let number = filter.document_number().filter(|_| by_document);
-    conditions.search_or("customers", filter.search.as_deref(), "customers.passport_number", number);
-    paging.fetch(conn, select!(""), "customers", conditions).await
+    let exact = if with_personal_data { filter.personal_data() } else { Vec::new() };
+    conditions.search_or("customers", filter.search.as_deref(), &exact);
+    paging.fetch(conn, select!(""), from, conditions).await
 }
 
 /// A unique field and the subscriber that already has its value and is not archived.
@@ -105,18 +119,17 @@ pub struct Clash {
 /// Returns every unique field of `input` whose value another subscriber than `own` has that is not archived.
 pub async fn clashes(tx: &mut Tx, input: &CustomerInput, own: Option<CustomerId>) -> Result<Vec<Clash>> {
     Sql::new(
-        "SELECT 'phone' AS field, id AS customer_id FROM customers WHERE phone = $1 AND status <> 'archived' AND id <> $7 \
-         UNION ALL SELECT 'email', id FROM customers WHERE email_key = $2 AND status <> 'archived' AND id <> $7 \
-         UNION ALL SELECT 'inn', id FROM customers WHERE inn = $3 AND status <> 'archived' AND id <> $7 \
-         UNION ALL SELECT 'passport_number', id FROM customers WHERE document_type = $4 AND COALESCE(passport_series, '') = $5 \
-             AND passport_number = $6 AND status <> 'archived' AND id <> $7",
+        "SELECT 'phone' AS field, id AS customer_id FROM customers WHERE phone = $1 AND status <> 'archived' AND id <> $6 \
+         UNION ALL SELECT 'email', id FROM customers WHERE email_key = $2 AND status <> 'archived' AND id <> $6 \
+         UNION ALL SELECT 'inn', id FROM customers WHERE inn = $3 AND status <> 'archived' AND id <> $6 \
+         UNION ALL SELECT 'passport_number', id FROM customers WHERE document_type = $4 AND document_key = $5 \
+             AND status <> 'archived' AND id <> $6",
     )
     .bind(&input.phone)
     .bind(email_key(input))
     .bind(&input.inn)
     .bind(input.document_type)
-    .bind(input.passport_series.clone().unwrap_or_default())
-    .bind(&input.passport_number)
+    .bind(document_key(input.passport_series.as_deref(), input.passport_number.as_deref()))
     // no row has the id 0
     .bind(own.map_or(0, CustomerId::get))
     .all(tx)
@@ -124,7 +137,7 @@ pub async fn clashes(tx: &mut Tx, input: &CustomerInput, own: Option<CustomerId>
 }
 
 /// The columns that an edit writes.
-const EDITED: [&str; 20] = [
+const EDITED: [&str; 31] = [
     "customer_type",
     "last_name",
     "first_name",
@@ -133,26 +146,35 @@ const EDITED: [&str; 20] = [
     "document_type",
     "passport_series",
     "passport_number",
+    "document_key",
+    "document_twin",
+    "citizenship",
+    "issued_on",
+    "issued_by",
+    "issuer_code",
+    "valid_until",
     "inn",
+    "kpp",
     "organization_name",
     "organization_code",
     "address",
     "phone",
     "email",
     "email_key",
+    "further_phones",
+    "further_emails",
     "notes",
     "search_text",
     "name_key",
+    "last_name_order",
     "address_key",
     "updated_at",
 ];
 
-fn edited(input: &CustomerInput, at: DateTime<Utc>) -> [Arg; 20] {
-    let names = [&input.last_name, &input.first_name, &input.patronymic].map(Option::as_deref);
-    let [organization, email] = [&input.organization_name, &input.email].map(Option::as_deref);
-    let search = search_text(names.into_iter().chain([organization, email, Some(input.phone.as_str())]));
-    let name_key = name_key(input.customer_type, organization, names);
-    let address_key = address_key(input.address.as_deref());
+fn edited(input: &CustomerInput, at: DateTime<Utc>) -> [Arg; 31] {
+    let keys = Keys::of(input);
+    let (further_phones, further_emails) = (Further(input.further_phones.clone()), Further(input.further_emails.clone()));
+    let document_key = document_key(input.passport_series.as_deref(), input.passport_number.as_deref());
     let email_key = email_key(input);
     let input = input.clone();
     [
@@ -164,19 +186,52 @@ fn edited(input: &CustomerInput, at: DateTime<Utc>) -> [Arg; 20] {
         input.document_type.into(),
         input.passport_series.into(),
         input.passport_number.into(),
+        document_key.into(),
+        0_i64.into(),
+        input.citizenship.into(),
+        input.issued_on.into(),
+        input.issued_by.into(),
+        input.issuer_code.into(),
+        input.valid_until.into(),
         input.inn.into(),
+        input.kpp.into(),
         input.organization_name.into(),
         input.organization_code.into(),
         input.address.into(),
         input.phone.into(),
         input.email.into(),
         email_key.into(),
+        (&further_phones).into(),
+        (&further_emails).into(),
         input.notes.into(),
-        search.into(),
-        name_key.into(),
-        address_key.into(),
+        keys.search_text.into(),
+        keys.name_key.into(),
+        keys.last_name_order.into(),
+        keys.address_key.into(),
         at.into(),
     ]
+}
+
+/// What a subscriber is found and ordered by.
+pub struct Keys {
+    pub search_text: String,
+    pub name_key: String,
+    pub last_name_order: String,
+    pub address_key: String,
+}
+
+impl Keys {
+    pub fn of(input: &CustomerInput) -> Self {
+        let names = [&input.last_name, &input.first_name, &input.patronymic].map(Option::as_deref);
+        let [organization, code, email] = [&input.organization_name, &input.organization_code, &input.email].map(Option::as_deref);
+        let further = input.further_phones.iter().chain(&input.further_emails).map(|text| Some(text.as_str()));
+        Self {
+            search_text: search_text(names.into_iter().chain([organization, code, email, Some(input.phone.as_str())]).chain(further)),
+            name_key: name_key(input.customer_type, organization, names),
+            last_name_order: order_key(input.last_name.as_deref().unwrap_or_default()),
+            address_key: address_key(input.address.as_deref()),
+        }
+    }
 }
 
 /// The columns of a new row, including those that an edit writes.
@@ -188,9 +243,8 @@ fn values(input: &CustomerInput, at: DateTime<Utc>) -> Vec<Arg> {
     [CustomerStatus::Active.into(), at.into(), 1_i64.into()].into_iter().chain(edited(input, at)).collect()
 }
 
-/// The e-mail address in lower case: addresses are compared without regard to case.
 fn email_key(input: &CustomerInput) -> Option<String> {
-    input.email.as_deref().map(str::to_lowercase)
+    input.email.as_deref().map(email::key)
 }
 
 pub async fn insert(tx: &mut Tx, input: &CustomerInput) -> Result<CustomerId> {
@@ -242,14 +296,26 @@ pub async fn save_status(tx: &mut Tx, customer: &mut Customer, at: DateTime<Utc>
     Ok(())
 }
 
+/// Writes the further phones and e-mail addresses, and with them what the subscriber is found by. The version stays.
+pub async fn save_further(tx: &mut Tx, customer: &Customer) -> Result<()> {
+    Sql::new("UPDATE customers SET further_phones = $2, further_emails = $3, search_text = $4 WHERE id = $1")
+        .bind(customer.id)
+        .bind(&customer.further_phones)
+        .bind(&customer.further_emails)
+        .bind(Keys::of(&customer.editable()).search_text)
+        .execute(tx)
+        .await
+        .map(drop)
+}
+
 /// Returns subscribers that are not archived and share a unique key with another.
 pub async fn sharing_a_key(conn: &mut Conn) -> Result<Vec<(CustomerId,)>> {
     Sql::new(
         "SELECT MIN(id) FROM customers WHERE status <> 'archived' GROUP BY phone HAVING COUNT(*) > 1 \
          UNION ALL SELECT MIN(id) FROM customers WHERE status <> 'archived' AND email_key IS NOT NULL GROUP BY email_key HAVING COUNT(*) > 1 \
          UNION ALL SELECT MIN(id) FROM customers WHERE status <> 'archived' AND inn IS NOT NULL GROUP BY inn HAVING COUNT(*) > 1 \
-         UNION ALL SELECT MIN(id) FROM customers WHERE status <> 'archived' AND passport_number IS NOT NULL \
-             GROUP BY document_type, COALESCE(passport_series, ''), passport_number HAVING COUNT(*) > 1",
+         UNION ALL SELECT MIN(id) FROM customers WHERE status <> 'archived' AND document_key IS NOT NULL \
+             GROUP BY document_type, document_key HAVING COUNT(*) > 1",
     )
     .all(conn)
     .await

@@ -3,11 +3,13 @@
 //! A row's hash covers its fields and the previous hash, and the head of the chain is stored separately, so that an altered row,
 //! a removed row and a truncated end are all detected.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use kernel::{Actor, Context, Error, Origin, Result, column::Arg, digest::Sha256};
+use kernel::{Actor, Error, Origin, Result, column::Arg, digest::Sha256};
 
 use crate::{Bulk, Conn, Sql};
 
@@ -16,7 +18,7 @@ use crate::{Bulk, Conn, Sql};
 pub struct Entry {
     actor: Option<Actor>,
     action: &'static str,
-    entity: &'static str,
+    entity: Cow<'static, str>,
     entity_id: String,
     before: Map<String, Value>,
     after: Map<String, Value>,
@@ -25,16 +27,24 @@ pub struct Entry {
 
 impl Entry {
     /// An entry: the transaction's actor did `action`, such as `customer.created`, to the entity of this type and id.
-    pub fn new(action: &'static str, entity: &'static str, entity_id: impl ToString) -> Self {
-        Self { actor: None, action, entity, entity_id: entity_id.to_string(), before: Map::new(), after: Map::new(), happened: None }
+    pub fn new(action: &'static str, entity: impl Into<Cow<'static, str>>, entity_id: impl ToString) -> Self {
+        Self {
+            actor: None,
+            action,
+            entity: entity.into(),
+            entity_id: entity_id.to_string(),
+            before: Map::new(),
+            after: Map::new(),
+            happened: None,
+        }
     }
 
     /// Adds the fields that differ; pass forms without secrets and full document numbers.
     #[must_use]
     pub fn change(mut self, before: &impl Serialize, after: &impl Serialize) -> Self {
         let (before, after) = (fields(before), fields(after));
-        self.before = before.iter().filter(|(name, value)| after.get(*name) != Some(value)).map(owned).collect();
-        self.after = after.iter().filter(|(name, value)| before.get(*name) != Some(value)).map(owned).collect();
+        self.before.extend(before.iter().filter(|(name, value)| after.get(*name) != Some(value)).map(owned));
+        self.after.extend(after.iter().filter(|(name, value)| before.get(*name) != Some(value)).map(owned));
         self
     }
 
@@ -61,8 +71,8 @@ impl Entry {
 
     /// Sets the time and the origin, for an entry that is written later, in a transaction of another origin.
     #[must_use]
-    pub fn happened(mut self, context: &Context) -> Self {
-        self.happened = Some((context.now, context.origin.clone()));
+    pub fn happened(mut self, at: DateTime<Utc>, origin: Origin) -> Self {
+        self.happened = Some((at, origin));
         self
     }
 
@@ -85,7 +95,7 @@ fn fields(of: &impl Serialize) -> Map<String, Value> {
     }
 }
 
-/// A row of the trail as it is hashed: every stored field, in this order.
+/// A row of the trail as it is hashed: every stored field, in this order, the token last and only where there is one.
 #[derive(Debug)]
 pub struct ChainRow<'a> {
     /// Position in the chain, from 1.
@@ -110,6 +120,17 @@ pub struct ChainRow<'a> {
     pub before: Option<&'a str>,
     /// The fields after the change, as stored text.
     pub after: Option<&'a str>,
+    /// The script token, if the actor used one.
+    pub token: Option<ChainToken<'a>>,
+}
+
+/// The script token of a row as it is hashed.
+#[derive(Clone, Copy, Debug)]
+pub struct ChainToken<'a> {
+    /// The token's id.
+    pub id: i64,
+    /// The token's name.
+    pub name: &'a str,
 }
 
 impl ChainRow<'_> {
@@ -123,7 +144,10 @@ impl ChainRow<'_> {
         ];
         let texts = [self.actor, self.address.unwrap_or_default(), self.request_id, self.action, self.entity, self.entity_id];
         let bodies = [self.before.unwrap_or_default(), self.after.unwrap_or_default()];
-        for part in [previous].into_iter().chain(numbers.iter().map(String::as_str)).chain(texts).chain(bodies) {
+        // absent instead of empty without a token, so that rows from before there were such fields keep their hashes
+        let token_id = self.token.map(|token| token.id.to_string());
+        let token = token_id.as_deref().into_iter().chain(self.token.map(|token| token.name));
+        for part in [previous].into_iter().chain(numbers.iter().map(String::as_str)).chain(texts).chain(bodies).chain(token) {
             // each part follows its length, so that different rows never give the same bytes
             digest.update((part.len() as u64).to_be_bytes());
             digest.update(part);
@@ -138,37 +162,55 @@ pub(crate) async fn append(conn: &mut Conn, entries: Vec<Entry>) -> Result<()> {
     let count = i64::try_from(entries.len()).map_err(Error::internal)?;
     let (mut seq, mut hash): (i64, String) =
         Sql::new("UPDATE audit_head SET seq = seq + $1 WHERE id = 1 RETURNING seq - $1, hash").bind(count).one(conn).await?;
-    let columns = ["seq", "at", "actor_id", "actor", "address", "request_id", "action", "entity", "entity_id", "before", "after", "hash"];
+    let columns = [
+        "seq",
+        "at",
+        "actor_id",
+        "actor",
+        "token_id",
+        "token",
+        "address",
+        "request_id",
+        "action",
+        "entity",
+        "entity_id",
+        "before",
+        "after",
+        "hash",
+    ];
     let mut rows = Bulk::into_table("audit", &columns);
     for entry in entries {
         seq += 1;
         let text = |fields: &Map<String, Value>| (!fields.is_empty()).then(|| Value::Object(fields.clone()).to_string());
         let (before, after) = (text(&entry.before), text(&entry.after));
-        let (at, origin) = entry.happened.as_ref().map_or((context.now, &context.origin), |(at, origin)| (*at, origin));
+        let (at, origin) = entry.happened.as_ref().map_or((conn.now(), &context.origin), |(at, origin)| (*at, origin));
         let actor = entry.actor.as_ref().unwrap_or(&context.actor);
         let link = ChainRow {
             seq,
             at,
             actor_id: actor.user_id.map(kernel::Id::get),
-            actor: &actor.name,
+            actor: actor.owner(),
             address: origin.address.as_deref(),
             request_id: &origin.request_id,
             action: entry.action,
-            entity: entry.entity,
+            entity: &entry.entity,
             entity_id: &entry.entity_id,
             before: before.as_deref(),
             after: after.as_deref(),
+            token: actor.token.as_ref().map(|token| ChainToken { id: token.id.get(), name: &token.name }),
         };
         hash = link.hash(&hash);
         rows.row(vec![
             seq.into(),
             at.into(),
             actor.user_id.into(),
-            (&actor.name).into(),
+            actor.owner().to_owned().into(),
+            actor.token.as_ref().map(|token| token.id).into(),
+            actor.token.as_ref().map(|token| token.name.clone()).into(),
             (&origin.address).into(),
             (&origin.request_id).into(),
             entry.action.into(),
-            entry.entity.into(),
+            Arg::Text(Some(entry.entity.clone())),
             (&entry.entity_id).into(),
             Arg::from(&before),
             Arg::from(&after),
@@ -200,6 +242,7 @@ mod tests {
             entity_id: "5",
             before: Some("{\"title\":\"a\"}"),
             after: Some("{\"title\":\"b\"}"),
+            token: None,
         }
     }
 
@@ -227,7 +270,12 @@ mod tests {
             ChainRow { before: None, ..link() },
             ChainRow { before: link().after, after: link().before, ..link() },
             ChainRow { after: Some("{\"title\": \"b\"}"), ..link() },
+            ChainRow { token: Some(ChainToken { id: 3, name: "" }), ..link() },
+            ChainRow { token: Some(ChainToken { id: 3, name: "export" }), ..link() },
+            ChainRow { token: Some(ChainToken { id: 4, name: "export" }), ..link() },
         ];
+        let hashes: std::collections::BTreeSet<String> = others.iter().map(|other| other.hash("previous")).collect();
+        assert_eq!(hashes.len(), others.len());
         for other in others {
             assert_ne!(other.hash("previous"), whole, "{other:?}");
         }

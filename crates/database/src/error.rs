@@ -2,7 +2,7 @@
 
 use sqlx::error::{DatabaseError, ErrorKind};
 
-use kernel::error::{Error, Transient, common};
+use kernel::error::{Error, Kind, Transient, common};
 
 /// Converts an engine's error.
 pub(crate) fn failure(error: sqlx::Error) -> Error {
@@ -26,6 +26,25 @@ pub(crate) fn failure(error: sqlx::Error) -> Error {
     }
 }
 
+/// Converts the reason why no connection could be opened: whatever it is, the database is unavailable.
+///
+/// The role may not log in, the database takes no connections, the password changed: the database's administrator mends these, and
+/// the program goes on by itself.
+pub(crate) fn unconnected(error: sqlx::Error) -> Error {
+    match failure(error) {
+        away if away.kind() == Kind::Unavailable => away,
+        other => Error::new(common::DATABASE_AWAY).retry_after(5).cause(other),
+    }
+}
+
+/// Converts an engine's error of a statement that locks the row with this key without waiting for it.
+pub(crate) fn failure_at(error: sqlx::Error, row: u64) -> Error {
+    // lock_not_available
+    let is_occupied = error.as_database_error().is_some_and(|database| database.code().as_deref() == Some("55P03"));
+    let error = failure(error);
+    if is_occupied { error.transient(Transient::Occupied(row)) } else { error }
+}
+
 enum Meaning {
     Collision,
     Gone,
@@ -47,8 +66,9 @@ fn meaning(error: &dyn DatabaseError) -> Meaning {
         Some("40001" | "40P01") => Meaning::Collision,
         // lock_not_available, query_canceled (statement time-out), too_many_connections; SQLITE_BUSY and related codes
         Some("55P03" | "57014" | "53300" | "5" | "6" | "261" | "517" | "773") => Meaning::Busy,
-        // admin_shutdown, crash_shutdown, cannot_connect_now
-        Some("57P01" | "57P02" | "57P03") => Meaning::Gone,
+        // admin_shutdown, crash_shutdown, cannot_connect_now, database_dropped; connection exceptions; read_only_sql_transaction:
+        // after a failover the server is a replica, and a new connection may reach the new primary
+        Some("57P01" | "57P02" | "57P03" | "57P04" | "08000" | "08003" | "08006" | "08P01" | "25006") => Meaning::Gone,
         // disk_full, out_of_memory, configuration_limit_exceeded, io_error; SQLITE_FULL
         Some("53100" | "53200" | "53400" | "58030" | "13") => Meaning::Full,
         Some(code) if is_sqlite_io_error(code) => Meaning::Full,

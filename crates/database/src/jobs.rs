@@ -23,6 +23,8 @@ use crate::{Db, Sql};
 
 /// How long a job pauses after a failure.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// How long running turns may go on after the signal to stop.
+const LONGEST_END: Duration = Duration::from_secs(10);
 /// How long the last turn of a job may take when the program stops.
 const LAST_TURNS: Duration = Duration::from_secs(5);
 
@@ -135,13 +137,15 @@ pub struct Office {
 impl Office {
     /// The context of a use case that starts now, with this request id and this part of the system as the actor.
     pub fn context(&self, request_id: impl Into<String>, actor: &'static str) -> Arc<Context> {
-        let origin = Origin { request_id: request_id.into(), address: None };
+        let origin = Origin { request_id: request_id.into(), ..Origin::default() };
         Arc::new(Context { now: self.clock.now(), policy: self.policy.clone(), origin, actor: Actor::system(actor) })
     }
 
-    /// A copy of the context with the current time, for work that follows a slow call to another server.
+    /// A copy of the context with the current time, for work that follows a slow call to another server; a request may then wait for
+    /// the database anew.
     pub fn later(&self, context: &Context) -> Arc<Context> {
-        Arc::new(Context { now: self.clock.now(), ..context.clone() })
+        let origin = Origin { patience: context.origin.patience.renewed(), ..context.origin.clone() };
+        Arc::new(Context { now: self.clock.now(), origin, ..context.clone() })
     }
 }
 
@@ -214,10 +218,19 @@ impl Driver {
         self.jobs.retain(|job| job.sharing() == Sharing::Own);
     }
 
-    /// Runs all jobs concurrently until the signal to stop, then lets running turns end.
+    /// Runs all jobs concurrently until the signal to stop, then lets running turns end for a while.
+    ///
+    /// A turn that hangs, as on a server that does not respond, is broken off; its transaction is rolled back, and its claims end.
     pub async fn run(&self) {
         let loops = self.jobs.iter().enumerate().map(|(number, job)| self.work(&**job, number));
-        futures_util::future::join_all(loops).await;
+        let too_long = async {
+            self.office.stop.stopped().await;
+            tokio::time::sleep(LONGEST_END).await;
+        };
+        tokio::select! {
+            _ = futures_util::future::join_all(loops) => {}
+            () = too_long => log::warn!("turns of jobs that took too long were broken off"),
+        }
     }
 
     /// Takes the last turns. Call it when requests have ended too, because they add to what is in memory.

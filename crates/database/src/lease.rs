@@ -15,7 +15,11 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{LONGEST_WAIT, error::failure};
+use crate::{
+    LONGEST_WAIT,
+    connect::{ConnectOptions, Pooling},
+    error::{failure, unconnected},
+};
 
 /// How long an unused connection is kept.
 pub(crate) const LONGEST_IDLE: Duration = Duration::from_secs(600);
@@ -30,6 +34,8 @@ pub(crate) const LONGEST_LIFE: Duration = Duration::from_secs(1800);
 pub(crate) struct Lending {
     pub(crate) pool: PgPool,
     places: Arc<Semaphore>,
+    // whether a session of the server lasts for a transaction only
+    in_transactions: bool,
     kept: Mutex<VecDeque<Kept>>,
 }
 
@@ -40,10 +46,16 @@ struct Kept {
 }
 
 impl Lending {
-    /// Lends at most `size` connections.
-    pub(crate) fn new(pool: PgPool, size: u32) -> Arc<Self> {
-        let places = Arc::new(Semaphore::new(usize::try_from(size).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)));
-        Arc::new(Self { pool, places, kept: Mutex::default() })
+    /// Lends at most `pool_size` connections.
+    pub(crate) fn new(pool: PgPool, options: &ConnectOptions) -> Arc<Self> {
+        let size = usize::try_from(options.pool_size).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        let in_transactions = options.pooling == Pooling::Transaction;
+        Arc::new(Self { pool, places: Arc::new(Semaphore::new(size)), in_transactions, kept: Mutex::default() })
+    }
+
+    /// Whether a session of the server lasts for a transaction only.
+    pub(crate) const fn in_transactions(&self) -> bool {
+        self.in_transactions
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, VecDeque<Kept>> {
@@ -103,9 +115,25 @@ impl Lease {
         let kept = lending.kept().pop_back();
         let (connection, opened) = match kept {
             Some(kept) => (kept.connection, kept.opened),
-            None => (lending.pool.acquire().await.map_err(failure)?, Instant::now()),
+            None => (lending.pool.acquire().await.map_err(unconnected)?, Instant::now()),
         };
         Ok(Self { connection: Some(connection), opened, standing: LeaseState::Unknown, lending: lending.clone(), _place: place })
+    }
+
+    /// Takes a connection for reading: with a transaction if a session of the server lasts no longer.
+    pub(crate) async fn for_reading(lending: &Arc<Lending>) -> Result<Self> {
+        if lending.in_transactions { Self::begin(lending).await } else { Self::new(lending).await }
+    }
+
+    /// Ends the reading.
+    pub(crate) async fn end_reading(&mut self, succeeded: bool) -> Result<()> {
+        match (self.lending.in_transactions, succeeded) {
+            (true, true) => return self.commit().await,
+            (true, false) => self.roll_back().await,
+            (false, true) => self.done(),
+            (false, false) => self.doubtful(),
+        }
+        Ok(())
     }
 
     /// Takes a connection and begins a transaction on it; retries on a fresh one when the connection is broken.

@@ -11,18 +11,23 @@ pub mod events;
 mod filter;
 pub mod jobs;
 mod lease;
+pub mod order_keys;
 pub mod page;
+mod queue;
+pub mod record;
+mod refusals;
 mod rows;
 mod schema;
 pub mod search;
 mod sql;
 mod trace;
+mod tries;
 mod unit;
 mod writer;
 
 use std::{
+    collections::BTreeMap,
     ops::{Deref, DerefMut},
-    pin::pin,
     sync::{
         Arc, LazyLock, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -34,20 +39,21 @@ use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
     Actor, Context, Origin, Policy,
     country::Country,
-    error::{Error, Kind, Result, Transient, common},
+    error::{Error, Kind, Result, common},
 };
 use lease::{Lease, Lending};
+use queue::Queues;
 use sqlx::{PgConnection, Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
-use tokio::time::timeout;
 use trace::Trace;
 use unit::{Kept, Unit};
 use writer::Writer;
 
-pub use connect::{ConnectOptions, DatabaseUrl};
-pub use events::{Event, EventKind};
+pub use connect::{ConnectOptions, DatabaseUrl, Pooling};
+pub use events::{Event, EventKind, Resource};
 pub use filter::Filter;
 pub use kernel::column::Arg;
 pub use page::{Page, Paging};
+pub use queue::Turn;
 pub use rows::{Bulk, Given};
 pub use schema::Schema;
 pub use sql::{Row, Sql};
@@ -56,10 +62,6 @@ use crate::{audit::Entry, error::failure};
 
 /// Longest wait for the database before the caller is asked to retry later.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(3);
-/// How many times a transaction that collides with another is attempted before the error is returned.
-const WRITE_TRIES: u32 = 4;
-/// How many times a read is attempted when its connection breaks.
-const READ_TRIES: u32 = 2;
 
 /// The database engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +80,7 @@ pub struct Db {
     trace: Arc<Trace>,
     // a write failed because the disk is full or faulty, and no probe has succeeded since
     cannot_write: Arc<AtomicBool>,
+    queues: Arc<Queues>,
 }
 
 #[derive(Clone)]
@@ -92,6 +95,9 @@ pub struct Conn {
     backend: Backend,
     trace: Arc<Trace>,
     context: Arc<Context>,
+    // whether a statement that locks a row waits for another transaction that has locked it
+    waits: bool,
+    now: DateTime<Utc>,
 }
 
 enum Backend {
@@ -111,6 +117,7 @@ pub struct Tx {
     conn: Conn,
     trail: Vec<Entry>,
     events: Vec<Event>,
+    counts: BTreeMap<(&'static str, i64), i64>,
 }
 
 impl Deref for Tx {
@@ -133,9 +140,17 @@ impl Conn {
         &self.context
     }
 
-    /// The time of the use case, which does not change while it runs.
+    /// The time of the use case: that of its context, unless [`Conn::not_before`] moved it.
     pub fn now(&self) -> DateTime<Utc> {
-        self.context.now
+        self.now
+    }
+
+    /// Moves the time forward to `moment` if it is earlier.
+    ///
+    /// A use case calls this with the last change of what it has locked. Its own time may be earlier: it began before it waited for the
+    /// lock, and clocks differ and are set back. So the times of one thing never contradict the order of its changes. `today` stays.
+    pub fn not_before(&mut self, moment: DateTime<Utc>) {
+        self.now = self.now.max(moment);
     }
 
     /// Today's date in the operator's time zone.
@@ -169,18 +184,17 @@ impl Conn {
         }
     }
 
-    /// Marks that nothing runs on the connection any more, and that a statement failed.
-    fn doubtful(&mut self) {
-        if let Backend::Postgres(conn) = &mut self.backend {
-            conn.doubtful();
+    /// Ends the reading on the connection, on which nothing runs any more.
+    async fn end_reading(&mut self, succeeded: bool) -> Result<()> {
+        match &mut self.backend {
+            Backend::Postgres(conn) => conn.end_reading(succeeded).await,
+            Backend::SqliteRead(_) | Backend::SqliteWrite(_) => Ok(()),
         }
     }
 
-    /// Marks that nothing runs on the connection any more.
-    fn done(&mut self) {
-        if let Backend::Postgres(conn) = &mut self.backend {
-            conn.done();
-        }
+    /// Whether the connection may be kept for the next reading.
+    fn may_be_kept(&self, db: &Db) -> bool {
+        !matches!(&db.pools, Pools::Postgres(lending) if lending.in_transactions())
     }
 
     /// Marks that the connection is in use again.
@@ -253,7 +267,7 @@ impl Tx {
     ///
     /// The outer error is one after which the transaction cannot continue: a collision, or an unavailable database.
     pub async fn attempt<T>(&mut self, work: impl AsyncFnOnce(&mut Tx) -> Result<T>) -> Result<Result<T>> {
-        let (trail, events) = (self.trail.len(), self.events.len());
+        let (trail, events, counts) = (self.trail.len(), self.events.len(), self.counts.clone());
         Sql::new("SAVEPOINT attempt").execute(self).await?;
         let outcome = work(self).await;
         match &outcome {
@@ -263,6 +277,7 @@ impl Tx {
                 Sql::new("ROLLBACK TO SAVEPOINT attempt").execute(self).await?;
                 self.trail.truncate(trail);
                 self.events.truncate(events);
+                self.counts = counts;
             }
         }
         Sql::new("RELEASE SAVEPOINT attempt").execute(self).await?;
@@ -279,6 +294,23 @@ impl Tx {
         self.events.push(event);
     }
 
+    /// Adds to a counter that many transactions change; `statement` adds `$2` to the counter of the row with id `$1`.
+    ///
+    /// The counters are written when the transaction commits, in the order of statements and ids: so they are locked for as short a time
+    /// as possible, and two transactions that change the same counters do not deadlock.
+    pub fn count(&mut self, statement: &'static str, id: i64, change: i64) {
+        *self.counts.entry((statement, id)).or_default() += change;
+    }
+
+    async fn write_counts(&mut self) -> Result<()> {
+        for ((statement, id), change) in std::mem::take(&mut self.counts) {
+            if change != 0 && Sql::new(statement).bind(id).bind(change).execute(&mut self.conn).await? != 1 {
+                return Err(Error::internal(format!("no row {id} to count in: {statement}")));
+            }
+        }
+        Ok(())
+    }
+
     /// Rolls back the transaction.
     async fn roll_back(mut self) {
         match &mut self.conn.backend {
@@ -289,6 +321,7 @@ impl Tx {
     }
 
     async fn commit(mut self) -> Result<()> {
+        self.write_counts().await?;
         let (trail, published) = (std::mem::take(&mut self.trail), std::mem::take(&mut self.events));
         if !(trail.is_empty() && published.is_empty()) {
             // last before the commit, because all transactions share the lock on the head of the chain
@@ -343,18 +376,18 @@ impl Db {
     async fn connection(&self, context: &Arc<Context>) -> Result<Conn> {
         let backend = match &self.pools {
             Pools::Sqlite { read, .. } => Backend::SqliteRead(read.acquire().await.map_err(failure)?),
-            Pools::Postgres(lending) => Backend::Postgres(Lease::new(lending).await?),
+            Pools::Postgres(lending) => Backend::Postgres(Lease::for_reading(lending).await?),
         };
-        Ok(Conn { backend, trace: self.trace.clone(), context: context.clone() })
+        Ok(Conn { backend, trace: self.trace.clone(), context: context.clone(), waits: true, now: context.now })
     }
 
-    async fn begin(&self, context: &Arc<Context>) -> Result<Tx> {
+    async fn begin(&self, context: &Arc<Context>, waits: bool) -> Result<Tx> {
         let backend = match &self.pools {
             Pools::Sqlite { write, .. } => Backend::SqliteWrite(Writer::begin(write).await?),
             Pools::Postgres(lending) => Backend::Postgres(Lease::begin(lending).await?),
         };
-        let conn = Conn { backend, trace: self.trace.clone(), context: context.clone() };
-        Ok(Tx { conn, trail: Vec::new(), events: Vec::new() })
+        let conn = Conn { backend, trace: self.trace.clone(), context: context.clone(), waits, now: context.now };
+        Ok(Tx { conn, trail: Vec::new(), events: Vec::new(), counts: BTreeMap::new() })
     }
 
     /// Closes unused connections.
@@ -369,7 +402,8 @@ impl Db {
 
     /// Runs reads on one connection; retries once on a fresh one when the connection is broken.
     ///
-    /// Errors: `database_away` when the database does not respond within [`LONGEST_WAIT`], and the errors of `work`.
+    /// Errors: `database_away` when the database does not respond within [`LONGEST_WAIT`], which a request has for all its steps
+    /// together; and the errors of `work`.
     pub async fn read<T>(&self, context: &Arc<Context>, work: impl AsyncFn(&mut Conn) -> Result<T>) -> Result<T> {
         let work = Kept::new(work);
         self.run_reads(context, &work).await?;
@@ -377,14 +411,11 @@ impl Db {
     }
 
     async fn run_reads(&self, context: &Arc<Context>, work: &dyn Unit<Conn>) -> Result<()> {
-        self.tried(Transient::Connection, READ_TRIES, || async {
+        self.read_twice(context, || async {
             let mut conn = self.connection(context).await?;
             let outcome = work.run(&mut conn).await;
-            match &outcome {
-                Ok(_) => conn.done(),
-                Err(_) => conn.doubtful(),
-            }
-            outcome
+            let ended = conn.end_reading(outcome.is_ok()).await;
+            outcome.and(ended)
         })
         .await
     }
@@ -396,55 +427,36 @@ impl Db {
         let context = nobody();
         let kept = Mutex::new(kept);
         let lock = || kept.lock().unwrap_or_else(PoisonError::into_inner);
-        self.tried(Transient::Connection, READ_TRIES, || async {
+        self.read_twice(&context, || async {
             let held = lock().take();
             let mut conn = match held {
                 Some(conn) => conn.again(),
                 None => self.connection(&context).await?,
             };
             let number = statement.clone().scalar(&mut conn).await?;
-            conn.done();
-            **lock() = Some(conn);
+            conn.end_reading(true).await?;
+            if conn.may_be_kept(self) {
+                **lock() = Some(conn);
+            }
             Ok(number)
         })
         .await
     }
 
-    /// Runs `work` in a transaction and commits it with its audit trail; an error leaves nothing changed.
-    ///
-    /// Errors: `database_away` when the database does not respond in time, and the errors of `work`.
-    pub async fn transaction<T>(&self, context: &Arc<Context>, work: impl AsyncFn(&mut Tx) -> Result<T>) -> Result<T> {
-        let work = Kept::new(work);
-        self.run_transaction(context, &work).await?;
-        work.made()
-    }
-
-    async fn run_transaction(&self, context: &Arc<Context>, work: &dyn Unit<Tx>) -> Result<()> {
-        let outcome = self
-            .tried(Transient::Collision, WRITE_TRIES, || async {
-                let mut tx = self.begin(context).await?;
-                match work.run(&mut tx).await {
-                    Ok(()) => tx.commit().await,
-                    Err(error) => {
-                        tx.roll_back().await;
-                        Err(error)
-                    }
-                }
-            })
-            .await;
-        if outcome.as_ref().is_err_and(|error| error.code() == common::DATABASE_FULL) {
-            self.cannot_write.store(true, Ordering::Relaxed);
-        }
-        outcome
-    }
-
     /// Checks that changes can be committed.
     ///
-    /// Costs nothing unless a write has failed because the disk is full or faulty; then it makes a small write that leaves nothing
-    /// behind.
+    /// Asks PostgreSQL whether it is read-only, as after a failover. If a write has failed because the disk is full or faulty, makes a
+    /// small write that leaves nothing behind.
     ///
     /// Errors: `database_full`, `database_away`.
     pub async fn check_writable(&self, context: &Arc<Context>) -> Result<()> {
+        if self.engine() == Engine::Postgres && self.is_read_only().await? {
+            // a new connection may lead to the new primary
+            self.drop_idle();
+            if self.is_read_only().await? {
+                return Err(Error::new(common::DATABASE_AWAY).retry_after(5).cause("the server is read-only"));
+            }
+        }
         if !self.cannot_write.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -460,28 +472,9 @@ impl Db {
         Ok(())
     }
 
-    /// Runs `attempt`, each time within the time limit, and retries while it fails with `mishap` and tries are left.
-    async fn tried<T, F: Future<Output = Result<T>>>(&self, mishap: Transient, tries: u32, attempt: impl Fn() -> F) -> Result<T> {
-        for _ in 1..tries {
-            match self.bounded(attempt()).await {
-                Err(error) if error.is_transient() == Some(mishap) => {
-                    if mishap == Transient::Connection {
-                        self.drop_idle();
-                    }
-                }
-                outcome => return outcome,
-            }
-        }
-        self.bounded(attempt()).await
-    }
-
-    async fn bounded<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        // pinned in place: these futures are large, and moving them shows in a profile
-        let work = pin!(work);
-        match self.patience {
-            None => work.await,
-            Some(patience) => timeout(patience, work).await.unwrap_or_else(|_| Err(Error::new(common::DATABASE_AWAY).retry_after(1))),
-        }
+    async fn is_read_only(&self) -> Result<bool> {
+        let asked = "SELECT CAST(CASE current_setting('transaction_read_only') WHEN 'on' THEN 1 ELSE 0 END AS BIGINT)";
+        Ok(self.number(&Sql::new(asked), &mut None).await? == 1)
     }
 }
 

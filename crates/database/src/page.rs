@@ -1,4 +1,6 @@
 //! Pages of lists: by number with an exact count up to 100 000, or by cursor without a count.
+//!
+//! What every list understands is here and not in each list: `ids`, the range of `updated_at`, and the order by id.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use kernel::{
-    Error, FieldErrors, Money, Result,
+    Error, FieldErrors, Money, Result, Several,
     column::Arg,
+    digest::sha256,
     error::{common, field},
+    text::order_key,
 };
 
 use crate::{Conn, Filter, Row, Sql};
@@ -21,6 +25,11 @@ pub const DEFAULT_PAGE_SIZE: i64 = 100;
 pub const MAX_PAGE_SIZE: i64 = 500;
 /// The largest number of matches that are counted exactly, and of rows that pages by number reach.
 pub const REACH: i64 = 100_000;
+
+/// The name by which every list can be ordered, whatever its rows call their id.
+const ID: &str = "id";
+/// The field with the time of a row's last change.
+const UPDATED_AT: &str = "updated_at";
 
 /// Years that are allowed in the times and dates of a cursor.
 const YEARS: std::ops::RangeInclusive<i32> = 1..=9999;
@@ -43,6 +52,8 @@ pub enum KeyKind {
     Int,
     /// Text.
     Text,
+    /// A name. The column holds [its key](order_key), in which the order of bytes is that of a dictionary.
+    Name,
     /// A moment.
     Time,
     /// A date.
@@ -73,7 +84,17 @@ pub struct Paging {
     position: Position,
     order: Vec<(OrderField, bool)>,
     order_text: String,
+    list: String,
+    ids: Option<Several<i64>>,
+    updated_at: Range,
     spec: ListSpec,
+}
+
+/// The rows that were last changed from one moment to another.
+#[derive(Clone, Copy, Debug, Default)]
+struct Range {
+    after: Option<DateTime<Utc>>,
+    before: Option<DateTime<Utc>>,
 }
 
 #[derive(Clone, Debug)]
@@ -82,9 +103,10 @@ enum Position {
     Cursor(Option<Cursor>),
 }
 
-/// The end of a page: the order, the keys of the last row, and its id.
+/// The end of a page: the list, the order, the keys of the last row, and its id.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Cursor {
+    l: String,
     o: String,
     k: Vec<Value>,
     i: i64,
@@ -101,6 +123,14 @@ pub struct PagingParameters {
     pub cursor: Option<String>,
     /// `ordering`.
     pub ordering: Option<String>,
+    /// `ids`: only rows with these.
+    pub ids: Option<String>,
+    /// `updated_at_after`: only rows changed at this moment or later.
+    pub updated_at_after: Option<String>,
+    /// `updated_at_before`: only rows changed at this moment or earlier.
+    pub updated_at_before: Option<String>,
+    /// The path of the list, because a cursor leads on in one list only.
+    pub list: String,
 }
 
 /// The number of matching rows.
@@ -134,6 +164,24 @@ pub struct Page<T> {
     pub results: Vec<T>,
 }
 
+impl ListSpec {
+    /// The names of the fields that clients may order by: those of the list, and the id.
+    pub fn order_names(&self) -> Vec<&'static str> {
+        let own = self.order_fields.iter().map(|field| field.name);
+        own.chain([ID].into_iter().filter(|_| self.order_fields.iter().all(|field| field.name != ID))).collect()
+    }
+
+    /// The column of the time of the last change, if the rows change and have one.
+    pub fn updated_at(&self) -> Option<&'static str> {
+        self.order_fields.iter().find(|field| field.name == UPDATED_AT).map(|field| field.column)
+    }
+
+    fn order_field(&self, name: &str) -> Option<OrderField> {
+        let id = (name == ID).then_some(OrderField { name: self.id_name, column: self.id, kind: KeyKind::Int });
+        self.order_fields.iter().find(|field| field.name == name).copied().or(id)
+    }
+}
+
 impl<T> Page<T> {
     /// Converts each row of the page.
     pub fn map<U>(self, turn: impl FnMut(T) -> U) -> Page<U> {
@@ -145,34 +193,48 @@ impl Paging {
     /// Reads the paging parameters. Errors: `invalid_parameter` with each wrong one, `page_too_far`.
     pub fn parse(spec: ListSpec, given: &PagingParameters) -> Result<Self> {
         let mut wrong = FieldErrors::default();
-        let mut number = |name: &str, text: &Option<String>, default: i64, most: i64| match text.as_deref().map(str::parse::<i64>) {
-            None => default,
-            Some(Ok(value)) if (1..=most).contains(&value) => value,
+        let size = match given.page_size.as_deref().map(str::parse::<i64>) {
+            None => DEFAULT_PAGE_SIZE,
+            Some(Ok(size)) if (1..=MAX_PAGE_SIZE).contains(&size) => size,
             Some(_) => {
-                wrong.add_at(name.to_owned(), field::RANGE).with("min", 1).with("max", most);
-                default
+                wrong.add_at("page_size".to_owned(), field::RANGE).with("min", 1).with("max", MAX_PAGE_SIZE);
+                DEFAULT_PAGE_SIZE
             }
         };
-        let size = number("page_size", &given.page_size, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE);
-        let page = number("page", &given.page, 1, i64::MAX / MAX_PAGE_SIZE);
-        let order_text = given.ordering.clone().filter(|text| !text.is_empty()).unwrap_or_else(|| spec.default_order.to_owned());
-        let order = parse_order(&spec, &order_text, &mut wrong);
+        let page = match given.page.as_deref().map(str::parse::<i64>) {
+            None => 1,
+            Some(Ok(page)) if page >= 1 => page,
+            Some(_) => {
+                wrong.add_at("page".to_owned(), field::RANGE).with("min", 1).with("max", (REACH + size - 1) / size);
+                1
+            }
+        };
+        let asked = given.ordering.as_deref().filter(|text| !text.is_empty()).unwrap_or(spec.default_order);
+        let order = parse_order(&spec, asked, &mut wrong);
+        let terms = order.iter().map(|(field, descending)| format!("{}{}", if *descending { "-" } else { "" }, field.name));
+        let (order_text, list) = (terms.collect::<Vec<_>>().join(","), sha256(given.list.as_bytes())[..8].to_owned());
+        let fits = |cursor: &Cursor| cursor.l == list && cursor.o == order_text && keys(&order, cursor).is_some();
         let position = match &given.cursor {
             None => Position::Page(page),
             Some(text) if text.is_empty() => Position::Cursor(None),
-            Some(text) => match decode(text).filter(|cursor| cursor.o == order_text && keys(&order, cursor).is_some()) {
+            Some(text) => match decode(text).filter(fits) {
                 Some(cursor) => Position::Cursor(Some(cursor)),
                 None => {
-                    wrong.add_at("cursor".to_owned(), field::FORMAT);
+                    wrong.add_at("cursor".to_owned(), field::FORMAT).with("form", "cursor");
                     Position::Cursor(None)
                 }
             },
+        };
+        let ids = read(&given.ids, "ids", field::RANGE_ID, &mut wrong);
+        let updated_at = Range {
+            after: read(&given.updated_at_after, "updated_at_after", field::FORMAT, &mut wrong),
+            before: read(&given.updated_at_before, "updated_at_before", field::FORMAT, &mut wrong),
         };
         wrong.into_error(common::INVALID_PARAMETER)?;
         if matches!(position, Position::Page(page) if (page - 1).saturating_mul(size) >= REACH) {
             return Err(Error::new(common::PAGE_TOO_FAR).with("reach", REACH));
         }
-        Ok(Self { size, position, order, order_text, spec })
+        Ok(Self { size, position, order, order_text, list, ids, updated_at, spec })
     }
 
     /// Whether the list is ordered by this field, for permissions that depend on it.
@@ -184,17 +246,23 @@ impl Paging {
     ///
     /// `select` is the statement up to the `WHERE`; `from` is the part of it that the count needs. The rows' JSON must contain the
     /// fields of the order and the id.
-    pub async fn fetch<T: Row + Serialize>(&self, conn: &mut Conn, select: &str, from: &str, filter: Filter) -> Result<Page<T>> {
+    pub async fn fetch<T: Row + Serialize>(&self, conn: &mut Conn, select: &str, from: &str, mut filter: Filter) -> Result<Page<T>> {
+        filter.any(self.spec.id, self.ids.as_ref());
+        if let Some(column) = self.spec.updated_at() {
+            filter.at_least(column, self.updated_at.after);
+            filter.at_most(column, self.updated_at.before);
+        }
         match &self.position {
             Position::Page(page) => self.by_number(conn, select, from, filter, *page).await,
             Position::Cursor(cursor) => self.by_cursor(conn, select, filter, cursor.as_ref()).await,
         }
     }
 
-    async fn by_number<T: Row>(&self, conn: &mut Conn, select: &str, from: &str, filter: Filter, page: i64) -> Result<Page<T>> {
+    async fn by_number<T: Row>(&self, conn: &mut Conn, select: &str, from: &str, mut filter: Filter, page: i64) -> Result<Page<T>> {
         // counting stops one row past the reach, so its cost is bounded on a list of millions
         let count = format!("SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM {from}{} LIMIT {}) AS matches", filter.text, REACH + 1);
         let found: i64 = Sql::owned(count).bind_all(filter.args.clone()).scalar(conn).await?;
+        filter.narrow();
         let values = filter.args.len();
         let text = format!("{select}{}{} LIMIT ${} OFFSET ${}", filter.text, self.order_by(), values + 1, values + 2);
         let offset = (page - 1) * self.size;
@@ -216,6 +284,7 @@ impl Paging {
         mut filter: Filter,
         after: Option<&Cursor>,
     ) -> Result<Page<T>> {
+        filter.narrow();
         if let Some(cursor) = after {
             self.seek(&mut filter, cursor);
         }
@@ -234,10 +303,21 @@ impl Paging {
     /// The clause ` ORDER BY …`, which ends in the id in the direction of the last field.
     fn order_by(&self) -> String {
         let direction = |descending| if descending { " DESC" } else { "" };
-        let mut terms: Vec<String> =
-            self.order.iter().map(|(field, descending)| format!("{}{}", field.column, direction(*descending))).collect();
-        terms.push(format!("{}{}", self.spec.id, direction(self.id_descends())));
-        format!(" ORDER BY {}", terms.join(", "))
+        let terms = self.columns().into_iter().map(|(column, descending)| format!("{column}{}", direction(descending)));
+        format!(" ORDER BY {}", terms.collect::<Vec<_>>().join(", "))
+    }
+
+    /// The columns of the order with their directions. The last is the id, in the direction of the field before it.
+    fn columns(&self) -> Vec<(&'static str, bool)> {
+        let mut columns: Vec<(&str, bool)> = self.order.iter().map(|(field, descending)| (field.column, *descending)).collect();
+        if !self.ends_with_id() {
+            columns.push((self.spec.id, self.id_descends()));
+        }
+        columns
+    }
+
+    fn ends_with_id(&self) -> bool {
+        self.order.last().is_some_and(|(field, _)| field.column == self.spec.id)
     }
 
     fn id_descends(&self) -> bool {
@@ -247,9 +327,10 @@ impl Paging {
     /// Adds the condition for rows after the cursor: a row comparison, which can use an index, if all directions agree.
     fn seek(&self, filter: &mut Filter, cursor: &Cursor) {
         let Some(mut keys) = keys(&self.order, cursor) else { return };
-        keys.push(Arg::Int(Some(cursor.i)));
-        let columns: Vec<(&str, bool)> =
-            self.order.iter().map(|(field, descending)| (field.column, *descending)).chain([(self.spec.id, self.id_descends())]).collect();
+        if !self.ends_with_id() {
+            keys.push(Arg::Int(Some(cursor.i)));
+        }
+        let columns = self.columns();
         let sign = |descending| if descending { "<" } else { ">" };
         let first = filter.args.len() + 1;
         filter.args.extend(keys);
@@ -275,6 +356,7 @@ impl Paging {
         let missing = |name: &str| Error::internal(format!("the rows of this list lack {name}, which orders it"));
         let key = |name: &str| row.get(name).cloned().ok_or_else(|| missing(name));
         let cursor = Cursor {
+            l: self.list.clone(),
             o: self.order_text.clone(),
             k: self.order.iter().map(|(field, _)| key(field.name)).collect::<Result<_>>()?,
             i: key(self.spec.id_name)?.as_i64().ok_or_else(|| missing(self.spec.id_name))?,
@@ -286,21 +368,32 @@ impl Paging {
 
 fn parse_order(spec: &ListSpec, text: &str, wrong: &mut FieldErrors) -> Vec<(OrderField, bool)> {
     let mut order = Vec::new();
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut is_total) = (BTreeSet::new(), false);
     for term in text.split(',') {
         let (name, descending) = term.strip_prefix('-').map_or((term, false), |name| (name, true));
-        match spec.order_fields.iter().find(|field| field.name == name) {
-            // a repeated field changes nothing
-            Some(field) if !seen.insert(field.name) => {}
-            Some(field) => order.push((*field, descending)),
+        match spec.order_field(name) {
+            // a repeated field changes nothing, and neither does one after the id
+            Some(field) if is_total || !seen.insert(field.name) => {}
+            Some(field) => {
+                is_total = field.column == spec.id;
+                order.push((field, descending));
+            }
             None => {
-                let choices: Vec<&str> = spec.order_fields.iter().map(|field| field.name).collect();
-                wrong.add_at("ordering".to_owned(), field::CHOICE).with("choices", choices.join(", "));
+                wrong.add_at("ordering".to_owned(), field::CHOICE).with("choices", spec.order_names().join(", "));
                 break;
             }
         }
     }
     order
+}
+
+/// Reads a parameter that is given in the right form, or notes that it is wrong.
+fn read<T: std::str::FromStr>(given: &Option<String>, name: &str, code: &'static str, wrong: &mut FieldErrors) -> Option<T> {
+    let value = given.as_deref()?.parse().ok();
+    if value.is_none() {
+        wrong.add_at(name.to_owned(), code);
+    }
+    value
 }
 
 fn decode(text: &str) -> Option<Cursor> {
@@ -318,6 +411,7 @@ fn keys(order: &[(OrderField, bool)], cursor: &Cursor) -> Option<Vec<Arg>> {
             Some(match field.kind {
                 KeyKind::Int => key.as_i64()?.into(),
                 KeyKind::Text => key.as_str().filter(|text| !text.contains('\0'))?.to_owned().into(),
+                KeyKind::Name => order_key(key.as_str().filter(|text| !text.contains('\0'))?).into(),
                 // no row has a year outside this range, and PostgreSQL fails on some of those years
                 KeyKind::Time => key.as_str()?.parse::<DateTime<Utc>>().ok().filter(|time| YEARS.contains(&time.year()))?.into(),
                 KeyKind::Date => key.as_str()?.parse::<NaiveDate>().ok().filter(|date| YEARS.contains(&date.year()))?.into(),
@@ -329,132 +423,4 @@ fn keys(order: &[(OrderField, bool)], cursor: &Cursor) -> Option<Vec<Arg>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::{collection, prelude::*};
-    use serde_json::json;
-
-    use super::*;
-    use crate::Engine;
-
-    const FIELDS: &[OrderField] = &[
-        OrderField { name: "seq", column: "t.seq", kind: KeyKind::Int },
-        OrderField { name: "name", column: "t.name", kind: KeyKind::Text },
-        OrderField { name: "at", column: "t.at", kind: KeyKind::Time },
-        OrderField { name: "day", column: "t.day", kind: KeyKind::Date },
-        OrderField { name: "fee", column: "t.fee", kind: KeyKind::Money },
-        OrderField { name: "on", column: "t.is_on", kind: KeyKind::Bool },
-    ];
-    const SPEC: ListSpec = ListSpec { order_fields: FIELDS, default_order: "-seq", id: "t.id", id_name: "id" };
-
-    fn paging(page: Option<&str>, page_size: Option<&str>, cursor: Option<&str>, ordering: Option<&str>) -> Result<Paging> {
-        let own = |text: Option<&str>| text.map(str::to_owned);
-        Paging::parse(SPEC, &PagingParameters { page: own(page), page_size: own(page_size), cursor: own(cursor), ordering: own(ordering) })
-    }
-
-    fn seek_sql(paging: &Paging) -> (String, usize) {
-        let Position::Cursor(Some(cursor)) = &paging.position else { panic!("no cursor") };
-        let mut filter = Filter::new(Engine::Sqlite);
-        filter.equal("t.status", Some("active"));
-        paging.seek(&mut filter, cursor);
-        (filter.text, filter.args.len())
-    }
-
-    fn row() -> Value {
-        json!({"id": 9, "seq": 7, "name": "Ёлкин \"x\"", "at": "2026-01-31T09:00:00.123456Z", "day": "2026-01-31", "fee": "-0.10", "on": true})
-    }
-
-    #[test]
-    fn a_cursor_leads_on_from_the_row_it_was_made_of_and_only_in_its_own_ordering() {
-        for ordering in ["seq", "-name,at", "fee,-day,on", "-at", "on,-fee,name,-day,seq,at"] {
-            let asked = paging(None, None, Some(""), Some(ordering)).unwrap();
-            let cursor = asked.cursor_at(&row()).unwrap();
-            assert!(cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{cursor}");
-            let further = paging(None, None, Some(&cursor), Some(ordering)).unwrap();
-            assert_eq!(seek_sql(&further).1, 2 + ordering.split(',').count(), "{ordering}");
-            assert!(paging(None, None, Some(&cursor), None).is_err(), "{ordering}");
-            assert!(paging(None, None, Some(&cursor), Some(&format!("{ordering},id"))).is_err());
-        }
-    }
-
-    #[test]
-    fn rows_are_compared_at_once_where_all_directions_agree_and_field_by_field_where_not() {
-        let sql = |ordering| {
-            let asked = paging(None, None, Some(""), Some(ordering)).unwrap();
-            (asked.order_by(), seek_sql(&paging(None, None, Some(&asked.cursor_at(&row()).unwrap()), Some(ordering)).unwrap()).0)
-        };
-        let both = |order: &str, seek: &str| (format!(" ORDER BY {order}"), format!(" WHERE t.status = $1 AND {seek}"));
-        assert_eq!(sql("-fee,-at"), both("t.fee DESC, t.at DESC, t.id DESC", "(t.fee, t.at, t.id) < ($2, $3, $4)"));
-        let alternatives = "((t.fee > $2) OR (t.fee = $2 AND t.at < $3) OR (t.fee = $2 AND t.at = $3 AND t.id < $4))";
-        assert_eq!(sql("fee,-at"), both("t.fee, t.at DESC, t.id DESC", alternatives));
-    }
-
-    #[test]
-    fn a_row_that_does_not_show_its_key_is_a_fault_of_ours() {
-        let asked = paging(None, None, Some(""), Some("fee")).unwrap();
-        assert_eq!(asked.cursor_at(&json!({"id": 1})).unwrap_err().code(), common::INTERNAL);
-        assert_eq!(asked.cursor_at(&json!({"fee": "1.00"})).unwrap_err().code(), common::INTERNAL);
-    }
-
-    #[test]
-    fn every_wrong_parameter_is_named_at_once() {
-        let error = paging(Some("0"), Some("501"), Some("!"), Some("seq,height")).unwrap_err();
-        let names: Vec<&str> = error.wrong_fields().iter().map(|wrong| wrong.pointer.as_str()).collect();
-        assert_eq!((error.code(), names), (common::INVALID_PARAMETER, vec!["page_size", "page", "ordering", "cursor"]));
-        assert!(paging(None, None, None, Some("seq,-seq")).unwrap().order.len() == 1);
-        assert!(paging(None, None, None, Some("")).unwrap().orders_by("seq"));
-    }
-
-    proptest! {
-        #[test]
-        fn pages_reach_as_far_as_rows_and_no_further(page in 1_i64..200_000, size in 1_i64..=500) {
-            let outcome = paging(Some(&page.to_string()), Some(&size.to_string()), None, None).map_err(|error| error.code());
-            prop_assert_eq!(outcome.is_ok(), (page - 1) * size < REACH);
-            if let Err(code) = outcome {
-                prop_assert_eq!(code, common::PAGE_TOO_FAR);
-            }
-        }
-
-        #[test]
-        fn no_parameters_make_it_panic(page in ".{0,20}", size in "[-+0-9]{0,20}", cursor in ".{0,40}", ordering in "[-,a-z]{0,20}") {
-            let _ = paging(Some(&page), Some(&size), Some(&cursor), Some(&ordering));
-            let _ = paging(Some(&size), None, None, Some(&page));
-        }
-
-        #[test]
-        fn no_text_and_no_forged_keys_make_a_cursor_panic(text in ".{0,60}", bytes in collection::vec(any::<u8>(), 0..60), number in any::<i64>(), word in ".{0,20}") {
-            let _ = decode(&text);
-            let _ = decode(&BASE64_URL_SAFE_NO_PAD.encode(&bytes));
-            let keys = [json!(number), json!(word), json!(null), json!([word]), json!({"a": number}), json!(true), json!("2026-01-31"), json!("9".repeat(40)), json!(1e300)];
-            for first in &keys {
-                for second in &keys {
-                    let forged = json!({"o": "fee,-at", "k": [first, second], "i": number}).to_string();
-                    if let Ok(asked) = paging(None, None, Some(&BASE64_URL_SAFE_NO_PAD.encode(forged)), Some("fee,-at")) {
-                        prop_assert_eq!(seek_sql(&asked).1, 4);
-                    }
-                }
-            }
-        }
-
-        #[test]
-        fn keys_come_back_as_they_went(seq in any::<i64>(), name in "[^\u{0}]{0,20}", fee in -9_999_999_999_999_i64..=9_999_999_999_999, on in any::<bool>(), id in any::<i64>()) {
-            let row = json!({"id": id, "seq": seq, "name": name, "fee": Money::from_minor(fee).unwrap(), "on": on});
-            let ordering = "name,-fee,on,seq";
-            let cursor = paging(None, None, Some(""), Some(ordering)).unwrap().cursor_at(&row).unwrap();
-            let cursor = decode(&cursor).unwrap();
-            prop_assert_eq!((cursor.k, cursor.i, cursor.o.as_str()), (vec![json!(name), row["fee"].clone(), json!(on), json!(seq)], id, ordering));
-        }
-    }
-
-    #[test]
-    fn a_forged_cursor_cannot_name_years_that_no_row_lies_in() {
-        let read = |kind, key: &str| {
-            let order = [(OrderField { name: "at", column: "at", kind }, false)];
-            keys(&order, &Cursor { o: "at".to_owned(), k: vec![key.into()], i: 1 }).is_some()
-        };
-        assert!(read(KeyKind::Time, "2026-01-01T00:00:00Z") && read(KeyKind::Date, "2026-01-01"));
-        for year in ["-9999", "+10000", "+262142"] {
-            assert!(!read(KeyKind::Time, &format!("{year}-01-01T00:00:00Z")), "{year}");
-            assert!(!read(KeyKind::Date, &format!("{year}-01-01")), "{year}");
-        }
-    }
-}
+mod tests;

@@ -1,6 +1,9 @@
 //! A statement with its values: written once, run on either engine.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use sqlx::{FromRow, postgres::PgRow, sqlite::SqliteRow};
 
@@ -10,7 +13,10 @@ use kernel::{
     error::common,
 };
 
-use crate::{Conn, EngineConn, error::failure};
+use crate::{
+    Conn, Engine, EngineConn,
+    error::{failure, failure_at},
+};
 
 /// A row that can be read from both engines. Derive `sqlx_macros::FromRow` to implement it.
 pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
@@ -73,14 +79,15 @@ macro_rules! bound {
 macro_rules! run {
     ($sql:ident, $conn:ident, |$query:ident, $c:ident| $sqlite:expr, $postgres:expr) => {{
         $conn.trace.note(&$sql);
-        match $conn.by_engine() {
+        let (statement, row) = $sql.without_waiting($conn);
+        let outcome = match $conn.by_engine() {
             EngineConn::Sqlite($c) => {
                 // whole columns are used on PostgreSQL only
-                let $query = bound!($sql, |query, _column| query.bind(None::<i64>));
+                let $query = bound!(statement, |query, _column| query.bind(None::<i64>));
                 $sqlite
             }
             EngineConn::Postgres($c) => {
-                let $query = bound!($sql, |query, column| match column {
+                let $query = bound!(statement, |query, column| match column {
                     Column::Int(values) => query.bind(values),
                     Column::Text(values) => query.bind(values),
                     Column::Bool(values) => query.bind(values),
@@ -90,7 +97,11 @@ macro_rules! run {
                 });
                 $postgres
             }
-        }
+        };
+        outcome.map_err(|error| match row {
+            Some(row) => failure_at(error, row),
+            None => failure(error),
+        })
     }};
 }
 
@@ -130,6 +141,24 @@ impl Sql {
         Self { text: Cow::Owned(text), args: self.args.clone() }
     }
 
+    /// In the first attempt of a request's transaction, the statement that fails at once when a row that it would lock is locked, and the
+    /// key of that row; otherwise the statement as it is.
+    fn without_waiting(self, conn: &Conn) -> (Self, Option<u64>) {
+        if conn.waits || conn.engine() == Engine::Sqlite || !self.locks_rows() {
+            return (self, None);
+        }
+        let mut key = DefaultHasher::new();
+        (&self.text, format!("{:?}", self.args)).hash(&mut key);
+        (Self { text: Cow::Owned(format!("{} NOWAIT", self.text)), args: self.args }, Some(key.finish()))
+    }
+
+    /// Whether the statement locks the rows that it returns, and waits for those that are locked.
+    fn locks_rows(&self) -> bool {
+        let Some((_, lock)) = self.text.rsplit_once(" FOR ") else { return false };
+        let is_clause = lock.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'_'));
+        is_clause && ["UPDATE", "NO KEY UPDATE", "SHARE"].iter().any(|kind| lock.starts_with(kind)) && !lock.ends_with("LOCKED")
+    }
+
     /// Fetches rows without knowing what they become, so that this is compiled once and not for every kind of row.
     async fn fetch(self, conn: &mut Conn, wanted: Wanted) -> Result<Fetched> {
         run!(
@@ -146,7 +175,6 @@ impl Sql {
             }
             .map(Fetched::Postgres)
         )
-        .map_err(failure)
     }
 
     /// Returns every row.
@@ -196,7 +224,6 @@ impl Sql {
             |query, c| query.execute(c).await.map(|done| done.rows_affected()),
             query.execute(c).await.map(|done| done.rows_affected())
         )
-        .map_err(failure)
     }
 
     /// Runs an update of one row with an expected version. Errors: `stale_version` when there is no such row.
@@ -204,6 +231,26 @@ impl Sql {
         match self.execute(conn).await? {
             1 => Ok(()),
             _ => Err(Error::new(common::STALE)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_that_wait_for_locked_rows_are_recognized() {
+        for text in ["SELECT id FROM a WHERE id = $1 FOR UPDATE", "SELECT 1 FOR NO KEY UPDATE OF tariffs", "SELECT 1 FOR SHARE"] {
+            assert!(Sql::new(text).locks_rows(), "{text}");
+        }
+        for text in [
+            "SELECT id FROM a",
+            "SELECT id FROM a FOR UPDATE OF a SKIP LOCKED",
+            "UPDATE a SET b = 1 WHERE id IN (SELECT id FROM a FOR UPDATE) RETURNING id",
+            "SELECT 1 FOR KEY SHARE OF prices",
+        ] {
+            assert!(!Sql::new(text).locks_rows(), "{text}");
         }
     }
 }

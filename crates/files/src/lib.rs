@@ -3,14 +3,19 @@
 //! Files are written and read piece by piece, and a file appears completely or not at all. Only the database knows which files are
 //! in use: see `tickets::attachments`.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
 use kernel::{
     Error, Result, Secret,
     error::common,
-    settings::{Reader, web_origin},
+    settings::{Reader, StartError, io_cause, web_origin},
 };
 use object_store::{
     ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig, WriteMultipart, aws::AmazonS3Builder, local::LocalFileSystem, path::Path,
@@ -19,11 +24,16 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
 /// Files that one instance receives at a time; each may hold one part in memory.
-const AT_ONCE: usize = 16;
+pub const AT_ONCE: usize = 16;
 /// Bytes written to a folder at a time.
 const FOLDER_PART: usize = 256 * 1024;
 /// The smallest part that S3 accepts.
 const S3_PART: usize = 5 * 1024 * 1024;
+
+/// How often the store is asked whether it is there.
+const ASK_EVERY: Duration = Duration::from_secs(30);
+/// How long it may take to respond.
+const ASK_WAIT: Duration = Duration::from_secs(2);
 
 /// The location of the files.
 #[derive(Clone, Debug)]
@@ -58,6 +68,8 @@ pub struct Files {
     prefix: String,
     part: usize,
     places: Semaphore,
+    // when the store was asked last, and whether it was there
+    seen: Mutex<Option<(Instant, bool)>>,
 }
 
 /// A file that is being written; if it is dropped before [`Writing::finish`], it does not appear.
@@ -67,36 +79,100 @@ pub struct Writing<'a> {
 }
 
 impl Files {
-    /// Opens the store; creates the folder if it is missing.
-    pub fn open(at: &FilesAt) -> Result<Self> {
-        let places = Semaphore::new(AT_ONCE);
+    /// Opens the store; creates the folder if it is missing. Errors name the setting, the cause and the remedy.
+    pub fn open(at: &FilesAt) -> Result<Self, StartError> {
         match at {
-            FilesAt::Folder(folder) => {
-                fs::create_dir_all(folder).map_err(Error::internal)?;
-                // a file that was reported as attached must survive a power failure
-                let folder = Arc::new(LocalFileSystem::new_with_prefix(folder).map_err(Error::internal)?.with_fsync(true));
-                Ok(Self { store: folder.clone(), folder: Some(folder), prefix: String::new(), part: FOLDER_PART, places })
-            }
-            FilesAt::S3(s3) => {
-                let waits = ClientOptions::new().with_connect_timeout(Duration::from_secs(3)).with_timeout(Duration::from_secs(30));
-                let retries = RetryConfig { max_retries: 2, retry_timeout: Duration::from_secs(10), ..RetryConfig::default() };
-                let mut builder = AmazonS3Builder::new()
-                    .with_bucket_name(&s3.bucket)
-                    .with_region(&s3.region)
-                    .with_retry(retries)
-                    // not every S3-compatible store supports deleting many files at once
-                    .with_disable_bulk_delete(true)
-                    .with_client_options(waits);
-                if let Some(endpoint) = &s3.endpoint {
-                    builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
-                }
-                if let (Some(id), Some(secret)) = (&s3.key_id, &s3.secret_key) {
-                    builder = builder.with_access_key_id(id.reveal()).with_secret_access_key(secret.reveal());
-                }
-                let store = Arc::new(builder.build().map_err(Error::internal)?);
-                Ok(Self { store, folder: None, prefix: s3.prefix.clone(), part: S3_PART, places })
-            }
+            FilesAt::Folder(folder) => Self::of_folder(folder),
+            FilesAt::S3(s3) => Self::of_bucket(s3),
         }
+    }
+
+    fn of_folder(folder: &std::path::Path) -> Result<Self, StartError> {
+        let unusable = |error: io::Error| {
+            let about = format!("ATTACHMENTS_URL ({})", folder.display());
+            let remedy = "let the user of the program write to this folder, or name another one";
+            StartError::new(about, format!("attached files cannot be stored there: {}", io_cause(&error)), remedy)
+        };
+        fs::create_dir_all(folder).map_err(unusable)?;
+        // an upload would otherwise be the first to notice
+        let trial = folder.join(format!(".trial-{}", Uuid::new_v4().simple()));
+        fs::File::create_new(&trial).and_then(|_| fs::remove_file(&trial)).map_err(unusable)?;
+        let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| unusable(io::Error::other(error)))?;
+        // a file that was reported as attached must survive a power failure
+        let store = Arc::new(store.with_fsync(true));
+        Ok(Self::new(store.clone(), Some(store), String::new(), FOLDER_PART))
+    }
+
+    fn of_bucket(s3: &S3) -> Result<Self, StartError> {
+        let waits = ClientOptions::new().with_connect_timeout(Duration::from_secs(3)).with_timeout(Duration::from_secs(30));
+        let retries = RetryConfig { max_retries: 2, retry_timeout: Duration::from_secs(10), ..RetryConfig::default() };
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(&s3.bucket)
+            .with_region(&s3.region)
+            .with_retry(retries)
+            // not every S3-compatible store supports deleting many files at once
+            .with_disable_bulk_delete(true)
+            .with_client_options(waits);
+        if let Some(endpoint) = &s3.endpoint {
+            builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
+        }
+        if let (Some(id), Some(secret)) = (&s3.key_id, &s3.secret_key) {
+            builder = builder.with_access_key_id(id.reveal()).with_secret_access_key(secret.reveal());
+        }
+        let store = builder.build().map_err(|error| {
+            StartError::new(
+                "ATTACHMENTS_URL",
+                format!("the bucket {} cannot be used: {error}", s3.bucket),
+                "correct the ATTACHMENTS_ settings",
+            )
+        })?;
+        Ok(Self::new(Arc::new(store), None, s3.prefix.clone(), S3_PART))
+    }
+
+    fn new(store: Arc<dyn ObjectStore>, folder: Option<Arc<LocalFileSystem>>, prefix: String, part: usize) -> Self {
+        Self { store, folder, prefix, part, places: Semaphore::new(AT_ONCE), seen: Mutex::default() }
+    }
+
+    /// Whether the store can be reached with its settings. Asks it at most every [`ASK_EVERY`], and logs when the result changes.
+    pub async fn are_there(&self) -> bool {
+        {
+            let mut seen = self.seen();
+            if let Some((at, are_there)) = *seen
+                && at.elapsed() < ASK_EVERY
+            {
+                return are_there;
+            }
+            // others go by the last result while this one asks
+            let last = seen.is_none_or(|(_, are_there)| are_there);
+            *seen = Some((Instant::now(), last));
+        }
+        let asked = tokio::time::timeout(ASK_WAIT, self.ask()).await;
+        let outcome = asked.map_err(|_| "no response in time".to_owned()).and_then(|outcome| outcome.map_err(|error| error.to_string()));
+        let before = self.seen().replace((Instant::now(), outcome.is_ok())).is_none_or(|(_, are_there)| are_there);
+        match &outcome {
+            Err(cause) if before => log::error!("the store of attached files is unavailable; check ATTACHMENTS_URL and its keys: {cause}"),
+            Ok(()) if !before => log::info!("the store of attached files is available again"),
+            _ => {}
+        }
+        outcome.is_ok()
+    }
+
+    /// Lists what comes after every file, which needs the bucket and the keys and costs next to nothing.
+    async fn ask(&self) -> object_store::Result<()> {
+        if let Some(folder) = &self.folder {
+            let root = folder.path_to_filesystem(&Path::default())?;
+            return tokio::fs::metadata(root)
+                .await
+                .map(drop)
+                .map_err(|error| object_store::Error::Generic { store: "folder", source: error.into() });
+        }
+        let (prefix, end) = (Path::from(self.prefix.as_str()), Path::from(format!("{}/~", self.prefix)));
+        let mut rest = self.store.list_with_offset(Some(&prefix), &end);
+        rest.try_next().await.map(drop)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<(Instant, bool)>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A new unique key; its first two characters name a folder, so that no folder holds too many files.
@@ -159,9 +235,11 @@ impl Writing<'_> {
         self.upload.finish().await.map(drop).map_err(away)
     }
 
-    /// Discards the file. Errors: `files_away`.
-    pub async fn abort(self) -> Result<()> {
-        self.upload.abort().await.map_err(away)
+    /// Discards the file. If the store cannot do that now, the row of a leftover file makes a job do it later.
+    pub async fn abort(self) {
+        if let Err(error) = self.upload.abort().await {
+            log::warn!("an incomplete file stays in the store for now: {error}");
+        }
     }
 }
 
@@ -173,8 +251,10 @@ fn away(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
 pub fn read_settings(from: &mut Reader<'_>, beside: PathBuf) -> FilesAt {
     let endpoint = from.parsed("ATTACHMENTS_S3_ENDPOINT", "a URL, such as https://s3.example.com", |text| web_origin(text).map(Some), None);
     let region = from.parsed("ATTACHMENTS_S3_REGION", "a region, such as us-east-1", region, "us-east-1".to_owned());
-    let key_id = from.secret("ATTACHMENTS_S3_KEY_ID", "at least 3 characters", 3);
-    let secret_key = from.secret("ATTACHMENTS_S3_SECRET_KEY", "at least 8 characters", 8);
+    // servers differ in how long their keys are
+    let key = |text: &str| (!text.contains(char::is_control)).then(|| Some(Secret::new(text.to_owned())));
+    let key_id = from.parsed("ATTACHMENTS_S3_KEY_ID", "a key without control characters", key, None);
+    let secret_key = from.parsed("ATTACHMENTS_S3_SECRET_KEY", "a key without control characters", key, None);
     let parse = |text: &str| match text.split_once("://") {
         Some(("file", path)) if !path.is_empty() => Some(FilesAt::Folder(path.into())),
         Some(("s3", place)) => {

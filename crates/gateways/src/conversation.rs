@@ -141,7 +141,9 @@ pub async fn make_link(
         return if has_failed { Err(refused(&payment)) } else { Ok(payment) };
     }
     let gateway = gateways.get(payment.gateway.as_deref().unwrap_or_default())?;
-    match gateway.create(&order).await {
+    let created = gateway.create(&order).await;
+    let context = &context.after_a_call();
+    match created {
         Ok(created) => db.transaction(context, async |tx| cases::link_made(tx, granted, id, &created).await).await,
         Err(Trouble::Refused(reason)) => {
             let work = db.transaction(context, async |tx| cases::link_refused(tx, granted, id, &reason).await);

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
-    Context, FieldErrors, Input, Money,
+    Context, FieldErrors, Input, Money, Several,
     error::field,
     id::{ContractId, GatewayRefundId, PaymentId},
     money::AmountInput,
@@ -98,6 +98,7 @@ pub struct GatewayEventInput {
     #[schema(max_length = 300)]
     pub reason: Option<String>,
     /// The gateway's own id of a refund; required with `payment.refunded`.
+    #[serde(default, deserialize_with = "kernel::text::identifying")]
     #[validate(length(min = 1, max = 64))]
     #[schema(min_length = 1, max_length = 64)]
     pub refund_id: Option<String>,
@@ -118,7 +119,7 @@ impl GatewayEventInput {
 }
 
 /// Parses a number above zero in the form in which the system writes it.
-fn positive(text: &str) -> Option<i64> {
+pub(crate) fn positive(text: &str) -> Option<i64> {
     text.parse().ok().filter(|number: &i64| *number > 0 && number.to_string() == text)
 }
 
@@ -170,6 +171,7 @@ pub struct RefundDecisionInput {
     #[schema(min_length = 1, max_length = 300)]
     pub reason: String,
     /// With `accept`, the gateway's own id of the refund, if known.
+    #[serde(default, deserialize_with = "kernel::text::identifying")]
     #[validate(length(min = 1, max = 64))]
     #[schema(min_length = 1, max_length = 64)]
     pub gateway_refund_id: Option<String>,
@@ -189,12 +191,14 @@ pub struct QuarantinedFilter {}
 #[into_params(parameter_in = Query)]
 pub struct GatewayEventFilter {
     /// Only of this payment.
-    pub payment: Option<PaymentId>,
+    #[param(value_type = Option<Vec<PaymentId>>)]
+    pub payment_id: Option<Several<PaymentId>>,
     /// Only of this gateway.
     #[param(max_length = 32)]
     pub gateway: Option<String>,
     /// Only with this outcome.
-    pub outcome: Option<EventOutcome>,
+    #[param(value_type = Option<Vec<EventOutcome>>)]
+    pub outcome: Option<Several<EventOutcome>>,
     /// Received at this moment or later.
     pub received_at_after: Option<DateTime<Utc>>,
     /// Received at this moment or earlier.
@@ -207,12 +211,14 @@ pub struct GatewayEventFilter {
 #[into_params(parameter_in = Query)]
 pub struct GatewayRefundFilter {
     /// Only of this payment.
-    pub payment: Option<PaymentId>,
+    #[param(value_type = Option<Vec<PaymentId>>)]
+    pub payment_id: Option<Several<PaymentId>>,
     /// Only of this gateway.
     #[param(max_length = 32)]
     pub gateway: Option<String>,
     /// Only with this status.
-    pub status: Option<GatewayRefundStatus>,
+    #[param(value_type = Option<Vec<GatewayRefundStatus>>)]
+    pub status: Option<Several<GatewayRefundStatus>>,
 }
 
 /// Which reconciliations to list.
@@ -220,7 +226,7 @@ pub struct GatewayRefundFilter {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ReconciliationFilter {
-    /// Only of this gateway.
+    /// Only of this gateway, network of terminals or bank.
     #[param(max_length = 32)]
     pub gateway: Option<String>,
 }
@@ -231,15 +237,16 @@ pub struct ReconciliationFilter {
 #[into_params(parameter_in = Query)]
 pub struct ReconciliationRowFilter {
     /// Only of this kind.
-    pub kind: Option<RowKind>,
+    #[param(value_type = Option<Vec<RowKind>>)]
+    pub kind: Option<Several<RowKind>>,
 }
 
-/// The gateway and the days of a settlement file.
+/// The issuer and the days of a settlement file.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ReconciliationQuery {
-    /// The gateway that issued the file.
+    /// The issuer of the file: a gateway in use, `terminal` or `terminal:NAME` for a network of terminals, or `bank`.
     #[param(required = true, min_length = 1, max_length = 32)]
     pub gateway: Option<String>,
     /// The first day, in the operator's time zone.

@@ -29,7 +29,7 @@ pub use model::{
 };
 pub use records::{get_refund, list_events, list_refunds, violations};
 pub use service::{Begun, EXPIRED, begin_link, begin_refund, hear, order, resolve, resolve_refund};
-pub use terminal_payments::{check, contract_of, known, pay};
+pub use terminal_payments::{LookUp, TERMINAL, cancel, check, contract_of, known, pay};
 
 /// The sort orders of event lists.
 pub const EVENT_LIST: ListSpec = store::events::LIST;

@@ -29,6 +29,8 @@ pub mod refusal {
         EVENT_NOT_SIGNED = Unauthenticated "event_not_signed";
         /// Payments by terminals are disabled.
         TERMINAL_OFF = NotFound "terminal_off";
+        /// The balance does not cover a payment that a terminal wants back.
+        TERMINAL_MONEY_USED = Conflict "terminal_money_used";
         /// The key is not the terminals' key.
         TERMINAL_KEY_WRONG = Unauthenticated "terminal_key_wrong";
         /// No such reconciliation.
@@ -96,6 +98,10 @@ text_enum! {
         MissingThere = "missing_there",
         /// Both have the payment, with different amounts or currencies.
         DifferentAmount = "different_amount",
+        /// An earlier row of the file is about the same payment.
+        Repeated = "repeated",
+        /// The row cannot be read.
+        Unreadable = "unreadable",
     }
 }
 
@@ -137,7 +143,7 @@ pub struct GatewayEvent {
 #[schema(example = json!({
     "id": 3, "payment_id": 101, "gateway": "sandbox", "amount": "100.00", "reason": "оплачен чужой договор", "status": "done",
     "gateway_refund_id": "sbx-refund-3", "failure_reason": null, "refund_id": 102, "requested_by": "ivanova",
-    "created_at": "2026-01-15T09:45:00Z", "finished_at": "2026-01-15T09:45:01Z", "attempts": 1,
+    "created_at": "2026-01-15T09:45:00Z", "updated_at": "2026-01-15T09:45:01Z", "finished_at": "2026-01-15T09:45:01Z", "attempts": 1,
     "asked_until": "2026-01-16T09:45:00Z", "version": 2
 }))]
 pub struct GatewayRefund {
@@ -163,6 +169,8 @@ pub struct GatewayRefund {
     pub requested_by: String,
     /// When it was requested.
     pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
     /// When it was done or failed.
     pub finished_at: Option<DateTime<Utc>>,
     /// How many times the gateway was asked.
@@ -189,13 +197,14 @@ impl GatewayRefund {
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 4, "gateway": "sandbox", "from": "2026-01-15", "to": "2026-01-15", "file_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-    "file_rows": 120, "matched": 117, "missing_here": 1, "missing_there": 1, "different_amount": 2, "created_by": "petrova",
+    "file_rows": 122, "matched": 117, "missing_here": 1, "missing_there": 1, "different_amount": 2, "repeated": 1, "unreadable": 1,
+    "created_by": "petrova",
     "created_at": "2026-01-16T08:00:00Z"
 }))]
 pub struct Reconciliation {
     /// The id.
     pub id: ReconciliationId,
-    /// The gateway.
+    /// The issuer of the file: a gateway, `terminal`, `terminal:NAME` or `bank`.
     pub gateway: String,
     /// The first day.
     #[sqlx(rename = "from_date")]
@@ -215,6 +224,10 @@ pub struct Reconciliation {
     pub missing_there: i64,
     /// Rows that both sides have with different amounts or currencies.
     pub different_amount: i64,
+    /// Rows about a payment that an earlier row is about.
+    pub repeated: i64,
+    /// Rows that cannot be read.
+    pub unreadable: i64,
     /// Who uploaded the file.
     pub created_by: String,
     /// When it was uploaded.
@@ -225,7 +238,7 @@ pub struct Reconciliation {
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 17, "kind": "different_amount", "line": 9, "reference": "101", "payment_id": 101, "their_amount": "999.00", "their_currency": "RUB",
-    "our_amount": "1000.00", "our_status": "success"
+    "our_amount": "1000.00", "our_status": "success", "problem": null, "text": null
 }))]
 pub struct ReconciliationRow {
     /// The id.
@@ -234,16 +247,20 @@ pub struct ReconciliationRow {
     pub kind: RowKind,
     /// The line in the file.
     pub line: Option<i64>,
-    /// The reference of the payment.
+    /// The reference of the payment; empty if the row has none.
     pub reference: String,
     /// The payment in the ledger.
     pub payment_id: Option<PaymentId>,
-    /// The amount in the file.
+    /// The amount in the file; below zero for a refund.
     pub their_amount: Option<Money>,
     /// The currency in the file.
     pub their_currency: Option<String>,
-    /// The amount in the ledger.
+    /// The amount in the ledger; below zero for a refund.
     pub our_amount: Option<Money>,
-    /// The status of the payment in the ledger.
+    /// The status of the payment or refund in the ledger.
     pub our_status: Option<PaymentStatus>,
+    /// What is wrong in an unreadable row: the code of a field error.
+    pub problem: Option<String>,
+    /// The beginning of an unreadable row.
+    pub text: Option<String>,
 }

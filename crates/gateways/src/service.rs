@@ -47,6 +47,7 @@ pub async fn begin_link(tx: &mut Tx, _granted: &Granted<perm::PaymentsTake>, inp
         method: input.payment_method.map_or(PaymentMethod::Card, Into::into),
         transaction_id: None,
         description: input.description.clone(),
+        paid_at: None,
         period: None,
     };
     let expires_at = now + timing.life;
@@ -128,6 +129,12 @@ pub async fn hear(
         Some(id) => store::is_of(tx, id, gateway).await?.then_some(id),
         None => None,
     };
+    // the contract before the event, whose foreign key locks the payment: with these the other way round, two events of one payment
+    // deadlock
+    let loaded = match payment_id {
+        Some(id) => Some(payments::load(tx, id).await?),
+        None => None,
+    };
     let mut event = GatewayEvent {
         id: GatewayEventId::new(0),
         gateway: gateway.to_owned(),
@@ -142,14 +149,13 @@ pub async fn hear(
         outcome: EventOutcome::UnknownPayment,
         received_at: tx.now(),
     };
-    // this comes first: of concurrent deliveries, one inserts the row and the others wait for it
+    // of concurrent deliveries, one inserts the row and the others wait for it
     let Some(id) = events::insert(tx, &event).await? else {
         let before = events::get(tx, gateway, event_id).await?;
         return Ok((before.unwrap_or(event), true));
     };
     event.id = id;
-    if let Some(payment_id) = payment_id {
-        let (payment, mut contract) = payments::load(tx, payment_id).await?;
+    if let Some((payment, mut contract)) = loaded {
         let said = Said {
             event_type: input.event_type,
             amount: input.amount,

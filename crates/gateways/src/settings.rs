@@ -10,7 +10,7 @@ use outgoing::is_web_url;
 use crate::{
     model::Timing,
     protocol::{Keys, http, sandbox, signature::key_bytes},
-    terminal::Bounds,
+    terminal::{Bounds, Network},
 };
 
 /// The gateways in use, and their timing.
@@ -38,10 +38,19 @@ pub struct HttpGateway {
 /// The settings of self-service terminals.
 #[derive(Clone, Debug)]
 pub struct TerminalSettings {
-    /// The key that terminals send; without one they are disabled.
-    pub key: Option<Secret>,
+    /// The keys of the networks of terminals; without one, terminals are disabled.
+    pub keys: Vec<TerminalKey>,
     /// The minimum and maximum amount.
     pub bounds: Bounds,
+}
+
+/// The key that the terminals of a network send. A network may have several, for example during a change of keys.
+#[derive(Clone, Debug)]
+pub struct TerminalKey {
+    /// The network.
+    pub network: Network,
+    /// The key.
+    pub key: Secret,
 }
 
 const KEY: &str = "whsec_ and base64 of 24 bytes or more, or a text of 24 bytes or more";
@@ -97,11 +106,29 @@ pub fn terminal(from: &mut Reader<'_>) -> TerminalSettings {
         from.parsed(name, amount, above_zero, Money::from_minor(default).unwrap_or(Money::MAX))
     };
     let bounds = Bounds { least: bound("TERMINAL_MIN", 100), most: bound("TERMINAL_MAX", 10_000_000) };
-    let key = from.secret("TERMINAL_KEY", "at least 24 characters", 24);
     if bounds.least > bounds.most {
         from.refuse("TERMINAL_MAX", "no less than TERMINAL_MIN");
     }
-    TerminalSettings { key, bounds }
+    let sole = from.secret("TERMINAL_KEY", "at least 24 characters", SHORTEST_TERMINAL_KEY);
+    let mut keys: Vec<TerminalKey> = sole.map(|key| TerminalKey { network: Network::sole(), key }).into_iter().collect();
+    keys.extend(from.listed("TERMINALS", NETWORKS, terminal_key));
+    let is_repeated = |one: usize| keys[..one].iter().any(|other| other.key.reveal() == keys[one].key.reveal());
+    if (0..keys.len()).any(is_repeated) {
+        from.refuse("TERMINALS", "a key of its own for each network, also other than TERMINAL_KEY");
+    }
+    TerminalSettings { keys, bounds }
+}
+
+/// The shortest key of terminals, in bytes.
+const SHORTEST_TERMINAL_KEY: usize = 24;
+const NETWORKS: &str = "networks of terminals and their keys, such as qiwi=KEY,osmp=KEY: a name of 2 to 16 small letters, digits and \
+                        hyphens, and a key of at least 24 characters without commas";
+
+/// Parses `name=key`.
+fn terminal_key(text: &str) -> Option<TerminalKey> {
+    let (name, key) = text.split_once('=')?;
+    let (network, key) = (Network::named(name.trim())?, key.trim());
+    (key.len() >= SHORTEST_TERMINAL_KEY).then(|| TerminalKey { network, key: Secret::new(key.to_owned()) })
 }
 
 #[cfg(test)]
@@ -131,6 +158,27 @@ mod tests {
         assert!(read(&[("GATEWAY_SANDBOX_SECRET", secret)]).unwrap().0.sandbox.is_none());
         assert_eq!(names(&[("GATEWAYS", "paypal")]), ["GATEWAYS"]);
         assert_eq!(names(&[("TERMINAL_MIN", "5"), ("TERMINAL_MAX", "4.99")]), ["TERMINAL_MAX"]);
+    }
+
+    #[test]
+    fn each_network_of_terminals_has_a_name_and_keys_of_its_own() {
+        let names = |pairs: &[(&str, &str)]| {
+            let keys = read(pairs).map(|(_, terminal)| terminal.keys);
+            keys.map(|keys| keys.iter().map(|key| key.network.as_str().to_owned()).collect::<Vec<_>>())
+        };
+        let (one, other) = ("one key of at least 24 characters", "another = key of 24 characters");
+        let both = format!("qiwi={one}, osmp = {other}");
+        assert_eq!(names(&[]).unwrap(), Vec::<String>::new());
+        assert_eq!(names(&[("TERMINAL_KEY", one)]).unwrap(), ["terminal"]);
+        assert_eq!(names(&[("TERMINALS", &both)]).unwrap(), ["terminal:qiwi", "terminal:osmp"]);
+        // a new key beside the old one
+        assert_eq!(names(&[("TERMINALS", &format!("qiwi={one},qiwi={other}"))]).unwrap(), ["terminal:qiwi", "terminal:qiwi"]);
+        for wrong in
+            ["qiwi", "qiwi=short", &format!("Qiwi={one}"), &format!("7={one}"), &format!("={one}"), &format!("qiwi={one},osmp={one}")]
+        {
+            assert_eq!(names(&[("TERMINALS", wrong)]).unwrap_err()[0].name, "TERMINALS", "{wrong}");
+        }
+        assert_eq!(names(&[("TERMINAL_KEY", one), ("TERMINALS", &format!("qiwi={one}"))]).unwrap_err()[0].name, "TERMINALS");
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! The protocol of self-service terminals common in the region (OSMP, QIWI): `check` and `pay` by GET, responses in XML.
+//! The protocol of self-service terminals common in the region (OSMP, QIWI): `check`, `pay` and `cancel` with responses in XML.
 //!
 //! Errors are reported within the protocol, by a number and a comment, because terminals understand nothing else. On a number other than 0
 //! and 1 they give up and return the money.
+
+mod account;
 
 use chrono::{NaiveDateTime, NaiveTime};
 use kernel::{
@@ -12,10 +14,14 @@ use kernel::{
 };
 use payments::RESERVED_PREFIXES;
 
+use crate::input::positive;
+
+pub use account::Account;
+
 /// The maximum number of digits in a terminal's id of a payment.
 const LONGEST_TXN_ID: usize = 20;
-/// The maximum length of an account.
-const LONGEST_ACCOUNT: usize = 32;
+/// The maximum length of a network's name.
+const LONGEST_NETWORK: usize = 16;
 
 /// The result code of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,43 +72,85 @@ impl TerminalRefusal {
         Self { result, code: error.code().name, args: error.args().to_vec() }
     }
 
+    /// Converts an error of a cancellation: a payment that does not exist is not an account that does not exist.
+    pub fn of_cancellation(error: &Error) -> Self {
+        let refusal = Self::of(error);
+        if refusal.result == ResultCode::AccountUnknown { Self { result: ResultCode::Other, ..refusal } } else { refusal }
+    }
+
     /// The account does not exist.
     pub fn no_account() -> Self {
         Self::new(ResultCode::AccountUnknown, field::NOT_FOUND)
     }
 }
 
-/// The command of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Checks whether the account accepts the sum.
-    Check,
-    /// Takes the payment.
-    Pay,
+/// A network of terminals: the payments of each have ids of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network(String);
+
+impl Network {
+    /// The network of the setting `TERMINAL_KEY`, which has no name.
+    pub fn sole() -> Self {
+        Self(RESERVED_PREFIXES[1].trim_end_matches(':').to_owned())
+    }
+
+    /// The network with this name: 2 to 16 lower-case letters, digits and hyphens, the first of them a letter.
+    pub fn named(name: &str) -> Option<Self> {
+        let fits = (2..=LONGEST_NETWORK).contains(&name.len()) && name.starts_with(|letter: char| letter.is_ascii_lowercase());
+        let fits = fits && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        fits.then(|| Self(format!("{}{name}", RESERVED_PREFIXES[1])))
+    }
+
+    /// `terminal`, or `terminal:` and the name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The transaction id of a payment by this network; no other payment can have it.
+    pub fn transaction_id(&self, txn_id: &str) -> String {
+        format!("{}:{txn_id}", self.0)
+    }
+
+    /// The network's own id of a payment with this transaction id, if the payment is one of this network's.
+    pub fn txn_id<'a>(&self, transaction_id: &'a str) -> Option<&'a str> {
+        transaction_id.strip_prefix(&self.0)?.strip_prefix(':').filter(|txn_id| is_txn_id(txn_id))
+    }
 }
 
-/// The account of a payer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Account {
-    /// The number of a contract.
-    Contract(String),
-    /// A complete phone number.
-    Msisdn(String),
+fn is_txn_id(text: &str) -> bool {
+    (1..=LONGEST_TXN_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A valid request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// The command.
-    pub command: Command,
+pub enum Request {
+    /// Checks whether the account accepts the sum; without a sum, looks up the account.
+    Check {
+        /// The account.
+        account: Account,
+        /// The sum.
+        sum: Option<Money>,
+    },
+    /// Takes the payment.
+    Pay(NewPayment),
+    /// Gives a payment back.
+    Cancel {
+        /// The payment.
+        payment: PaymentId,
+    },
+}
+
+/// A payment to take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPayment {
     /// The terminal's own id of the payment.
     pub txn_id: String,
     /// When the cash was inserted, by the terminal's clock.
-    pub txn_date: Option<NaiveDateTime>,
+    pub txn_date: NaiveDateTime,
     /// The account.
     pub account: Account,
-    /// The sum; optional with `check`.
-    pub sum: Option<Money>,
+    /// The sum.
+    pub sum: Money,
 }
 
 /// The minimum and maximum sum at terminals.
@@ -114,16 +162,15 @@ pub struct Bounds {
     pub most: Money,
 }
 
-/// The transaction id of a terminal's payment; no other payment can have it.
-pub fn transaction_id(txn_id: &str) -> String {
-    format!("{}{txn_id}", RESERVED_PREFIXES[1])
-}
-
 /// The terminal's id in a request, if valid. It is repeated in the response, whatever else is wrong.
 pub fn txn_id(pairs: &[(String, String)]) -> Option<&str> {
-    let text = value(pairs, "txn_id")?;
-    let fits = (1..=LONGEST_TXN_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    fits.then_some(text)
+    value(pairs, "txn_id").filter(|text| is_txn_id(text))
+}
+
+/// The terminal's id in a request to pay. If a payment has it, nothing else of the request matters: the cash is in the machine, and it
+/// was told once that it is done.
+pub fn paid_txn_id(pairs: &[(String, String)]) -> Option<&str> {
+    txn_id(pairs).filter(|_| value(pairs, "command") == Some("pay"))
 }
 
 fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
@@ -134,28 +181,36 @@ impl Request {
     /// Reads a request. Unknown parameters are ignored, because networks add their own.
     pub fn read(pairs: &[(String, String)], country: Country, bounds: Bounds) -> Result<Self, TerminalRefusal> {
         let other = |code| TerminalRefusal::new(ResultCode::Other, code);
-        let known = ["command", "txn_id", "txn_date", "account", "sum"];
+        let known = ["command", "txn_id", "txn_date", "account", "sum", "prv_txn"];
         if known.iter().any(|name| pairs.iter().filter(|(other, _)| other == name).count() > 1) {
             return Err(other(field::DUPLICATE));
         }
-        let command = match value(pairs, "command") {
-            Some("check") => Command::Check,
-            Some("pay") => Command::Pay,
-            _ => return Err(TerminalRefusal { args: vec![("choices", "check, pay".to_owned())], ..other(field::CHOICE) }),
-        };
+        let command = value(pairs, "command").unwrap_or_default();
+        if !["check", "pay", "cancel"].contains(&command) {
+            return Err(TerminalRefusal { args: vec![("choices", "check, pay, cancel".to_owned())], ..other(field::CHOICE) });
+        }
         let txn_id = txn_id(pairs).ok_or_else(|| other(field::FORMAT))?.to_owned();
-        let txn_date = match value(pairs, "txn_date") {
-            None if command == Command::Check => None,
-            text => Some(text.and_then(moment).ok_or_else(|| other(field::FORMAT))?),
+        if command == "cancel" {
+            let payment = value(pairs, "prv_txn").and_then(positive).ok_or_else(|| other(field::FORMAT))?;
+            return Ok(Self::Cancel { payment: PaymentId::new(payment) });
+        }
+        let account = || {
+            let account = value(pairs, "account").and_then(|text| Account::read(text, country));
+            account.ok_or_else(|| TerminalRefusal::new(ResultCode::AccountFormat, field::FORMAT))
         };
-        let account = value(pairs, "account").and_then(|text| account(text, country));
-        let account = account.ok_or_else(|| TerminalRefusal::new(ResultCode::AccountFormat, field::FORMAT))?;
-        let sum = match value(pairs, "sum") {
-            None if command == Command::Check => None,
-            text => Some(sum(text.unwrap_or_default(), bounds)?),
-        };
-        Ok(Self { command, txn_id, txn_date, account, sum })
+        let given_sum = value(pairs, "sum");
+        if command == "check" {
+            let sum = given_sum.filter(|text| !is_nothing(text)).map(|text| sum(text, bounds));
+            return Ok(Self::Check { account: account()?, sum: sum.transpose()? });
+        }
+        let txn_date = value(pairs, "txn_date").and_then(moment).ok_or_else(|| other(field::FORMAT))?;
+        Ok(Self::Pay(NewPayment { txn_id, txn_date, account: account()?, sum: sum(given_sum.unwrap_or_default(), bounds)? }))
     }
+}
+
+/// Whether a sum is missing or zero: the terminal does not know yet how much the payer will insert.
+fn is_nothing(text: &str) -> bool {
+    text.is_empty() || text.parse::<Money>() == Ok(Money::ZERO)
 }
 
 /// `YYYYMMDDHHMMSS`.
@@ -164,22 +219,6 @@ fn moment(text: &str) -> Option<NaiveDateTime> {
     let (date, time) = text.split_at_checked(8).filter(|_| digits)?;
     let date = format!("{}-{}-{}", &date[..4], &date[4..6], &date[6..]).parse().ok()?;
     Some(NaiveDateTime::new(date, NaiveTime::parse_from_str(time, "%H%M%S").ok()?))
-}
-
-/// Parses a contract number, or a phone number with or without its prefix.
-fn account(text: &str, country: Country) -> Option<Account> {
-    if text.len() > LONGEST_ACCOUNT || text.is_empty() {
-        return None;
-    }
-    if let Some((month, rest)) = text.split_once('-') {
-        let fits = month.len() == 6 && month.bytes().all(|byte| byte.is_ascii_digit());
-        let fits = fits && rest.len() == 8 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        return fits.then(|| Account::Contract(text.to_ascii_uppercase()));
-    }
-    let (prefix, trunk) = (country.phone_prefix(), country.trunk_prefix());
-    let bare = |digits: &str| digits.len() == country.phone_digits() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let digits = [prefix, &prefix[1..], trunk, ""].into_iter().filter_map(|start| text.strip_prefix(start)).find(|digits| bare(digits))?;
-    Some(Account::Msisdn(format!("{prefix}{digits}")))
 }
 
 /// Parses a strict amount within the bounds of terminals.
@@ -214,6 +253,8 @@ pub struct TerminalResponse<'a> {
     pub result: ResultCode,
     /// A comment for people.
     pub comment: &'a str,
+    /// What the terminal may show to the payer, by name.
+    pub fields: &'a [(&'static str, String)],
 }
 
 impl TerminalResponse<'_> {
@@ -221,6 +262,11 @@ impl TerminalResponse<'_> {
     pub fn xml(&self) -> String {
         let element =
             |name: &str, text: Option<String>| text.map(|text| format!("<{name}>{}</{name}>", escaped(&text))).unwrap_or_default();
+        let shown = |(number, (name, text)): (usize, &(&str, String))| {
+            let number = number + 1;
+            format!(r#"<field{number} name="{name}">{}</field{number}>"#, escaped(text))
+        };
+        let fields: String = self.fields.iter().enumerate().map(shown).collect();
         [
             r#"<?xml version="1.0" encoding="UTF-8"?>"#.to_owned(),
             "<response>".to_owned(),
@@ -229,6 +275,7 @@ impl TerminalResponse<'_> {
             element("sum", self.sum.map(|sum| sum.to_string())),
             element("result", Some((self.result as i32).to_string())),
             element("comment", Some(self.comment.to_owned())),
+            if fields.is_empty() { fields } else { format!("<fields>{fields}</fields>") },
             "</response>".to_owned(),
         ]
         .concat()
@@ -267,22 +314,13 @@ mod tests {
     }
 
     #[test]
-    fn accounts_are_numbers_of_contracts_and_phones_in_every_form_in_which_people_write_them() {
-        let phone = Some(Account::Msisdn("+79161234567".to_owned()));
-        for text in ["+79161234567", "79161234567", "89161234567", "9161234567"] {
-            assert_eq!(account(text, Country::Ru), phone, "{text}");
-        }
-        for text in ["+996700123456", "996700123456", "0700123456", "700123456"] {
-            assert_eq!(account(text, Country::Kg), Some(Account::Msisdn("+996700123456".to_owned())), "{text}");
-        }
-        for text in ["+998901234567", "998901234567", "8901234567", "901234567"] {
-            assert_eq!(account(text, Country::Uz), Some(Account::Msisdn("+998901234567".to_owned())), "{text}");
-        }
-        assert_eq!(account("202601-7k3m9qxa", Country::Ru), Some(Account::Contract("202601-7K3M9QXA".to_owned())));
-        for text in
-            ["", "916123456", "+7916123456٧", "202601-7K3M9QX", "20261-7K3M9QXA", "202601-7K3M9QX<", "' OR 1=1", "-", &"9".repeat(400)]
-        {
-            assert_eq!(account(text, Country::Ru), None, "{text}");
+    fn payments_of_a_network_have_ids_of_their_own() {
+        let (sole, qiwi) = (Network::sole(), Network::named("qiwi").unwrap());
+        assert_eq!((sole.transaction_id("7"), qiwi.transaction_id("7")), ("terminal:7".to_owned(), "terminal:qiwi:7".to_owned()));
+        assert_eq!((sole.txn_id("terminal:7"), sole.txn_id("terminal:qiwi:7"), sole.txn_id("gateway:7")), (Some("7"), None, None));
+        assert_eq!((qiwi.txn_id("terminal:qiwi:7"), qiwi.txn_id("terminal:7"), qiwi.txn_id("terminal:qiwi-2:7")), (Some("7"), None, None));
+        for wrong in ["", "q", "7", "Qiwi", "ки", "a:b", "a b", &"q".repeat(17)] {
+            assert_eq!(Network::named(wrong), None, "{wrong}");
         }
     }
 
@@ -343,7 +381,16 @@ mod tests {
         ] {
             assert_eq!(result(name, Some(value)), Err(ResultCode::Other), "{name} {value}");
         }
-        assert_eq!(read(&[("command", "check"), ("txn_id", "1"), ("account", "9161234567")]).unwrap().sum, None);
+        let check = [("command", "check"), ("txn_id", "1"), ("account", "9161234567")];
+        for sum in [None, Some("0"), Some("0.00"), Some("")] {
+            let asked: Vec<_> = check.into_iter().chain(sum.map(|sum| ("sum", sum))).collect();
+            assert!(matches!(read(&asked).unwrap(), Request::Check { sum: None, .. }), "{sum:?}");
+        }
+        let cancel = |prv_txn| read(&[("command", "cancel"), ("txn_id", "1"), ("prv_txn", prv_txn)]);
+        assert_eq!(cancel("5"), Ok(Request::Cancel { payment: PaymentId::new(5) }));
+        for wrong in ["", "0", "-5", "05", "x"] {
+            assert_eq!(cancel(wrong).unwrap_err().result, ResultCode::Other, "{wrong}");
+        }
         let twice = [whole.as_slice(), &[("sum", "1")]].concat();
         assert_eq!(read(&twice).unwrap_err().result, ResultCode::Other);
         assert!(read(&[whole.as_slice(), &[("trm_id", "17"), ("trm_id", "18")]].concat()).is_ok());
@@ -357,24 +404,29 @@ mod tests {
             sum: Some("10.5".parse().unwrap()),
             result: ResultCode::Ok,
             comment: "a < b & c > d\u{0}\u{1f}",
+            fields: &[],
         };
         let expected = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><response><osmp_txn_id>17</osmp_txn_id><prv_txn>5</prv_txn><sum>10.50</sum>\
                         <result>0</result><comment>a &lt; b &amp; c &gt; d</comment></response>";
         assert_eq!(reply.xml(), expected);
-        let refusal = TerminalResponse { txn_id: None, payment: None, sum: None, result: ResultCode::SumTooLarge, comment: "" };
+        let refusal =
+            TerminalResponse { txn_id: None, payment: None, sum: None, result: ResultCode::SumTooLarge, comment: "", fields: &[] };
         assert!(refusal.xml().ends_with("<response><osmp_txn_id></osmp_txn_id><result>242</result><comment></comment></response>"));
+        let shown = TerminalResponse { fields: &[("name", "ООО «А & Б»".to_owned()), ("due", "1.00".to_owned())], ..refusal };
+        let fields = "<fields><field1 name=\"name\">ООО «А &amp; Б»</field1><field2 name=\"due\">1.00</field2></fields></response>";
+        assert!(shown.xml().ends_with(fields), "{}", shown.xml());
     }
 
     proptest! {
         #[test]
-        fn nothing_that_is_asked_makes_it_panic(values in proptest::collection::vec(".{0,24}", 5), command in "check|pay|.{0,8}") {
+        fn nothing_that_is_asked_makes_it_panic(values in proptest::collection::vec(".{0,24}", 5), command in "check|pay|cancel|.{0,8}") {
             let names = ["txn_id", "txn_date", "account", "sum", "command"];
             let mut pairs: Vec<(String, String)> = names.iter().zip(&values).map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
             pairs[4].1 = command;
             for country in Country::ALL {
                 let _ = Request::read(&pairs, *country, bounds());
             }
-            let written = TerminalResponse { txn_id: txn_id(&pairs), payment: None, sum: None, result: ResultCode::Other, comment: &values[0] }.xml();
+            let written = TerminalResponse { txn_id: txn_id(&pairs), payment: None, sum: None, result: ResultCode::Other, comment: &values[0], fields: &[] }.xml();
             prop_assert_eq!(written.matches('<').count(), 9);
         }
     }

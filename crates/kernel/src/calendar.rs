@@ -1,10 +1,10 @@
 //! Working time: the days, hours and holidays that deadlines are computed with.
 //!
-//! A [`Calendar`] holds the working days of the week, one span of hours and the holidays, all in the operator's time zone.
-//! [`Calendar::after`] and [`Calendar::between`] walk from one working day to the next. A day on which the clocks change has its
-//! actual length.
+//! A [`Calendar`] holds the working days of the week, their hours, the holidays and the extra working days, all in the operator's time
+//! zone. [`Calendar::after`] and [`Calendar::between`] walk from one working day to the next. A day on which the clocks change has its
+//! actual length. A night shift belongs to the day on which it begins.
 
-use std::{collections::BTreeSet, str::FromStr};
+use std::{cmp::Ordering, collections::BTreeSet, str::FromStr};
 
 use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc, Weekday};
 use chrono_tz::Tz;
@@ -12,13 +12,14 @@ use chrono_tz::Tz;
 /// Minutes in a day.
 const DAY: u32 = 24 * 60;
 
-/// Working days, hours and holidays in one time zone.
+/// Working days, hours, holidays and extra working days in one time zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Calendar {
     time_zone: Tz,
     days: WorkingDays,
     hours: WorkingHours,
     holidays: BTreeSet<NaiveDate>,
+    extra_days: BTreeSet<NaiveDate>,
 }
 
 /// The working days of the week; at least one.
@@ -57,21 +58,40 @@ impl WorkingDays {
     }
 }
 
-/// The working hours of a day, in minutes from midnight; at least one hour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WorkingHours {
+/// The working hours of a day: spans in order, with breaks between them, at least an hour in all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkingHours(Vec<Span>);
+
+/// Minutes from midnight; a night shift closes on the next day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Span {
     opens: u32,
     closes: u32,
 }
 
 impl Default for WorkingHours {
     fn default() -> Self {
-        Self { opens: 0, closes: DAY }
+        Self(vec![Span { opens: 0, closes: DAY }])
     }
 }
 
-/// Parses `09:00-18:00`; `24:00` is the end of the day.
+/// Parses `09:00-18:00`, or several spans separated by commas: `09:00-13:00,14:00-18:00`. `24:00` is the end of the day, and
+/// `22:00-06:00` ends on the next one.
 impl FromStr for WorkingHours {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut spans = text.split(',').map(str::parse).collect::<Result<Vec<Span>, ()>>()?;
+        spans.sort_unstable();
+        let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return Err(()) };
+        // the last shift may end on the next day, but not after the first one of that day has begun
+        let in_order = spans.windows(2).all(|pair| pair[0].closes <= pair[1].opens) && last.closes <= first.opens + DAY;
+        let minutes: u32 = spans.iter().map(|span| span.closes - span.opens).sum();
+        if in_order && minutes >= 60 { Ok(Self(spans)) } else { Err(()) }
+    }
+}
+
+impl FromStr for Span {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -82,8 +102,12 @@ impl FromStr for WorkingHours {
             Some(hour * 60 + minute).filter(|at| minute < 60 && *at <= DAY).ok_or(())
         };
         let (opens, closes) = text.split_once('-').ok_or(())?;
-        let hours = Self { opens: minutes(opens)?, closes: minutes(closes)? };
-        if hours.opens + 60 <= hours.closes { Ok(hours) } else { Err(()) }
+        let (opens, closes) = (minutes(opens)?, minutes(closes)?);
+        match closes.cmp(&opens) {
+            Ordering::Greater => Ok(Self { opens, closes }),
+            Ordering::Less if opens < DAY => Ok(Self { opens, closes: closes + DAY }),
+            _ => Err(()),
+        }
     }
 }
 
@@ -95,7 +119,13 @@ impl Calendar {
 
     /// A calendar with these hours on these days of the week, except on holidays.
     pub fn new(time_zone: Tz, days: WorkingDays, hours: WorkingHours, holidays: BTreeSet<NaiveDate>) -> Self {
-        Self { time_zone, days, hours, holidays }
+        Self { time_zone, days, hours, holidays, extra_days: BTreeSet::new() }
+    }
+
+    /// The calendar with these working days besides those of the week. A day that is also a holiday is none.
+    #[must_use]
+    pub fn with_extra_days(self, extra_days: BTreeSet<NaiveDate>) -> Self {
+        Self { extra_days, ..self }
     }
 
     /// The first moment of a day.
@@ -114,6 +144,9 @@ impl Calendar {
         }
         let mut at = start;
         for (opens, closes) in self.spans(start) {
+            if closes <= start {
+                continue;
+            }
             at = start.max(opens);
             let span = (closes - at).max(TimeDelta::zero());
             if time <= span {
@@ -134,12 +167,13 @@ impl Calendar {
         spans.map(|(opens, closes)| (closes.min(to) - opens.max(from)).max(TimeDelta::zero())).sum()
     }
 
-    /// The working span of each working day, starting with the day of this moment.
+    /// The working spans from this moment on, and those of the day before it, whose night shift may not have ended.
     fn spans(&self, from: DateTime<Utc>) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> + '_ {
-        let first = from.with_timezone(&self.time_zone).date_naive();
-        let working = |day: &NaiveDate| self.days.has(day.weekday()) && !self.holidays.contains(day);
-        let span = |day: NaiveDate| Some((self.moment(day, self.hours.opens)?, self.moment(day, self.hours.closes)?));
-        first.iter_days().filter(working).map_while(span)
+        let today = from.with_timezone(&self.time_zone).date_naive();
+        let first = today.pred_opt().unwrap_or(today);
+        let is_working = |day: &NaiveDate| (self.days.has(day.weekday()) || self.extra_days.contains(day)) && !self.holidays.contains(day);
+        let spans = first.iter_days().filter(is_working).flat_map(|day| self.hours.0.iter().map(move |span| (day, *span)));
+        spans.map_while(|(day, span)| Some((self.moment(day, span.opens)?, self.moment(day, span.closes)?)))
     }
 
     /// The first moment at which the local clock shows this time on this day; if the clock skips it, the moment of the skip.
@@ -218,11 +252,55 @@ mod tests {
         assert_eq!(days("Mon, wed-Thu ,sun"), Ok([1, 0, 1, 1, 0, 0, 1]));
         assert_eq!(days("sat-mon"), Ok([1, 0, 0, 0, 0, 1, 1]));
         assert!(["", "monday", "mon-", "1-5", "mon;tue", "mon,,tue"].iter().all(|text| days(text).is_err()));
-        assert_eq!("09:30-18:00".parse(), Ok(WorkingHours { opens: 570, closes: 1080 }));
+        let hours = |text: &str| text.parse::<WorkingHours>().map(|hours| hours.0.iter().map(|span| (span.opens, span.closes)).collect());
+        assert_eq!(hours("09:30-18:00"), Ok(vec![(570, 1080)]));
+        assert_eq!(hours("14:00-18:00, 09:00-13:00"), Ok(vec![(540, 780), (840, 1080)]));
+        assert_eq!(hours("22:00-06:00"), Ok(vec![(1320, 1800)]));
+        assert_eq!(hours("06:00-14:00,22:00-06:00"), Ok(vec![(360, 840), (1320, 1800)]));
         assert_eq!("00:00-24:00".parse(), Ok(WorkingHours::default()));
-        let wrong =
-            ["", "9:00-18:00", "18:00-09:00", "09:00-09:59", "09:00", "09:60-18:00", "09:00-24:01", "+9:00-18:00", "09:00-18:00-19:00"];
+        let wrong = [
+            "",
+            "9:00-18:00",
+            "09:00-09:00",
+            "09:00-09:59",
+            "09:00",
+            "09:60-18:00",
+            "09:00-24:01",
+            "24:00-06:00",
+            "+9:00-18:00",
+            "09:00-18:00-19:00",
+            "09:00-13:00,",
+            "09:00-13:00,12:00-18:00",
+            "05:00-09:00,22:00-06:00",
+        ];
         assert!(wrong.iter().all(|text| text.parse::<WorkingHours>().is_err()));
+    }
+
+    #[test]
+    fn breaks_are_not_worked_and_a_night_shift_belongs_to_the_day_on_which_it_begins() {
+        let weekdays = |hours: &str| Calendar::new(Tz::UTC, "mon-fri".parse().unwrap(), hours.parse().unwrap(), BTreeSet::new());
+        let with_lunch = weekdays("09:00-13:00,14:00-18:00");
+        // a Friday
+        assert_eq!(with_lunch.after(at("2026-02-20T12:00:00Z"), TimeDelta::hours(2)), at("2026-02-20T15:00:00Z"));
+        assert_eq!(with_lunch.after(at("2026-02-20T13:30:00Z"), TimeDelta::hours(5)), at("2026-02-23T10:00:00Z"));
+        assert_eq!(with_lunch.between(at("2026-02-20T00:00:00Z"), at("2026-02-23T00:00:00Z")), TimeDelta::hours(8));
+        let nights = weekdays("22:00-06:00");
+        // the night to Saturday began on Friday, and the one to Monday on Sunday
+        assert_eq!(nights.between(at("2026-02-21T00:00:00Z"), at("2026-02-23T12:00:00Z")), TimeDelta::hours(6));
+        assert_eq!(nights.after(at("2026-02-20T05:00:00Z"), TimeDelta::hours(2)), at("2026-02-20T23:00:00Z"));
+        assert_eq!(nights.after(at("2026-02-21T05:00:00Z"), TimeDelta::hours(2)), at("2026-02-23T23:00:00Z"));
+        assert_eq!(nights.after(at("2026-02-20T12:00:00Z"), TimeDelta::zero()), at("2026-02-20T12:00:00Z"));
+    }
+
+    #[test]
+    fn an_extra_day_is_worked_and_a_holiday_is_not() {
+        let day = |text: &str| BTreeSet::from([text.parse::<NaiveDate>().unwrap()]);
+        let calendar = office(Tz::UTC, &["2026-03-09"]).with_extra_days(day("2026-02-28"));
+        // from Friday evening to the Saturday that was moved to
+        assert_eq!(calendar.after(at("2026-02-27T17:00:00Z"), TimeDelta::hours(2)), at("2026-02-28T10:00:00Z"));
+        assert_eq!(calendar.between(at("2026-03-07T00:00:00Z"), at("2026-03-10T00:00:00Z")), TimeDelta::zero());
+        let both = office(Tz::UTC, &["2026-02-28"]).with_extra_days(day("2026-02-28"));
+        assert_eq!(both.between(at("2026-02-28T00:00:00Z"), at("2026-03-01T00:00:00Z")), TimeDelta::zero());
     }
 
     fn any_calendar() -> impl Strategy<Value = Calendar> {
@@ -239,11 +317,20 @@ mod tests {
             Tz::America__Sao_Paulo,
         ];
         let day = (0_u64..2000).prop_map(|days| NaiveDate::from_ymd_opt(2010, 1, 1).unwrap() + Days::new(days));
-        (select(zones.to_vec()), 1_u8..128, 0_u32..=23, btree_set(day, 0..40)).prop_flat_map(|(zone, days, opens, holidays)| {
-            (opens + 1..=24).prop_map(move |closes| {
-                let days = WorkingDays(std::array::from_fn(|day| days >> day & 1 == 1));
-                Calendar::new(zone, days, WorkingHours { opens: opens * 60, closes: closes * 60 }, holidays.clone())
-            })
+        let extra_days = btree_set(day.clone(), 0..10);
+        // from two to four changes between work and rest, the last of which may be on the next day
+        let changes = btree_set(0_u32..24, 2..=4);
+        let days = (select(zones.to_vec()), 1_u8..128, btree_set(day, 0..40), extra_days, changes, any::<bool>());
+        days.prop_map(|(zone, days, holidays, extra_days, changes, by_night)| {
+            let days = WorkingDays(std::array::from_fn(|day| days >> day & 1 == 1));
+            let mut changes: Vec<u32> = changes.into_iter().map(|hour| hour * 60).collect();
+            changes.truncate(changes.len() / 2 * 2);
+            if by_night {
+                changes.rotate_left(1);
+                changes.iter_mut().last().into_iter().for_each(|last| *last += DAY);
+            }
+            let spans = changes.chunks(2).map(|pair| Span { opens: pair[0], closes: pair[1] }).collect();
+            Calendar::new(zone, days, WorkingHours(spans), holidays).with_extra_days(extra_days)
         })
     }
 

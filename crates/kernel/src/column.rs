@@ -81,6 +81,14 @@ impl From<&Option<String>> for Arg {
 }
 
 impl Column {
+    /// A column of these values, of which there is at least one. Errors: `internal` when they differ in type.
+    pub fn of(values: Vec<Arg>) -> Result<Self> {
+        let first = values.first().ok_or_else(|| Error::internal("a column without values"))?;
+        let mut column = Self::like(first)?;
+        values.into_iter().try_for_each(|value| column.push(value))?;
+        Ok(column)
+    }
+
     /// An empty column for values of this value's type. Errors: `internal` when the value is itself a column.
     pub fn like(value: &Arg) -> Result<Self> {
         Ok(match value {

@@ -8,9 +8,10 @@ use chrono_tz::Tz;
 use crate::{
     calendar::{Calendar, WorkingDays, WorkingHours},
     country::Country,
-    id::UserId,
-    money::Money,
-    settings::{Reader, parse_text},
+    id::{ApiTokenId, UserId},
+    money::{Money, Percent},
+    patience::Patience,
+    settings::{Reader, on_or_off, parse_text},
 };
 
 /// The operator's settings that rules depend on.
@@ -30,6 +31,19 @@ pub struct Policy {
     pub ticket_calendar: Calendar,
     /// What subscribers may promise to pay.
     pub promise: PromisePolicy,
+    /// What staff may grant on contracts without the permission for more.
+    pub grants: GrantPolicy,
+    /// Whether the days that a prepaid period is under a hold are credited when the period ends.
+    pub credits_holds: bool,
+}
+
+/// What staff may grant on contracts without permission `contracts:credit`.
+#[derive(Clone, Copy, Debug)]
+pub struct GrantPolicy {
+    /// The largest credit limit.
+    pub credit_limit: Money,
+    /// The largest discount.
+    pub discount: Percent,
 }
 
 /// What subscribers may promise to pay.
@@ -56,6 +70,11 @@ impl Policy {
             ticket_hours: [4, 8, 24, 72],
             ticket_calendar,
             promise: PromisePolicy { max: Money::from_minor(50_000).unwrap_or_default(), days: 3, fee: Money::ZERO },
+            grants: GrantPolicy {
+                credit_limit: Money::from_minor(100_000).unwrap_or_default(),
+                discount: Percent::from_hundredths(2_000).unwrap_or_default(),
+            },
+            credits_holds: false,
         }
     }
 
@@ -64,7 +83,8 @@ impl Policy {
         let country = from.parsed("COUNTRY", Country::codes(), parse_text, Country::Ru);
         let time_zone = from.parsed("TIMEZONE", "an IANA time zone, such as Europe/Moscow", parse_text, country.time_zone());
         let hours = "a number of hours from 1 to 10000";
-        let working_hours = "the beginning and the end of the working day, such as 09:00-18:00";
+        let dates = "dates, such as 2026-01-01, separated by commas";
+        let working_hours = "the hours of a working day without overlaps, such as 09:00-18:00, 09:00-13:00,14:00-18:00 or 22:00-06:00";
         let standard = Policy::standard(country);
         let amount = "an amount of zero or more with two decimals at most, such as 500.00";
         let not_below_zero = |text: &str| parse_text::<Money>(text).filter(|amount| *amount >= Money::ZERO);
@@ -83,13 +103,19 @@ impl Policy {
                 time_zone,
                 from.parsed("TICKET_WORKING_DAYS", "days of the week, such as mon-fri or mon,wed,fri", parse_text, WorkingDays::default()),
                 from.parsed("TICKET_WORKING_HOURS", working_hours, parse_text, WorkingHours::default()),
-                from.listed("TICKET_HOLIDAYS", "dates, such as 2026-01-01, separated by commas", date).into_iter().collect(),
-            ),
+                from.listed("TICKET_HOLIDAYS", dates, date).into_iter().collect(),
+            )
+            .with_extra_days(from.listed("TICKET_EXTRA_DAYS", dates, date).into_iter().collect()),
             promise: PromisePolicy {
                 max: from.parsed("PROMISE_MAX", amount, not_below_zero, standard.promise.max),
                 days: from.number("PROMISE_DAYS", "a number of days from 1 to 30", 1..=30, standard.promise.days),
                 fee: from.parsed("PROMISE_FEE", amount, not_below_zero, standard.promise.fee),
             },
+            grants: GrantPolicy {
+                credit_limit: from.parsed("CREDIT_LIMIT_MAX", amount, not_below_zero, standard.grants.credit_limit),
+                discount: from.parsed("DISCOUNT_MAX", "a percentage from 0 to 100", parse_text, standard.grants.discount),
+            },
+            credits_holds: from.parsed("PREPAID_CREDIT_ON_HOLD", "on or off", on_or_off, standard.credits_holds),
         }
     }
 }
@@ -106,6 +132,8 @@ pub struct Origin {
     pub request_id: String,
     /// The caller's address, if there is one.
     pub address: Option<String>,
+    /// How long a request may still wait for the database.
+    pub patience: Patience,
 }
 
 /// Who makes a change: a user, or the system itself.
@@ -113,14 +141,42 @@ pub struct Origin {
 pub struct Actor {
     /// The user; `None` for the system and for callers who are not signed in.
     pub user_id: Option<UserId>,
-    /// The name of the user or of the part of the system.
+    /// The name that histories show: of the user, with the name of the script token if one acts; or of the part of the system.
     pub name: String,
+    /// The script token with which the user acts, if it is one.
+    pub token: Option<ActingToken>,
+}
+
+/// A script token that acts for its owner.
+#[derive(Clone, Debug)]
+pub struct ActingToken {
+    /// The token's id.
+    pub id: ApiTokenId,
+    /// The name that the owner gave it.
+    pub name: String,
+    /// The owner's user name.
+    pub owner: String,
 }
 
 impl Actor {
     /// A part of the system that acts without a user's request.
     pub fn system(name: impl Into<String>) -> Self {
-        Self { user_id: None, name: name.into() }
+        Self { user_id: None, name: name.into(), token: None }
+    }
+
+    /// A user with a session.
+    pub fn user(id: UserId, username: &str) -> Self {
+        Self { user_id: Some(id), name: username.to_owned(), token: None }
+    }
+
+    /// A user's script.
+    pub fn script(user: UserId, token: ActingToken) -> Self {
+        Self { user_id: Some(user), name: format!("{} ({})", token.owner, token.name), token: Some(token) }
+    }
+
+    /// The name of the user or of the part of the system, without that of a script token.
+    pub fn owner(&self) -> &str {
+        self.token.as_ref().map_or(&self.name, |token| &token.owner)
     }
 }
 
@@ -142,6 +198,13 @@ impl Context {
     #[must_use]
     pub fn acting_as(&self, actor: Actor) -> Arc<Self> {
         Arc::new(Self { actor, ..self.clone() })
+    }
+
+    /// A copy of the context for work that follows a slow call to another server: it may wait for the database anew.
+    #[must_use]
+    pub fn after_a_call(&self) -> Arc<Self> {
+        let origin = Origin { patience: self.origin.patience.renewed(), ..self.origin.clone() };
+        Arc::new(Self { origin, ..self.clone() })
     }
 
     /// Today's date in the operator's time zone.

@@ -7,6 +7,8 @@ use std::{collections::BTreeSet, sync::LazyLock};
 
 use chrono_tz::Tz;
 
+use crate::check_digits;
+
 crate::text_enum! {
     /// The country the operator works in; its text is the value of the `COUNTRY` setting.
     #[derive(Default)]
@@ -41,6 +43,16 @@ struct Profile {
     person_inn_digits: &'static [usize],
     /// The possible lengths of an organization's tax number.
     organization_inn_digits: &'static [usize],
+    /// Whether the check digits of a tax number of the right length are right.
+    inn_check: fn(&str) -> bool,
+    /// The mobile country code, with which every IMSI begins.
+    mobile_code: &'static str,
+    /// Whether foreigners have documents of the country: residence permits and temporary identity cards.
+    has_residence_documents: bool,
+    /// Whether organizations have a registration reason code (KPP) beside the tax number.
+    has_kpp: bool,
+    /// The form of the code of the office that issued a document, if offices have codes: the digits before and after the hyphen.
+    issuer_code: Option<(usize, usize)>,
     /// The form of a passport's series.
     passport_series: Form,
     /// Whether a passport may have no series.
@@ -69,6 +81,11 @@ impl Form {
     }
 }
 
+/// For countries that do not publish how check digits are computed.
+const fn no_check(_inn: &str) -> bool {
+    true
+}
+
 const RUSSIA: Profile = Profile {
     currency: "RUB",
     currency_in_russian: "руб.",
@@ -78,6 +95,11 @@ const RUSSIA: Profile = Profile {
     phone_digits: 10,
     person_inn_digits: &[10, 12],
     organization_inn_digits: &[10, 12],
+    inn_check: check_digits::russian_inn,
+    mobile_code: "250",
+    has_residence_documents: true,
+    has_kpp: true,
+    issuer_code: Some((3, 3)),
     passport_series: Form::Digits(4),
     passport_series_is_optional: false,
     passport_number: Form::Digits(6),
@@ -92,6 +114,11 @@ const KYRGYZSTAN: Profile = Profile {
     phone_digits: 9,
     person_inn_digits: &[14],
     organization_inn_digits: &[14],
+    inn_check: no_check,
+    mobile_code: "437",
+    has_residence_documents: false,
+    has_kpp: false,
+    issuer_code: None,
     passport_series: Form::LettersOrDigits(2, 10),
     passport_series_is_optional: false,
     passport_number: Form::LettersOrDigits(4, 12),
@@ -106,6 +133,11 @@ const KAZAKHSTAN: Profile = Profile {
     phone_digits: 10,
     person_inn_digits: &[12],
     organization_inn_digits: &[12],
+    inn_check: check_digits::kazakh_inn,
+    mobile_code: "401",
+    has_residence_documents: false,
+    has_kpp: false,
+    issuer_code: None,
     passport_series: Form::LettersOrDigits(1, 10),
     passport_series_is_optional: true,
     passport_number: Form::LettersOrDigits(9, 9),
@@ -121,6 +153,11 @@ const UZBEKISTAN: Profile = Profile {
     // a PINFL
     person_inn_digits: &[14],
     organization_inn_digits: &[9],
+    inn_check: no_check,
+    mobile_code: "434",
+    has_residence_documents: false,
+    has_kpp: false,
+    issuer_code: None,
     passport_series: Form::Letters(2),
     passport_series_is_optional: false,
     passport_number: Form::Digits(7),
@@ -206,12 +243,48 @@ impl Country {
 
     /// Whether the text is a tax number of a person.
     pub fn is_person_inn(self, text: &str) -> bool {
-        self.profile().person_inn_digits.iter().any(|length| digits(text, *length..=*length))
+        self.is_inn(self.profile().person_inn_digits, text)
     }
 
     /// Whether the text is a tax number of an organization.
     pub fn is_organization_inn(self, text: &str) -> bool {
-        self.profile().organization_inn_digits.iter().any(|length| digits(text, *length..=*length))
+        self.is_inn(self.profile().organization_inn_digits, text)
+    }
+
+    fn is_inn(self, lengths: &[usize], text: &str) -> bool {
+        lengths.iter().any(|length| digits(text, *length..=*length)) && (self.profile().inn_check)(text)
+    }
+
+    /// Whether the IMSI is one of the country's.
+    pub fn is_own_imsi(self, imsi: &str) -> bool {
+        imsi.starts_with(self.profile().mobile_code)
+    }
+
+    /// Whether foreigners have documents of the country: residence permits and temporary identity cards.
+    pub const fn has_residence_documents(self) -> bool {
+        self.profile().has_residence_documents
+    }
+
+    /// Whether the text is a registration reason code (KPP) of an organization: four digits, two digits or letters, three digits.
+    pub fn is_kpp(self, text: &str) -> bool {
+        let middle = |byte: &u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
+        let form = |at: usize, byte: &u8| if matches!(at, 4 | 5) { middle(byte) } else { byte.is_ascii_digit() };
+        self.profile().has_kpp && text.len() == 9 && text.bytes().enumerate().all(|(at, byte)| form(at, &byte))
+    }
+
+    /// Whether the text is the code of an office that issues documents; any text where offices have no codes.
+    pub fn is_issuer_code(self, text: &str) -> bool {
+        self.profile().issuer_code.is_none_or(|(before, after)| {
+            text.split_once('-').is_some_and(|(one, other)| digits(one, before..=before) && digits(other, after..=after))
+        })
+    }
+
+    /// The code of an issuing office as it is kept, also when it was written without the hyphen.
+    pub fn issuer_code(self, text: &str) -> String {
+        match self.profile().issuer_code {
+            Some((before, after)) if digits(text, before + after..=before + after) => format!("{}-{}", &text[..before], &text[before..]),
+            _ => text.to_owned(),
+        }
     }
 
     /// Whether this is a valid passport series; `None` is valid where the series may be left out.
@@ -246,7 +319,8 @@ mod tests {
         assert!(Country::Kg.is_phone("+996555123456") && !Country::Kg.is_phone("+79161234567"));
         for is_inn in [Country::is_person_inn, Country::is_organization_inn] {
             assert!(is_inn(Country::Ru, "7707083893") && is_inn(Country::Ru, "500100732259") && !is_inn(Country::Ru, "77070838931"));
-            assert!(is_inn(Country::Kg, "12345678901234") && is_inn(Country::Kz, "123456789012"));
+            assert!(is_inn(Country::Kg, "12345678901234") && is_inn(Country::Kz, "860904350504"));
+            assert!(!is_inn(Country::Ru, "7707083894") && !is_inn(Country::Ru, "500100732258") && !is_inn(Country::Kz, "860904350505"));
         }
         assert!(Country::Ru.is_passport_series(Some("4510")) && !Country::Ru.is_passport_series(None));
         assert!(Country::Kz.is_passport_series(None) && Country::Kz.is_passport_number("N12345678"));
@@ -256,6 +330,15 @@ mod tests {
         assert!(Country::Uz.is_organization_inn("301234567") && !Country::Uz.is_organization_inn("31705900123456"));
         assert!(Country::Uz.is_passport_series(Some("AA")) && !Country::Uz.is_passport_series(Some("A1")));
         assert!(Country::Uz.is_passport_number("1234567") && !Country::Uz.is_passport_number("123456A"));
+    }
+
+    #[test]
+    fn offices_and_organizations_have_codes_where_the_country_gives_them() {
+        assert!(Country::Ru.is_kpp("773601001") && Country::Ru.is_kpp("7736AB001") && !Country::Kz.is_kpp("773601001"));
+        assert!(!Country::Ru.is_kpp("77360100") && !Country::Ru.is_kpp("77360100A") && !Country::Ru.is_kpp("7736ab001"));
+        assert_eq!((Country::Ru.issuer_code("770001"), Country::Ru.issuer_code("77-1")), ("770-001".to_owned(), "77-1".to_owned()));
+        assert!(Country::Ru.is_issuer_code("770-001") && !Country::Ru.is_issuer_code("77-1") && Country::Kz.is_issuer_code("77-1"));
+        assert!(Country::Ru.is_own_imsi("250991234567890") && !Country::Ru.is_own_imsi("401071234567890"));
     }
 
     #[test]

@@ -33,7 +33,8 @@ impl Expected {
 
 /// A PUT or a JSON Merge Patch of an entity whose editable fields are `I`.
 ///
-/// A client may send back what it read: a field outside `I` is accepted if it equals the current value.
+/// A client may send back what it read: a field outside `I` is accepted if it equals the current value. In a body whose `version` is the
+/// current one, such fields are passed over whatever they contain, because time, money or a sign-in may have changed them since.
 pub struct Edit<I> {
     body: Map<String, Value>,
     merge: bool,
@@ -53,10 +54,17 @@ impl<I: Input + Serialize> Edit<I> {
 
     /// The editable fields after the edit. `shown` is the entity as the caller reads it, `present` its editable fields.
     ///
-    /// Errors: `invalid` with every wrong field, including `read_only` and `unknown_field`.
+    /// Errors: `stale_version` when the body has an older `version`; `invalid` with every wrong field, including `read_only` and
+    /// `unknown_field`.
     pub fn apply(&self, shown: &impl Serialize, present: &I, context: &Context) -> Result<I> {
         let shown = fields_of(shown)?;
         let present = fields_of(present)?;
+        let version = |fields: &Map<String, Value>| fields.get("version").and_then(Value::as_i64);
+        let (sent, now) = (version(&self.body), version(&shown));
+        if sent.zip(now).is_some_and(|(sent, now)| sent < now) {
+            return Err(Error::new(common::STALE));
+        }
+        let is_current = sent.is_some() && sent == now;
         let editable = object_schema::<I>().map(|schema| schema.properties).unwrap_or_default();
         let mut wrong = FieldErrors::default();
         let mut result = if self.merge { present.clone() } else { Map::new() };
@@ -71,10 +79,10 @@ impl<I: Input + Serialize> Edit<I> {
                 let old = result.remove(name).unwrap_or_default();
                 result.insert(name.clone(), if self.merge { merged(old, new) } else { new.clone() });
             } else if let Some(now) = shown.get(name) {
-                if now != value {
+                if now != value && !is_current {
                     wrong.add(name, field::READ_ONLY);
                 }
-            } else {
+            } else if !(is_current && I::SHOWN_BESIDE.contains(&name.as_str())) {
                 wrong.add(name, field::UNKNOWN);
             }
         }
@@ -156,6 +164,26 @@ mod tests {
                 [("/colour", field::UNKNOWN), ("/count", field::RANGE), ("/id", field::READ_ONLY), ("/version", field::READ_ONLY)];
             assert_eq!(pointers(edit.apply(&shown(), &present(), &context())), named(&expected));
         }
+    }
+
+    #[test]
+    fn with_the_current_version_read_only_fields_may_say_anything_and_an_older_one_is_stale() {
+        let sent = |version: i64| fields(json!({"version": version, "id": 8, "balance": "5.00", "warning": ["x"], "name": "Новый"}));
+        let makes: [fn(Map<String, Value>) -> Edit<Sample>; 2] = [Edit::merge, Edit::replace];
+        for make in makes {
+            let mut body = sent(3);
+            body.insert("fee".to_owned(), json!("1.00"));
+            assert_eq!(make(body).apply(&shown(), &present(), &context()).unwrap().name, "Новый");
+            let refused = |version| make(sent(version)).apply(&shown(), &present(), &context());
+            assert_eq!(refused(2).unwrap_err().code(), common::STALE);
+            let newer =
+                [("/balance", field::READ_ONLY), ("/id", field::READ_ONLY), ("/version", field::READ_ONLY), ("/warning", field::UNKNOWN)];
+            let found: Vec<_> = pointers(refused(4)).into_iter().filter(|(pointer, _)| pointer != "/fee").collect();
+            assert_eq!(found, named(&newer));
+        }
+        let mut unknown = sent(3);
+        unknown.insert("colour".to_owned(), json!("red"));
+        assert_eq!(pointers(Edit::<Sample>::merge(unknown).apply(&shown(), &present(), &context())), named(&[("/colour", field::UNKNOWN)]));
     }
 
     #[test]

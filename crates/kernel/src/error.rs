@@ -72,6 +72,10 @@ pub mod common {
         NO_SUCH_PATH = NotFound "no_such_path";
         /// The path exists, but not with this method.
         METHOD_NOT_ALLOWED = WrongMethod "method_not_allowed";
+        /// The page is of an origin that may not call this server.
+        ORIGIN_NOT_ALLOWED = Forbidden "origin_not_allowed";
+        /// A browser asks for a header or a method that other origins may not use.
+        PREFLIGHT_REFUSED = Malformed "preflight_refused";
         /// The row has changed since the caller read it.
         STALE = Stale "stale_version";
         /// The body did not arrive in time.
@@ -280,6 +284,8 @@ pub enum Transient {
     Collision,
     /// The connection broke.
     Connection,
+    /// Another transaction holds the row with this key, and the statement did not wait for it; nothing was changed.
+    Occupied(u64),
 }
 
 impl Error {

@@ -66,6 +66,10 @@ ids! {
     TicketCommentId of TicketComment;
     /// A file attached to a ticket.
     TicketAttachmentId of TicketAttachment;
+    /// A text to answer tickets with.
+    CannedAnswerId of CannedAnswer;
+    /// A mail from a subscriber.
+    InboundMailId of InboundMail;
     /// An event.
     EventId of Event;
     /// A message to a subscriber or a staff user.
@@ -135,11 +139,17 @@ impl<T> fmt::Display for Id<T> {
 }
 
 impl<T> FromStr for Id<T> {
-    type Err = std::num::ParseIntError;
+    type Err = &'static str;
 
+    /// Reads an id as it is written in responses; `+1` and `01` are none.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self::new)
+        if is_loose_number(text) { Err("not written as an id is") } else { text.parse().map(Self::new).map_err(|_| "not a number") }
     }
+}
+
+/// Whether the text is a number, but not in the form in which numbers are written: with a plus or with leading zeros.
+pub fn is_loose_number(text: &str) -> bool {
+    text.parse::<i64>().is_ok_and(|number| number.to_string() != text)
 }
 
 impl<T> Serialize for Id<T> {

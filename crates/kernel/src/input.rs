@@ -4,6 +4,9 @@
 //! replaced by the schema's example, so that the rules of the other fields are still checked. The fields, and which of them are
 //! required, come from the schema in the OpenAPI document, so that the document and the behaviour agree.
 
+mod clean;
+mod disguised;
+mod faults;
 mod unrepeated;
 
 use chrono::NaiveDate;
@@ -15,7 +18,11 @@ use utoipa::{
 };
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
-use self::unrepeated::Unrepeated;
+use self::{
+    disguised::undisguised,
+    faults::{Fault, Schemas},
+    unrepeated::Unrepeated,
+};
 use crate::{
     context::Context,
     error::{Error, FieldErrors, Result, common, field},
@@ -24,7 +31,19 @@ use crate::{
 /// A request body that creates or changes an entity.
 ///
 /// Field rules are `#[validate]` attributes; put `#[serde(deny_unknown_fields)]` and `#[schema(example = json!({…}))]` on the type.
+///
+/// Before a type sees its fields, their texts are [cleaned](crate::text::cleaned): a field with format `password` stays as it is, a line
+/// break is possible where `max_length` is 500 or more, and a blank text counts as an absent one where the field may be absent.
 pub trait Input: DeserializeOwned + ToSchema + Validate {
+    /// Fields that responses show beside the resource, such as likely duplicates or short forms. Sent back with the current `version`,
+    /// they are passed over.
+    const SHOWN_BESIDE: &'static [&'static str] = &[];
+
+    /// Brings values that people write in several ways, such as phone numbers, into the form in which they are kept.
+    ///
+    /// A value that has no such form stays as it is, and [`Input::check`] reports it.
+    fn normalize(&mut self, _context: &Context) {}
+
     /// Checks rules that involve several fields, the country or the date.
     fn check(&self, _context: &Context, _wrong: &mut FieldErrors) {}
 }
@@ -48,8 +67,9 @@ pub fn object(body: &[u8]) -> Result<Map<String, Value>> {
         let position = format!("line {} column {}", error.line(), error.column());
         Error::new(common::MALFORMED).with("reason", position)
     };
-    serde_json::from_slice::<Unrepeated>(body).map_err(malformed)?;
-    match serde_json::from_slice(body).map_err(malformed)? {
+    let body = undisguised(body);
+    serde_json::from_slice::<Unrepeated>(&body).map_err(malformed)?;
+    match serde_json::from_slice(&body).map_err(malformed)? {
         Value::Object(fields) => Ok(fields),
         _ => {
             let mut wrong = FieldErrors::default();
@@ -63,14 +83,17 @@ pub fn object(body: &[u8]) -> Result<Map<String, Value>> {
 pub fn from_fields<I: Input>(fields: Map<String, Value>, context: &Context) -> Result<I> {
     let mut wrong = FieldErrors::default();
     control_characters_within(&mut String::new(), &fields, &mut wrong);
+    let fields = clean::texts::<I>(fields, &mut wrong);
     loose_dates::<I>(&fields, &mut wrong);
     if wrong.0.is_empty()
-        && let Ok(input) = I::deserialize(&fields)
+        && let Ok(mut input) = I::deserialize(&fields)
     {
+        input.normalize(context);
         check(&input, context, &mut wrong);
         return wrong.into_result().map(|()| input);
     }
-    if let Some(stand_in) = repaired::<I>(fields, &mut wrong) {
+    if let Some(mut stand_in) = repaired::<I>(fields, &mut wrong) {
+        stand_in.normalize(context);
         let mut others = FieldErrors::default();
         check(&stand_in, context, &mut others);
         others.0.retain(|error| !wrong.names(error.pointer.trim_start_matches('/').split('/').next().unwrap_or_default()));
@@ -125,8 +148,14 @@ fn repaired<I: Input>(mut fields: Map<String, Value>, wrong: &mut FieldErrors) -
                 if !fields.contains_key(&name) || wrong.names(&name) {
                     return None;
                 }
-                let null = fields[&name].is_null();
-                describe(wrong, &path, &error.into_inner().to_string(), null);
+                let fault = fault::<I>(&schema, error, &fields);
+                let described = wrong.add_at(pointer(&path), fault.code);
+                if fault.code == field::CHOICE {
+                    described.with("choices", fault.choices.join(", "));
+                }
+                if let Some(form) = schema.properties.get(&name).and_then(form) {
+                    described.with("form", form);
+                }
                 stand_in(&mut fields, &name);
             }
         }
@@ -134,32 +163,35 @@ fn repaired<I: Input>(mut fields: Map<String, Value>, wrong: &mut FieldErrors) -
     None
 }
 
-/// Turns a serde error about one value into a field error.
-fn describe(wrong: &mut FieldErrors, path: &str, message: &str, null: bool) {
-    let pointer = format!("/{}", path.replace('[', "/").replace(['.', ']'], "/").replace("//", "/").trim_end_matches('/'));
-    let code = if null {
-        field::REQUIRED
-    } else if let Some(known) = field::ALL.iter().find(|known| message == **known) {
-        known
-    } else if message.starts_with("unknown variant") {
-        field::CHOICE
-    } else if message.starts_with("unknown field") {
-        field::UNKNOWN
-    } else if message.starts_with("missing field") {
-        field::REQUIRED
-    } else if message.starts_with("invalid type") {
-        field::TYPE
-    } else {
-        field::FORMAT
-    };
-    let error = wrong.add_at(pointer, code);
-    if code == field::CHOICE
-        && let Some((_, choices)) = message.split_once("expected ")
-    {
-        // serde writes «one of `a`, `b`», or «`a` or `b`» for two choices
-        let choices: Vec<&str> = choices.split('`').skip(1).step_by(2).collect();
-        error.with("choices", choices.join(", "));
+/// The name of the form of a date or a moment, for the message.
+fn form(property: &RefOr<Schema>) -> Option<&'static str> {
+    let RefOr::T(Schema::Object(property)) = property else { return None };
+    match property.format {
+        Some(SchemaFormat::KnownFormat(KnownFormat::Date)) => Some("date"),
+        Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)) => Some("time"),
+        _ => None,
     }
+}
+
+/// What is wrong with the value that could not be read.
+///
+/// The types of this system say it by one of our own codes; about other types the schema knows.
+fn fault<I: ToSchema>(schema: &Object, error: serde_path_to_error::Error<serde_json::Error>, fields: &Map<String, Value>) -> Fault {
+    let path = error.path().clone();
+    let told = error.into_inner().to_string();
+    let top = path.iter().next().map(ToString::to_string).unwrap_or_default();
+    if fields.get(&top).is_some_and(Value::is_null) {
+        return field::REQUIRED.into();
+    }
+    match field::ALL.iter().find(|known| told == **known) {
+        Some(known) => (*known).into(),
+        None => Schemas::of::<I>().fault(schema, &path, &Value::Object(fields.clone())),
+    }
+}
+
+/// The JSON pointer of a path such as `words[1].text`.
+fn pointer(path: &str) -> String {
+    format!("/{}", path.replace('[', "/").replace(['.', ']'], "/").replace("//", "/").trim_end_matches('/'))
 }
 
 /// Whether a text has the format YYYY-MM-DD.
@@ -175,10 +207,9 @@ fn loose_dates<I: Input>(fields: &Map<String, Value>, wrong: &mut FieldErrors) {
         return;
     }
     let properties = object_schema::<I>().map(|schema| schema.properties).unwrap_or_default();
-    let date = Some(SchemaFormat::KnownFormat(KnownFormat::Date));
     for name in suspects {
-        if matches!(properties.get(name), Some(RefOr::T(Schema::Object(property))) if property.format == date) && !wrong.names(name) {
-            wrong.add(name, field::FORMAT);
+        if properties.get(name).and_then(form) == Some("date") && !wrong.names(name) {
+            wrong.add(name, field::FORMAT).with("form", "date");
         }
     }
 }
@@ -291,6 +322,8 @@ pub(crate) mod tests {
     }
 
     impl Input for Sample {
+        const SHOWN_BESIDE: &'static [&'static str] = &["warning"];
+
         fn check(&self, _: &Context, wrong: &mut FieldErrors) {
             if self.fee < Money::ZERO {
                 wrong.add("fee", field::RANGE);
@@ -352,8 +385,9 @@ pub(crate) mod tests {
         assert_eq!(wrong(&json!({"name": "a\u{0}", "fee": "x"})), named(&[("/fee", field::AMOUNT), ("/name", field::CONTROL_CHARACTER)]));
         assert_eq!(
             wrong(&json!({"name": "a\nb\tc", "fee": 1, "extra": {"a/b~": ["\u{7}"]}})),
-            named(&[("/extra/a~1b~0/0", field::CONTROL_CHARACTER)])
+            named(&[("/extra/a~1b~0/0", field::CONTROL_CHARACTER), ("/name", field::CONTROL_CHARACTER)])
         );
+        assert_eq!(wrong(&json!({"name": "a\tc\r\n", "fee": 1, "extra": {"a": "b\nc"}})), Vec::new());
     }
 
     #[test]
@@ -363,7 +397,7 @@ pub(crate) mod tests {
             ("2026-1-31", false),
             ("+2026-01-31", false),
             ("2026-01-1", false),
-            (" 2026-01-31", false),
+            (" 2026-01-31 ", true),
             ("12026-01-31", false),
             ("2026-02-30", false),
         ] {

@@ -7,18 +7,23 @@
 extern crate self as kernel;
 
 pub mod calendar;
+pub mod check_digits;
 pub mod clock;
 pub mod column;
 pub mod context;
 pub mod country;
 pub mod digest;
 pub mod edit;
+pub mod email;
 pub mod error;
 pub mod id;
 pub mod input;
 pub mod money;
+mod patience;
+pub mod phone;
 mod secret;
 pub mod settings;
+pub mod several;
 pub mod text;
 
 pub use calendar::Calendar;
@@ -29,7 +34,9 @@ pub use error::{Code, Error, FieldErrors, Kind, Result};
 pub use id::Id;
 pub use input::Input;
 pub use money::Money;
+pub use patience::Patience;
 pub use secret::Secret;
+pub use several::Several;
 
 #[doc(hidden)]
 pub mod macro_support {

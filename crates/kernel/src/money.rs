@@ -52,6 +52,12 @@ impl Money {
         Self::from_minor(self.0 - other.0)
     }
 
+    /// The difference, or zero where it would be below zero.
+    #[must_use]
+    pub fn less_or_zero(self, other: Self) -> Self {
+        self.subtract(other).map_or(Self::ZERO, |left| left.max(Self::ZERO))
+    }
+
     /// The amount with the opposite sign.
     #[must_use]
     pub const fn negated(self) -> Self {
@@ -102,6 +108,11 @@ impl Percent {
     /// The percentage in hundredths of a percent.
     pub const fn hundredths(self) -> i64 {
         self.0
+    }
+
+    /// The percentage of this many hundredths of a percent, from 0 to 100 percent.
+    pub fn from_hundredths(hundredths: i64) -> Option<Self> {
+        (0..=Self::WHOLE).contains(&hundredths).then_some(Self(hundredths))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A feature reads its own section from a [`Reader`]; the program combines the sections.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, io, str::FromStr};
 
 use crate::Secret;
 
@@ -20,6 +20,71 @@ impl fmt::Display for WrongSetting {
         // without the value: it may be a secret
         write!(f, "{}: expected {}", self.name, self.expected)
     }
+}
+
+/// Why the program cannot start or a command cannot run, as one sentence for the person at the terminal.
+///
+/// It names the setting or the path, the cause and the remedy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartError {
+    about: String,
+    cause: String,
+    remedy: String,
+    is_wrong_setting: bool,
+}
+
+impl StartError {
+    /// `about` is a setting or a path, `cause` what is wrong with it, `remedy` what to do.
+    pub fn new(about: impl Into<String>, cause: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { about: about.into(), cause: cause.into(), remedy: remedy.into(), is_wrong_setting: false }
+    }
+
+    /// Marks that the cause is the value of a setting itself, and not the state of the machine or of another server.
+    #[must_use]
+    pub fn wrong_setting(self) -> Self {
+        Self { is_wrong_setting: true, ..self }
+    }
+
+    /// Whether the cause is the value of a setting itself.
+    pub const fn is_wrong_setting(&self) -> bool {
+        self.is_wrong_setting
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.about, self.cause, self.remedy)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// What an operating-system error means, in words.
+pub fn io_cause(error: &io::Error) -> String {
+    use io::ErrorKind as K;
+    let words = match error.kind() {
+        K::PermissionDenied => "permission denied",
+        K::NotFound => "it does not exist",
+        K::AlreadyExists => "it exists already",
+        K::AddrInUse => "another process uses it",
+        K::AddrNotAvailable => "this machine does not have it",
+        K::ConnectionRefused => "nothing listens there",
+        K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe | K::UnexpectedEof => "the connection was closed",
+        K::TimedOut => "no response in time",
+        K::HostUnreachable | K::NetworkUnreachable => "it cannot be reached",
+        K::NotADirectory => "a part of the path is not a folder",
+        K::IsADirectory => "it is a folder",
+        K::ReadOnlyFilesystem => "the file system is read-only",
+        K::StorageFull | K::QuotaExceeded => "no space is left",
+        K::InvalidData => "it is not UTF-8 text",
+        _ => return without_number(&error.to_string()),
+    };
+    words.to_owned()
+}
+
+/// The words of an operating-system error without its number.
+fn without_number(words: &str) -> String {
+    words.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
 /// Reads settings from variables and collects the invalid ones.
@@ -88,6 +153,15 @@ impl<'a> Reader<'a> {
 /// Parses a text with the type's `FromStr`.
 pub fn parse_text<T: FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
+}
+
+/// Parses `on` and `off`.
+pub fn on_or_off(text: &str) -> Option<bool> {
+    match text {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    }
 }
 
 /// The web origin in a text: a scheme and a host without a path; `None` for anything else.

@@ -1,6 +1,14 @@
-//! Text: enums with text values (`text_enum!`), JSON stored as text, and the normalized form for searching.
+//! Text: its forms for storing, searching and ordering, enums with text values (`text_enum!`), and JSON stored as text.
 
-use serde::{Deserialize, Serialize};
+mod clean;
+mod fold;
+mod order;
+
+pub use clean::cleaned;
+pub use fold::searchable;
+pub use order::order_key;
+
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::column::Arg;
 
@@ -130,18 +138,20 @@ impl From<Option<JsonText>> for Arg {
 
 text_column!(JsonText);
 
-/// Normalizes text for searching and comparing: lower case, ё as е, single spaces.
-///
-/// Done here and not in SQL, because SQLite lower-cases ASCII only.
-pub fn searchable(text: &str) -> String {
-    let mut folded = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
-        if !folded.is_empty() {
-            folded.push(' ');
-        }
-        folded.extend(word.chars().flat_map(char::to_lowercase).map(|letter| if letter == 'ё' { 'е' } else { letter }));
-    }
-    folded
+/// The text without what nobody sees at its ends: blanks of any kind, characters without width, byte order marks.
+pub fn trimmed(text: &str) -> &str {
+    let is_unseen = |letter: char| {
+        let has_no_width =
+            matches!(letter, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}');
+        letter.is_whitespace() || has_no_width || letter == '\u{feff}'
+    };
+    text.trim_matches(is_unseen)
+}
+
+/// Reads a text that identifies something, [`trimmed`], for `#[serde(deserialize_with = …)]`: two that look equal are equal.
+pub fn identifying<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.map(|text| trimmed(&text).to_owned()))
 }
 
 /// The search text of a row: its searchable fields, each after a line break.
@@ -165,8 +175,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn searching_ignores_case_and_yo_also_in_cyrillic() {
-        assert_eq!(searchable("  АЛЁНА \t Ёжикова "), "алена ежикова");
+    fn nothing_unseen_is_left_at_the_ends() {
+        for text in ["PP 1", " PP 1", "PP 1\t\n", "\u{a0}PP 1\u{2007}", "\u{feff}PP 1\u{200b}\u{3000}", "\u{2060}PP 1\u{202e}"] {
+            assert_eq!(trimmed(text), "PP 1", "{text:?}");
+        }
+        assert_eq!(trimmed(" \u{a0}\u{200b} "), "");
     }
 
     #[test]

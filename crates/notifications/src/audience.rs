@@ -34,6 +34,7 @@ pub const fn of(kind: EventKind) -> Audience {
     use EventKind as Kind;
     const MONEY: &[&str] = &["amount", "balance", "contract", "currency", "date", "name"];
     const CONTRACT: &[&str] = &["balance", "contract", "currency", "date", "hold", "name"];
+    const SUSPENDED: &[&str] = &["balance", "contract", "currency", "date", "hold", "name", "to_pay"];
     const TICKET: &[&str] = &["category", "date", "due", "name", "priority", "status", "ticket"];
     const fn row(permission: Permission, subscriber: &'static [Channel], staff: Staff, placeholders: &'static [&'static str]) -> Audience {
         Audience { permission, subscriber, staff, placeholders }
@@ -41,7 +42,18 @@ pub const fn of(kind: EventKind) -> Audience {
     const fn subscriber(permission: Permission, placeholders: &'static [&'static str]) -> Audience {
         row(permission, &[Email, Sms], Staff::Nobody, placeholders)
     }
+    const fn nobody(permission: Permission) -> Audience {
+        row(permission, &[], Staff::Nobody, &["date"])
+    }
     match kind {
+        Kind::CustomerCreated | Kind::CustomerChanged => nobody(Permission::CustomersRead),
+        Kind::TariffCreated | Kind::TariffChanged | Kind::TariffDeleted => nobody(Permission::TariffsRead),
+        Kind::OptionCreated | Kind::OptionChanged | Kind::OptionDeleted => nobody(Permission::TariffsRead),
+        Kind::ContractCreated | Kind::ContractChanged | Kind::ContractDeleted => nobody(Permission::ContractsRead),
+        Kind::SimCreated | Kind::SimChanged | Kind::SimDeleted => nobody(Permission::SimsRead),
+        Kind::NumberCreated | Kind::NumberChanged => nobody(Permission::SimsRead),
+        Kind::PaymentCharged | Kind::PaymentCorrected => nobody(Permission::PaymentsRead),
+        Kind::TicketChanged | Kind::TicketDeleted => nobody(Permission::TicketsRead),
         Kind::PaymentReceived | Kind::PaymentRefunded => subscriber(Permission::PaymentsRead, MONEY),
         Kind::PaymentFailed => subscriber(Permission::PaymentsRead, &["amount", "contract", "currency", "date", "name", "reason"]),
         Kind::PeriodCharged => {
@@ -49,9 +61,8 @@ pub const fn of(kind: EventKind) -> Audience {
             subscriber(Permission::PaymentsRead, placeholders)
         }
         Kind::BalanceLow => subscriber(Permission::ContractsRead, &["balance", "contract", "currency", "date", "name", "threshold"]),
-        Kind::ContractActivated | Kind::ContractSuspended | Kind::ContractResumed | Kind::ContractTerminated => {
-            subscriber(Permission::ContractsRead, CONTRACT)
-        }
+        Kind::ContractActivated | Kind::ContractResumed | Kind::ContractTerminated => subscriber(Permission::ContractsRead, CONTRACT),
+        Kind::ContractSuspended => subscriber(Permission::ContractsRead, SUSPENDED),
         Kind::PromiseGranted | Kind::PromiseBroken => {
             subscriber(Permission::ContractsRead, &["amount", "balance", "contract", "currency", "date", "name", "until"])
         }

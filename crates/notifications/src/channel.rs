@@ -2,6 +2,7 @@
 
 pub mod email;
 pub mod sms;
+mod smtp;
 
 use chrono::{DateTime, Utc};
 
@@ -25,6 +26,8 @@ pub struct Letter {
     pub subject: String,
     /// The text.
     pub text: String,
+    /// The number of the ticket that it is about.
+    pub thread: Option<String>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
 }
@@ -46,6 +49,13 @@ pub enum Outcome {
         /// Whether a retry is useless.
         for_good: bool,
     },
+    /// The server accepts no message for a time that it has named.
+    Later {
+        /// The status of its response.
+        status: i64,
+        /// The time, in seconds.
+        seconds: i64,
+    },
     /// The server is unavailable, or accepts no message at present.
     Away {
         /// The status of its response, if any.
@@ -53,6 +63,13 @@ pub enum Outcome {
         /// The reason, without personal data.
         error: Option<String>,
     },
+}
+
+impl Outcome {
+    /// Whether the message is to be sent again later.
+    pub fn is_for_now(&self) -> bool {
+        matches!(self, Self::Away { .. } | Self::Later { .. } | Self::Refused { for_good: false, .. })
+    }
 }
 
 /// The sender of a channel.
@@ -69,6 +86,21 @@ impl Sender {
         match self {
             Self::Email(mailer) => mailer.send(letter).await,
             Self::Sms(gateway) => gateway.send(letter).await,
+        }
+    }
+
+    /// Whether the server has asked for a pause that lasts until after this moment.
+    pub fn pauses(&self, now: DateTime<Utc>) -> bool {
+        match self {
+            Self::Email(_) => false,
+            Self::Sms(gateway) => gateway.pauses(now),
+        }
+    }
+
+    /// Sends nothing before this moment.
+    pub fn pause(&self, until: DateTime<Utc>) {
+        if let Self::Sms(gateway) = self {
+            gateway.pause(until);
         }
     }
 }

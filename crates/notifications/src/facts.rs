@@ -25,6 +25,7 @@ pub fn of(context: &Context, language: Language, event: &RecordedEvent, customer
         "amount" => facts.amount("amount"),
         "balance" => facts.amount(if facts.data["balance"].is_null() { "balance_after" } else { "balance" }),
         "threshold" => facts.amount("threshold"),
+        "to_pay" => facts.to_pay(),
         "reason" => facts.text("failure_reason"),
         "period_start" | "period_end" => facts.date(name),
         "hold" => facts.word("hold", "hold"),
@@ -78,6 +79,15 @@ impl Facts<'_> {
             Language::En => country.currency(),
         }
         .to_owned()
+    }
+
+    /// A sentence with the amount that lifts a hold for debt; nothing for other holds, so that one text serves them all.
+    fn to_pay(&self) -> String {
+        if self.data["to_pay"].is_null() {
+            return String::new();
+        }
+        let sentence = word(self.language, "sentence", "to_pay");
+        sentence.replace("{amount}", &self.amount("to_pay")).replace("{currency}", &self.currency())
     }
 
     fn date(&self, name: &str) -> String {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use database::EventKind;
 use kernel::{
-    Context, FieldErrors, Input,
+    Context, FieldErrors, Input, Several,
     error::field,
     id::{ContractId, CustomerId},
 };
@@ -19,15 +19,20 @@ use crate::model::{Channel, DeliveryStatus, NotificationStatus};
 #[into_params(parameter_in = Query)]
 pub struct NotificationFilter {
     /// Only about this contract.
-    pub contract: Option<ContractId>,
+    #[param(value_type = Option<Vec<ContractId>>)]
+    pub contract_id: Option<Several<ContractId>>,
     /// Only about this subscriber.
-    pub customer: Option<CustomerId>,
+    #[param(value_type = Option<Vec<CustomerId>>)]
+    pub customer_id: Option<Several<CustomerId>>,
     /// Only through this channel.
-    pub channel: Option<Channel>,
+    #[param(value_type = Option<Vec<Channel>>)]
+    pub channel: Option<Several<Channel>>,
     /// Only with this status.
-    pub status: Option<NotificationStatus>,
+    #[param(value_type = Option<Vec<NotificationStatus>>)]
+    pub status: Option<Several<NotificationStatus>>,
     /// Only of this kind.
-    pub kind: Option<EventKind>,
+    #[param(value_type = Option<Vec<EventKind>>)]
+    pub kind: Option<Several<EventKind>>,
     /// Created at this moment or later.
     pub created_at_after: Option<DateTime<Utc>>,
     /// Created at this moment or earlier.
@@ -49,10 +54,19 @@ pub struct InboxFilter {
 #[into_params(parameter_in = Query)]
 pub struct EventFilter {
     /// Only of this kind.
-    pub kind: Option<EventKind>,
-    /// Only those after the event with this id; 0 for all stored events. The header `Last-Event-ID` takes precedence.
+    #[param(value_type = Option<Vec<EventKind>>)]
+    pub kind: Option<Several<EventKind>>,
+    /// Only those after the event with this id; 0 for all stored events. The header `Last-Event-ID` takes
+    /// precedence, and so does `lastEventId`, as clients of streams spell it.
     #[param(minimum = 0)]
     pub last_event_id: Option<i64>,
+    /// The same as `last_event_id`, under the name that clients of streams use. It takes precedence over `last_event_id`.
+    #[serde(rename = "lastEventId")]
+    #[param(minimum = 0)]
+    pub last_event_id_of_client: Option<i64>,
+    /// A ticket from `POST /events/tickets` in place of the header `Authorization`, for a stream.
+    #[param(max_length = 100)]
+    pub ticket: Option<String>,
 }
 
 /// Which deliveries to list.
@@ -61,7 +75,8 @@ pub struct EventFilter {
 #[into_params(parameter_in = Query)]
 pub struct DeliveryFilter {
     /// Only with this status.
-    pub status: Option<DeliveryStatus>,
+    #[param(value_type = Option<Vec<DeliveryStatus>>)]
+    pub status: Option<Several<DeliveryStatus>>,
 }
 
 /// The text of a template.
@@ -122,6 +137,8 @@ fn active() -> bool {
 }
 
 impl Input for WebhookEndpointInput {
+    const SHOWN_BESIDE: &'static [&'static str] = &["secret"];
+
     fn check(&self, _: &Context, wrong: &mut FieldErrors) {
         for (at, kind) in self.kinds.iter().enumerate() {
             if self.kinds[..at].contains(kind) {

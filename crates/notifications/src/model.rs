@@ -29,7 +29,7 @@ pub mod refusal {
         CHANNEL_NOT_CONFIGURED = Conflict "channel_not_configured";
         /// This channel does not carry events of this kind.
         TEMPLATE_NOT_FOUND = NotFound "template_not_found";
-        /// The events after the given one are no longer stored.
+        /// The events after the given one are no longer stored, or the given one never was.
         EVENTS_FORGOTTEN = Conflict "events_forgotten";
         /// The maximum number of event streams is open.
         STREAMS_FULL = TooMany "event_streams_full";

@@ -1,6 +1,7 @@
 //! SQL of notifications, their templates, events and webhooks.
 
 pub mod events;
+pub mod messages;
 pub mod notifications;
 pub mod sending;
 pub mod templates;

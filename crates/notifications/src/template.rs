@@ -101,7 +101,7 @@ impl Prepared {
         let most = if self.channel == Channel::Sms { MOST_OF_SMS } else { MOST_OF_TEXT };
         // a value may have line breaks, but a subject line may not
         let subject = self.subject.fill(values, MOST_OF_SUBJECT).split_whitespace().collect::<Vec<_>>().join(" ");
-        (subject, self.text.fill(values, most))
+        (subject, self.text.fill(values, most).trim_end().to_owned())
     }
 }
 

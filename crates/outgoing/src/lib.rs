@@ -58,6 +58,8 @@ pub struct Answered {
     pub status: u16,
     /// The beginning of the body, at most 64 KiB.
     pub body: Vec<u8>,
+    /// The seconds in `Retry-After`.
+    pub retry_after: Option<u64>,
 }
 
 impl Answered {
@@ -103,13 +105,14 @@ impl Outgoing {
         }
         let mut response = self.client.execute(request).await.map_err(no_answer)?;
         let (status, mut body) = (response.status().as_u16(), Vec::new());
+        let retry_after = response.headers().get("retry-after").and_then(|wait| wait.to_str().ok()?.trim().parse().ok());
         while body.len() < MOST_READ
             && let Some(piece) = response.chunk().await.map_err(no_answer)?
         {
             let room = MOST_READ - body.len();
             body.extend_from_slice(&piece[..piece.len().min(room)]);
         }
-        Ok(Answered { status, body })
+        Ok(Answered { status, body, retry_after })
     }
 }
 
@@ -132,8 +135,14 @@ fn no_answer(error: reqwest::Error) -> NoAnswer {
 pub fn is_web_url(text: &str) -> bool {
     let plain =
         |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty() && url.password().is_none();
-    // a text that the parser would repair is rejected
-    text.bytes().all(|byte| byte.is_ascii_graphic()) && text.contains("://") && text.parse::<Url>().is_ok_and(|url| plain(&url))
+    has_host_as_written(text) && text.parse::<Url>().is_ok_and(|url| plain(&url))
+}
+
+/// Whether the host comes right after `://`, and nothing in a text is what the parser would repair: it takes `https:///x` and
+/// `https:\\x` for `https://x`.
+pub fn has_host_as_written(text: &str) -> bool {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    is_plain && text.split_once("://").is_some_and(|(_, rest)| !rest.starts_with('/'))
 }
 
 /// False when the host of a URL is known to be a private address. Other names can only be checked when they are resolved.
@@ -274,6 +283,10 @@ mod tests {
             "//shop.example",
             "https://",
             "https:shop.example",
+            "https:///shop.example",
+            "https:////shop.example",
+            "https:\\\\shop.example",
+            "https://shop.example\\paid",
             "javascript:alert(1)",
             "ftp://a.example",
             "https://u:p@a.example",

@@ -1,8 +1,8 @@
 //! The requests about payments.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
 use kernel::{
-    Context, FieldErrors, Input, Money,
+    Context, FieldErrors, Input, Money, Several,
     error::field,
     id::{ContractId, PaymentId},
     money::{AmountInput, SignedAmountInput},
@@ -59,7 +59,9 @@ pub struct PaymentInput {
     pub amount: Money,
     /// The payment method.
     pub payment_method: IncomingMethod,
-    /// The client's own id of the payment; the same id never counts twice. It may not begin with `gateway:` or `terminal:`.
+    /// The client's own id of the payment, without blanks at its ends; the same id never counts twice. It may not begin with `gateway:` or
+    /// `terminal:`.
+    #[serde(default, deserialize_with = "kernel::text::identifying")]
     #[validate(length(min = 1, max = 100))]
     #[schema(min_length = 1, max_length = 100)]
     pub transaction_id: Option<String>,
@@ -67,15 +69,28 @@ pub struct PaymentInput {
     #[validate(length(max = 500))]
     #[schema(max_length = 500)]
     pub description: Option<String>,
+    /// When the payer paid, if that was before, as with bank transfers: at most a year ago. The balance moves now.
+    pub paid_at: Option<DateTime<Utc>>,
 }
 
+/// How many days ago a payment may have been made.
+const MOST_DAYS_AGO: i64 = 366;
+
 impl Input for PaymentInput {
-    fn check(&self, _: &Context, wrong: &mut FieldErrors) {
+    fn check(&self, context: &Context, wrong: &mut FieldErrors) {
         above_zero(Some(self.amount), wrong);
+        let earliest = context.now - TimeDelta::days(MOST_DAYS_AGO);
+        if self.paid_at.is_some_and(|at| !(earliest..=context.now).contains(&at)) {
+            wrong.add("paid_at", field::RANGE).with("min", rfc3339(earliest)).with("max", rfc3339(context.now));
+        }
         if self.transaction_id.as_ref().is_some_and(|id| RESERVED_PREFIXES.iter().any(|prefix| id.starts_with(prefix))) {
             wrong.add("transaction_id", field::RESERVED).with("prefixes", RESERVED_PREFIXES.join(", "));
         }
     }
+}
+
+fn rfc3339(moment: DateTime<Utc>) -> String {
+    moment.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// Reports an amount that is not above zero.
@@ -169,6 +184,47 @@ impl Input for RefundInput {
     }
 }
 
+kernel::text_enum! {
+    /// How a payout leaves.
+    pub enum OutgoingMethod {
+        /// Cash at a desk.
+        Cash = "cash",
+        /// A transfer to the subscriber's bank account.
+        BankTransfer = "bank_transfer",
+    }
+}
+
+impl From<OutgoingMethod> for PaymentMethod {
+    fn from(method: OutgoingMethod) -> Self {
+        match method {
+            OutgoingMethod::Cash => Self::Cash,
+            OutgoingMethod::BankTransfer => Self::BankTransfer,
+        }
+    }
+}
+
+/// What to pay out of the balance of a terminated contract.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"amount": "100.00", "payment_method": "cash", "reason": "остаток после расторжения"}))]
+pub struct PayoutInput {
+    /// The amount, above zero; by default all that is left.
+    #[schema(value_type = Option<AmountInput>)]
+    pub amount: Option<Money>,
+    /// How the money leaves.
+    pub payment_method: OutgoingMethod,
+    /// The reason.
+    #[validate(length(min = 1, max = 500))]
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+}
+
+impl Input for PayoutInput {
+    fn check(&self, _: &Context, wrong: &mut FieldErrors) {
+        above_zero(self.amount, wrong);
+    }
+}
+
 /// Why a payment failed.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
@@ -188,18 +244,26 @@ impl Input for FailInput {}
 #[into_params(parameter_in = Query)]
 pub struct PaymentFilter {
     /// Only of this contract.
-    pub contract: Option<ContractId>,
+    #[param(value_type = Option<Vec<ContractId>>)]
+    pub contract_id: Option<Several<ContractId>>,
     /// Only of this type.
-    pub transaction_type: Option<TransactionType>,
+    #[param(value_type = Option<Vec<TransactionType>>)]
+    pub transaction_type: Option<Several<TransactionType>>,
     /// Only with this status.
-    pub status: Option<PaymentStatus>,
+    #[param(value_type = Option<Vec<PaymentStatus>>)]
+    pub status: Option<Several<PaymentStatus>>,
     /// Only with this payment method.
-    pub payment_method: Option<PaymentMethod>,
+    #[param(value_type = Option<Vec<PaymentMethod>>)]
+    pub payment_method: Option<Several<PaymentMethod>>,
     /// Only refunds of this payment.
-    pub refund_of: Option<PaymentId>,
+    #[param(value_type = Option<Vec<PaymentId>>)]
+    pub refund_of: Option<Several<PaymentId>>,
     /// Only through this gateway.
     #[param(max_length = 32)]
     pub gateway: Option<String>,
+    /// Only made final by this user, or by this part of the system.
+    #[param(max_length = 200)]
+    pub processed_by: Option<String>,
     /// Made at this moment or later.
     pub created_at_after: Option<DateTime<Utc>>,
     /// Made at this moment or earlier.
@@ -221,11 +285,14 @@ pub struct PaymentFilter {
 #[into_params(parameter_in = Query)]
 pub struct OnContractFilter {
     /// Only of this type.
-    pub transaction_type: Option<TransactionType>,
+    #[param(value_type = Option<Vec<TransactionType>>)]
+    pub transaction_type: Option<Several<TransactionType>>,
     /// Only with this status.
-    pub status: Option<PaymentStatus>,
+    #[param(value_type = Option<Vec<PaymentStatus>>)]
+    pub status: Option<Several<PaymentStatus>>,
     /// Only with this payment method.
-    pub payment_method: Option<PaymentMethod>,
+    #[param(value_type = Option<Vec<PaymentMethod>>)]
+    pub payment_method: Option<Several<PaymentMethod>>,
     /// Made at this moment or later.
     pub created_at_after: Option<DateTime<Utc>>,
     /// Made at this moment or earlier.
@@ -236,10 +303,10 @@ impl OnContractFilter {
     /// The filter of all transactions, limited to this contract.
     pub fn of(&self, contract: ContractId) -> PaymentFilter {
         PaymentFilter {
-            contract: Some(contract),
-            transaction_type: self.transaction_type,
-            status: self.status,
-            payment_method: self.payment_method,
+            contract_id: Some(contract.into()),
+            transaction_type: self.transaction_type.clone(),
+            status: self.status.clone(),
+            payment_method: self.payment_method.clone(),
             created_at_after: self.created_at_after,
             created_at_before: self.created_at_before,
             ..PaymentFilter::default()
@@ -253,9 +320,11 @@ impl OnContractFilter {
 #[into_params(parameter_in = Query)]
 pub struct PendingFilter {
     /// Only of this contract.
-    pub contract: Option<ContractId>,
+    #[param(value_type = Option<Vec<ContractId>>)]
+    pub contract_id: Option<Several<ContractId>>,
     /// Only with this payment method.
-    pub payment_method: Option<PaymentMethod>,
+    #[param(value_type = Option<Vec<PaymentMethod>>)]
+    pub payment_method: Option<Several<PaymentMethod>>,
     /// Only through this gateway.
     #[param(max_length = 32)]
     pub gateway: Option<String>,
@@ -266,10 +335,21 @@ impl PendingFilter {
     pub fn of_all(&self) -> PaymentFilter {
         PaymentFilter {
             gateway: self.gateway.clone(),
-            contract: self.contract,
-            payment_method: self.payment_method,
-            status: Some(PaymentStatus::Pending),
+            contract_id: self.contract_id.clone(),
+            payment_method: self.payment_method.clone(),
+            status: Some(PaymentStatus::Pending.into()),
             ..PaymentFilter::default()
         }
     }
+}
+
+/// The days of a shift.
+#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ShiftFilter {
+    /// The first day; by default today.
+    pub from: Option<NaiveDate>,
+    /// The last day; by default today.
+    pub to: Option<NaiveDate>,
 }

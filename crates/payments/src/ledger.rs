@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use contracts::{Contract, ContractStatus};
 use database::{Event, EventKind, Tx, audit::Entry};
 use kernel::{
-    Actor, Context, Error, FieldErrors, Money, Result,
+    Actor, Error, FieldErrors, Money, Result,
     error::{common, field},
     id::{ContractId, PaymentId},
 };
@@ -30,7 +30,9 @@ pub struct Posting {
     pub transaction_id: Option<String>,
     /// What the transaction is for.
     pub description: Option<String>,
-    /// The period of a charge: its first day and the day after its last.
+    /// When the payer paid, if that was before.
+    pub paid_at: Option<DateTime<Utc>>,
+    /// The days of a charge, or of a correction that credits a charge automatically: the first day and the day after the last.
     pub period: Option<(NaiveDate, NaiveDate)>,
 }
 
@@ -81,7 +83,7 @@ pub async fn succeed(tx: &mut Tx, contract: &mut Contract, payment: &Payment, by
     let status = payment.stepped(PaymentAction::Succeed, by)?;
     takes(contract, payment.transaction_type, payment.amount)?;
     move_balance(tx, contract, payment.transaction_type.effect(payment.amount), Money::ZERO).await?;
-    let after = Payment { status, balance_after: Some(contract.balance), ..decided(payment, tx.actor(), tx.context()) };
+    let after = Payment { status, balance_after: Some(contract.balance), ..decided(tx, payment) };
     let received = keep(tx, "payment.received", payment, after).await?;
     tell(tx, contract, EventKind::PaymentReceived, &received);
     Ok(received)
@@ -91,7 +93,7 @@ pub async fn succeed(tx: &mut Tx, contract: &mut Contract, payment: &Payment, by
 pub async fn take_on(tx: &mut Tx, payment: &Payment) -> Result<Payment> {
     let status = payment.stepped(PaymentAction::TakeOn, Decider::Gateway)?;
     store::by_gateway::set_processing(tx, payment).await?;
-    let after = Payment { status, version: payment.version + 1, ..payment.clone() };
+    let after = Payment { status, updated_at: tx.now(), version: payment.version + 1, ..payment.clone() };
     tx.record(Entry::new("payment.taken_on", "payment", after.id).change(payment, &after));
     Ok(after)
 }
@@ -100,6 +102,7 @@ pub async fn take_on(tx: &mut Tx, payment: &Payment) -> Result<Payment> {
 pub async fn set_transaction_id(tx: &mut Tx, payment: &mut Payment, transaction_id: String) -> Result<()> {
     store::by_gateway::set_transaction_id(tx, payment, &transaction_id).await?;
     payment.transaction_id = Some(transaction_id);
+    payment.updated_at = tx.now();
     payment.version += 1;
     Ok(())
 }
@@ -119,7 +122,7 @@ pub async fn give_up(
     reason: Option<&str>,
 ) -> Result<Payment> {
     let status = payment.stepped(action, by)?;
-    let after = Payment { status, failure_reason: reason.map(str::to_owned), ..decided(payment, tx.actor(), tx.context()) };
+    let after = Payment { status, failure_reason: reason.map(str::to_owned), ..decided(tx, payment) };
     let what = if status == PaymentStatus::Cancelled { "payment.cancelled" } else { "payment.failed" };
     let over = keep(tx, what, payment, after).await?;
     if over.status == PaymentStatus::Failed {
@@ -142,6 +145,7 @@ pub async fn refund(tx: &mut Tx, contract: &mut Contract, payment: &Payment, ask
         method: payment.payment_method,
         transaction_id: None,
         description: Some(reason.to_owned()),
+        paid_at: None,
         period: None,
     };
     let refund = enter(tx, contract, posting, Some(payment)).await?;
@@ -168,8 +172,8 @@ pub async fn charge_all(tx: &mut Tx, charges: Vec<(&mut Contract, Vec<Posting>)>
             contract.move_balance(posting.transaction_type.effect(posting.amount), posting.amount)?;
             let number = newest.entry(contract.id).and_modify(|number| *number += 1).or_insert(1);
             let id = PaymentId::new(ids.next().ok_or_else(|| Error::internal("fewer ids than charges"))?);
-            let payment =
-                Payment { id, ledger_number: Some(*number), ..posted(contract.id, tx.actor(), posting, contract.balance, tx.now()) };
+            let at = contract.updated_at.max(tx.now());
+            let payment = Payment { id, ledger_number: Some(*number), ..posted(contract.id, tx.actor(), posting, contract.balance, at) };
             tell_if_low(tx, contract, before);
             note(tx, contract, &payment);
             of_contract.push(id);
@@ -187,11 +191,12 @@ pub fn accepts(contract: &Contract, amount: Money) -> Result<()> {
     contract.balance.add(amount).map(drop)
 }
 
-/// Errors: `contract_terminated` when the contract is terminated, except for refunds, corrections, and payments of what it still owes.
+/// Errors: `contract_terminated` when the contract is terminated, except for refunds, corrections, payouts, and payments of what it still
+/// owes.
 fn takes(contract: &Contract, transaction_type: TransactionType, amount: Money) -> Result<()> {
     let over = contract.status == ContractStatus::Terminated;
     match transaction_type {
-        TransactionType::Refund | TransactionType::Correction => Ok(()),
+        TransactionType::Refund | TransactionType::Correction | TransactionType::Payout => Ok(()),
         TransactionType::Payment if over && amount <= contract.balance.negated() => Ok(()),
         TransactionType::Payment | TransactionType::Charge => contract.not_over(),
     }
@@ -218,14 +223,22 @@ fn duplicate(existing: Option<PaymentId>) -> Error {
 }
 
 async fn enter(tx: &mut Tx, contract: &mut Contract, posting: Posting, refunded: Option<&Payment>) -> Result<Payment> {
-    let charged = if posting.transaction_type == TransactionType::Charge { posting.amount } else { Money::ZERO };
-    move_balance(tx, contract, posting.transaction_type.effect(posting.amount), charged).await?;
+    move_balance(tx, contract, posting.transaction_type.effect(posting.amount), charged(&posting)).await?;
     let (refund_of, gateway) = (refunded.map(|payment| payment.id), refunded.and_then(|payment| payment.gateway.clone()));
     let mut payment = Payment { refund_of, gateway, ..posted(contract.id, tx.actor(), posting, contract.balance, tx.now()) };
     payment.ledger_number = Some(store::next_ledger_number(tx, contract.id).await?);
     payment.id = store::insert(tx, &payment).await.map_err(taken)?;
     note(tx, contract, &payment);
     Ok(payment)
+}
+
+/// How much a transaction adds to what was charged in all: an automatic credit takes off what a charge has added.
+fn charged(posting: &Posting) -> Money {
+    match posting.transaction_type {
+        TransactionType::Charge => posting.amount,
+        TransactionType::Correction if posting.period.is_some() => posting.amount.negated(),
+        TransactionType::Correction | TransactionType::Payment | TransactionType::Refund | TransactionType::Payout => Money::ZERO,
+    }
 }
 
 /// Records a new transaction in the audit and emits its event.
@@ -235,13 +248,15 @@ fn note(tx: &mut Tx, contract: &Contract, payment: &Payment) {
         TransactionType::Charge => "payment.charged",
         TransactionType::Refund => "payment.refunded",
         TransactionType::Correction => "payment.corrected",
+        TransactionType::Payout => "payment.paid_out",
     };
     tx.record(Entry::new(action, "payment", payment.id).created(payment));
     match payment.transaction_type {
         TransactionType::Payment => tell(tx, contract, EventKind::PaymentReceived, payment),
-        TransactionType::Refund => tell(tx, contract, EventKind::PaymentRefunded, payment),
+        TransactionType::Refund | TransactionType::Payout => tell(tx, contract, EventKind::PaymentRefunded, payment),
         TransactionType::Charge if payment.period_start.is_some() => tell(tx, contract, EventKind::PeriodCharged, payment),
-        TransactionType::Charge | TransactionType::Correction => {}
+        TransactionType::Charge => tell(tx, contract, EventKind::PaymentCharged, payment),
+        TransactionType::Correction => tell(tx, contract, EventKind::PaymentCorrected, payment),
     }
 }
 
@@ -265,16 +280,13 @@ fn tell_if_low(tx: &mut Tx, contract: &Contract, before: Money) {
 
 /// Emits an event about a transaction.
 fn tell(tx: &mut Tx, contract: &Contract, kind: EventKind, payment: &Payment) {
-    let data = json!({
-        "contract_number": contract.number, "transaction_type": payment.transaction_type, "amount": payment.amount, "status": payment.status,
-        "payment_method": payment.payment_method, "balance_after": payment.balance_after, "refund_of": payment.refund_of,
-        "failure_reason": payment.failure_reason, "period_start": payment.period_start, "period_end": payment.period_end
-    });
-    tx.publish(Event::new(kind, "payment", payment.id, &data).of_contract(Some(contract.id)).of_customer(contract.customer_id));
+    // without the payer's page: whoever has its address can see the order
+    let event = Event::new(kind, "payment", payment.id, payment).without("link").with("contract_number", contract.number.as_str());
+    tx.publish(event.of_contract(Some(contract.id)).of_customer(contract.customer_id));
 }
 
-fn decided(payment: &Payment, actor: &Actor, context: &Context) -> Payment {
-    Payment { processed_at: Some(context.now), processed_by: Some(actor.name.clone()), ..payment.clone() }
+fn decided(tx: &Tx, payment: &Payment) -> Payment {
+    Payment { updated_at: tx.now(), processed_at: Some(tx.now()), processed_by: Some(tx.actor().name.clone()), ..payment.clone() }
 }
 
 async fn keep(tx: &mut Tx, action: &'static str, before: &Payment, mut after: Payment) -> Result<Payment> {
@@ -298,6 +310,8 @@ pub fn posted(contract_id: ContractId, actor: &Actor, posting: Posting, balance_
         transaction_id: posting.transaction_id,
         description: posting.description,
         created_at: at,
+        paid_at: posting.paid_at,
+        updated_at: at,
         processed_at: Some(at),
         processed_by: Some(actor.name.clone()),
         balance_after: Some(balance_after),

@@ -9,6 +9,7 @@ pub mod ledger;
 mod model;
 mod receipt;
 mod service;
+pub mod shift;
 pub mod statement;
 pub mod statistics;
 mod store;
@@ -16,8 +17,8 @@ mod store;
 use database::page::ListSpec;
 
 pub use input::{
-    AddBalanceInput, CorrectionInput, DeductBalanceInput, FailInput, IncomingMethod, OnContractFilter, PaymentFilter, PaymentInput,
-    PendingFilter, RESERVED_PREFIXES, RefundInput, above_zero,
+    AddBalanceInput, CorrectionInput, DeductBalanceInput, FailInput, IncomingMethod, OnContractFilter, OutgoingMethod, PaymentFilter,
+    PaymentInput, PayoutInput, PendingFilter, RESERVED_PREFIXES, RefundInput, ShiftFilter, above_zero,
 };
 pub use model::{
     Decider, Payment, PaymentAction, PaymentMethod, PaymentStatus, TransactionType,
@@ -25,7 +26,10 @@ pub use model::{
     refusal,
 };
 pub use receipt::{Receipt, receipt};
-pub use service::{by_transaction_id, get, insert_all, list, list_of_contract, list_of_customer, list_quarantined, load, read, violations};
+pub use service::{
+    by_transaction_id, get, insert_all, left, list, list_of_contract, list_of_customer, list_quarantined, load, payout_amount, read,
+    refund_amount, refunders, violations,
+};
 
 /// The sort orders of transaction lists.
 pub const LIST: ListSpec = store::LIST;

@@ -26,6 +26,12 @@ pub mod refusal {
         NOT_REFUNDABLE = Conflict "payment_not_refundable";
         /// The refund exceeds what is left of the payment.
         REFUND_TOO_LARGE = Conflict "refund_too_large";
+        /// The money of the payment is used up, and the caller may not refund more than the balance.
+        REFUND_EXCEEDS_BALANCE = Conflict "refund_exceeds_balance";
+        /// Only a terminated contract has a rest to pay out.
+        NOT_TERMINATED = Conflict "contract_not_terminated";
+        /// The payout exceeds the balance.
+        PAYOUT_TOO_LARGE = Conflict "payout_too_large";
         /// Only successful payments and refunds have a receipt.
         NO_RECEIPT = Conflict "payment_without_receipt";
         /// The payment has a discrepancy and waits for a decision.
@@ -44,8 +50,10 @@ text_enum! {
         Charge = "charge",
         /// Returns money to the payer; subtracts from the balance.
         Refund = "refund",
-        /// Corrects a mistake, in either direction.
+        /// Corrects a mistake, in either direction; also credits unused days of a charge automatically, and then has a period.
         Correction = "correction",
+        /// Pays out what is left after termination; subtracts from the balance.
+        Payout = "payout",
     }
 }
 
@@ -54,7 +62,7 @@ impl TransactionType {
     pub const fn effect(self, amount: Money) -> Money {
         match self {
             Self::Payment | Self::Correction => amount,
-            Self::Charge | Self::Refund => amount.negated(),
+            Self::Charge | Self::Refund | Self::Payout => amount.negated(),
         }
     }
 }
@@ -146,7 +154,8 @@ text_enum! {
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
     "id": 101, "contract_id": 12, "transaction_type": "payment", "amount": "1000.00", "status": "success", "payment_method": "cash",
-    "transaction_id": "desk-3-000417", "description": null, "created_at": "2026-01-15T09:45:00Z", "processed_at": "2026-01-15T09:45:00Z",
+    "transaction_id": "desk-3-000417", "description": null, "created_at": "2026-01-15T09:45:00Z", "updated_at": "2026-01-15T09:45:00Z",
+    "paid_at": null, "processed_at": "2026-01-15T09:45:00Z",
     "processed_by": "operator", "balance_after": "1000.00", "ledger_number": 1, "refunded_amount": "0.00", "refund_of": null,
     "failure_reason": null, "period_start": null, "period_end": null, "gateway": null, "link": null, "expires_at": null, "quarantine": null,
     "refund_requested": "0.00", "version": 1
@@ -170,6 +179,10 @@ pub struct Payment {
     pub description: Option<String>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+    /// When it was last changed. A refund is a transaction of its own, and changes only the version of the payment.
+    pub updated_at: DateTime<Utc>,
+    /// When the payer paid, if that was before and is known.
+    pub paid_at: Option<DateTime<Utc>>,
     /// When it became final.
     pub processed_at: Option<DateTime<Utc>>,
     /// Who made it final.
@@ -184,9 +197,9 @@ pub struct Payment {
     pub refund_of: Option<PaymentId>,
     /// Why the payment failed.
     pub failure_reason: Option<String>,
-    /// The first day of the period that a charge is for.
+    /// The first of the days that a charge is for, or that a correction credits automatically; none for corrections by staff.
     pub period_start: Option<NaiveDate>,
-    /// The day after the last day of that period.
+    /// The day after the last of these days.
     pub period_end: Option<NaiveDate>,
     /// The gateway that takes the money.
     pub gateway: Option<String>,
@@ -239,9 +252,9 @@ impl Payment {
         }
     }
 
-    /// Errors: `payment_without_receipt` unless it is a successful payment or refund.
+    /// Errors: `payment_without_receipt` unless it is a successful payment, refund or payout.
     pub fn receipted(&self) -> Result<()> {
-        let money_moved = matches!(self.transaction_type, TransactionType::Payment | TransactionType::Refund);
+        let money_moved = matches!(self.transaction_type, TransactionType::Payment | TransactionType::Refund | TransactionType::Payout);
         match self.status {
             PaymentStatus::Success | PaymentStatus::Refunded if money_moved => Ok(()),
             status => Err(Error::new(refusal::NO_RECEIPT).with("type", self.transaction_type).with("status", status)),
@@ -266,6 +279,8 @@ mod tests {
             transaction_id: None,
             description: None,
             created_at: DateTime::UNIX_EPOCH,
+            updated_at: DateTime::UNIX_EPOCH,
+            paid_at: None,
             processed_at: None,
             processed_by: None,
             balance_after: None,

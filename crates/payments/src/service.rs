@@ -1,10 +1,10 @@
 //! The use cases of payments that move no money; the others are in `ledger` and in `billing`.
 
-use acl::{Granted, perm};
-use contracts::Contract;
+use acl::{Granted, Permission, perm};
+use contracts::{Contract, ContractStatus};
 use database::{Conn, Page, Paging, Tx};
 use kernel::{
-    Result,
+    Error, Money, Result,
     id::{ContractId, CustomerId, PaymentId},
 };
 
@@ -32,13 +32,63 @@ pub async fn by_transaction_id(conn: &mut Conn, transaction_id: &str) -> Result<
     }
 }
 
+/// The actors that refunded a payment, one for each refund.
+pub async fn refunders(conn: &mut Conn, id: PaymentId) -> Result<Vec<Option<String>>> {
+    store::refunders(conn, id).await
+}
+
 /// Reads a transaction and its contract, and locks both until the transaction ends. Errors: `payment_not_found`.
 pub async fn load(tx: &mut Tx, id: PaymentId) -> Result<(Payment, Contract)> {
     let contract_id = store::contract_of(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
     // every change of a transaction holds its contract's lock, so this lock is enough, and reads after it see the committed state
     let contract = contracts::steps::load(tx, contract_id).await?;
     let payment = store::get(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
+    // one that is pending has not changed its contract
+    tx.not_before(payment.created_at);
     Ok((payment, contract))
+}
+
+/// What is left on the balance of a locked contract to give back: without what gateways are about to refund.
+pub async fn left(conn: &mut Conn, contract: &Contract) -> Result<Money> {
+    Ok(contract.balance.less_or_zero(store::requested_refunds(conn, contract.id).await?))
+}
+
+/// The amount of a refund: the requested amount, or all that is left of the payment. Who may not correct balances refunds at most what is
+/// left on the balance.
+///
+/// Errors: `payment_not_refundable`, `refund_too_large`, `refund_exceeds_balance`.
+pub async fn refund_amount(
+    conn: &mut Conn,
+    granted: &Granted<perm::PaymentsRefund>,
+    contract: &Contract,
+    payment: &Payment,
+    asked: Option<Money>,
+) -> Result<Money> {
+    let amount = payment.refundable(asked)?;
+    if granted.may(Permission::PaymentsCorrect) {
+        return Ok(amount);
+    }
+    let left = left(conn, contract).await?;
+    match asked {
+        _ if amount <= left => Ok(amount),
+        None if left > Money::ZERO => Ok(left),
+        _ => Err(Error::new(refusal::REFUND_EXCEEDS_BALANCE).with("left", left)),
+    }
+}
+
+/// The amount of a payout: the requested amount, or all that is left on the balance.
+///
+/// Errors: `contract_not_terminated`, `payout_too_large`.
+pub async fn payout_amount(conn: &mut Conn, contract: &Contract, asked: Option<Money>) -> Result<Money> {
+    if contract.status != ContractStatus::Terminated {
+        return Err(Error::new(refusal::NOT_TERMINATED).with("number", &contract.number));
+    }
+    let left = left(conn, contract).await?;
+    let amount = asked.unwrap_or(left);
+    if amount > left || left == Money::ZERO {
+        return Err(Error::new(refusal::PAYOUT_TOO_LARGE).with("left", left));
+    }
+    Ok(amount)
 }
 
 /// Lists the transactions of one contract. Errors: `contract_not_found`.
@@ -89,6 +139,8 @@ pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
     all.extend(broken.map(|(id,)| format!("transaction {id} does not continue the ledger of its contract")));
     let refunds = store::wrong_refunds(conn).await?.into_iter();
     all.extend(refunds.map(|(id,)| format!("payment {id} and its refunds do not fit each other")));
+    let payouts = store::wrong_payouts(conn).await?.into_iter();
+    all.extend(payouts.map(|(id,)| format!("payout {id} took a balance below zero")));
     let gateways = store::by_gateway::disagreeing(conn).await?.into_iter();
     all.extend(gateways.map(|(id,)| format!("payment {id} and what its gateway has in hand do not fit each other")));
     Ok(all)

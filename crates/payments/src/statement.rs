@@ -89,7 +89,7 @@ pub struct Statement {
     /// The sum of charges.
     #[schema(value_type = kernel::money::MoneyTotal)]
     pub charges: Money,
-    /// The sum of refunds.
+    /// The sum of refunds and payouts.
     #[schema(value_type = kernel::money::MoneyTotal)]
     pub refunds: Money,
     /// The sum of corrections, positive or negative.

@@ -34,7 +34,7 @@ pub struct OfType {
     pub transaction_type: TransactionType,
     /// How many.
     pub count: i64,
-    /// Their sum; corrections have a sign.
+    /// Their sum. Charges are net of what was credited automatically on these days; corrections are those of staff, and have a sign.
     #[schema(value_type = kernel::money::MoneyTotal)]
     pub amount: Money,
 }

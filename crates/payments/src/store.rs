@@ -1,6 +1,7 @@
 //! SQL of transactions. A pending payment can be updated; a successful transaction is final, and the database rejects its update.
 
 pub mod by_gateway;
+pub mod shift;
 pub mod statement;
 pub mod statistics;
 
@@ -10,7 +11,7 @@ use database::{
     page::{KeyKind, ListSpec, OrderField},
 };
 use kernel::{
-    Result,
+    Money, Result, Several,
     id::{ContractId, CustomerId, PaymentId},
     text::search_text,
 };
@@ -24,6 +25,7 @@ use crate::{
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "created_at", column: "payments.created_at", kind: KeyKind::Time },
+        OrderField { name: "updated_at", column: "payments.updated_at", kind: KeyKind::Time },
         OrderField { name: "amount", column: "payments.amount", kind: KeyKind::Money },
     ],
     default_order: "-created_at",
@@ -38,7 +40,8 @@ macro_rules! select {
             "SELECT payments.id, payments.contract_id, payments.transaction_type, payments.amount, payments.payment_method, ",
             "CASE WHEN EXISTS (SELECT 1 FROM refunded_payments WHERE refunded_payments.payment_id = payments.id) ",
             "THEN 'refunded' ELSE payments.status END AS status, ",
-            "payments.transaction_id, payments.description, payments.created_at, payments.processed_at, payments.processed_by, ",
+            "payments.transaction_id, payments.description, payments.created_at, payments.updated_at, payments.paid_at, ",
+            "payments.processed_at, payments.processed_by, ",
             "payments.balance_after, payments.ledger_number, payments.refund_of, payments.failure_reason, payments.period_start, ",
             "payments.period_end, payments.gateway, gateway_payments.link, gateway_payments.expires_at, gateway_payments.quarantine, ",
             "COALESCE(gateway_payments.refund_requested, 0) AS refund_requested, ",
@@ -62,21 +65,39 @@ pub async fn contract_of(conn: &mut Conn, id: PaymentId) -> Result<Option<Contra
     Ok(found.map(|(contract_id,)| contract_id))
 }
 
-pub async fn list(conn: &mut Conn, filter: &PaymentFilter, paging: &Paging) -> Result<Page<Payment>> {
-    let mut conditions = Filter::new(conn.engine());
-    conditions.equal("payments.contract_id", filter.contract);
-    conditions.equal("payments.transaction_type", filter.transaction_type);
-    match filter.status {
-        Some(PaymentStatus::Refunded) => conditions.when(true, "payments.id IN (SELECT payment_id FROM refunded_payments)"),
-        status => {
-            conditions.equal("payments.status", status);
-            let kept = "NOT EXISTS (SELECT 1 FROM refunded_payments WHERE refunded_payments.payment_id = payments.id)";
-            conditions.when(status == Some(PaymentStatus::Success), kept);
+/// Requires one of these statuses, as they are shown: the stored status of a payment that was given back whole is still `success`.
+fn in_status(conditions: &mut Filter, statuses: &Several<PaymentStatus>) {
+    const REFUNDED: &str = "payments.id IN (SELECT payment_id FROM refunded_payments)";
+    const KEPT: &str = "NOT EXISTS (SELECT 1 FROM refunded_payments WHERE refunded_payments.payment_id = payments.id)";
+    let refunded = statuses.contains(&PaymentStatus::Refunded);
+    let stored = statuses.clone().only(|status| *status != PaymentStatus::Refunded);
+    let Some(stored) = stored else { return conditions.when(true, REFUNDED) };
+    let succeeded = stored.contains(&PaymentStatus::Success);
+    let is_stored = conditions.one_of("payments.status", &stored);
+    match (refunded, succeeded) {
+        (true, false) => conditions.either(&[is_stored, REFUNDED.to_owned()]),
+        (false, true) if stored.values().len() > 1 => {
+            conditions.when(true, &is_stored);
+            conditions.when(true, &format!("(payments.status <> 'success' OR {KEPT})"));
+        }
+        (_, with_success) => {
+            conditions.when(true, &is_stored);
+            conditions.when(with_success && !refunded, KEPT);
         }
     }
-    conditions.equal("payments.payment_method", filter.payment_method);
-    conditions.equal("payments.refund_of", filter.refund_of);
+}
+
+pub async fn list(conn: &mut Conn, filter: &PaymentFilter, paging: &Paging) -> Result<Page<Payment>> {
+    let mut conditions = Filter::new(conn.engine());
+    conditions.any("payments.contract_id", filter.contract_id.as_ref());
+    conditions.any("payments.transaction_type", filter.transaction_type.as_ref());
+    if let Some(statuses) = &filter.status {
+        in_status(&mut conditions, statuses);
+    }
+    conditions.any("payments.payment_method", filter.payment_method.as_ref());
+    conditions.any("payments.refund_of", filter.refund_of.as_ref());
     conditions.equal("payments.gateway", filter.gateway.clone());
+    conditions.equal("payments.processed_by", filter.processed_by.clone());
     conditions.at_least("payments.created_at", filter.created_at_after);
     conditions.at_most("payments.created_at", filter.created_at_before);
     conditions.at_least("payments.amount", filter.amount_min);
@@ -98,6 +119,11 @@ pub async fn by_transaction_id(conn: &mut Conn, transaction_id: &str) -> Result<
     Ok(found.map(|(id,)| id))
 }
 
+/// The actors that refunded a payment, one for each refund.
+pub async fn refunders(conn: &mut Conn, id: PaymentId) -> Result<Vec<Option<String>>> {
+    Sql::new("SELECT processed_by FROM payments WHERE refund_of = $1 ORDER BY id").bind(id).scalars(conn).await
+}
+
 /// The ledger number of the next successful transaction of a contract, whose lock the caller holds.
 pub async fn next_ledger_number(tx: &mut Tx, id: ContractId) -> Result<i64> {
     Sql::new("SELECT COALESCE(MAX(ledger_number), 0) + 1 FROM payments WHERE contract_id = $1").bind(id).scalar(tx).await
@@ -111,7 +137,7 @@ pub async fn newest_ledger_numbers(tx: &mut Tx, ids: &[ContractId]) -> Result<Ve
     Ok(rows.into_iter().filter_map(|(id, number)| Some((id, number?))).collect())
 }
 
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 21] = [
     "contract_id",
     "transaction_type",
     "amount",
@@ -120,6 +146,8 @@ const COLUMNS: [&str; 19] = [
     "transaction_id",
     "description",
     "created_at",
+    "updated_at",
+    "paid_at",
     "processed_at",
     "processed_by",
     "balance_after",
@@ -146,6 +174,8 @@ fn values(payment: &Payment) -> Vec<Arg> {
         (&payment.transaction_id).into(),
         (&payment.description).into(),
         payment.created_at.into(),
+        payment.updated_at.into(),
+        payment.paid_at.into(),
         payment.processed_at.into(),
         (&payment.processed_by).into(),
         payment.balance_after.into(),
@@ -171,7 +201,7 @@ pub async fn insert(tx: &mut Tx, payment: &Payment) -> Result<PaymentId> {
 pub async fn decide(tx: &mut Tx, payment: &mut Payment) -> Result<()> {
     Sql::new(
         "UPDATE payments SET status = $1, processed_at = $2, processed_by = $3, balance_after = $4, ledger_number = $5, failure_reason = $6, \
-         version = version + 1 WHERE id = $7 AND version = $8",
+         updated_at = $7, version = version + 1 WHERE id = $8 AND version = $9",
     )
     .bind(payment.status)
     .bind(payment.processed_at)
@@ -179,6 +209,7 @@ pub async fn decide(tx: &mut Tx, payment: &mut Payment) -> Result<()> {
     .bind(payment.balance_after)
     .bind(payment.ledger_number)
     .bind(&payment.failure_reason)
+    .bind(payment.updated_at)
     .bind(payment.id)
     .bind(payment.version)
     .expect_one(tx)
@@ -206,8 +237,9 @@ pub async fn insert_all(tx: &mut Tx, payments: &[Payment]) -> Result<()> {
 pub async fn wrong_balances(conn: &mut Conn) -> Result<Vec<(ContractId,)>> {
     Sql::new(
         "SELECT c.id FROM contracts c LEFT JOIN (SELECT contract_id, MAX(ledger_number) AS newest, \
-         SUM(CASE WHEN transaction_type IN ('charge', 'refund') THEN -amount ELSE amount END) AS total, \
-         SUM(CASE WHEN transaction_type = 'charge' THEN amount ELSE 0 END) AS charged \
+         SUM(CASE WHEN transaction_type IN ('charge', 'refund', 'payout') THEN -amount ELSE amount END) AS total, \
+         SUM(CASE WHEN transaction_type = 'charge' THEN amount WHEN transaction_type = 'correction' AND period_start IS NOT NULL \
+         THEN -amount ELSE 0 END) AS charged \
          FROM payments WHERE status = 'success' GROUP BY contract_id) p ON p.contract_id = c.id \
          LEFT JOIN payments n ON n.contract_id = c.id AND n.ledger_number = p.newest \
          WHERE c.balance <> COALESCE(p.total, 0) OR c.balance <> COALESCE(n.balance_after, 0) OR c.total_charged <> COALESCE(p.charged, 0)",
@@ -221,7 +253,7 @@ pub async fn broken_ledgers(conn: &mut Conn) -> Result<Vec<(PaymentId,)>> {
     Sql::new(
         "SELECT p.id FROM payments p LEFT JOIN payments b ON b.contract_id = p.contract_id AND b.ledger_number = p.ledger_number - 1 \
          WHERE p.status = 'success' AND ((b.id IS NULL AND p.ledger_number <> 1) OR p.balance_after <> COALESCE(b.balance_after, 0) + \
-         CASE WHEN p.transaction_type IN ('charge', 'refund') THEN -p.amount ELSE p.amount END)",
+         CASE WHEN p.transaction_type IN ('charge', 'refund', 'payout') THEN -p.amount ELSE p.amount END)",
     )
     .all(conn)
     .await
@@ -248,5 +280,21 @@ pub async fn wrong_refunds(conn: &mut Conn) -> Result<Vec<(PaymentId,)>> {
          WHERE r.contract_id <> p.contract_id OR r.transaction_type <> 'refund' OR p.transaction_type <> 'payment'",
     )
     .all(conn)
+    .await
+}
+
+/// Finds payouts that took a balance below zero.
+pub async fn wrong_payouts(conn: &mut Conn) -> Result<Vec<(PaymentId,)>> {
+    Sql::new("SELECT id FROM payments WHERE transaction_type = 'payout' AND balance_after < 0").all(conn).await
+}
+
+/// The amount of refunds on a contract that were requested from gateways and not yet confirmed.
+pub async fn requested_refunds(conn: &mut Conn, id: ContractId) -> Result<Money> {
+    Sql::new(
+        "SELECT CAST(COALESCE(SUM(gateway_payments.refund_requested), 0) AS BIGINT) FROM payments \
+         JOIN gateway_payments ON gateway_payments.payment_id = payments.id WHERE payments.contract_id = $1",
+    )
+    .bind(id)
+    .scalar(conn)
     .await
 }

@@ -5,7 +5,7 @@ mod sandbox_event;
 mod seed;
 mod simulate;
 
-pub use progress::Progress;
+pub use progress::{Progress, print};
 pub use sandbox_event::SandboxEvent;
 pub use seed::Seed;
 pub use simulate::{Invariants, Outcome, Simulate, Size, simulate};

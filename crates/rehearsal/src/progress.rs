@@ -1,8 +1,12 @@
 //! Progress output: a bar on a terminal, otherwise a line for every tenth.
 
-use std::io::IsTerminal;
+use std::{
+    fmt::Display,
+    io::{self, IsTerminal, Write},
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use kernel::{Error, Result};
 
 /// Prints the progress on standard error.
 pub struct Progress {
@@ -40,5 +44,13 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// Prints a line on standard output. When its reader has closed the pipe, such as `head`, there is nothing more to say.
+pub fn print(line: impl Display) -> Result<()> {
+    match writeln!(io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome.map_err(Error::internal),
     }
 }

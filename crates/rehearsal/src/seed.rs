@@ -1,5 +1,7 @@
 //! `telecom-crm seed`: realistic subscribers with their contracts and records; the same seed and day give the same data.
 //!
+//! What chance would not show, every state of everything, follows in the [`showcase`].
+//!
 //! A separate thread builds each batch of subscribers in memory ([`plan`]) while the previous batch is written. A batch is written in one
 //! transaction, so the data satisfies every rule whenever the command is stopped.
 
@@ -10,6 +12,7 @@ mod homelands;
 mod offers;
 mod people;
 mod plan;
+mod showcase;
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
@@ -24,17 +27,17 @@ use self::{
     dice::Calendar,
     people::People,
     plan::{BATCH, Batch, FirstIds, Plan},
+    showcase::{MOST_PEOPLE, SCENES, Showcase},
 };
-use crate::progress::Progress;
+use crate::progress::{Progress, print};
 
 /// The tables that must be empty, because the generated values are unique only among themselves.
 pub(crate) const ANYTHING_THERE: Sql = Sql::new(
     "SELECT CAST((SELECT COUNT(*) FROM (SELECT id FROM customers LIMIT 1) AS customer) + (SELECT COUNT(*) FROM (SELECT id FROM tariffs LIMIT 1) AS tariff) \
      + (SELECT COUNT(*) FROM (SELECT id FROM numbers LIMIT 1) AS number) + (SELECT COUNT(*) FROM (SELECT id FROM sims LIMIT 1) AS sim) AS BIGINT)",
 );
-/// The number of rows in a statement. SQLite looks up each `$n` among all parameters of the statement, so the time grows with the square
-/// of its length; on PostgreSQL a long message over TCP waits 40 ms for an acknowledgement, but a short one does not.
-const ROWS_AT_ONCE: usize = 25;
+/// The most subscribers: the unique values of more would repeat.
+const MOST_CUSTOMERS: u64 = 1_000_000;
 /// The number of days since the tariffs came into force.
 const TARIFF_DAYS: u64 = 730;
 
@@ -42,7 +45,7 @@ const TARIFF_DAYS: u64 = 730;
 #[derive(Args)]
 pub struct Seed {
     /// The number of subscribers.
-    #[arg(long, default_value_t = 1000, value_parser = value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, default_value_t = 1000, value_parser = value_parser!(u32).range(1..=MOST_CUSTOMERS as i64))]
     customers: u32,
     /// The seed; on the same day, the same seed makes the same data.
     #[arg(long, default_value_t = 20_260_101)]
@@ -82,14 +85,16 @@ impl Seed {
             progress.reach(written.customers as u64);
         }
         progress.finish();
+        if customers + MOST_PEOPLE * SCENES <= MOST_CUSTOMERS {
+            Showcase::after(customers, &plan).play(office).await?;
+        }
         db.close().await;
         let Written { customers, sims, contracts, payments, periods, tickets } = written;
         let (seconds, tenths) = (began.elapsed().as_secs(), began.elapsed().subsec_millis() / 100);
-        println!(
+        print(format_args!(
             "{customers} customers, {contracts} contracts, {sims} SIMs, {payments} payments, {periods} periods and {tickets} tickets \
              in {seconds}.{tenths} s"
-        );
-        Ok(())
+        ))
     }
 
     /// Writes the records that all batches refer to.
@@ -158,31 +163,15 @@ async fn write(tx: &mut Tx, batch: Batch) -> Result<()> {
     let first_ticket = reserve(tx, "tickets", batch.tickets.len()).await?;
     let batch = batch.placed(first);
     let granted = Granted::<perm::TicketsWrite>::system("seed");
-    for (id, rows) in numbered(first.customer, &batch.customers) {
-        customers::insert_all(tx, id, rows).await?;
-    }
-    for (id, rows) in numbered(first.number, &batch.numbers) {
-        sims::insert_numbers(tx, id, rows).await?;
-    }
-    for (id, rows) in numbered(first.sim, &batch.sims) {
-        sims::insert_all(tx, id, rows).await?;
-    }
-    for rows in parts(&batch.contracts) {
-        contracts::insert_all(tx, rows).await?;
-        contracts::insert_holds(tx, rows.iter().map(|(contract, _)| contract)).await?;
-    }
-    for rows in parts(&batch.bindings) {
-        sims::insert_bindings(tx, rows).await?;
-    }
-    for rows in parts(&batch.payments) {
-        payments::insert_all(tx, rows).await?;
-    }
-    for rows in parts(&batch.periods) {
-        billing::insert_periods(tx, rows).await?;
-    }
-    for (id, rows) in numbered(first_ticket, &batch.tickets) {
-        tickets::insert_all(tx, &granted, id, rows).await?;
-    }
+    customers::insert_all(tx, first.customer, &batch.customers).await?;
+    sims::insert_numbers(tx, first.number, &batch.numbers).await?;
+    sims::insert_all(tx, first.sim, &batch.sims).await?;
+    contracts::insert_all(tx, &batch.contracts).await?;
+    contracts::insert_holds(tx, batch.contracts.iter().map(|(contract, _)| contract)).await?;
+    sims::insert_bindings(tx, &batch.bindings).await?;
+    payments::insert_all(tx, &batch.payments).await?;
+    billing::insert_periods(tx, &batch.periods).await?;
+    tickets::insert_all(tx, &granted, first_ticket, &batch.tickets).await?;
     let mut living = BTreeMap::new();
     for (contract, _) in &batch.contracts {
         if matches!(contract.status, ContractStatus::Active | ContractStatus::Suspended) {
@@ -190,20 +179,10 @@ async fn write(tx: &mut Tx, batch: Batch) -> Result<()> {
         }
     }
     for (tariff_id, contracts) in living {
-        tariffs::count_contracts(tx, tariff_id, contracts).await?;
+        tariffs::count_contracts(tx, tariff_id, contracts);
     }
     tx.record(Entry::new("seed.batch", "customer", first.customer).note("customers", batch.customers.len()));
     Ok(())
-}
-
-/// Splits the rows into small parts.
-fn parts<R>(rows: &[R]) -> std::slice::Chunks<'_, R> {
-    rows.chunks(ROWS_AT_ONCE)
-}
-
-/// Splits the rows into small parts, each with the id of its first row.
-fn numbered<R>(first_id: i64, rows: &[R]) -> impl Iterator<Item = (i64, &[R])> {
-    (first_id..).step_by(ROWS_AT_ONCE).zip(parts(rows))
 }
 
 /// Reserves ids for rows; a small batch may have none.

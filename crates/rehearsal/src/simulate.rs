@@ -38,7 +38,7 @@ use self::{
     steps::{Made, granted, input, money, object},
 };
 use crate::{
-    progress::Progress,
+    progress::{Progress, print},
     seed::{
         ANYTHING_THERE,
         dice::{Calendar, Dice},
@@ -84,7 +84,7 @@ impl Simulate {
         let began = Instant::now();
         let size = Size { customers: self.customers, months: self.months, seed: self.seed };
         let outcome = simulate(db, policy, size, verify).await?;
-        print!("{}", outcome.text);
+        print(outcome.text.trim_end())?;
         eprintln!("in {}.{} s", began.elapsed().as_secs(), began.elapsed().subsec_millis() / 100);
         Ok(outcome.is_sound)
     }
@@ -198,7 +198,7 @@ const OPTIONS: [(&str, i64, usize); 4] = [("ROAM", 15_001, 7), ("MUSIC", 4_999, 
 /// The context of a minute of a day.
 fn context(policy: &Arc<Policy>, today: NaiveDate, minute: i64) -> Arc<Context> {
     let calendar = Calendar { today, time_zone: policy.time_zone };
-    let origin = Origin { request_id: "simulate".into(), address: None };
+    let origin = Origin { request_id: "simulate".into(), ..Origin::default() };
     Arc::new(Context { now: calendar.at(today, minute), policy: policy.clone(), origin, actor: Actor::system("simulate") })
 }
 
@@ -212,7 +212,7 @@ impl Simulation {
         let context = self.context(self.first, 0);
         let first = self.first;
         let work = async |tx: &mut database::Tx| {
-            let mut market = Market::default();
+            let mut market = Market { credits_holds: context.policy.credits_holds, ..Market::default() };
             for (name, is_prepaid, fee) in TARIFFS {
                 let tariff_type = if is_prepaid { "prepaid" } else { "postpaid" };
                 let fields = json!({"name": name, "tariff_type": tariff_type, "monthly_fee": money(fee)?});

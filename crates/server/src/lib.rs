@@ -2,5 +2,7 @@
 
 pub mod assembly;
 pub mod cli;
+pub mod failure;
 pub mod settings;
+pub mod variables;
 pub mod verify;

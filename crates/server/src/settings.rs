@@ -1,17 +1,17 @@
 //! Settings from the environment and `.env`, combined from all features.
 
-use std::{collections::BTreeMap, ffi::OsString, io::ErrorKind, net::SocketAddr, path::Path, str::FromStr, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, str::FromStr, sync::Arc};
 
 use ::gateways::settings::{self as gateways, GatewaySettings, TerminalSettings};
 use ::notifications::settings::{self as notifications, NotificationSettings};
 use acl::settings::{self as access, AccessSection};
 use api::settings::{self as http, HttpSettings};
 use chrono::NaiveTime;
-use database::DatabaseUrl;
+use database::{DatabaseUrl, Pooling};
 use files::FilesAt;
 use kernel::{
     Policy,
-    settings::{Reader, WrongSetting, parse_text},
+    settings::{Reader, WrongSetting, on_or_off, parse_text},
 };
 
 /// All settings.
@@ -23,6 +23,8 @@ pub struct Settings {
     pub database_url: DatabaseUrl,
     /// The maximum number of connections to PostgreSQL.
     pub database_pool_size: u32,
+    /// What a pooler before PostgreSQL does.
+    pub pooling: Pooling,
     /// The keys and lifetimes of tokens, and the first administrator.
     pub access: AccessSection,
     /// The operator's settings that business rules use.
@@ -69,15 +71,6 @@ impl FromStr for LogFormat {
 }
 
 impl Settings {
-    /// Reads `.env`, if there is one, and the environment, which takes precedence.
-    pub fn from_environment() -> Result<Self, Vec<WrongSetting>> {
-        let mut variables = from_file(Path::new(".env")).map_err(|wrong| vec![wrong])?;
-        // the replacement character of invalid UTF-8 makes the value invalid
-        let lossy = |text: OsString| text.to_string_lossy().into_owned();
-        variables.extend(std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))));
-        Self::read(&variables)
-    }
-
     /// Reads variables. Errors: every invalid setting.
     pub fn read(variables: &BTreeMap<String, String>) -> Result<Self, Vec<WrongSetting>> {
         let from = &mut Reader::new(variables);
@@ -87,6 +80,7 @@ impl Settings {
         let settings = Self {
             bind,
             database_pool_size: u32::try_from(from.number("DATABASE_POOL_SIZE", "a number from 2 to 500", 2..=500, 16)).unwrap_or(16),
+            pooling: from.parsed("DATABASE_POOLER", "session or transaction", parse_text, Pooling::Session),
             policy: Policy::read(from).into(),
             access: access::read(from),
             jobs: from.parsed("JOBS", "on or off", on_or_off, true),
@@ -112,24 +106,6 @@ impl Settings {
             [] => Ok(settings),
             wrong => Err(wrong.to_vec()),
         }
-    }
-}
-
-fn on_or_off(text: &str) -> Option<bool> {
-    match text {
-        "on" => Some(true),
-        "off" => Some(false),
-        _ => None,
-    }
-}
-
-/// The variables of a file; empty if there is no file.
-fn from_file(path: &Path) -> Result<BTreeMap<String, String>, WrongSetting> {
-    let wrong = |_| WrongSetting { name: ".env", expected: "a file of lines NAME=value" };
-    match dotenvy::from_path_iter(path) {
-        Ok(lines) => lines.collect::<Result<_, _>>().map_err(wrong),
-        Err(dotenvy::Error::Io(error)) if error.kind() == ErrorKind::NotFound => Ok(BTreeMap::new()),
-        Err(error) => Err(wrong(error)),
     }
 }
 

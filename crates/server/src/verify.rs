@@ -3,33 +3,36 @@
 use std::{process::ExitCode, sync::Arc};
 
 use acl::{Granted, audit, perm};
-use database::{DatabaseUrl, Db};
+use database::{
+    Db,
+    record::{self, SettingsOfRecord},
+};
 use kernel::{Actor, Clock, Context, Origin, Result};
-use rehearsal::Invariants;
+use rehearsal::{Invariants, print};
+use schema::SCHEMA;
 
-use crate::{assembly, settings::Settings};
+use crate::{assembly, failure::Failure, settings::Settings};
 
 /// The number of violations shown for each invariant; a broken database has thousands of the same kind.
 const MOST_SHOWN: usize = 20;
 
 /// Checks a database without changing it; stops at the first broken invariant.
-pub async fn run(settings: &Settings) -> Result<ExitCode> {
-    if let DatabaseUrl::Sqlite(path) = &settings.database_url
-        && !path.exists()
-    {
-        eprintln!("DATABASE_URL: there is no database at {}", path.display());
-        return Ok(ExitCode::FAILURE);
-    }
+pub async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let db = assembly::connect(settings).await?.patient();
-    let origin = Origin { request_id: "verify".into(), address: None };
+    SCHEMA.must_be_current(&db, &settings.database_url).await?;
+    let origin = Origin { request_id: "verify".into(), ..Origin::default() };
     let context = Context { now: Clock::System.now(), policy: settings.policy.clone(), origin, actor: Actor::system("verify") };
-    for (invariant, found) in violations(&db, &context.into()).await? {
-        println!("{} {invariant}", if found.is_empty() { "ok    " } else { "BROKEN" });
+    let context: Arc<Context> = context.into();
+    if let Some(recorded) = db.read(&context, async |conn| record::find(conn).await).await? {
+        recorded.must_allow(&SettingsOfRecord::of(&settings.policy))?;
+    }
+    for (invariant, found) in violations(&db, &context).await? {
+        print(format_args!("{} {invariant}", if found.is_empty() { "ok    " } else { "BROKEN" }))?;
         for violation in found.iter().take(MOST_SHOWN) {
-            println!("       {violation}");
+            print(format_args!("       {violation}"))?;
         }
         if found.len() > MOST_SHOWN {
-            println!("       and {} more", found.len() - MOST_SHOWN);
+            print(format_args!("       and {} more", found.len() - MOST_SHOWN))?;
         }
         if !found.is_empty() {
             return Ok(ExitCode::FAILURE);

@@ -2,16 +2,18 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kernel::{
-    Context, FieldErrors, Input,
+    Context, FieldErrors, Input, Several,
+    check_digits::luhn,
     country::{Country, digits},
     error::field,
-    id::{ContractId, SimId},
+    id::{ContractId, CustomerId, SimId},
+    phone::{check_own, normalize_own},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
-use crate::model::{NumberStatus, Sim, SimKind, SimLoss, SimStatus};
+use crate::model::{NumberStatus, Sim, SimKind, SimLoss, SimStatus, SimWarning};
 
 /// The longest reservation of a number, in days.
 const LONGEST_RESERVATION: i64 = 365;
@@ -37,8 +39,8 @@ pub struct SimInput {
     /// Card or profile; a card by default.
     #[serde(default = "physical")]
     pub kind: SimKind,
-    /// The phone number that the card carries, in the country's format.
-    #[schema(pattern = "phone")]
+    /// The phone number that the card carries: one of the country's, in any notation.
+    #[schema(max_length = 64)]
     pub msisdn: Option<String>,
 }
 
@@ -47,6 +49,15 @@ impl SimInput {
     pub(crate) fn of(sim: &Sim) -> Self {
         let Sim { iccid, imsi, puk_code, kind, msisdn, .. } = sim.clone();
         Self { iccid, imsi, puk_code, kind, msisdn }
+    }
+
+    /// What is unusual about the card's numbers.
+    pub(crate) fn warnings(&self, country: Country) -> Vec<SimWarning> {
+        // a check digit may be followed by a digit of the manufacturer
+        let has_check_digit = luhn(&self.iccid) || (self.iccid.len() == 20 && luhn(&self.iccid[..19]));
+        let unusual =
+            [(SimWarning::IccidCheckDigit, !has_check_digit), (SimWarning::ImsiOfAnotherCountry, !country.is_own_imsi(&self.imsi))];
+        unusual.into_iter().filter_map(|(warning, holds)| holds.then_some(warning)).collect()
     }
 
     /// The names of the fields in which the two differ.
@@ -67,6 +78,13 @@ fn physical() -> SimKind {
 }
 
 impl Input for SimInput {
+    const SHOWN_BESIDE: &'static [&'static str] = &["contract"];
+
+    fn normalize(&mut self, context: &Context) {
+        [&mut self.iccid, &mut self.imsi].into_iter().chain(&mut self.puk_code).for_each(|digits| digits.retain(|digit| digit != ' '));
+        self.msisdn.iter_mut().for_each(|msisdn| normalize_own(msisdn, context.policy.country));
+    }
+
     fn check(&self, context: &Context, wrong: &mut FieldErrors) {
         if !digits(&self.iccid, 19..=20) {
             wrong.add("iccid", field::ICCID);
@@ -78,17 +96,9 @@ impl Input for SimInput {
             wrong.add("puk_code", field::FORMAT);
         }
         if let Some(msisdn) = &self.msisdn {
-            check_msisdn("msisdn", msisdn, context.policy.country, wrong);
+            check_own("msisdn", msisdn, context.policy.country, wrong);
         }
     }
-}
-
-fn check_msisdn(name: &str, msisdn: &str, country: Country, wrong: &mut FieldErrors) -> bool {
-    let fits = country.is_phone(msisdn);
-    if !fits {
-        wrong.add(name, field::PHONE).with("prefix", country.phone_prefix()).with("digits", country.phone_digits());
-    }
-    fits
 }
 
 /// The reason for blocking a SIM card.
@@ -144,13 +154,15 @@ pub struct ReplaceSimInput {
 
 impl Input for ReplaceSimInput {}
 
-/// Until when to reserve a number.
+/// Until when and for whom to reserve a number.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"until": "2026-06-30T18:00:00Z"}))]
+#[schema(example = json!({"until": "2026-06-30T18:00:00Z", "customer_id": 7}))]
 pub struct NumberReserveInput {
     /// When the reservation ends, at most a year ahead.
     pub until: DateTime<Utc>,
+    /// The subscriber for whom the number is reserved: only their contracts can be activated with it.
+    pub customer_id: Option<CustomerId>,
 }
 
 impl Input for NumberReserveInput {
@@ -182,8 +194,8 @@ impl Input for NumberPortOutInput {}
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"first": "+79161234500", "count": 100}))]
 pub struct NumberInput {
-    /// The first number, in the country's format.
-    #[schema(pattern = "phone")]
+    /// The first number: one of the country's, in any notation.
+    #[schema(max_length = 64)]
     pub first: String,
     /// The size of the range; 1 by default.
     #[serde(default = "one")]
@@ -197,9 +209,13 @@ fn one() -> i64 {
 }
 
 impl Input for NumberInput {
+    fn normalize(&mut self, context: &Context) {
+        normalize_own(&mut self.first, context.policy.country);
+    }
+
     fn check(&self, context: &Context, wrong: &mut FieldErrors) {
         let country = context.policy.country;
-        if check_msisdn("first", &self.first, country, wrong) && (1..=1000).contains(&self.count) {
+        if check_own("first", &self.first, country, wrong) && (1..=1000).contains(&self.count) {
             let room = self.msisdns(country).take_while(|msisdn| country.is_phone(msisdn)).count();
             if i64::try_from(room) != Ok(self.count) {
                 wrong.add("count", field::RANGE).with("min", 1).with("max", room);
@@ -227,12 +243,14 @@ impl NumberInput {
 #[into_params(parameter_in = Query)]
 pub struct SimFilter {
     /// Only with this status.
-    pub status: Option<SimStatus>,
+    #[param(value_type = Option<Vec<SimStatus>>)]
+    pub status: Option<Several<SimStatus>>,
     /// Only cards, or only profiles.
-    pub kind: Option<SimKind>,
+    #[param(value_type = Option<Vec<SimKind>>)]
+    pub kind: Option<Several<SimKind>>,
     /// Only the SIM card that serves this contract.
-    #[param(inline)]
-    pub contract: Option<ContractId>,
+    #[param(value_type = Option<Vec<ContractId>>)]
+    pub contract_id: Option<Several<ContractId>>,
     /// Only SIM cards that carry a number, or only those that do not.
     pub has_number: Option<bool>,
     /// Registered at this moment or later.
@@ -250,7 +268,8 @@ pub struct SimFilter {
 #[into_params(parameter_in = Query)]
 pub struct FreeSimFilter {
     /// Only cards, or only profiles.
-    pub kind: Option<SimKind>,
+    #[param(value_type = Option<Vec<SimKind>>)]
+    pub kind: Option<Several<SimKind>>,
     /// Only SIM cards that carry a number and so can be activated, or only those that do not.
     pub has_number: Option<bool>,
     /// Part of the ICCID, the IMSI or the phone number.
@@ -261,7 +280,7 @@ pub struct FreeSimFilter {
 impl From<&FreeSimFilter> for SimFilter {
     fn from(free: &FreeSimFilter) -> Self {
         let FreeSimFilter { kind, has_number, search } = free.clone();
-        Self { status: Some(SimStatus::Free), kind, has_number, search, ..Self::default() }
+        Self { status: Some(SimStatus::Free.into()), kind, has_number, search, ..Self::default() }
     }
 }
 
@@ -276,11 +295,16 @@ pub struct BindingFilter {}
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct NumberFilter {
-    /// Only with this status; a number whose reservation or quarantine has expired counts as available.
-    pub status: Option<NumberStatus>,
-    /// Only the number that is assigned to this contract.
+    /// Only with this status; a number whose reservation or quarantine has expired counts as available. `available` leaves out numbers on
+    /// SIM cards, which go to the subscribers who get the cards.
+    #[param(value_type = Option<Vec<NumberStatus>>)]
+    pub status: Option<Several<NumberStatus>>,
+    /// Only numbers that are reserved for this subscriber.
     #[param(inline)]
-    pub contract: Option<ContractId>,
+    pub reserved_for: Option<CustomerId>,
+    /// Only the number that is assigned to this contract.
+    #[param(value_type = Option<Vec<ContractId>>)]
+    pub contract_id: Option<Several<ContractId>>,
     /// Added at this moment or later.
     pub created_at_after: Option<DateTime<Utc>>,
     /// Added at this moment or earlier.
@@ -317,9 +341,25 @@ mod tests {
     #[test]
     fn each_identifier_has_its_own_form() {
         assert_eq!(wrong::<SimInput>(json!({"iccid": "8970199123456789012", "imsi": "250991234567890"})), []);
-        let body = json!({"iccid": "897019912345678901", "imsi": "25099123456789x", "puk_code": "1234", "msisdn": "89161234567"});
+        let body = json!({"iccid": "897019912345678901", "imsi": "25099123456789x", "puk_code": "1234", "msisdn": "123-45-67"});
         let expected = [("/iccid", field::ICCID), ("/imsi", field::FORMAT), ("/puk_code", field::FORMAT), ("/msisdn", field::PHONE)];
         assert_eq!(wrong::<SimInput>(body), expected.map(|(pointer, code)| (pointer.to_owned(), code)));
+    }
+
+    #[test]
+    fn unusual_numbers_are_warned_of() {
+        let card = |iccid: &str, imsi: &str| SimInput {
+            iccid: iccid.to_owned(),
+            imsi: imsi.to_owned(),
+            puk_code: None,
+            kind: SimKind::Physical,
+            msisdn: None,
+        };
+        for iccid in ["8970199123456789012", "89701991234567890125"] {
+            assert_eq!(card(iccid, "250991234567890").warnings(Country::Ru), [], "{iccid}");
+        }
+        let both = [SimWarning::IccidCheckDigit, SimWarning::ImsiOfAnotherCountry];
+        assert_eq!(card("8970199123456789013", "401071234567890").warnings(Country::Ru), both);
     }
 
     #[test]

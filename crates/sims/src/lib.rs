@@ -29,14 +29,14 @@ pub use input::{
     SimDeactivateInput, SimFilter, SimInput,
 };
 pub use model::{
-    NewBinding, NewNumber, NewSim, Number, NumberStatus, NumbersByStatus, Sim, SimBinding, SimKind, SimLoss, SimStatistics, SimStatus,
-    SimsByKind, SimsByStatus, refusal,
+    NewBinding, NewNumber, NewSim, Number, NumberStatus, NumbersByStatus, RegisteredSim, Sim, SimBinding, SimKind, SimLoss, SimShort,
+    SimStatistics, SimStatus, SimWarning, SimsByKind, SimsByStatus, refusal,
 };
 pub use service::{
     insert_all, insert_bindings, insert_numbers,
     lines::{contract_of_msisdn, peek},
     numbers, present,
-    sims::{close, create, delete, edit, find_by_words, get, history, list, list_free, statistics},
+    sims::{close, create, delete, edit, find_by_words, get, history, list, list_free, short_forms, statistics},
     violations,
 };
 

@@ -2,12 +2,14 @@
 
 mod binding;
 mod number;
+mod short;
 mod sim;
 mod statistics;
 
 pub use binding::{NewBinding, SimBinding};
 pub use number::{NewNumber, Number, NumberStatus};
-pub use sim::{NewSim, Sim, SimKind, SimLoss, SimStatus};
+pub use short::SimShort;
+pub use sim::{NewSim, RegisteredSim, Sim, SimKind, SimLoss, SimStatus, SimWarning};
 pub use statistics::{NumbersByStatus, SimStatistics, SimsByKind, SimsByStatus};
 
 /// Refusals about SIM cards and numbers.
@@ -37,6 +39,8 @@ pub mod refusal {
         NUMBER_NOT_FOUND = NotFound "number_not_found";
         /// The number cannot be put on a SIM card or given to a contract.
         NUMBER_NOT_AVAILABLE = Conflict "number_not_available";
+        /// The number is reserved for another subscriber.
+        NUMBER_RESERVED = Conflict "number_reserved";
         /// The number's state does not allow the action.
         NUMBER_WRONG_STATE = Conflict "number_wrong_state";
         /// Another SIM card carries the number.

@@ -5,10 +5,10 @@ pub mod numbers;
 pub mod sims;
 
 use acl::{Granted, Permission, PermissionType};
-use database::{Conn, Event, EventKind, Tx, audit::Entry};
+use database::{Conn, Event, EventKind, Resource, Tx, audit::Entry};
 use kernel::{
     Context, Error, Result,
-    id::{ContractId, SimId},
+    id::{ContractId, CustomerId, SimId},
 };
 use serde_json::json;
 
@@ -35,15 +35,44 @@ async fn change_sim(tx: &mut Tx, before: &Sim, after: Sim, entry: Entry) -> Resu
     }
     let after = store::sims::update(tx, after).await?;
     tx.record(entry.change(&before.clone().shown(false), &after.clone().shown(false)));
-    tell(tx, after.id, after.contract_id, before.status, after.status);
+    tell(tx, before, &after).await?;
     Ok(after)
 }
 
-/// Publishes an event if the card's status changed.
-fn tell(tx: &mut Tx, id: SimId, contract_id: Option<ContractId>, before: SimStatus, after: SimStatus) {
-    if before != after {
-        let data = json!({"status": after, "status_before": before});
-        tx.publish(Event::new(EventKind::SimStatusChanged, "sim", id, &data).of_contract(contract_id));
+/// The contract that a card or a number serves, and its subscriber.
+#[derive(Clone, Copy, Debug, Default)]
+struct Owner {
+    contract_id: Option<ContractId>,
+    customer_id: Option<CustomerId>,
+}
+
+impl Owner {
+    async fn of(tx: &mut Tx, contract_id: Option<ContractId>) -> Result<Self> {
+        let customer_id = match contract_id {
+            Some(id) => store::customer_of(tx, id).await?,
+            None => None,
+        };
+        Ok(Self { contract_id, customer_id })
+    }
+}
+
+/// Publishes what a card has become, and its new status if it has one.
+async fn tell(tx: &mut Tx, before: &Sim, after: &Sim) -> Result<()> {
+    // a card that leaves its contract is still told with it
+    let owner = Owner::of(tx, after.contract_id.or(before.contract_id)).await?;
+    tell_with(tx, before.status, after, owner);
+    Ok(())
+}
+
+/// Publishes what a card has become, for a caller that knows whose it is.
+fn tell_with(tx: &mut Tx, before: SimStatus, after: &Sim, owner: Owner) {
+    let its = if after.contract_id.is_some() { owner } else { Owner::default() };
+    let changed = Event::changed(Resource::Sim, after.id, &after.clone().shown(false));
+    tx.publish(changed.of_contract(its.contract_id).of_customer(its.customer_id));
+    if before != after.status {
+        let data = json!({"iccid": after.iccid, "msisdn": after.msisdn, "status": after.status, "status_before": before});
+        let event = Event::new(EventKind::SimStatusChanged, "sim", after.id, &data);
+        tx.publish(event.of_contract(owner.contract_id).of_customer(owner.customer_id));
     }
 }
 
@@ -54,7 +83,21 @@ async fn change_number(tx: &mut Tx, action: &'static str, before: &Number, after
     }
     let after = store::numbers::update(tx, after).await?;
     tx.record(Entry::new(action, "number", after.id).change(before, &after));
+    tell_number(tx, &after).await?;
     Ok(after)
+}
+
+/// Publishes what a number has become.
+async fn tell_number(tx: &mut Tx, number: &Number) -> Result<()> {
+    let owner = Owner::of(tx, number.contract_id).await?;
+    let event = carried(Event::changed(Resource::Number, number.id, number));
+    tx.publish(event.of_contract(owner.contract_id).of_customer(owner.customer_id));
+    Ok(())
+}
+
+/// Which card carries a number is a property of the card, which has a version of its own.
+fn carried(number: Event) -> Event {
+    number.without("sim_id")
 }
 
 /// The first day on which a number that is quarantined today may be given out again.

@@ -4,8 +4,17 @@ pub mod bindings;
 pub mod numbers;
 pub mod sims;
 
-use database::{Conn, Sql};
-use kernel::Result;
+use database::{Conn, Sql, Tx};
+use kernel::{
+    Result,
+    id::{ContractId, CustomerId},
+};
+
+/// The subscriber of a contract.
+pub async fn customer_of(tx: &mut Tx, id: ContractId) -> Result<Option<CustomerId>> {
+    let found: Option<(CustomerId,)> = Sql::new("SELECT customer_id FROM contracts WHERE id = $1").bind(id).optional(tx).await?;
+    Ok(found.map(|(id,)| id))
+}
 
 /// Returns every violation of the invariants of SIM cards, numbers and bindings: a sentence with `#` in place of the id, and the id.
 pub async fn breaches(conn: &mut Conn) -> Result<Vec<(String, i64)>> {

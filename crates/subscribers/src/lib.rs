@@ -1,26 +1,21 @@
 //! Use cases of a subscriber that also change contracts, SIM cards, tickets and notifications. Each is one transaction.
 //!
 //! Contracts are always locked before the subscriber, and a few statements change all of them at once.
-use acl::{Granted, perm};
+
+use std::collections::HashSet;
+
+use acl::{Granted, Permission, perm};
 use billing::{
     Service,
-    steps::{self, settle, without_period},
+    steps::{Judging, judge_all_without, settle_all, without_period},
 };
-use contracts::steps::of_customer;
-use customers::{Customer, CustomerInput, MergeInput, StatusReasonInput, refusal as customer_refusal};
+use contracts::{HoldReason, steps::of_customer};
+use customers::{Customer, CustomerInput, CustomerStatus, MergeInput, StatusReasonInput, refusal as customer_refusal};
 use database::Tx;
-use kernel::{Edit, Error, Expected, Result, id::CustomerId};
-
-/// Refusals of use cases that concern a subscriber and all its contracts.
-pub mod refusal {
-    kernel::codes! {
-        /// More contracts would begin a period than one transaction can handle.
-        TOO_MANY_PERIODS = Conflict "customer_too_many_periods";
-    }
-}
-
-/// The maximum number of contracts that begin a period in one transaction; each is charged separately.
-const MOST_PERIODS: i64 = 100;
+use kernel::{
+    Edit, Error, Expected, Result,
+    id::{ContractId, CustomerId},
+};
 
 /// Changes a subscriber's fields; after a change of name, the search finds the contracts by the new name.
 ///
@@ -44,7 +39,6 @@ pub async fn edit(
 pub async fn suspend(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, id: CustomerId, input: &StatusReasonInput) -> Result<Customer> {
     of_customer::lock(tx, id).await?;
     let customer = customers::steps::load(tx, id).await?;
-    catch_up(tx, id).await?;
     let customer = customers::steps::suspend(tx, granted, &customer, &input.reason).await?;
     hold(tx, &customer, &input.reason).await
 }
@@ -55,23 +49,17 @@ pub async fn suspend(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, id: C
 pub async fn block(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, id: CustomerId, input: &StatusReasonInput) -> Result<Customer> {
     of_customer::lock(tx, id).await?;
     let customer = customers::steps::load(tx, id).await?;
-    catch_up(tx, id).await?;
     let customer = customers::steps::block(tx, granted, &customer, &input.reason).await?;
     hold(tx, &customer, &input.reason).await
 }
 
-/// Charges the due periods of up to [`MOST_PERIODS`] contracts. On further contracts, the period begins when they are active again.
-async fn catch_up(tx: &mut Tx, id: CustomerId) -> Result<()> {
-    for due in without_period(tx, id, MOST_PERIODS).await? {
-        let mut contract = contracts::steps::load(tx, due).await?;
-        steps::catch_up(tx, &mut contract).await?;
-    }
-    Ok(())
-}
-
+/// Holds every running contract, after what was due on it is charged: a period that began before the nightly run came was served.
 async fn hold(tx: &mut Tx, customer: &Customer, reason: &str) -> Result<Customer> {
+    let due = without_period(tx, customer.id).await?;
+    settle_all(tx, &due, Service::Unbroken, Judging::Later).await?;
     of_customer::hold(tx, customer.id, reason).await?;
     sims::steps::follow_contracts_of(tx, customer.id).await?;
+    settle_all(tx, &due, Service::Unbroken, Judging::Now).await?;
     Ok(customer.clone())
 }
 
@@ -79,23 +67,25 @@ async fn hold(tx: &mut Tx, customer: &Customer, reason: &str) -> Result<Customer
 ///
 /// A contract that becomes active begins the period that is due, or is held for debt.
 ///
-/// Errors: `customer_not_found`, `customer_wrong_state`, `customer_too_many_periods`.
+/// Errors: `customer_not_found`, `customer_wrong_state`.
 pub async fn activate(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, id: CustomerId) -> Result<Customer> {
     of_customer::lock(tx, id).await?;
     let customer = customers::steps::load(tx, id).await?;
     let customer = customers::steps::activate(tx, granted, &customer).await?;
-    let released = of_customer::release(tx, id).await?;
-    sims::steps::follow_contracts_of(tx, id).await?;
-    // a contract with a running period has nothing to settle: the period was charged, or is charged when it ends
-    let due = without_period(tx, id, MOST_PERIODS + 1).await?;
-    let many = Error::new(refusal::TOO_MANY_PERIODS).with("most", MOST_PERIODS);
-    if i64::try_from(due.len()).map_err(Error::internal)? > MOST_PERIODS {
-        return Err(many);
-    }
-    for mut contract in released.into_iter().filter(|contract| due.contains(&contract.id)) {
-        settle(tx, &mut contract, Service::FromToday).await?;
-    }
+    release(tx, id).await?;
     Ok(customer)
+}
+
+/// Lifts hold `customer` from every contract, settles those that have no running period, and returns whether it was on any.
+async fn release(tx: &mut Tx, id: CustomerId) -> Result<bool> {
+    // a contract with a running period has nothing to settle: the period was charged, or is charged when it ends
+    let idle = without_period(tx, id).await?;
+    judge_all_without(tx, &idle, HoldReason::Customer).await?;
+    let released: HashSet<ContractId> = of_customer::release(tx, id).await?.into_iter().map(|contract| contract.id).collect();
+    sims::steps::follow_contracts_of(tx, id).await?;
+    let due: Vec<ContractId> = idle.into_iter().filter(|id| released.contains(id)).collect();
+    settle_all(tx, &due, Service::FromToday, Judging::Now).await?;
+    Ok(!released.is_empty())
 }
 
 /// Archives a subscriber whose contracts are all terminated.
@@ -110,10 +100,12 @@ pub async fn archive(tx: &mut Tx, granted: &Granted<perm::CustomersDelete>, id: 
 
 /// Merges two subscribers: contracts, tickets, notifications and the history of SIM cards go to the survivor.
 ///
-/// The duplicate is archived permanently.
+/// The duplicate is archived permanently, and the survivor's status decides from then on: contracts that come from a blocked duplicate to an
+/// active survivor lose hold `customer`, and those that come to a blocked survivor get it. Losing a hold requires `customers:write`, as
+/// activating a subscriber does.
 ///
 /// Errors: `customer_not_found`, `not_found` in the field `duplicate_id`, `customer_merge_with_itself`,
-/// `customer_wrong_state` if one of them is archived, `customer_merge_mismatch`.
+/// `customer_wrong_state` if one of them is archived, `customer_merge_mismatch`, `permission_missing`.
 pub async fn merge(tx: &mut Tx, granted: &Granted<perm::CustomersMerge>, id: CustomerId, input: &MergeInput) -> Result<Customer> {
     if id == input.duplicate_id {
         return Err(customer_refusal::MERGE_WITH_ITSELF.into());
@@ -128,5 +120,18 @@ pub async fn merge(tx: &mut Tx, granted: &Granted<perm::CustomersMerge>, id: Cus
     let bindings = count(sims::steps::give_bindings(tx, duplicate.id, survivor.id).await?)?;
     let notifications = count(notifications::notifications::give(tx, duplicate.id, survivor.id).await?)?;
     let moved = [("contracts", contracts), ("tickets", tickets), ("sim_bindings", bindings), ("notifications", notifications)];
-    customers::steps::merge(tx, granted, &survivor, &duplicate, &moved).await
+    let merged = customers::steps::merge(tx, granted, &survivor, &duplicate, &moved).await?;
+    align(tx, granted, &survivor).await?;
+    Ok(merged)
+}
+
+/// Places or lifts hold `customer` on contracts that came to a subscriber with another status.
+async fn align(tx: &mut Tx, granted: &Granted<perm::CustomersMerge>, survivor: &Customer) -> Result<()> {
+    if survivor.status != CustomerStatus::Active {
+        return hold(tx, survivor, survivor.status_reason.as_deref().unwrap_or_default()).await.map(drop);
+    }
+    if release(tx, survivor.id).await? && !granted.may(Permission::CustomersWrite) {
+        return Err(Error::new(acl::refusal::PERMISSION_MISSING).with("permission", Permission::CustomersWrite));
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 mod option;
 
 use chrono::{Months, NaiveDate};
-use kernel::{Context, FieldErrors, Input, Money, error::field, money::Quantity};
+use kernel::{Context, FieldErrors, Input, Money, Several, error::field, money::Quantity};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -106,7 +106,7 @@ impl Input for TariffInput {
 }
 
 fn check(name: &str, prices: &Prices, extra_options: &Map<String, Value>, wrong: &mut FieldErrors) {
-    if !name.is_empty() && name.trim().is_empty() {
+    if !name.is_empty() && kernel::text::trimmed(name).is_empty() {
         wrong.add("name", field::REQUIRED);
     }
     let fees = [
@@ -230,7 +230,8 @@ pub struct TariffFilter {
     /// Only tariffs for sale, or only retired ones.
     pub is_active: Option<bool>,
     /// Only prepaid, or only postpaid.
-    pub tariff_type: Option<TariffType>,
+    #[param(value_type = Option<Vec<TariffType>>)]
+    pub tariff_type: Option<Several<TariffType>>,
     /// Monthly fee of this amount or more.
     #[param(value_type = Option<String>, pattern = r"^-?[0-9]{1,11}(\.[0-9]{1,2})?$")]
     pub monthly_fee_min: Option<Money>,
@@ -248,7 +249,8 @@ pub struct TariffFilter {
 #[into_params(parameter_in = Query)]
 pub struct ActiveTariffFilter {
     /// Only prepaid, or only postpaid.
-    pub tariff_type: Option<TariffType>,
+    #[param(value_type = Option<Vec<TariffType>>)]
+    pub tariff_type: Option<Several<TariffType>>,
     /// Monthly fee of this amount or more.
     #[param(value_type = Option<String>, pattern = r"^-?[0-9]{1,11}(\.[0-9]{1,2})?$")]
     pub monthly_fee_min: Option<Money>,

@@ -16,13 +16,16 @@ pub use input::{
     ActiveTariffFilter, OptionFilter, OptionInput, TariffEdit, TariffFilter, TariffHistoryFilter, TariffInput, VersionFilter, repeated,
 };
 pub use model::{
-    OptionIds, OptionKind, OptionPrice, PriceVersion, Prices, Tariff, TariffChange, TariffIds, TariffOption, TariffType, TariffVersion,
-    VersionStatus, refusal,
+    OptionIds, OptionKind, OptionPrice, PriceVersion, Prices, Tariff, TariffChange, TariffIds, TariffOption, TariffShort, TariffType,
+    TariffVersion, VersionStatus, refusal,
 };
 pub use service::{
     activate, count_contracts, create, deactivate, delete, edit, exists, find_active, find_active_instead, get, history, insert_all,
-    keep_version_on, list, options, peek, version_by_id, version_on, versions, versions_between, versions_up_to, violations,
+    keep_version_on, list, options, peek, short_forms, version_by_id, version_on, versions, versions_between, versions_up_to, violations,
 };
+
+/// The names by which tariffs and options are ordered.
+pub const ORDERED: [database::order_keys::Named; 2] = [store::ORDERED, store::options::ORDERED];
 
 /// Order fields of a tariff's history.
 pub const HISTORY: ListSpec = store::HISTORY;

@@ -1,6 +1,7 @@
 //! Tariffs, their dated price versions, and options.
 
 mod option;
+mod short;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
@@ -14,6 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use option::{OptionIds, OptionKind, OptionPrice, TariffIds, TariffOption};
+pub use short::TariffShort;
 
 /// Refusals about tariffs.
 pub mod refusal {

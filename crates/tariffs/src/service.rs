@@ -4,7 +4,7 @@ pub mod options;
 
 use acl::{Granted, Permission, perm};
 use chrono::{DateTime, NaiveDate, Utc};
-use database::{Conn, Page, Paging, Tx, audit::Entry};
+use database::{Conn, Event, Page, Paging, Resource, Tx, audit::Entry};
 use kernel::{
     Edit, Error, Expected, FieldErrors, Result,
     error::{common, field},
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::{
     input::{TariffEdit, TariffFilter, TariffInput},
-    model::{PriceVersion, Tariff, TariffChange, TariffVersion, refusal},
+    model::{PriceVersion, Tariff, TariffChange, TariffShort, TariffVersion, refusal},
     store,
 };
 
@@ -29,6 +29,11 @@ pub async fn list(conn: &mut Conn, _granted: &Granted<perm::TariffsRead>, filter
     store::list(conn, filter, paging).await
 }
 
+/// The short forms of these tariffs, with the fees in force today.
+pub async fn short_forms(conn: &mut Conn, _granted: &Granted<perm::TariffsRead>, ids: &[TariffId]) -> Result<Vec<TariffShort>> {
+    store::short_forms(conn, ids).await
+}
+
 /// Creates a tariff whose prices are in force from today.
 ///
 /// Errors: `tariff_name_taken`, with the id of the other tariff if the caller may see it.
@@ -39,7 +44,18 @@ pub async fn create(tx: &mut Tx, granted: &Granted<perm::TariffsWrite>, input: &
     let id = store::insert(tx, input, today, &actor.name).await?;
     let tariff = store::get(tx, id, today).await?.ok_or(refusal::NOT_FOUND)?;
     tx.record(Entry::new("tariff.created", "tariff", id).created(&tariff));
+    tell(tx, Event::created(Resource::Tariff, id, &tariff), id).await?;
     Ok(tariff)
+}
+
+/// Publishes what a tariff has become, with its announced prices, which nothing else tells when their day comes.
+///
+/// The number of its contracts changes without the tariff, so it is left out.
+async fn tell(tx: &mut Tx, event: Event, id: TariffId) -> Result<()> {
+    let announced = store::announced(tx, id).await?;
+    let announced = serde_json::to_value(announced).map_err(Error::internal)?;
+    tx.publish(event.without("contracts_count").with("next_versions", announced));
+    Ok(())
 }
 
 async fn name_is_free(tx: &mut Tx, granted: &Granted<perm::TariffsWrite>, name: &str, but: Option<TariffId>) -> Result<()> {
@@ -82,6 +98,7 @@ pub async fn edit(
     }
     let after = store::get(tx, id, today).await?.ok_or(refusal::NOT_FOUND)?;
     tx.record(Entry::new("tariff.updated", "tariff", id).change(&before, &after));
+    tell(tx, Event::changed(Resource::Tariff, id, &after), id).await?;
     Ok(after)
 }
 
@@ -150,6 +167,7 @@ async fn set_active(tx: &mut Tx, action: &'static str, before: &Tariff, mut afte
     after.version += 1;
     after.updated_at = now;
     tx.record(Entry::new(action, "tariff", after.id).change(before, &after));
+    tell(tx, Event::changed(Resource::Tariff, after.id, &after), after.id).await?;
     Ok(after)
 }
 
@@ -164,8 +182,11 @@ pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::TariffsDelete>, id: Ta
         common::IN_USE => Error::new(refusal::IN_USE).with("name", &before.name),
         _ => error,
     };
+    let fitting = store::options::of_tariff(tx, id).await?;
     store::delete(tx, id).await.map_err(in_use)?;
     tx.record(Entry::new("tariff.deleted", "tariff", id).deleted(&before));
+    tell(tx, Event::deleted(Resource::Tariff, id, &before), id).await?;
+    options::no_longer_fit(tx, &fitting, id).await?;
     Ok(())
 }
 
@@ -239,12 +260,9 @@ pub async fn versions_up_to(conn: &mut Conn, ids: &[TariffId], last: NaiveDate) 
 
 /// Adds `change` to the number of contracts that have the tariff and are not terminated; the caller records the reason.
 ///
-/// Errors: `tariff_not_found`.
-pub async fn count_contracts(tx: &mut Tx, id: TariffId, change: i64) -> Result<()> {
-    match store::count_contracts(tx, id, change).await? {
-        true => Ok(()),
-        false => Err(refusal::NOT_FOUND.into()),
-    }
+/// The number is written when the transaction commits, so that transactions which change several tariffs do not deadlock.
+pub fn count_contracts(tx: &mut Tx, id: TariffId, change: i64) {
+    store::count_contracts(tx, id, change);
 }
 
 /// Inserts many tariffs under reserved ids, beginning with `first_id`.

@@ -5,18 +5,19 @@ pub mod options;
 use chrono::{DateTime, NaiveDate, Utc};
 use database::{
     Arg, Bulk, Conn, Engine, Filter, Given, Page, Paging, Sql, Tx,
+    order_keys::Named,
     page::{KeyKind, ListSpec, OrderField},
 };
 use kernel::{
     Result,
     id::{TariffId, TariffVersionId},
-    text::{JsonText, search_text},
+    text::{JsonText, order_key, search_text, trimmed},
 };
 use serde_json::Value;
 
 use crate::{
     input::{TariffEdit, TariffFilter, TariffInput},
-    model::{PriceVersion, Prices, Tariff, TariffChange, TariffVersion, VersionStatus},
+    model::{PriceVersion, Prices, Tariff, TariffChange, TariffShort, TariffVersion, VersionStatus},
 };
 
 /// Order fields of tariff lists.
@@ -24,7 +25,8 @@ pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "priority", column: "tariffs.priority", kind: KeyKind::Int },
         OrderField { name: "monthly_fee", column: "prices.monthly_fee", kind: KeyKind::Money },
-        OrderField { name: "name", column: "tariffs.name", kind: KeyKind::Text },
+        OrderField { name: "name", column: "tariffs.name_order", kind: KeyKind::Name },
+        OrderField { name: "updated_at", column: "tariffs.updated_at", kind: KeyKind::Time },
     ],
     default_order: "-priority",
     id: "tariffs.id",
@@ -49,6 +51,12 @@ macro_rules! in_force {
     };
 }
 
+/// The names of tariffs and their keys.
+pub const ORDERED: Named = Named {
+    missing: "SELECT id, name FROM tariffs WHERE name_order = '' LIMIT $1",
+    complete: "UPDATE tariffs SET name_order = given.new_key FROM given WHERE tariffs.id = given.row_id AND tariffs.name_order = ''",
+};
+
 macro_rules! select {
     ($($tail:expr),*) => {
         concat!(
@@ -68,14 +76,15 @@ pub async fn get(conn: &mut Conn, id: TariffId, day: NaiveDate) -> Result<Option
 
 /// Returns the row, locked until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: TariffId, day: NaiveDate) -> Result<Option<Tariff>> {
-    match tx.engine() {
-        Engine::Sqlite => get(tx, id, day).await,
+    let tariff: Option<Tariff> = match tx.engine() {
+        Engine::Sqlite => get(tx, id, day).await?,
         // not SHARE: drawing up a contract next updates the count in this row, and two holders of a shared lock would deadlock
         Engine::Postgres => {
             let text = select!(" WHERE tariffs.id = $1 AND ", in_force!("$2"), " FOR NO KEY UPDATE OF tariffs");
-            Sql::new(text).bind(id).bind(day).optional(tx).await
+            Sql::new(text).bind(id).bind(day).optional(tx).await?
         }
-    }
+    };
+    Ok(tariff.inspect(|tariff| tx.not_before(tariff.updated_at)))
 }
 
 /// Locks these tariffs until the transaction ends, in the order of their ids, so that opposite changes do not deadlock.
@@ -87,12 +96,25 @@ pub async fn lock_all(tx: &mut Tx, ids: [TariffId; 2]) -> Result<()> {
     Ok(())
 }
 
+/// Reads the short forms of these tariffs.
+pub async fn short_forms(conn: &mut Conn, ids: &[TariffId]) -> Result<Vec<TariffShort>> {
+    const ALL: &str = "SELECT tariffs.id, tariffs.name, tariffs.tariff_type, prices.monthly_fee, tariffs.is_active FROM given \
+         JOIN tariffs ON tariffs.id = given.of_id LEFT JOIN tariff_versions AS prices ON prices.tariff_id = tariffs.id AND \
+         prices.effective_from = (SELECT MAX(effective_from) FROM tariff_versions WHERE tariff_id = tariffs.id AND effective_from <= given.of_day)";
+    let today = conn.today();
+    let mut given = Given::of(&["of_id", "of_day"]);
+    for id in ids {
+        given.row(vec![(*id).into(), today.into()]);
+    }
+    given.all(ALL, conn).await
+}
+
 pub async fn list(conn: &mut Conn, filter: &TariffFilter, paging: &Paging) -> Result<Page<Tariff>> {
     let day = conn.today();
     let mut conditions = Filter::new(conn.engine());
     conditions.value(in_force!("?"), Some(day));
     conditions.equal("tariffs.is_active", filter.is_active);
-    conditions.equal("tariffs.tariff_type", filter.tariff_type);
+    conditions.any("tariffs.tariff_type", filter.tariff_type.as_ref());
     conditions.at_least("prices.monthly_fee", filter.monthly_fee_min);
     conditions.at_most("prices.monthly_fee", filter.monthly_fee_max);
     conditions.search("tariffs", filter.search.as_deref());
@@ -130,16 +152,15 @@ pub async fn named(tx: &mut Tx, name: &str) -> Result<Option<(TariffId,)>> {
     Sql::new("SELECT id FROM tariffs WHERE name_key = $1").bind(name_key(name)).optional(tx).await
 }
 
-/// Adds to the number of contracts and returns whether the tariff exists; its `version` stays, because a sale is not an edit.
-pub async fn count_contracts(tx: &mut Tx, id: TariffId, change: i64) -> Result<bool> {
-    let counted =
-        Sql::new("UPDATE tariffs SET contracts_count = contracts_count + $2 WHERE id = $1").bind(id).bind(change).execute(tx).await?;
-    Ok(counted == 1)
+/// Adds to the number of contracts when the transaction commits; the tariff's `version` stays, because a sale is not an edit.
+pub fn count_contracts(tx: &mut Tx, id: TariffId, change: i64) {
+    tx.count("UPDATE tariffs SET contracts_count = contracts_count + $2 WHERE id = $1", id.get(), change);
 }
 
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "name",
     "name_key",
+    "name_order",
     "description",
     "tariff_type",
     "extra_options",
@@ -152,10 +173,11 @@ const COLUMNS: [&str; 11] = [
 ];
 
 fn values(input: &TariffInput, at: DateTime<Utc>) -> Vec<Arg> {
-    let name = input.name.trim();
+    let name = trimmed(&input.name);
     vec![
         name.to_owned().into(),
         name_key(name).into(),
+        order_key(name).into(),
         (&input.description).into(),
         input.tariff_type.into(),
         JsonText(Value::Object(input.extra_options.clone())).into(),
@@ -170,7 +192,7 @@ fn values(input: &TariffInput, at: DateTime<Utc>) -> Vec<Arg> {
 
 /// The form in which names are compared: without surrounding blanks, in lower case.
 fn name_key(name: &str) -> String {
-    name.trim().to_lowercase()
+    trimmed(name).to_lowercase()
 }
 
 const VERSION_COLUMNS: [&str; 11] = [
@@ -236,10 +258,10 @@ pub async fn delete_version(tx: &mut Tx, id: TariffId, effective_from: NaiveDate
 /// Writes the fields that are not prices or allowances. Errors: `stale_version`.
 pub async fn update(tx: &mut Tx, before: &Tariff, edit: &TariffEdit) -> Result<()> {
     let at = tx.now();
-    let name = edit.name.trim();
+    let name = trimmed(&edit.name);
     Sql::new(
         "UPDATE tariffs SET name = $1, name_key = $2, description = $3, extra_options = $4, priority = $5, search_text = $6, \
-         updated_at = $7, version = version + 1 WHERE id = $8 AND version = $9",
+         updated_at = $7, name_order = $8, version = version + 1 WHERE id = $9 AND version = $10",
     )
     .bind(name.to_owned())
     .bind(name_key(name))
@@ -248,6 +270,7 @@ pub async fn update(tx: &mut Tx, before: &Tariff, edit: &TariffEdit) -> Result<(
     .bind(edit.priority)
     .bind(search_text([Some(name), Some(&edit.description)]))
     .bind(at)
+    .bind(order_key(name))
     .bind(before.id)
     .bind(before.version)
     .expect_one(tx)
@@ -269,7 +292,8 @@ pub async fn set_active(tx: &mut Tx, tariff: &Tariff, at: DateTime<Utc>) -> Resu
 pub async fn delete(tx: &mut Tx, id: TariffId) -> Result<()> {
     let at = tx.now();
     Sql::new(
-        "UPDATE options SET version = version + 1, updated_at = $2 WHERE id IN (SELECT option_id FROM option_tariffs WHERE tariff_id = $1)",
+        "UPDATE options SET version = version + 1, updated_at = CASE WHEN updated_at > $2 THEN updated_at ELSE $2 END \
+         WHERE id IN (SELECT option_id FROM option_tariffs WHERE tariff_id = $1)",
     )
     .bind(id)
     .bind(at)
@@ -310,6 +334,16 @@ pub async fn version_of_day(conn: &mut Conn, id: TariffId, day: NaiveDate) -> Re
     let select = price_version!("'future'");
     let text = format!("{select} WHERE tariff_versions.tariff_id = $1 AND tariff_versions.effective_from = $2");
     Sql::owned(text).bind(id).bind(day).optional(conn).await
+}
+
+/// Returns the versions that are not in force yet, the next one first.
+pub async fn announced(conn: &mut Conn, id: TariffId) -> Result<Vec<PriceVersion>> {
+    let today = conn.today();
+    let select = price_version!("'future'");
+    let text = format!(
+        "{select} WHERE tariff_versions.tariff_id = $1 AND tariff_versions.effective_from > $2 ORDER BY tariff_versions.effective_from"
+    );
+    Sql::owned(text).bind(id).bind(today).all(conn).await
 }
 
 /// Returns a page of versions with their status today.
@@ -367,7 +401,8 @@ pub async fn history(conn: &mut Conn, id: TariffId, paging: &Paging) -> Result<P
     let mut conditions = Filter::new(conn.engine());
     conditions.equal("audit.entity", Some("tariff"));
     conditions.equal("audit.entity_id", Some(id.to_string()));
-    let select = "SELECT audit.seq, audit.at, audit.actor, audit.action, audit.before, audit.after FROM audit";
+    let select = "SELECT audit.seq, audit.at, COALESCE(audit.actor || ' (' || audit.token || ')', audit.actor) AS actor, audit.action, \
+         audit.before, audit.after FROM audit";
     paging.fetch(conn, select, "audit", conditions).await
 }
 

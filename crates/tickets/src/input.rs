@@ -1,8 +1,10 @@
 //! Request bodies and list filters of tickets, and past tickets for bulk loads.
 
+mod canned_answer;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
-    Context, FieldErrors, Input,
+    Context, FieldErrors, Input, Several,
     error::field,
     id::{ContractId, CustomerId, TicketId, UserId},
 };
@@ -10,12 +12,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
+pub use self::canned_answer::{CannedAnswerFilter, CannedAnswerInput};
 use crate::model::{Assignee, Now, Ticket, TicketCategory, TicketPriority, TicketStatus};
 
 /// The fields of a new ticket.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({
+// in the document not `NewTicket`, which is how Go names the constructor of a `Ticket`
+#[schema(as = TicketCreateInput, example = json!({
     "customer_id": 7, "contract_id": 12, "category": "technical", "subject": "Нет связи",
     "description": "С утра телефон не видит сеть.", "priority": "high"
 }))]
@@ -34,7 +38,7 @@ pub struct NewTicket {
     #[validate(length(max = 5000))]
     #[schema(min_length = 1, max_length = 5000, pattern = r"\S")]
     pub description: String,
-    /// How urgent the ticket is; `medium` by default.
+    /// How urgent the ticket is; `medium` by default. `critical` requires `tickets:work`, as a later change of the priority does.
     #[serde(default)]
     #[schema(default = json!("medium"))]
     pub priority: TicketPriority,
@@ -72,6 +76,7 @@ impl NewTicket {
             resolved_at: None,
             closed_at: None,
             resolution: None,
+            merged_into: None,
             is_overdue: false,
             created_at: now.at,
             updated_at: now.at,
@@ -106,6 +111,8 @@ pub struct TicketInput {
 }
 
 impl Input for TicketInput {
+    const SHOWN_BESIDE: &'static [&'static str] = &["customer", "contract", "assigned_to_user", "created_by_user"];
+
     fn check(&self, _context: &Context, wrong: &mut FieldErrors) {
         not_blank("subject", &self.subject, wrong);
         not_blank("description", &self.description, wrong);
@@ -227,6 +234,17 @@ pub struct PriorityInput {
 
 impl Input for PriorityInput {}
 
+/// The ticket to merge.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "duplicate_id": 32 }))]
+pub struct MergeTicketsInput {
+    /// Another ticket of the same subscriber, which is closed.
+    pub duplicate_id: TicketId,
+}
+
+impl Input for MergeTicketsInput {}
+
 /// A comment on a ticket.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
@@ -253,7 +271,7 @@ impl Input for CommentInput {
 }
 
 /// Reports a blank text. This also covers the minimum length, so that an empty text causes one error and not two.
-fn not_blank(name: &str, text: &str, wrong: &mut FieldErrors) {
+pub(crate) fn not_blank(name: &str, text: &str, wrong: &mut FieldErrors) {
     if text.trim().is_empty() {
         wrong.add(name, field::REQUIRED);
     }
@@ -265,17 +283,23 @@ fn not_blank(name: &str, text: &str, wrong: &mut FieldErrors) {
 #[into_params(parameter_in = Query)]
 pub struct TicketFilter {
     /// Only with this status.
-    pub status: Option<TicketStatus>,
+    #[param(value_type = Option<Vec<TicketStatus>>)]
+    pub status: Option<Several<TicketStatus>>,
     /// Only of this category.
-    pub category: Option<TicketCategory>,
+    #[param(value_type = Option<Vec<TicketCategory>>)]
+    pub category: Option<Several<TicketCategory>>,
     /// Only with this priority.
-    pub priority: Option<TicketPriority>,
+    #[param(value_type = Option<Vec<TicketPriority>>)]
+    pub priority: Option<Several<TicketPriority>>,
     /// Only tickets of this subscriber.
-    pub customer: Option<CustomerId>,
+    #[param(value_type = Option<Vec<CustomerId>>)]
+    pub customer_id: Option<Several<CustomerId>>,
     /// Only tickets of this contract.
-    pub contract: Option<ContractId>,
+    #[param(value_type = Option<Vec<ContractId>>)]
+    pub contract_id: Option<Several<ContractId>>,
     /// Only tickets assigned to this user.
-    pub assigned_to: Option<UserId>,
+    #[param(value_type = Option<Vec<UserId>>)]
+    pub assigned_to: Option<Several<UserId>>,
     /// Only overdue tickets, or only others.
     pub overdue: Option<bool>,
     /// Filed at this moment or later.
@@ -293,11 +317,14 @@ pub struct TicketFilter {
 #[into_params(parameter_in = Query)]
 pub struct QueueFilter {
     /// Only with this status.
-    pub status: Option<TicketStatus>,
+    #[param(value_type = Option<Vec<TicketStatus>>)]
+    pub status: Option<Several<TicketStatus>>,
     /// Only of this category.
-    pub category: Option<TicketCategory>,
+    #[param(value_type = Option<Vec<TicketCategory>>)]
+    pub category: Option<Several<TicketCategory>>,
     /// Only with this priority.
-    pub priority: Option<TicketPriority>,
+    #[param(value_type = Option<Vec<TicketPriority>>)]
+    pub priority: Option<Several<TicketPriority>>,
     /// Part of a number, subject or description.
     #[param(max_length = 200)]
     pub search: Option<String>,
@@ -310,6 +337,17 @@ pub struct QueueFilter {
 pub struct CommentFilter {
     /// Only comments for the staff, or only comments for the subscriber.
     pub is_internal: Option<bool>,
+}
+
+/// What to do with a mail that names no ticket.
+#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct InboundQuery {
+    /// The subscriber for mail from addresses that no subscriber has; without it, such mail is refused.
+    pub fallback_customer_id: Option<CustomerId>,
+    /// The category of new tickets; `other` by default.
+    pub category: Option<TicketCategory>,
 }
 
 /// A journal without filters.
@@ -338,6 +376,8 @@ pub struct PastTicket {
     pub filed_at: DateTime<Utc>,
     /// To whom and when the ticket was assigned, if it was.
     pub assigned: Option<(Assignee, DateTime<Utc>)>,
+    /// What the assignee wrote to the subscriber then.
+    pub answer: Option<String>,
     /// How and when the ticket was solved, if it was; only an assigned ticket can be solved.
     pub resolved: Option<(String, DateTime<Utc>)>,
 }

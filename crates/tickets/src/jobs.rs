@@ -1,4 +1,4 @@
-//! The job that removes files from the store to which no attachment refers.
+//! The job that removes files from the store to which no attachment refers, and the records of old mails.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,21 +7,23 @@ use database::jobs::{Driver, Job, Office, Sharing, Turn, Turning};
 use files::Files;
 use kernel::Result;
 
-use crate::attachments;
+use crate::{attachments, inbound};
 
 /// The maximum number of files removed in one run; the rest waits for the next run.
 const MOST_REMOVED: i64 = 100;
+/// The maximum number of records of mails removed in one run.
+const MOST_FORGOTTEN: i64 = 1000;
 /// The actor and the request id of the job.
 const ACTOR: &str = "chores";
 
-/// Removes files that were never attached, or that could not be removed when they were detached.
+/// Removes files that were never attached, or that could not be removed when they were detached, and the records of old mails.
 pub async fn sweep(office: &Office, files: &Files) -> Result<()> {
     let context = office.context(ACTOR, ACTOR);
     let keys = office.db.read(&context, async |conn| attachments::left_over(conn, MOST_REMOVED).await).await?;
     for key in keys {
         attachments::discard(&office.db, &context, files, &key).await?;
     }
-    Ok(())
+    office.db.transaction(&context, async |tx| inbound::forget(tx, MOST_FORGOTTEN).await).await.map(drop)
 }
 
 /// Registers the job.

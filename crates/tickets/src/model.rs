@@ -1,8 +1,12 @@
 //! The ticket and its statuses; its actions are in `model/actions.rs`.
 
 mod actions;
+mod archive;
 mod attachment;
+mod canned_answer;
 mod comment;
+mod file_name;
+mod inbound_mail;
 mod journal;
 mod statistics;
 
@@ -15,9 +19,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use self::{
-    actions::Now,
+    actions::{MergedTickets, Now},
     attachment::{MOST_BYTES, MOST_FILES, NewFile, Sniffer, TicketAttachment, safe_name},
+    canned_answer::{CannedAnswer, MOST_ANSWERS},
     comment::TicketComment,
+    inbound_mail::{Automatic, InboundMail, LeftOutFile, MailOutcome},
     journal::{Step, TicketAction, TicketStep},
     statistics::{TicketStatistics, TicketTimes, TicketsOfAssignee, TicketsOfCategory, TicketsOfPriority, TicketsOfStatus, percent},
 };
@@ -29,8 +35,8 @@ pub mod refusal {
         NOT_FOUND = NotFound "ticket_not_found";
         /// The ticket's status does not allow the action.
         WRONG_STATE = Conflict "ticket_wrong_state";
-        /// A ticket cannot be filed for an archived subscriber.
-        CUSTOMER_ARCHIVED = Conflict "customer_archived";
+        /// The ticket was merged into another.
+        MERGED = Conflict "ticket_merged";
         /// Work cannot start on a ticket that is not assigned.
         NOT_ASSIGNED = Conflict "ticket_not_assigned";
         /// Only a ticket that nobody has responded to can be deleted.
@@ -39,6 +45,16 @@ pub mod refusal {
         ATTACHMENT_NOT_FOUND = NotFound "ticket_attachment_not_found";
         /// The ticket has the maximum number of files.
         ATTACHMENTS_FULL = Conflict "ticket_attachments_full";
+        /// No such canned answer.
+        ANSWER_NOT_FOUND = NotFound "canned_answer_not_found";
+        /// Another canned answer has the title.
+        ANSWER_TITLE_TAKEN = Conflict "canned_answer_title_taken";
+        /// The maximum number of canned answers exists.
+        ANSWERS_FULL = Conflict "canned_answers_full";
+        /// A mail without a sender, or one that cannot be parsed.
+        MAIL_UNREADABLE = Invalid "mail_unreadable";
+        /// No subscriber has the sender's address, and the mail names no ticket.
+        MAIL_SENDER_UNKNOWN = Invalid "mail_sender_unknown";
     }
 }
 
@@ -136,8 +152,8 @@ pub fn number(day: NaiveDate, bits: u32) -> String {
 #[schema(example = json!({
     "id": 31, "number": "T-202601-7K3M9Q", "customer_id": 7, "contract_id": 12, "category": "technical", "subject": "Нет связи",
     "description": "С утра телефон не видит сеть.", "status": "resolved", "priority": "high", "priority_rank": 3, "assigned_to": 3, "created_by": 2,
-    "assigned_at": "2026-01-15T09:45:00Z", "first_response_at": "2026-01-15T09:45:00Z", "due_at": "2026-01-15T17:30:00Z",
-    "resolved_at": "2026-01-15T11:00:00Z", "closed_at": null, "resolution": "Перезапущена базовая станция.", "is_overdue": false,
+    "assigned_at": "2026-01-15T09:45:00Z", "first_response_at": "2026-01-15T10:05:00Z", "due_at": "2026-01-15T17:30:00Z",
+    "resolved_at": "2026-01-15T11:00:00Z", "closed_at": null, "resolution": "Перезапущена базовая станция.", "merged_into": null, "is_overdue": false,
     "created_at": "2026-01-15T09:30:00Z", "updated_at": "2026-01-15T11:00:00Z", "version": 3
 }))]
 pub struct Ticket {
@@ -167,7 +183,7 @@ pub struct Ticket {
     pub created_by: Option<UserId>,
     /// When the ticket was last assigned.
     pub assigned_at: Option<DateTime<Utc>>,
-    /// The first response: when the ticket first left status `new`, or got its first comment for the subscriber, whichever is earlier.
+    /// The first response: when the ticket got its first comment for the subscriber.
     pub first_response_at: Option<DateTime<Utc>>,
     /// The deadline for the solution. While the ticket is waiting, solved or closed, its clock stops; when it runs again, the deadline
     /// moves.
@@ -178,6 +194,8 @@ pub struct Ticket {
     pub closed_at: Option<DateTime<Utc>>,
     /// How the ticket was solved.
     pub resolution: Option<String>,
+    /// The ticket into which this one was merged, which has its comments and files.
+    pub merged_into: Option<TicketId>,
     /// Whether the deadline has passed and the ticket is neither solved nor closed.
     #[sqlx(skip)]
     pub is_overdue: bool,

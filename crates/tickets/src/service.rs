@@ -2,12 +2,14 @@
 
 pub mod actions;
 pub mod attachments;
+pub mod canned_answers;
 pub mod comments;
+pub mod inbound;
+pub mod merging;
 pub mod statistics;
 
 use acl::{Granted, Permission, perm, users};
 use chrono::{DateTime, Utc};
-use customers::CustomerStatus;
 use database::{
     Conn, Event, EventKind, Page, Paging, Tx,
     audit::Entry,
@@ -16,14 +18,14 @@ use database::{
 use kernel::{
     Context, Edit, Error, Expected, FieldErrors, Result,
     error::field,
-    id::{ContractId, CustomerId, TicketId, UserId},
+    id::{ContractId, CustomerId, TicketCommentId, TicketId, UserId},
 };
 use serde_json::{Value, json};
 
 use crate::{
     input::{NewTicket, PastTicket, QueueFilter, TicketFilter, TicketInput},
     model::{
-        Now, Queue, Step, Ticket, TicketAction,
+        Now, Queue, Step, Ticket, TicketAction, TicketComment, TicketPriority,
         TicketStatus::{InProgress, New, Resolved, Waiting},
         TicketStep, number, refusal,
     },
@@ -63,11 +65,18 @@ pub async fn history(conn: &mut Conn, _granted: &Granted<perm::TicketsRead>, id:
 
 /// Files a ticket.
 ///
-/// Errors: `not_found` and `mismatch` in the fields `customer_id` and `contract_id`, `customer_archived`; with an assignee also those
-/// of `assign`, and `permission_missing` without `tickets:assign`.
+/// Errors: `not_found` and `mismatch` in the fields `customer_id` and `contract_id`, `customer_merged`; with an assignee also those
+/// of `assign`; `permission_missing` for an assignee without `tickets:assign`, and for priority `critical` without `tickets:work`.
 pub async fn create(tx: &mut Tx, granted: &Granted<perm::TicketsWrite>, input: &NewTicket) -> Result<Ticket> {
-    if input.assigned_to.is_some() && !granted.may(Permission::TicketsAssign) {
-        return Err(Error::new(acl::refusal::PERMISSION_MISSING).with("permission", Permission::TicketsAssign));
+    let needs = |permission: Permission| match granted.may(permission) {
+        true => Ok(()),
+        false => Err(Error::new(acl::refusal::PERMISSION_MISSING).with("permission", permission)),
+    };
+    if input.assigned_to.is_some() {
+        needs(Permission::TicketsAssign)?;
+    }
+    if input.priority == TicketPriority::Critical {
+        needs(Permission::TicketsWork)?;
     }
     check_subject(tx, input.customer_id, input.contract_id).await?;
     let assignee = match input.assigned_to {
@@ -75,13 +84,13 @@ pub async fn create(tx: &mut Tx, granted: &Granted<perm::TicketsWrite>, input: &
         None => None,
     };
     let number = free_number(tx).await?;
-    let mut ticket = input.filed(number, tx.actor().user_id, moment(tx.context()));
+    let mut ticket = input.filed(number, tx.actor().user_id, moment(tx));
     ticket.id = store::insert(tx, &ticket).await?;
     let assigned = assignee.map(|name| Step::between(&ticket, &ticket, TicketAction::Assigned, Some(&name)));
     let steps: Vec<Step> = [Step::filing(&ticket)].into_iter().chain(assigned).collect();
     store::journal::insert(tx, &steps).await?;
     tx.record(Entry::new(TicketAction::Created.audit_name(), "ticket", ticket.id).created(&ticket));
-    tell(tx, EventKind::TicketCreated, &ticket, json!({"assigned_to": ticket.assigned_to}));
+    tell(tx, EventKind::TicketCreated, &ticket, json!({}));
     Ok(ticket.shown(tx.now()))
 }
 
@@ -109,7 +118,7 @@ pub async fn edit(
     }
     let changes = present.changes(&input);
     let TicketInput { contract_id, category, subject, description } = input;
-    let after = Ticket { contract_id, category, subject, description, ..before.changed(moment(tx.context())) };
+    let after = Ticket { contract_id, category, subject, description, ..before.changed(moment(tx)) };
     keep(tx, &before, &after, TicketAction::Edited, Some(&changes)).await?;
     Ok(after.shown(tx.now()))
 }
@@ -118,15 +127,16 @@ pub async fn edit(
 ///
 /// Errors: `ticket_not_found`, `stale_version`, `ticket_taken_up`.
 pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::TicketsDelete>, id: TicketId, expected: &Expected) -> Result<()> {
-    let now = tx.now();
     let before = load(tx, id).await?;
     expected.check(before.version)?;
-    if before.status != New || before.first_response_at.is_some() {
+    let is_untouched = before.status == New && before.first_response_at.is_none();
+    if !is_untouched || store::journal::left_new(tx, id).await? || store::has_duplicates(tx, id).await? {
         return Err(Error::new(refusal::TAKEN_UP));
     }
     store::attachments::leave_all(tx, id, DateTime::UNIX_EPOCH).await?;
     store::delete(tx, &before).await?;
-    tx.record(Entry::new("ticket.deleted", "ticket", id).deleted(&before.shown(now)));
+    tell(tx, EventKind::TicketDeleted, &before, json!({}));
+    tx.record(Entry::new("ticket.deleted", "ticket", id).deleted(&before.shown(tx.now())));
     Ok(())
 }
 
@@ -136,7 +146,7 @@ pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::TicketsDelete>, id: Ti
 /// never assigned, `duplicate` if a number is taken.
 pub async fn insert_all(tx: &mut Tx, _granted: &Granted<perm::TicketsWrite>, first_id: i64, past: &[PastTicket]) -> Result<()> {
     let mut tickets = Vec::with_capacity(past.len());
-    let mut steps = Vec::new();
+    let (mut steps, mut answers) = (Vec::new(), Vec::new());
     for (past, id) in past.iter().zip(first_id..) {
         // an odd factor gives consecutive ids distinct 30-bit values, unlike random numbers, and hides that the ids are consecutive
         let bits = (id as u32).wrapping_mul(0x9E37_79B1);
@@ -148,6 +158,20 @@ pub async fn insert_all(tx: &mut Tx, _granted: &Granted<perm::TicketsWrite>, fir
             let after = ticket.assign(user.id, Now { at: *at, policy: tx.policy() })?;
             steps.push(Step::between(&ticket, &after, TicketAction::Assigned, Some(&user.username)));
             ticket = after;
+            if let Some(text) = &past.answer {
+                ticket = ticket.answered(Now { at: *at, policy: tx.policy() }).unwrap_or(ticket);
+                steps.push(Step::beside(&ticket, *at, TicketAction::Commented, None));
+                answers.push(TicketComment {
+                    id: TicketCommentId::new(0),
+                    ticket_id: ticket.id,
+                    author_id: Some(user.id),
+                    author: user.username.clone(),
+                    is_from_customer: false,
+                    is_internal: false,
+                    text: text.clone(),
+                    created_at: *at,
+                });
+            }
         }
         if let Some((resolution, at)) = &past.resolved {
             let after = ticket.resolve(resolution, Now { at: *at, policy: tx.policy() })?;
@@ -157,6 +181,7 @@ pub async fn insert_all(tx: &mut Tx, _granted: &Granted<perm::TicketsWrite>, fir
         tickets.push(ticket);
     }
     store::insert_all(tx, &tickets).await?;
+    store::comments::insert_all(tx, &answers).await?;
     store::journal::insert(tx, &steps).await
 }
 
@@ -167,18 +192,25 @@ pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<usize
         let (before, after) = (json!({"customer_id": from, "version": version - 1}), json!({"customer_id": to, "version": version}));
         tx.record(Entry::new("ticket.moved", "ticket", id).change(&before, &after).note("reason", "customer_merged"));
     }
+    let ids: Vec<TicketId> = moved.iter().map(|(id, _)| *id).collect();
+    for ticket in store::all(tx, &ids).await? {
+        tell(tx, EventKind::TicketChanged, &ticket, json!({}));
+    }
     Ok(moved.len())
 }
 
-/// Checks that the subscriber exists and is not archived, and that the contract belongs to it.
+/// Checks that the subscriber exists and was not merged into another, and that the contract belongs to it.
 async fn check_subject(tx: &mut Tx, customer_id: CustomerId, contract_id: Option<ContractId>) -> Result<()> {
-    let customer = store::customer_status(tx, customer_id).await?;
+    let customer = store::subject(tx, customer_id).await?;
     let mut wrong = check_contract(tx, customer_id, contract_id).await?;
     if customer.is_none() {
         wrong.add("customer_id", field::NOT_FOUND);
     }
     wrong.into_result()?;
-    if customer == Some(CustomerStatus::Archived) { Err(refusal::CUSTOMER_ARCHIVED.into()) } else { Ok(()) }
+    match customer.and_then(|customer| customer.merged_into) {
+        Some(survivor) => Err(Error::new(customers::refusal::MERGED).with("survivor", survivor)),
+        None => Ok(()),
+    }
 }
 
 /// Returns the field errors of the contract.
@@ -229,8 +261,8 @@ async fn must_exist(conn: &mut Conn, id: TicketId) -> Result<()> {
     if store::exists(conn, id).await? { Ok(()) } else { Err(refusal::NOT_FOUND.into()) }
 }
 
-fn moment(context: &Context) -> Now<'_> {
-    Now { at: context.now, policy: &context.policy }
+fn moment(tx: &Tx) -> Now<'_> {
+    Now { at: tx.now(), policy: tx.policy() }
 }
 
 /// Writes an action: the changed ticket, the step in the journal, the entry in the audit trail, and the events.
@@ -242,24 +274,25 @@ async fn keep(tx: &mut Tx, before: &Ticket, after: &Ticket, action: TicketAction
         tell(tx, EventKind::TicketStatusChanged, after, json!({"status_before": before.status}));
     }
     if action == TicketAction::Assigned {
-        tell(tx, EventKind::TicketAssigned, after, json!({"assigned_to": after.assigned_to, "assigned_before": before.assigned_to}));
+        tell(tx, EventKind::TicketAssigned, after, json!({"assigned_before": before.assigned_to}));
+    }
+    if before.status == after.status && action != TicketAction::Assigned {
+        tell(tx, EventKind::TicketChanged, after, json!({}));
     }
     Ok(())
 }
 
-/// Publishes an event of a ticket.
-fn tell(tx: &mut Tx, kind: EventKind, ticket: &Ticket, mut data: Value) {
-    data["number"] = json!(ticket.number);
-    data["status"] = json!(ticket.status);
-    data["priority"] = json!(ticket.priority);
-    data["category"] = json!(ticket.category);
-    data["due_at"] = json!(ticket.due_at);
-    tx.publish(Event::new(kind, "ticket", ticket.id, &data).of_contract(ticket.contract_id).of_customer(ticket.customer_id));
+/// Publishes an event of a ticket: the ticket, and what else there is to tell.
+fn tell(tx: &mut Tx, kind: EventKind, ticket: &Ticket, more: Value) {
+    // whether it is overdue changes by itself
+    let event = Event::new(kind, "ticket", ticket.id, ticket).without("is_overdue");
+    let event = more.as_object().into_iter().flatten().fold(event, |event, (name, value)| event.with(name, value.clone()));
+    tx.publish(event.of_contract(ticket.contract_id).of_customer(ticket.customer_id));
 }
 
 /// Finds tickets for the search box.
 pub async fn find_by_words(conn: &mut Conn, _: &Granted<perm::TicketsRead>, sought: &Sought) -> Result<Vec<Found>> {
-    store::SEARCHED.find(conn, sought).await
+    store::SEARCHED.find(conn, sought, &[]).await
 }
 
 /// Describes every violation of the invariants of tickets, for the operator's engineers.

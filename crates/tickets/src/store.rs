@@ -1,13 +1,14 @@
 //! SQL of tickets.
 
 pub mod attachments;
+pub mod canned_answers;
 pub mod comments;
+pub mod inbound_mails;
 pub mod journal;
 pub mod statistics;
 
-use customers::CustomerStatus;
 use database::{
-    Arg, Bulk, Conn, Engine, Filter, Page, Paging, Sql, Tx,
+    Arg, Bulk, Conn, Engine, Filter, Given, Page, Paging, Sql, Tx,
     page::{KeyKind, ListSpec, OrderField},
     search::{FoundType, Source},
 };
@@ -26,6 +27,7 @@ use crate::{
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "created_at", column: "tickets.created_at", kind: KeyKind::Time },
+        OrderField { name: "updated_at", column: "tickets.updated_at", kind: KeyKind::Time },
         OrderField { name: "due_at", column: "tickets.due_at", kind: KeyKind::Time },
         OrderField { name: "priority_rank", column: "tickets.priority_rank", kind: KeyKind::Int },
     ],
@@ -48,7 +50,7 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT id, number, customer_id, contract_id, category, subject, description, status, priority, priority_rank, assigned_to, ",
-            "created_by, assigned_at, first_response_at, due_at, resolved_at, closed_at, resolution, created_at, updated_at, version, ",
+            "created_by, assigned_at, first_response_at, due_at, resolved_at, closed_at, resolution, merged_into, created_at, updated_at, version, ",
             "stopped_at, stopped_for, response_seconds, resolution_seconds FROM tickets",
             $tail
         )
@@ -62,18 +64,26 @@ pub async fn get(conn: &mut Conn, id: TicketId) -> Result<Option<Ticket>> {
 /// Returns the row, locked until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: TicketId) -> Result<Option<Ticket>> {
     let text = format!("{}{}", select!(" WHERE id = $1"), tx.for_update());
-    Sql::owned(text).bind(id).optional(tx).await
+    let ticket: Option<Ticket> = Sql::owned(text).bind(id).optional(tx).await?;
+    if let Some(ticket) = &ticket {
+        tx.not_before(ticket.updated_at);
+        // a comment does not change the ticket, but it has a step
+        if let Some(at) = journal::last(tx, id).await? {
+            tx.not_before(at);
+        }
+    }
+    Ok(ticket)
 }
 
 pub async fn list(conn: &mut Conn, filter: &TicketFilter, paging: &Paging) -> Result<Page<Ticket>> {
     let mut conditions = Filter::new(conn.engine());
-    conditions.equal("tickets.status", filter.status);
-    conditions.equal("tickets.category", filter.category);
+    conditions.any("tickets.status", filter.status.as_ref());
+    conditions.any("tickets.category", filter.category.as_ref());
     // by rank, because that is the column with the index
-    conditions.equal("tickets.priority_rank", filter.priority.map(TicketPriority::rank));
-    conditions.equal("tickets.customer_id", filter.customer);
-    conditions.equal("tickets.contract_id", filter.contract);
-    conditions.equal("tickets.assigned_to", filter.assigned_to);
+    conditions.any("tickets.priority_rank", filter.priority.clone().map(|some| some.map(TicketPriority::rank)).as_ref());
+    conditions.any("tickets.customer_id", filter.customer_id.as_ref());
+    conditions.any("tickets.contract_id", filter.contract_id.as_ref());
+    conditions.any("tickets.assigned_to", filter.assigned_to.as_ref());
     let overdue = if filter.overdue == Some(false) { NOT_OVERDUE } else { OVERDUE };
     conditions.value(overdue, filter.overdue.map(|_| conn.now()));
     conditions.at_least("tickets.created_at", filter.created_at_after);
@@ -92,9 +102,9 @@ pub async fn queue(conn: &mut Conn, queue: Queue, filter: &QueueFilter, paging: 
         }
         Queue::Overdue => conditions.value(OVERDUE, Some(conn.now())),
     }
-    conditions.equal("tickets.status", filter.status);
-    conditions.equal("tickets.category", filter.category);
-    conditions.equal("tickets.priority_rank", filter.priority.map(TicketPriority::rank));
+    conditions.any("tickets.status", filter.status.as_ref());
+    conditions.any("tickets.category", filter.category.as_ref());
+    conditions.any("tickets.priority_rank", filter.priority.clone().map(|some| some.map(TicketPriority::rank)).as_ref());
     conditions.search("tickets", filter.search.as_deref());
     paging.fetch(conn, select!(""), "tickets", conditions).await
 }
@@ -105,15 +115,53 @@ pub async fn exists(conn: &mut Conn, id: TicketId) -> Result<bool> {
     Ok(found.is_some())
 }
 
-/// Returns the subscriber's status, which cannot change until the transaction ends.
-pub async fn customer_status(tx: &mut Tx, id: CustomerId) -> Result<Option<CustomerStatus>> {
+/// A subscriber that a ticket may concern.
+#[derive(Clone, Copy, Debug, sqlx_macros::FromRow)]
+pub struct Subject {
+    /// The subscriber into which this one was merged.
+    pub merged_into: Option<CustomerId>,
+}
+
+/// Returns the subscriber, which cannot be merged until the transaction ends.
+pub async fn subject(tx: &mut Tx, id: CustomerId) -> Result<Option<Subject>> {
     let sql = match tx.engine() {
-        Engine::Sqlite => Sql::new("SELECT status FROM customers WHERE id = $1"),
-        // SHARE: tickets of one subscriber may be filed concurrently, while the subscriber may not be archived or merged
-        Engine::Postgres => Sql::new("SELECT status FROM customers WHERE id = $1 FOR SHARE"),
+        Engine::Sqlite => Sql::new("SELECT merged_into FROM customers WHERE id = $1"),
+        // SHARE: tickets of one subscriber may be filed concurrently
+        Engine::Postgres => Sql::new("SELECT merged_into FROM customers WHERE id = $1 FOR SHARE"),
     };
-    let found: Option<(CustomerStatus,)> = sql.bind(id).optional(tx).await?;
-    Ok(found.map(|(status,)| status))
+    sql.bind(id).optional(tx).await
+}
+
+/// Returns the subscriber with this e-mail address in lower case, unless it is archived.
+pub async fn customer_by_email(conn: &mut Conn, address: &str) -> Result<Option<CustomerId>> {
+    let sql = Sql::new("SELECT id FROM customers WHERE email_key = $1 AND status <> 'archived'");
+    let found: Option<(CustomerId,)> = sql.bind(address.to_owned()).optional(conn).await?;
+    Ok(found.map(|(id,)| id))
+}
+
+/// Returns the ticket with this number, or the one into which it was merged.
+pub async fn by_number(conn: &mut Conn, number: &str) -> Result<Option<TicketId>> {
+    let found: Option<(TicketId, Option<TicketId>)> =
+        Sql::new("SELECT id, merged_into FROM tickets WHERE number = $1").bind(number.to_owned()).optional(conn).await?;
+    Ok(match found {
+        Some((_, Some(into))) => Some(survivor(conn, into).await?),
+        found => found.map(|(id, _)| id),
+    })
+}
+
+/// Follows merges to the ticket that goes on.
+async fn survivor(conn: &mut Conn, id: TicketId) -> Result<TicketId> {
+    let text = "WITH RECURSIVE way (id, merged_into) AS (SELECT id, merged_into FROM tickets WHERE id = $1 \
+         UNION SELECT tickets.id, tickets.merged_into FROM way JOIN tickets ON tickets.id = way.merged_into) \
+         SELECT id FROM way WHERE merged_into IS NULL";
+    let found: Option<(TicketId,)> = Sql::new(text).bind(id).optional(conn).await?;
+    Ok(found.map_or(id, |(id,)| id))
+}
+
+/// Whether a ticket was merged into this one.
+pub async fn has_duplicates(conn: &mut Conn, id: TicketId) -> Result<bool> {
+    let found: Option<(TicketId,)> = Sql::new("SELECT id FROM tickets WHERE merged_into = $1 LIMIT 1").bind(id).optional(conn).await?;
+    Ok(found.is_some())
 }
 
 /// Returns the subscriber of a contract.
@@ -128,7 +176,7 @@ pub async fn number_exists(tx: &mut Tx, number: &str) -> Result<bool> {
     Ok(matches > 0)
 }
 
-const COLUMNS: [&str; 25] = [
+const COLUMNS: [&str; 26] = [
     "number",
     "customer_id",
     "contract_id",
@@ -146,6 +194,7 @@ const COLUMNS: [&str; 25] = [
     "resolved_at",
     "closed_at",
     "resolution",
+    "merged_into",
     "stopped_at",
     "stopped_for",
     "response_seconds",
@@ -179,6 +228,7 @@ fn values(ticket: &Ticket) -> Vec<Arg> {
         ticket.resolved_at.into(),
         ticket.closed_at.into(),
         (&ticket.resolution).into(),
+        ticket.merged_into.into(),
         ticket.stopped_at.into(),
         ticket.stopped_for.into(),
         ticket.response_seconds.into(),
@@ -212,7 +262,7 @@ pub async fn update(tx: &mut Tx, before: &Ticket, after: &Ticket) -> Result<()> 
         "UPDATE tickets SET contract_id = $3, category = $4, subject = $5, description = $6, status = $7, priority = $8, \
          priority_rank = $9, assigned_to = $10, assigned_at = $11, first_response_at = $12, due_at = $13, resolved_at = $14, \
          closed_at = $15, resolution = $16, stopped_at = $17, stopped_for = $18, response_seconds = $19, resolution_seconds = $20, \
-         search_text = $21, updated_at = $22, version = $23 WHERE id = $1 AND version = $2",
+         search_text = $21, updated_at = $22, version = $23, merged_into = $24 WHERE id = $1 AND version = $2",
     )
     .bind(before.id)
     .bind(before.version)
@@ -237,6 +287,7 @@ pub async fn update(tx: &mut Tx, before: &Ticket, after: &Ticket) -> Result<()> 
     .bind(searched(after))
     .bind(after.updated_at)
     .bind(after.version)
+    .bind(after.merged_into)
     .expect_one(tx)
     .await
 }
@@ -255,9 +306,14 @@ pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
          WHERE (resolved_at IS NOT NULL AND status NOT IN ('resolved', 'closed')) OR (resolved_at IS NULL AND status = 'resolved') \
          OR ((closed_at IS NOT NULL) <> (status = 'closed')) OR ((stopped_at IS NULL) <> (status IN ('new', 'in_progress'))) \
          OR ((resolved_at IS NULL) <> (resolution IS NULL)) OR ((resolved_at IS NULL) <> (resolution_seconds IS NULL)) \
-         OR ((first_response_at IS NULL) <> (response_seconds IS NULL)) OR (first_response_at IS NULL AND status <> 'new') \
+         OR ((first_response_at IS NULL) <> (response_seconds IS NULL)) \
          UNION ALL SELECT id, 'its journal ends in another state' FROM tickets WHERE status <> COALESCE( \
-         (SELECT to_status FROM ticket_journal WHERE ticket_id = tickets.id ORDER BY at DESC, id DESC LIMIT 1), '') \
+         (SELECT to_status FROM ticket_journal WHERE ticket_id = tickets.id ORDER BY id DESC LIMIT 1), '') \
+         UNION ALL SELECT ticket_id, 'its journal goes back in time' FROM (SELECT ticket_id, at, \
+         LAG(at) OVER (PARTITION BY ticket_id ORDER BY id) AS former FROM ticket_journal) AS steps WHERE former > at \
+         UNION ALL SELECT id, 'its times go back' FROM tickets WHERE first_response_at < created_at OR assigned_at < created_at \
+         OR resolved_at < created_at OR closed_at < created_at OR closed_at < resolved_at OR stopped_at < created_at \
+         UNION ALL SELECT id, 'was merged and is not closed' FROM tickets WHERE merged_into IS NOT NULL AND status <> 'closed' \
          UNION ALL SELECT tickets.id, 'its contract is of another subscriber' FROM tickets JOIN contracts ON contracts.id = tickets.contract_id \
          WHERE contracts.customer_id <> tickets.customer_id \
          UNION ALL SELECT ticket_id, 'an attached file is marked as left over' FROM ticket_attachments \
@@ -271,12 +327,24 @@ pub async fn violations(conn: &mut Conn) -> Result<Vec<String>> {
 /// Moves all tickets from one subscriber to another; returns their ids and new versions.
 pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<Vec<(TicketId, i64)>> {
     let now = tx.now();
-    Sql::new("UPDATE tickets SET customer_id = $2, updated_at = $3, version = version + 1 WHERE customer_id = $1 RETURNING id, version")
-        .bind(from)
-        .bind(to)
-        .bind(now)
-        .all(tx)
-        .await
+    Sql::new(
+        "UPDATE tickets SET customer_id = $2, updated_at = CASE WHEN updated_at > $3 THEN updated_at ELSE $3 END, \
+         version = version + 1 WHERE customer_id = $1 RETURNING id, version",
+    )
+    .bind(from)
+    .bind(to)
+    .bind(now)
+    .all(tx)
+    .await
+}
+
+/// Returns these tickets, ordered by id.
+pub async fn all(tx: &mut Tx, ids: &[TicketId]) -> Result<Vec<Ticket>> {
+    const ALL: &str = select!(" JOIN given ON given.of_ticket = tickets.id ORDER BY id");
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Given::one_column(&["of_ticket"], ids.iter().copied()).all(ALL, tx).await
 }
 
 /// Tickets in the search box.

@@ -108,11 +108,15 @@ async fn payments(app: &App, admin: &Client) -> Vec<Request> {
     let by_link = gateways::link(admin, contract, "2.00").await;
     gateways::tell(app, "wrong", gateways::succeeded(&by_link, "1.00")).await;
     let unanswered = gateways::unanswered_refund(app, admin).await;
+    let over = admin.draft("0.00").await;
+    admin.pay(over, "5.00").await;
+    admin.post(&format!("/contracts/{over}/terminate"), json!({"reason": "x"})).await.expect(200);
+    let payout = json!({"amount": 1, "payment_method": "cash", "reason": "x"});
     let on = |payment: i64, action: &str| format!("/payments/{payment}/{action}");
     let on_contract = |action: &str| format!("/contracts/{contract}/{action}");
     let cash = json!({"contract_id": contract, "amount": 1, "payment_method": "cash"});
     let correction = json!({"contract_id": contract, "amount": -1, "reason": "x"});
-    let refund = format!("/payments/gateway-refunds/{unanswered}/resolve");
+    let refund = format!("/gateway-refunds/{unanswered}/resolve");
     vec![
         Request::post("/payments", cash),
         Request::post(on_contract("add_balance"), json!({"amount": 1})),
@@ -120,6 +124,7 @@ async fn payments(app: &App, admin: &Client) -> Vec<Request> {
         Request::post("/billing/runs", json!({})),
         Request::post("/payments/corrections", correction),
         Request::post(on(paid, "refund"), json!({"reason": "x"})),
+        Request::post(format!("/contracts/{over}/payouts"), payout),
         Request::post(on(pending[0], "process"), json!({})),
         Request::post(on(pending[1], "cancel"), json!({})),
         Request::post(on(pending[2], "fail"), json!({"reason": "x"})),
@@ -139,8 +144,15 @@ async fn tickets(admin: &Client) -> Vec<Request> {
     let ticket = id(&admin.post("/tickets", complaint.clone()).await.expect(201));
     let assigned = id(&admin.post("/tickets", assigned).await.expect(201));
     let on = |action: &str| format!("/tickets/{ticket}/{action}");
+    let file = admin.file(&on("attachments"), "a.txt", "text/plain", b"text").send().await.unwrap();
+    let file = id(&file.json().await.unwrap());
+    let kept = id(&admin.post("/tickets", complaint.clone()).await.expect(201));
+    let double = id(&admin.post("/tickets", complaint.clone()).await.expect(201));
     vec![
         Request::post("/tickets", complaint),
+        Request::post(format!("/tickets/{kept}/merge"), json!({"duplicate_id": double})),
+        Request::post("/canned-answers", json!({"title": "x", "text": "x"})),
+        Request::post(format!("/attachments/{file}/link"), json!({})),
         Request::post(on("assign"), json!({"user_id": worker})),
         Request::post(on("wait"), json!({"reason": "x"})),
         Request::post(on("resume"), json!({})),
@@ -184,6 +196,7 @@ async fn messages(app: &App, admin: &Client) -> Vec<Request> {
     let told = app.scalar("SELECT MAX(id) FROM notifications WHERE user_id = 1").await;
     let email = app.scalar("SELECT MAX(id) FROM notifications WHERE channel = 'email'").await;
     vec![
+        Request::post("/events/tickets", json!({})),
         Request::post(format!("/notifications/{told}/read"), json!({})),
         Request::post(format!("/notifications/{email}/retry"), json!({})),
         Request::post("/webhook-endpoints", hook),

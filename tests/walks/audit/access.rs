@@ -90,6 +90,13 @@ impl Office<'_> {
                     .expect(201);
                 admin.request(Method::DELETE, &format!("/auth/api-tokens/{}", id(&token)))
             }
+            ("DELETE", "/users/{id}/api-tokens/{token_id}") => {
+                let (client, name) = self.somebody().await;
+                let token = json!({"name": "old", "permissions": ["customers:read"]});
+                let token = id(&client.post("/auth/api-tokens", token).await.expect(201));
+                let user = id(&admin.get(&format!("/users?search={name}")).await.expect(200)["results"][0]);
+                admin.request(Method::DELETE, &format!("/users/{user}/api-tokens/{token}"))
+            }
             ("POST", "/users") => post(path, Self::new_user()),
             ("PUT", "/users/{id}") => {
                 self.changed(&format!("/users/{}", self.user().await), "full_name", "Анна Петрова").await

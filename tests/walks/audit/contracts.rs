@@ -70,6 +70,15 @@ impl Office<'_> {
             ("POST", "/contracts/{id}/terminate") => {
                 post(&format!("/contracts/{}/terminate", self.running().await), json!({"reason": "переезд"}))
             }
+            ("POST", "/contracts/{id}/payouts") => {
+                let (contract, _) = self.with_tariff().await;
+                admin
+                    .post(&format!("/contracts/{contract}/terminate"), json!({"reason": "переезд"}))
+                    .await
+                    .expect(200);
+                let body = json!({"amount": "5.00", "payment_method": "cash", "reason": "остаток"});
+                post(&format!("/contracts/{contract}/payouts"), body)
+            }
             ("PUT", "/contracts/{id}") => {
                 self.changed(&format!("/contracts/{}", admin.draft("1.00").await), "notes", "позвонить").await
             }

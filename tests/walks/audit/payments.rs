@@ -50,11 +50,8 @@ impl Office<'_> {
                 post(&format!("/payments/{payment}/refund"), json!({"reason": "не туда"}))
             }
             ("POST", "/payments/links") => post(path, gateways::order(admin.draft("1.00").await, "5.00")),
-            ("POST", "/payments/gateway-refunds/{id}/resolve") => post(
-                &format!(
-                    "/payments/gateway-refunds/{}/resolve",
-                    gateways::unanswered_refund(self.app, admin).await
-                ),
+            ("POST", "/gateway-refunds/{id}/resolve") => post(
+                &format!("/gateway-refunds/{}/resolve", gateways::unanswered_refund(self.app, admin).await),
                 json!({"decision": "accept", "reason": "банк подтвердил"}),
             ),
             ("POST", "/payments/{id}/resolve") => post(

@@ -4,7 +4,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::Office;
-use crate::harness::{Reply, id};
+use crate::harness::{Reply, id, unique};
 
 impl Office<'_> {
     pub(super) async fn ticket(&self) -> i64 {
@@ -86,6 +86,12 @@ impl Office<'_> {
                 "text/plain",
                 "Номер вышки 7".as_bytes(),
             ),
+            ("POST", "/attachments/{id}/link") => {
+                let files = format!("/tickets/{}/attachments", self.ticket().await);
+                let sent = admin.file(&files, "a.txt", "text/plain", b"text").send().await.unwrap();
+                let file = id(&Reply::read(files, sent).await.expect(201));
+                post(&format!("/attachments/{file}/link"), json!({}))
+            }
             ("DELETE", "/tickets/{id}/attachments/{attachment_id}") => {
                 let files = format!("/tickets/{}/attachments", self.ticket().await);
                 let sent = admin.file(&files, "a.txt", "text/plain", b"text").send().await.unwrap();
@@ -94,7 +100,34 @@ impl Office<'_> {
                     &format!("{files}/{}", id(&Reply::read(files.clone(), sent).await.expect(201))),
                 )
             }
+            ("POST", "/tickets/{id}/merge") => {
+                let mut twice = self.new_ticket().await;
+                let ticket = id(&admin.post("/tickets", twice.clone()).await.expect(201));
+                twice["subject"] = json!("Снова нет связи");
+                let duplicate = id(&admin.post("/tickets", twice).await.expect(201));
+                post(&format!("/tickets/{ticket}/merge"), json!({"duplicate_id": duplicate}))
+            }
+            ("POST", "/tickets/inbound") => {
+                let customer = admin.customer().await;
+                let email = admin.get(&format!("/customers/{customer}")).await.expect(200)["email"].clone();
+                admin
+                    .request(Method::POST, path)
+                    .header("content-type", "message/rfc822")
+                    .body(format!("From: {}\r\nSubject: Hello\r\n\r\nNo signal", email.as_str().unwrap()))
+            }
+            ("POST", "/canned-answers") => post(path, json!({"title": "Привет", "text": "Здравствуйте"})),
+            ("PUT", "/canned-answers/{id}") => self.changed(&self.canned_answer().await, "text", "Да").await,
+            ("PATCH", "/canned-answers/{id}") => admin
+                .request(Method::PATCH, &self.canned_answer().await)
+                .json(&json!({"text": "Добрый день"})),
+            ("DELETE", "/canned-answers/{id}") => admin.request(Method::DELETE, &self.canned_answer().await),
             _ => return None,
         })
+    }
+
+    /// The path of a new canned answer.
+    async fn canned_answer(&self) -> String {
+        let body = json!({"title": format!("Ответ {}", unique()), "text": "Здравствуйте"});
+        format!("/canned-answers/{}", id(&self.admin.post("/canned-answers", body).await.expect(201)))
     }
 }

@@ -1,12 +1,16 @@
 use chrono::{DateTime, Utc};
-use kernel::{id::UserId, text::JsonText, text_enum};
+use kernel::{
+    id::{ApiTokenId, UserId},
+    text::JsonText,
+    text_enum,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 /// One row of the audit trail.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
-    "seq": 1042, "at": "2026-03-02T06:00:00Z", "actor_id": 7, "actor": "a.ivanova", "address": "192.0.2.10",
+    "seq": 1042, "at": "2026-03-02T06:00:00Z", "actor_id": 7, "actor": "a.ivanova", "token_id": null, "token": null, "address": "192.0.2.10",
     "request_id": "0195-4c1e", "action": "user.updated", "entity": "user", "entity_id": "9",
     "before": {"role": "employee"}, "after": {"role": "operator"},
     "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -20,6 +24,10 @@ pub struct AuditRow {
     pub actor_id: Option<UserId>,
     /// The name of the user or of the part of the system.
     pub actor: String,
+    /// The script token with which the user acted; `null` if they were signed in.
+    pub token_id: Option<ApiTokenId>,
+    /// The name of that token.
+    pub token: Option<String>,
     /// The address of the caller.
     pub address: Option<String>,
     /// The id of the request.

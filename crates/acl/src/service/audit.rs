@@ -1,10 +1,9 @@
-//! Reading and verifying the audit trail, and recording reads and refused access.
+//! Reading and verifying the audit trail.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use database::{
     Conn, Db, Page, Paging,
-    audit::Entry,
     page::{KeyKind, ListSpec, OrderField},
 };
 use kernel::{Context, Result};
@@ -13,19 +12,13 @@ use crate::{
     grant::Granted,
     input::AuditFilter,
     model::{AuditRow, Breach, Verification},
-    permission::{Permission, perm},
+    permission::perm,
     store,
     store::audit::StoredLink,
 };
 
 /// Rows read at a time while the chain is verified.
 const VERIFY_BATCH: i64 = 2_000;
-/// Characters of a path that are stored.
-const PATH_LENGTH: usize = 500;
-/// Waiting reads at which a caller waits until they are written.
-const MOST_WAITING: usize = 10_000;
-/// Reads written in one transaction.
-const FLUSH_BATCH: usize = 1_000;
 
 /// How the audit trail is listed.
 pub const LIST: ListSpec = ListSpec {
@@ -89,67 +82,5 @@ impl Walk {
             self.seq = expected;
             self.hash.clone_from(&row.hash);
         }
-    }
-}
-
-/// Records that a caller was refused because of a missing permission.
-pub async fn record_denied(db: &Db, context: &Arc<Context>, permission: Permission, path: &str) -> Result<()> {
-    let path: String = path.chars().take(PATH_LENGTH).collect();
-    let entry = Entry::new("access.denied", "permission", permission).note("path", path);
-    db.transaction(context, async |tx| {
-        tx.record(entry.clone());
-        Ok(())
-    })
-    .await
-}
-
-/// Reads of unmasked personal data, which are recorded a moment later, many in one transaction, so that reading stays cheap.
-#[derive(Default)]
-pub struct ReadLog {
-    waiting: Mutex<Vec<Entry>>,
-    writing: tokio::sync::Mutex<()>,
-}
-
-impl ReadLog {
-    /// An empty log.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Notes that the context's actor read the personal data of these entities; writes the log if too many reads are waiting.
-    pub async fn note(&self, db: &Db, context: &Arc<Context>, entity: &'static str, ids: &[i64]) -> Result<()> {
-        let entry = match ids {
-            [] => return Ok(()),
-            [id] => Entry::new("personal_data.read", entity, id),
-            _ => Entry::new("personal_data.read", entity, "*").note("ids", ids),
-        };
-        let full = {
-            let mut waiting = self.waiting();
-            waiting.push(entry.by(&context.actor).happened(context));
-            waiting.len() >= MOST_WAITING
-        };
-        if full { self.flush(db, context).await } else { Ok(()) }
-    }
-
-    /// Writes the waiting reads; a job calls it about every second, and once more before stopping.
-    pub async fn flush(&self, db: &Db, context: &Arc<Context>) -> Result<()> {
-        let _one_at_a_time = self.writing.lock().await;
-        loop {
-            let batch: Vec<Entry> = self.waiting().iter().take(FLUSH_BATCH).cloned().collect();
-            if batch.is_empty() {
-                return Ok(());
-            }
-            db.transaction(context, async |tx| {
-                batch.iter().cloned().for_each(|entry| tx.record(entry));
-                Ok(())
-            })
-            .await?;
-            // only now, so that the entries are kept if the transaction fails or this call is cancelled
-            self.waiting().drain(..batch.len());
-        }
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Vec<Entry>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

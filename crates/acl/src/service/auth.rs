@@ -2,32 +2,39 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use database::{Conn, Db, Event, EventKind, Tx, audit::Entry};
+use chrono::{DateTime, TimeDelta, Utc};
+use database::{Conn, Db, Tx, audit::Entry};
 use kernel::{Actor, Context, Error, Result, error::field, id::UserId};
-use serde_json::json;
 use uuid::Uuid;
 
+use super::attempts::{Failure, address_key};
 use crate::{
     access::{Access, permissions_of},
     grant::{Caller, Credential, SignedIn},
     input::{ChangePasswordInput, LoginInput, RefreshInput},
-    model::{Profile, SessionId, TokenPair, lock_after, refusal},
+    model::{Profile, SessionId, TokenPair, refusal},
     password::{Comparison, HashedPassword, refuse_username},
     permission::PermissionSet,
     random, store,
-    store::users::{CredentialRow, username_key},
+    store::{
+        sessions::IssuedPair,
+        users::{CredentialRow, username_key},
+    },
     token::TokenKind,
 };
 
 /// Characters of a `User-Agent` that are stored.
 const USER_AGENT_LENGTH: usize = 300;
+/// How long a repeated refresh gets the same pair again: two tabs of a browser refresh together, or an answer is lost.
+const REPEATABLE: TimeDelta = TimeDelta::seconds(10);
 
 /// A user whose password was just verified; [`open_session`] checks again.
 pub struct Verified {
     user_id: UserId,
     seen_hash: String,
     renewed_hash: Option<HashedPassword>,
+    /// Whether the user has signed in from the caller's address before.
+    is_known_address: bool,
 }
 
 /// The outcome of a refresh.
@@ -65,7 +72,7 @@ pub async fn login(db: &Db, access: &Access, context: &Arc<Context>, input: &Log
 /// Errors: `sign_in_failed`, counted and audited, for any reason and after the same time; `too_many_requests`.
 pub async fn verify_password(db: &Db, access: &Access, context: &Arc<Context>, input: &LoginInput) -> Result<Verified> {
     let key = username_key(&input.username);
-    let found = db.read(context, async |conn| store::users::credentials(conn, &key).await).await?;
+    let found = db.read(context, async |conn| store::users::credentials(conn, &key, address_key(context)).await).await?;
     let comparison = access.passwords().compare(&input.password, found.as_ref().map(|user| user.password_hash.clone())).await?;
     match (found, comparison) {
         (Some(user), Comparison::Matches | Comparison::MatchesOutdated) if obstacle(&user, context.now).is_none() => {
@@ -74,72 +81,33 @@ pub async fn verify_password(db: &Db, access: &Access, context: &Arc<Context>, i
                 Comparison::MatchesOutdated => access.passwords().hash(&input.password).await.ok(),
                 _ => None,
             };
-            Ok(Verified { user_id: user.id, seen_hash: user.password_hash, renewed_hash })
+            let is_known_address = user.is_known_address();
+            Ok(Verified { user_id: user.id, seen_hash: user.password_hash, renewed_hash, is_known_address })
         }
         (found, comparison) => {
             let reason = match &found {
                 None => "unknown_user",
                 Some(user) => match obstacle(user, context.now) {
-                    Some(obstacle) if comparison != Comparison::Differs || is_locked(user, context.now) => obstacle,
+                    Some(obstacle) if comparison != Comparison::Differs || user.is_locked(context.now) => obstacle,
                     _ => "wrong_password",
                 },
             };
-            // the caller has not proven to be the user
-            let stranger = Actor { user_id: None, name: input.username.clone() };
-            record_failure(db, context, &stranger, found.as_ref(), reason, "auth.sign_in_failed").await?;
+            let failure = Failure { action: "auth.sign_in_failed", reason, found: found.as_ref(), typed: &input.username, actor: None };
+            failure.record(db, access, context).await?;
             Err(Error::new(refusal::SIGN_IN_FAILED))
         }
     }
 }
 
-fn is_locked(user: &CredentialRow, now: DateTime<Utc>) -> bool {
-    user.locked_until.is_some_and(|until| now < until)
-}
-
 fn obstacle(user: &CredentialRow, now: DateTime<Utc>) -> Option<&'static str> {
-    if is_locked(user, now) { Some("locked") } else { user.standing.obstacle(now).map(|obstacle| obstacle.as_str()) }
-}
-
-/// Records a failure in a separate transaction. Unknown users cost the same statements as known ones.
-async fn record_failure(
-    db: &Db,
-    context: &Arc<Context>,
-    actor: &Actor,
-    found: Option<&CredentialRow>,
-    reason: &'static str,
-    action: &'static str,
-) -> Result<()> {
-    let id = found.map_or_else(|| "-".to_owned(), |user| user.id.to_string());
-    // only a wrong password counts; no user has the empty name
-    let counted = if reason == "wrong_password" {
-        found.map_or_else(|| username_key(&actor.name), |user| username_key(&user.username))
-    } else {
-        String::new()
-    };
-    db.transaction(context, async |tx| {
-        let failures = store::users::count_failure(tx, &counted).await?;
-        tx.record(Entry::new(action, "user", &id).by(actor).note("reason", reason));
-        if let Some((user, failures)) = failures
-            && let Some(until) = lock_after(failures, context.now)
-        {
-            store::users::lock_until(tx, user, until).await?;
-            tx.record(Entry::new("user.locked", "user", user).by(actor).note("until", until.to_rfc3339()).note("failures", failures));
-            let data = json!({"username": found.map(|user| &user.username), "until": until, "failures": failures});
-            tx.publish(Event::new(EventKind::UserLocked, "user", user, &data));
-        }
-        Ok(())
-    })
-    .await
+    if user.is_locked(now) { Some("locked") } else { user.standing.obstacle(now).map(|obstacle| obstacle.as_str()) }
 }
 
 /// Opens a session for a user whose password was verified.
 ///
 /// Errors: `sign_in_failed` when the password, the lock or the state of the account has changed since.
 pub async fn open_session(tx: &mut Tx, access: &Access, verified: &Verified, user_agent: Option<&str>) -> Result<TokenPair> {
-    let renewed = verified.renewed_hash.as_ref().map_or(verified.seen_hash.as_str(), HashedPassword::as_str);
-    if store::users::note_sign_in(tx, verified.user_id, &verified.seen_hash, renewed).await? != 1 {
-        return Err(Error::new(refusal::SIGN_IN_FAILED));
-    }
+    note_sign_in(tx, verified).await?;
     let permissions = permissions_of(tx, verified.user_id).await?;
     let user = store::users::by_id(tx, verified.user_id).await?.ok_or_else(|| Error::new(refusal::SIGN_IN_FAILED))?;
     if user.standing.obstacle(tx.now()).is_some() {
@@ -155,24 +123,48 @@ pub async fn open_session(tx: &mut Tx, access: &Access, verified: &Verified, use
         expires_at: tx.now() + access.refresh_lifetime,
     };
     store::sessions::insert(tx, &session).await?;
-    let actor = Actor { user_id: Some(user.id), name: user.username.clone() };
+    let actor = Actor::user(user.id, &user.username);
     tx.record(Entry::new("auth.signed_in", "session", session.id).by(&actor).note("user_agent", session.user_agent.clone()));
-    pair(access, tx.context(), session.id, &session.refresh_jti, profile(user, permissions))
+    let issued = IssuedPair { access_jti: new_jti(), refresh_jti: session.refresh_jti, at: tx.now() };
+    pair(access, session.id, &issued, profile(user, permissions))
+}
+
+/// Records the sign-in, and remembers the address. Errors: `sign_in_failed` when the password or the lock has changed since.
+async fn note_sign_in(tx: &mut Tx, verified: &Verified) -> Result<()> {
+    let (user, seen) = (verified.user_id, verified.seen_hash.as_str());
+    let renewed = verified.renewed_hash.as_ref().map_or(seen, HashedPassword::as_str);
+    let address = address_key(tx.context());
+    let noted = match address.as_deref().filter(|_| verified.is_known_address) {
+        Some(known) => {
+            store::users::note_known_sign_in(tx, user, seen, renewed).await? == 1 && store::addresses::note_sign_in(tx, user, known).await?
+        }
+        None => store::users::note_sign_in(tx, user, seen, renewed).await? == 1,
+    };
+    if !noted {
+        return Err(Error::new(refusal::SIGN_IN_FAILED));
+    }
+    match address {
+        Some(address) if !verified.is_known_address => store::addresses::remember(tx, user, &address).await,
+        _ => Ok(()),
+    }
 }
 
 /// Exchanges a refresh token for the next pair of tokens; the old token becomes invalid.
+///
+/// A repeat within ten seconds gets the same pair again; a later one, or one after the next exchange, ends the session.
 ///
 /// Commit also after [`Refreshed::Reused`], and respond to the caller only then: the session must end.
 /// Errors: `token_invalid`, `token_expired`, `session_ended`, `account_disabled`.
 pub async fn refresh(tx: &mut Tx, access: &Access, input: &RefreshInput) -> Result<Refreshed> {
     let now = tx.now();
     let claims = access.signer.read(&input.refresh, TokenKind::Refresh, now)?;
-    let jti = new_jti();
-    let rotated = store::sessions::rotate(tx, claims.sid, &claims.jti, &jti, now + access.refresh_lifetime).await?;
+    let fresh = IssuedPair { access_jti: new_jti(), refresh_jti: new_jti(), at: now };
+    let rotated = store::sessions::rotate(tx, claims.sid, &claims.jti, &fresh, now + access.refresh_lifetime).await?;
     let session = store::sessions::account(tx, claims.sid).await?.ok_or_else(|| Error::new(refusal::TOKEN_INVALID))?;
     if session.account.user_id != claims.user_id()? {
         return Err(Error::new(refusal::TOKEN_INVALID));
     }
+    let repeated = session.issued_for(&claims.jti).filter(|issued| rotated == 0 && now < issued.at + REPEATABLE);
     if rotated == 0 {
         if session.revoked_at.is_some() {
             return Err(Error::new(refusal::SESSION_ENDED));
@@ -180,12 +172,14 @@ pub async fn refresh(tx: &mut Tx, access: &Access, input: &RefreshInput) -> Resu
         if session.expires_at <= now {
             return Err(Error::new(refusal::TOKEN_EXPIRED));
         }
+    }
+    if rotated == 0 && repeated.is_none() {
         // either a thief uses the token, or its owner uses it after the thief: the session ends for both
         if !store::sessions::revoke(tx, claims.sid, session.account.user_id, "refresh_reused").await? {
             return Err(Error::new(refusal::SESSION_ENDED));
         }
         store::raise_epoch(tx).await?;
-        let actor = Actor { user_id: Some(session.account.user_id), name: session.account.username };
+        let actor = Actor::user(session.account.user_id, &session.account.username);
         tx.record(Entry::new("auth.refresh_reused", "session", claims.sid).by(&actor));
         return Ok(Refreshed::Reused);
     }
@@ -194,20 +188,23 @@ pub async fn refresh(tx: &mut Tx, access: &Access, input: &RefreshInput) -> Resu
     }
     let permissions = permissions_of(tx, session.account.user_id).await?;
     let user = store::users::by_id(tx, session.account.user_id).await?.ok_or_else(|| Error::new(refusal::TOKEN_INVALID))?;
-    let actor = Actor { user_id: Some(user.id), name: user.username.clone() };
-    tx.record(Entry::new("auth.refreshed", "session", claims.sid).by(&actor));
-    pair(access, tx.context(), claims.sid, &jti, profile(user, permissions)).map(|pair| Refreshed::Renewed(Box::new(pair)))
+    if repeated.is_none() {
+        tx.record(Entry::new("auth.refreshed", "session", claims.sid).by(&Actor::user(user.id, &user.username)));
+    }
+    let issued = repeated.unwrap_or(fresh);
+    pair(access, claims.sid, &issued, profile(user, permissions)).map(|pair| Refreshed::Renewed(Box::new(pair)))
 }
 
 fn new_jti() -> String {
     Uuid::new_v4().to_string()
 }
 
-fn pair(access: &Access, context: &Context, session: SessionId, refresh_jti: &str, user: Profile) -> Result<TokenPair> {
-    let issue = |kind, jti: &str, lifetime| access.signer.issue(kind, user.id, session, jti, context.now, lifetime);
+/// Signs a pair. The same ids and time give the same tokens.
+fn pair(access: &Access, session: SessionId, issued: &IssuedPair, user: Profile) -> Result<TokenPair> {
+    let issue = |kind, jti: &str, lifetime| access.signer.issue(kind, user.id, session, jti, issued.at, lifetime);
     Ok(TokenPair {
-        access: issue(TokenKind::Access, &new_jti(), access.access_lifetime)?,
-        refresh: issue(TokenKind::Refresh, refresh_jti, access.refresh_lifetime)?,
+        access: issue(TokenKind::Access, &issued.access_jti, access.access_lifetime)?,
+        refresh: issue(TokenKind::Refresh, &issued.refresh_jti, access.refresh_lifetime)?,
         token_type: "Bearer",
         expires_in: access.access_lifetime.num_seconds(),
         user,
@@ -232,7 +229,7 @@ fn profile(user: store::users::UserRow, permissions: PermissionSet) -> Profile {
 pub(crate) fn session_of(caller: &Caller) -> Result<SessionId> {
     match caller.credential {
         Credential::Session(id) => Ok(id),
-        Credential::ApiToken(_) => Err(Error::new(refusal::NOT_A_SESSION)),
+        Credential::ApiToken { .. } => Err(Error::new(refusal::NOT_A_SESSION)),
     }
 }
 
@@ -276,13 +273,14 @@ pub async fn prepare_password_change(
     session_of(signed_in)?;
     refuse_username("new_password", &input.new_password, &signed_in.username)?;
     let key = username_key(&signed_in.username);
-    let user =
-        db.read(context, async |conn| store::users::credentials(conn, &key).await).await?.filter(|user| user.id == signed_in.user_id);
-    let user = user.ok_or_else(|| Error::new(refusal::USER_NOT_FOUND))?;
+    let user = db.read(context, async |conn| store::users::credentials(conn, &key, address_key(context)).await).await?;
+    let user = user.filter(|user| user.id == signed_in.user_id).ok_or_else(|| Error::new(refusal::USER_NOT_FOUND))?;
     let comparison = access.passwords().compare(&input.current_password, Some(user.password_hash.clone())).await?;
-    if comparison == Comparison::Differs || is_locked(&user, context.now) {
-        let reason = if is_locked(&user, context.now) { "locked" } else { "wrong_password" };
-        record_failure(db, context, &signed_in.actor(), Some(&user), reason, "auth.password_change_failed").await?;
+    if comparison == Comparison::Differs || user.is_locked(context.now) {
+        let reason = if user.is_locked(context.now) { "locked" } else { "wrong_password" };
+        let (typed, actor) = (&*signed_in.username, Some(signed_in.actor()));
+        let failure = Failure { action: "auth.password_change_failed", reason, found: Some(&user), typed, actor };
+        failure.record(db, access, context).await?;
         return Err(Error::of_field("current_password", field::WRONG_PASSWORD));
     }
     let new_hash = access.passwords().hash_new("new_password", &input.new_password, &signed_in.username).await?;
@@ -298,6 +296,7 @@ pub async fn change_password(tx: &mut Tx, signed_in: &SignedIn, new: &NewPasswor
     if store::users::set_password(tx, user, Some(&new.seen_hash), new.new_hash.as_str()).await? != 1 {
         return Err(Error::of_field("current_password", field::WRONG_PASSWORD));
     }
+    store::addresses::unlock(tx, user).await?;
     let ended = store::sessions::revoke_all(tx, user, Some(session), "password_changed").await?;
     store::raise_epoch(tx).await?;
     tx.record(Entry::new("user.password_changed", "user", user).note("sessions_ended", ended));

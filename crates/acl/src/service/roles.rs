@@ -21,6 +21,7 @@ pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "name", column: "roles.name", kind: KeyKind::Text },
         OrderField { name: "created_at", column: "roles.created_at", kind: KeyKind::Time },
+        OrderField { name: "updated_at", column: "roles.updated_at", kind: KeyKind::Time },
     ],
     default_order: "name",
     id: "roles.id",
@@ -105,6 +106,7 @@ pub async fn edit(
 ) -> Result<Role> {
     store::roles::lock(tx, id).await?;
     let (row, held) = load(tx, id).await?;
+    tx.not_before(row.updated_at);
     expected.check(row.version)?;
     let before = shown(row.clone(), held);
     let present = RoleInput {
@@ -135,6 +137,7 @@ pub async fn edit(
 pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::RolesManage>, id: RoleId, expected: &Expected) -> Result<()> {
     store::roles::lock(tx, id).await?;
     let (row, held) = load(tx, id).await?;
+    tx.not_before(row.updated_at);
     expected.check(row.version)?;
     if row.is_builtin {
         return Err(Error::new(refusal::BUILTIN_ROLE).with("role", &row.name));

@@ -1,12 +1,14 @@
 //! The caller's own sessions.
 
-use chrono::{DateTime, Utc};
+use std::sync::Arc;
+
+use chrono::TimeDelta;
 use database::{
-    Conn, Page, Paging, Tx,
+    Conn, Db, Page, Paging, Tx,
     audit::Entry,
     page::{KeyKind, ListSpec, OrderField},
 };
-use kernel::{Error, Result};
+use kernel::{Context, Error, Result};
 
 use super::auth::session_of;
 use crate::{
@@ -14,6 +16,13 @@ use crate::{
     model::{Session, SessionId, refusal},
     store,
 };
+
+/// How long a session is kept after it expired.
+const SESSIONS_KEPT: TimeDelta = TimeDelta::days(30);
+/// How long an address is known after the last sign-in from it.
+const ADDRESSES_KEPT: TimeDelta = TimeDelta::days(90);
+/// Rows of each table deleted in one transaction.
+const PURGED_AT_ONCE: u64 = 1_000;
 
 /// How sessions are listed.
 pub const LIST: ListSpec = ListSpec {
@@ -48,7 +57,14 @@ pub async fn end(tx: &mut Tx, signed_in: &SignedIn, id: SessionId) -> Result<()>
     Ok(())
 }
 
-/// Deletes up to `most` sessions that expired before `before`; returns how many. For a job: these sessions are no longer of use.
-pub async fn purge(tx: &mut Tx, before: DateTime<Utc>, most: i64) -> Result<u64> {
-    store::sessions::purge(tx, before, most).await
+/// Deletes sessions that expired 30 days ago, and addresses from which the user has not signed in for 90 days.
+///
+/// Returns whether there may be more, since one call deletes a limited number.
+pub async fn purge(db: &Db, context: &Arc<Context>) -> Result<bool> {
+    let most = i64::try_from(PURGED_AT_ONCE).map_err(Error::internal)?;
+    let deleted = db.transaction(context, async |tx| {
+        let sessions = store::sessions::purge(tx, context.now - SESSIONS_KEPT, most).await?;
+        Ok(sessions.max(store::addresses::purge(tx, context.now - ADDRESSES_KEPT, most).await?))
+    });
+    Ok(deleted.await? == PURGED_AT_ONCE)
 }

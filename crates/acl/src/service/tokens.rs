@@ -6,7 +6,10 @@ use database::{
     audit::Entry,
     page::{KeyKind, ListSpec, OrderField},
 };
-use kernel::{Error, Result, id::ApiTokenId};
+use kernel::{
+    Error, Result,
+    id::{ApiTokenId, UserId},
+};
 
 use super::auth::session_of;
 use crate::{
@@ -75,11 +78,16 @@ pub async fn create(tx: &mut Tx, signed_in: &SignedIn, input: &ApiTokenInput) ->
 
 /// The caller's tokens that were not revoked.
 pub async fn list(conn: &mut Conn, signed_in: &SignedIn, paging: &Paging) -> Result<Page<ApiToken>> {
-    let rows = store::tokens::list(conn, signed_in.user_id, paging).await?;
+    of_user(conn, signed_in.user_id, paging).await
+}
+
+/// A user's tokens that were not revoked.
+pub(super) async fn of_user(conn: &mut Conn, user: UserId, paging: &Paging) -> Result<Page<ApiToken>> {
+    let rows = store::tokens::list(conn, user, paging).await?;
     Ok(rows.map(|row| ApiToken {
         id: row.id,
         name: row.name,
-        permissions: store::tokens::from_words(&row.permissions).iter().collect(),
+        permissions: PermissionSet::of_words(&row.permissions).iter().collect(),
         expires_at: row.expires_at,
         last_used_at: row.last_used_at,
         created_at: row.created_at,
@@ -89,9 +97,14 @@ pub async fn list(conn: &mut Conn, signed_in: &SignedIn, paging: &Paging) -> Res
 /// Revokes one of the caller's tokens. Errors: `not_a_session`, `api_token_not_found`.
 pub async fn revoke(tx: &mut Tx, signed_in: &SignedIn, id: ApiTokenId) -> Result<()> {
     session_of(signed_in)?;
-    let name = store::tokens::revoke(tx, id, signed_in.user_id).await?;
+    revoke_of(tx, signed_in.user_id, id).await
+}
+
+/// Revokes a user's token. Errors: `api_token_not_found`.
+pub(super) async fn revoke_of(tx: &mut Tx, user: UserId, id: ApiTokenId) -> Result<()> {
+    let name = store::tokens::revoke(tx, id, user).await?;
     let name = name.ok_or_else(|| Error::new(refusal::API_TOKEN_NOT_FOUND))?;
     store::raise_epoch(tx).await?;
-    tx.record(Entry::new("api_token.revoked", "api_token", id).note("name", name));
+    tx.record(Entry::new("api_token.revoked", "api_token", id).note("name", name).note("user_id", user.get()));
     Ok(())
 }

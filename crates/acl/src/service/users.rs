@@ -14,17 +14,17 @@ use database::{
 use kernel::{
     Actor, Context, Edit, Error, Expected, Result,
     error::{common, field},
-    id::{RoleId, UserId},
+    id::{ApiTokenId, RoleId, UserId},
 };
 
-use super::roles::require_held;
+use super::{roles::require_held, tokens};
 use crate::{
     access::{Access, combined},
-    grant::Granted,
+    grant::{Granted, SignedIn},
     input::{BlockInput, NewUser, ResetPasswordInput, UserFilter, UserInput, UserPermissionsInput},
-    model::{User, refusal},
+    model::{ApiToken, User, UserShort, refusal},
     password::{HashedPassword, refuse_username},
-    permission::{BuiltinRole, Permission, PermissionSet, perm},
+    permission::{BuiltinRole, Permission, PermissionSet, PermissionType, perm},
     store,
     store::{permissions::Singles, users::UserRow},
 };
@@ -33,8 +33,9 @@ use crate::{
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "username", column: "users.username", kind: KeyKind::Text },
-        OrderField { name: "full_name", column: "users.full_name", kind: KeyKind::Text },
+        OrderField { name: "full_name", column: "users.full_name_order", kind: KeyKind::Name },
         OrderField { name: "created_at", column: "users.created_at", kind: KeyKind::Time },
+        OrderField { name: "updated_at", column: "users.updated_at", kind: KeyKind::Time },
     ],
     default_order: "username",
     id: "users.id",
@@ -62,7 +63,23 @@ impl Account {
     async fn to_change(tx: &mut Tx, id: UserId, but_own: bool) -> Result<Self> {
         store::users::lock_administrators(tx).await?;
         let account = Self::load(tx, id).await?;
+        tx.not_before(account.row.updated_at);
         if but_own { account.not_own(tx.actor()).map(|()| account) } else { Ok(account) }
+    }
+
+    /// Refuses a change of somebody who manages users or roles by a caller who holds less.
+    ///
+    /// Otherwise a user who may do little else than manage users could keep every administrator out.
+    fn not_above<P: PermissionType>(&self, granted: &Granted<P>, actor: &Actor) -> Result<()> {
+        let held = self.permissions();
+        let manages = held.has(Permission::UsersManage) || held.has(Permission::RolesManage);
+        if !manages || actor.user_id == Some(self.row.id) {
+            return Ok(());
+        }
+        match held.iter().find(|permission| !granted.may(*permission)) {
+            Some(missing) => Err(Error::new(refusal::USER_HOLDS_MORE).with("permission", missing)),
+            None => Ok(()),
+        }
     }
 
     fn not_own(&self, actor: &Actor) -> Result<()> {
@@ -85,6 +102,11 @@ impl Account {
             && permissions.has(Permission::UsersManage)
             && permissions.has(Permission::RolesManage)
     }
+
+    /// Whether this administrator also holds every permission, and the account has no end.
+    fn administers_for_good(&self, now: DateTime<Utc>) -> bool {
+        self.administers(now) && self.singles.denied.is_empty() && self.row.standing.valid_until.is_none()
+    }
 }
 
 fn shown(row: UserRow, singles: Singles, now: DateTime<Utc>) -> User {
@@ -103,7 +125,7 @@ fn shown(row: UserRow, singles: Singles, now: DateTime<Utc>) -> User {
         // an expired block is not shown
         blocked_until: row.standing.blocked_until.filter(|_| is_blocked),
         block_reason: row.block_reason.filter(|_| is_blocked),
-        is_locked: row.locked_until.is_some_and(|until| now < until),
+        is_locked: row.locked_until.max(row.address_locked_until).is_some_and(|until| now < until),
         last_login_at: row.last_login_at,
         granted: singles.granted.iter().collect(),
         denied: singles.denied.iter().collect(),
@@ -111,6 +133,11 @@ fn shown(row: UserRow, singles: Singles, now: DateTime<Utc>) -> User {
         created_at: row.created_at,
         updated_at: row.updated_at,
     }
+}
+
+/// The short forms of these users, for the records that name them. Everybody who is signed in may see them.
+pub async fn short_forms(conn: &mut Conn, _signed_in: &SignedIn, ids: &[UserId]) -> Result<Vec<UserShort>> {
+    store::users::short_forms(conn, ids).await
 }
 
 /// A page of users.
@@ -165,10 +192,11 @@ fn to_the_microsecond(input: UserInput) -> UserInput {
 
 /// Changes a user.
 ///
-/// Errors: `user_not_found`, `stale_version`, `invalid`, `own_account` for the caller's own role and validity, `username_taken`,
-/// `grant_not_held`, `last_administrator`.
+/// Errors: `user_not_found`, `stale_version`, `invalid`, `own_account` for the caller's own role and validity, `user_holds_more`,
+/// `username_taken`, `grant_not_held`, `last_administrator`.
 pub async fn edit(tx: &mut Tx, granted: &Managing, id: UserId, edit: &Edit<UserInput>, expected: &Expected) -> Result<User> {
     let before = Account::to_change(tx, id, false).await?;
+    before.not_above(granted, tx.actor())?;
     expected.check(before.row.version)?;
     let present = editable(&before.row);
     let input = to_the_microsecond(edit.apply(&before.shown(tx.now()), &present, tx.context())?);
@@ -199,28 +227,42 @@ fn editable(row: &UserRow) -> UserInput {
 
 /// Completes a change: checks the rules on its outcome, raises the epoch and records it.
 async fn finish(tx: &mut Tx, granted: &Managing, before: &Account, action: &'static str) -> Result<User> {
+    finish_as(tx, granted, before, Entry::new(action, "user", before.row.id)).await
+}
+
+/// Completes a change that is recorded with this entry.
+async fn finish_as(tx: &mut Tx, granted: &Managing, before: &Account, entry: Entry) -> Result<User> {
     let after = Account::load(tx, before.row.id).await?;
     require_held(granted, after.permissions().without(before.permissions()))?;
     keep_an_administrator(tx, before).await?;
     store::raise_epoch(tx).await?;
     let (before, after) = (before.shown(tx.now()), after.shown(tx.now()));
-    tx.record(Entry::new(action, "user", after.id).change(&before, &after));
+    tx.record(entry.change(&before, &after));
     Ok(after)
 }
 
-/// Checks that an administrator remains. Errors: `last_administrator` when the change removed the last one.
+/// Checks that an administrator remains, now and later.
+///
+/// One whose account ends some day does not remain. One who lacks a permission could not give it back to anybody.
+/// Errors: `last_administrator` when the change removed the last one.
 async fn keep_an_administrator(tx: &mut Tx, before: &Account) -> Result<()> {
-    if before.administers(tx.now()) && store::users::administrators(tx).await? == 0 {
+    let now = tx.now();
+    if !before.administers(now) {
+        return Ok(());
+    }
+    let left = store::users::administrators(tx).await?;
+    if left.acting == 0 || (before.administers_for_good(now) && left.lasting == 0) {
         return Err(Error::new(refusal::LAST_ADMINISTRATOR));
     }
     Ok(())
 }
 
-/// Deletes a user to whom no other record refers. Errors: `user_not_found`, `stale_version`, `own_account`, `user_in_use`,
-/// `last_administrator`.
-pub async fn delete(tx: &mut Tx, _granted: &Managing, id: UserId, expected: &Expected) -> Result<()> {
+/// Deletes a user to whom no other record refers. Errors: `user_not_found`, `stale_version`, `own_account`, `user_holds_more`,
+/// `user_in_use`, `last_administrator`.
+pub async fn delete(tx: &mut Tx, granted: &Managing, id: UserId, expected: &Expected) -> Result<()> {
     let now = tx.now();
     let before = Account::to_change(tx, id, true).await?;
+    before.not_above(granted, tx.actor())?;
     expected.check(before.row.version)?;
     let in_use = |error: Error| if error.code() == common::IN_USE { Error::new(refusal::USER_IN_USE) } else { error };
     store::users::delete(tx, &before.row).await.map_err(in_use)?;
@@ -232,7 +274,7 @@ pub async fn delete(tx: &mut Tx, _granted: &Managing, id: UserId, expected: &Exp
 
 /// Replaces a user's single grants and denials.
 ///
-/// Errors: `user_not_found`, `stale_version`, `own_account`, `grant_not_held` for a new permission that the caller does not hold,
+/// Errors: `user_not_found`, `stale_version`, `own_account`, `user_holds_more`, `grant_not_held` for a new permission that the caller does not hold,
 /// `last_administrator`.
 pub async fn set_permissions(
     tx: &mut Tx,
@@ -242,6 +284,7 @@ pub async fn set_permissions(
     expected: &Expected,
 ) -> Result<User> {
     let before = Account::to_change(tx, id, true).await?;
+    before.not_above(granted, tx.actor())?;
     expected.check(before.row.version)?;
     let singles = Singles { granted: input.granted.iter().copied().collect(), denied: input.denied.iter().copied().collect() };
     if singles == before.singles {
@@ -256,9 +299,10 @@ pub async fn set_permissions(
 
 /// Blocks a user from now on, and ends their sessions.
 ///
-/// Errors: `user_not_found`, `own_account`, `already_blocked`, `last_administrator`.
+/// Errors: `user_not_found`, `own_account`, `user_holds_more`, `already_blocked`, `last_administrator`.
 pub async fn block(tx: &mut Tx, granted: &Managing, id: UserId, input: &BlockInput) -> Result<User> {
     let before = Account::to_change(tx, id, true).await?;
+    before.not_above(granted, tx.actor())?;
     if before.row.standing.is_blocked(tx.now()) {
         return Err(Error::new(refusal::ALREADY_BLOCKED));
     }
@@ -268,14 +312,16 @@ pub async fn block(tx: &mut Tx, granted: &Managing, id: UserId, input: &BlockInp
     finish(tx, granted, &before, "user.blocked").await
 }
 
-/// Lifts a user's block and the lock after wrong passwords. Errors: `user_not_found`, `own_account`, `not_blocked`.
+/// Lifts a user's block and the locks after wrong passwords. Errors: `user_not_found`, `own_account`, `user_holds_more`, `not_blocked`.
 pub async fn unblock(tx: &mut Tx, granted: &Managing, id: UserId) -> Result<User> {
     let before = Account::to_change(tx, id, true).await?;
+    before.not_above(granted, tx.actor())?;
     let shown = before.shown(tx.now());
     if !shown.is_blocked && !shown.is_locked {
         return Err(Error::new(refusal::NOT_BLOCKED));
     }
     store::users::unblock(tx, &before.row).await?;
+    store::addresses::unlock(tx, id).await?;
     finish(tx, granted, &before, "user.unblocked").await
 }
 
@@ -296,7 +342,9 @@ pub async fn prepare_password_reset(
     access.passwords().hash_new("password", &input.password, &before.row.username).await
 }
 
-/// Gives a user a new password, hashed by [`prepare_password_reset`], and ends their sessions.
+/// Gives a user a new password, hashed by [`prepare_password_reset`], ends their sessions, and revokes their script tokens.
+///
+/// The known addresses are forgotten too, since whoever else knew the password may have signed in from some of them.
 ///
 /// Errors: `user_not_found`, `own_account`, `invalid` when it is the user's name, `grant_not_held` when the user has permissions
 /// that the caller lacks, because setting a password gives access to the account.
@@ -311,8 +359,23 @@ pub async fn reset_password(
     require_held(granted, before.permissions())?;
     refuse_username("password", &input.password, &before.row.username)?;
     store::users::set_password(tx, id, None, password.as_str()).await?;
-    store::sessions::revoke_all(tx, id, None, "password_reset").await?;
-    finish(tx, granted, &before, "user.password_reset").await
+    let sessions = store::sessions::revoke_all(tx, id, None, "password_reset").await?;
+    let tokens = store::tokens::revoke_all(tx, id).await?;
+    store::addresses::forget(tx, id).await?;
+    let entry = Entry::new("user.password_reset", "user", id).note("sessions_ended", sessions).note("api_tokens_revoked", tokens);
+    finish_as(tx, granted, &before, entry).await
+}
+
+/// A user's script tokens that were not revoked. Errors: `user_not_found`.
+pub async fn tokens(conn: &mut Conn, _granted: &Granted<perm::UsersRead>, id: UserId, paging: &Paging) -> Result<Page<ApiToken>> {
+    store::users::by_id(conn, id).await?.ok_or_else(|| Error::new(refusal::USER_NOT_FOUND))?;
+    tokens::of_user(conn, id, paging).await
+}
+
+/// Revokes a user's script token. Errors: `user_not_found`, `user_holds_more`, `api_token_not_found`.
+pub async fn revoke_token(tx: &mut Tx, granted: &Managing, id: UserId, token: ApiTokenId) -> Result<()> {
+    Account::to_change(tx, id, false).await?.not_above(granted, tx.actor())?;
+    tokens::revoke_of(tx, id, token).await
 }
 
 /// A user who can be assigned work.

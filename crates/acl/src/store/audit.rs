@@ -1,5 +1,8 @@
 use chrono::{DateTime, Utc};
-use database::{Conn, Filter, Page, Paging, Sql, audit::ChainRow};
+use database::{
+    Conn, Filter, Page, Paging, Sql,
+    audit::{ChainRow, ChainToken},
+};
 use kernel::Result;
 
 use crate::{input::AuditFilter, model::AuditRow};
@@ -11,6 +14,8 @@ pub(crate) struct StoredLink {
     at: DateTime<Utc>,
     actor_id: Option<i64>,
     actor: String,
+    token_id: Option<i64>,
+    token: Option<String>,
     address: Option<String>,
     request_id: String,
     action: String,
@@ -35,17 +40,21 @@ impl StoredLink {
             entity_id: &self.entity_id,
             before: self.before.as_deref(),
             after: self.after.as_deref(),
+            // a row of which one of the two was removed must not look whole
+            token: (self.token_id.is_some() || self.token.is_some())
+                .then(|| ChainToken { id: self.token_id.unwrap_or_default(), name: self.token.as_deref().unwrap_or_default() }),
         }
     }
 }
 
-const SELECT: &str = "SELECT audit.seq, audit.at, audit.actor_id, audit.actor, audit.address, audit.request_id, audit.action, audit.entity, \
+const SELECT: &str = "SELECT audit.seq, audit.at, audit.actor_id, audit.actor, audit.token_id, audit.token, audit.address, audit.request_id, audit.action, audit.entity, \
      audit.entity_id, audit.before, audit.after, audit.hash FROM audit";
 
 pub(crate) async fn list(conn: &mut Conn, filter: &AuditFilter, paging: &Paging) -> Result<Page<AuditRow>> {
     let mut conditions = Filter::new(conn.engine());
     conditions.equal("audit.actor", filter.actor.clone());
-    conditions.equal("audit.actor_id", filter.actor_id);
+    conditions.any("audit.actor_id", filter.actor_id.as_ref());
+    conditions.any("audit.token_id", filter.token_id.as_ref());
     conditions.equal("audit.entity", filter.entity.clone());
     conditions.equal("audit.entity_id", filter.entity_id.clone());
     conditions.equal("audit.action", filter.action.clone());

@@ -30,6 +30,36 @@ pub(crate) struct SessionAccountRow {
     pub(crate) account: AccountRow,
     pub(crate) expires_at: DateTime<Utc>,
     pub(crate) revoked_at: Option<DateTime<Utc>>,
+    #[sqlx(flatten)]
+    rotation: LastRotation,
+}
+
+/// The last rotation of a session's refresh token.
+#[derive(Clone, Debug, sqlx_macros::FromRow)]
+struct LastRotation {
+    refresh_jti: String,
+    previous_jti: Option<String>,
+    access_jti: Option<String>,
+    rotated_at: Option<DateTime<Utc>>,
+}
+
+/// A pair of tokens that was issued.
+pub(crate) struct IssuedPair {
+    /// The id of the access token.
+    pub(crate) access_jti: String,
+    /// The id of the refresh token.
+    pub(crate) refresh_jti: String,
+    /// When they were issued.
+    pub(crate) at: DateTime<Utc>,
+}
+
+impl SessionAccountRow {
+    /// The pair that the session's last rotation issued for this refresh token, if it was the one to be exchanged.
+    pub(crate) fn issued_for(&self, refresh_jti: &str) -> Option<IssuedPair> {
+        let LastRotation { refresh_jti: issued, previous_jti, access_jti, rotated_at } = self.rotation.clone();
+        previous_jti.filter(|previous| previous == refresh_jti)?;
+        Some(IssuedPair { access_jti: access_jti?, refresh_jti: issued, at: rotated_at? })
+    }
 }
 
 /// A session in a list.
@@ -73,7 +103,8 @@ pub(crate) async fn insert(conn: &mut Conn, new: &NewSession) -> Result<()> {
 
 pub(crate) async fn account(conn: &mut Conn, id: SessionId) -> Result<Option<SessionAccountRow>> {
     Sql::owned(format!(
-        "SELECT {ACCOUNT}, sessions.expires_at, sessions.revoked_at FROM sessions JOIN users ON users.id = sessions.user_id \
+        "SELECT {ACCOUNT}, sessions.expires_at, sessions.revoked_at, sessions.refresh_jti, sessions.previous_jti, sessions.access_jti, \
+         sessions.rotated_at FROM sessions JOIN users ON users.id = sessions.user_id \
          JOIN roles ON roles.id = users.role_id WHERE sessions.id = $1"
     ))
     .bind(id)
@@ -82,17 +113,17 @@ pub(crate) async fn account(conn: &mut Conn, id: SessionId) -> Result<Option<Ses
 }
 
 /// Replaces the refresh token; returns how many sessions still had the old one.
-pub(crate) async fn rotate(conn: &mut Conn, id: SessionId, old: &str, new: &str, expires_at: DateTime<Utc>) -> Result<u64> {
-    let now = conn.now();
+pub(crate) async fn rotate(conn: &mut Conn, id: SessionId, old: &str, new: &IssuedPair, expires_at: DateTime<Utc>) -> Result<u64> {
     Sql::new(
-        "UPDATE sessions SET refresh_jti = $3, last_used_at = $4, expires_at = $5 \
+        "UPDATE sessions SET refresh_jti = $3, previous_jti = $2, access_jti = $6, rotated_at = $4, last_used_at = $4, expires_at = $5 \
          WHERE id = $1 AND refresh_jti = $2 AND revoked_at IS NULL AND expires_at > $4",
     )
     .bind(id)
     .bind(old.to_owned())
-    .bind(new.to_owned())
-    .bind(now)
+    .bind(&new.refresh_jti)
+    .bind(new.at)
     .bind(expires_at)
+    .bind(&new.access_jti)
     .execute(conn)
     .await
 }

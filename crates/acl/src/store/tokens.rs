@@ -7,12 +7,13 @@ use kernel::{
 use serde::Serialize;
 
 use super::sessions::{ACCOUNT, AccountRow};
-use crate::permission::{Permission, PermissionSet};
+use crate::permission::PermissionSet;
 
 /// A script token with its owner's account.
 #[derive(Clone, Debug, sqlx_macros::FromRow)]
 pub(crate) struct TokenAccountRow {
     pub(crate) token_id: ApiTokenId,
+    pub(crate) token_name: String,
     #[sqlx(flatten)]
     pub(crate) account: AccountRow,
     pub(crate) permissions: String,
@@ -31,19 +32,9 @@ pub(crate) struct TokenRow {
     pub(crate) created_at: DateTime<Utc>,
 }
 
-/// The stored form of permissions.
-pub(crate) fn words(permissions: PermissionSet) -> String {
-    permissions.iter().map(Permission::as_str).collect::<Vec<_>>().join(" ")
-}
-
-/// Reads the stored form of permissions; names that this version does not know allow nothing.
-pub(crate) fn from_words(words: &str) -> PermissionSet {
-    words.split(' ').filter_map(|word| word.parse::<Permission>().ok()).collect()
-}
-
 pub(crate) async fn account(conn: &mut Conn, token_hash: &str) -> Result<Option<TokenAccountRow>> {
     Sql::owned(format!(
-        "SELECT api_tokens.id AS token_id, {ACCOUNT}, api_tokens.permissions, api_tokens.expires_at, api_tokens.revoked_at FROM api_tokens \
+        "SELECT api_tokens.id AS token_id, api_tokens.name AS token_name, {ACCOUNT}, api_tokens.permissions, api_tokens.expires_at, api_tokens.revoked_at FROM api_tokens \
          JOIN users ON users.id = api_tokens.user_id JOIN roles ON roles.id = users.role_id WHERE api_tokens.token_hash = $1"
     ))
     .bind(token_hash.to_owned())
@@ -68,7 +59,7 @@ pub(crate) async fn insert(conn: &mut Conn, new: NewToken<'_>) -> Result<ApiToke
     .bind(new.user_id)
     .bind(new.name)
     .bind(new.token_hash)
-    .bind(words(new.permissions))
+    .bind(new.permissions.words())
     .bind(new.expires_at)
     .bind(new.now)
     .scalar(conn)
@@ -107,6 +98,16 @@ pub(crate) async fn revoke(conn: &mut Conn, id: ApiTokenId, user: UserId) -> Res
             .optional(conn)
             .await?;
     Ok(revoked.map(|(name,)| name))
+}
+
+/// Revokes all of a user's tokens that still work; returns how many.
+pub(crate) async fn revoke_all(conn: &mut Conn, user: UserId) -> Result<u64> {
+    let now = conn.now();
+    Sql::new("UPDATE api_tokens SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)")
+        .bind(user)
+        .bind(now)
+        .execute(conn)
+        .await
 }
 
 /// Records a use, unless a later one is already recorded.

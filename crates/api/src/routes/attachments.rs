@@ -6,11 +6,14 @@ use actix_web::{
     http::header::{self, Charset, ContentDisposition, DispositionParam, DispositionType, ExtendedValue},
     post,
 };
+use chrono::TimeDelta;
 use database::page::ListSpec;
 use files::Files;
 use kernel::{
     Error,
+    error::common,
     id::{TicketAttachmentId, TicketId},
+    input::NoInput,
 };
 use serde::Deserialize;
 use tickets::{TicketAttachment, attachments};
@@ -19,8 +22,9 @@ use utoipa::IntoParams;
 use crate::{
     answer::{Answer, List, Reply},
     call::Call,
-    extract::{ListQuery, Listing, PathFields, PathPart},
+    extract::{Body, ListQuery, Listing, Parameters, PathFields, PathPart},
     guard::Guard,
+    links::{self, OneTimeLink},
     problem::Refused,
     routes::mount::Mount,
     upload::{AttachmentForm, Upload},
@@ -28,6 +32,21 @@ use crate::{
 
 pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(list_ticket_attachments).service(attach_file).service(download_attachment).service(remove_attachment);
+    mount.service(link_attachment);
+}
+
+/// How long the address of one download lives.
+const LINK_LIVES: TimeDelta = TimeDelta::seconds(60);
+
+/// The query parameters of a download.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct DownloadQuery {
+    /// The ticket in an address from `POST /attachments/{id}/link`, in place of the header `Authorization`.
+    #[param(max_length = 100)]
+    #[allow(dead_code, reason = "the guard reads it, and the document shows it")]
+    ticket: Option<String>,
 }
 
 /// The path parameters that identify an attached file.
@@ -85,6 +104,10 @@ async fn list_ticket_attachments(
 async fn attach_file(call: Call, granted: Guard<perm::TicketsWrite>, id: PathPart<TicketId>, upload: Upload) -> Reply {
     call.check_idempotency_key()?;
     call.read(async |conn| attachments::may_add(conn, &granted, id.0).await).await?;
+    let _place = call.caller().map(|caller| call.state.uploads.take(caller.user_id)).transpose().map_err(|full| {
+        let (limit, whose) = full.told();
+        Error::new(common::TOO_MANY_REQUESTS).with("limit", limit).with("whose", whose).retry_after(1)
+    })?;
     let key = Files::new_key();
     let (db, context) = (&call.state.db, call.context());
     db.transaction(context, async |tx| attachments::announce(tx, &granted, &key).await).await?;
@@ -105,7 +128,7 @@ async fn attach_file(call: Call, granted: Guard<perm::TicketsWrite>, id: PathPar
 }
 
 /// Removes a file that belongs to no ticket. If this fails, the file is removed later.
-async fn tidy(call: &Call, key: &str) {
+pub(super) async fn tidy(call: &Call, key: &str) {
     if let Err(error) = attachments::discard(&call.state.db, call.context(), &call.state.files, key).await {
         log::warn!(request_id = &*call.context().origin.request_id; "cannot remove an unused file now: {error}");
     }
@@ -113,12 +136,14 @@ async fn tidy(call: &Call, key: &str) {
 
 /// Downloads an attached file.
 ///
-/// Browsers save the file instead of opening it.
+/// Browsers save the file instead of opening it. An `<img>` or `<a>`, which sends no `Authorization`, opens it by an address from
+/// `POST /attachments/{id}/link`.
 #[utoipa::path(
     tag = "tickets",
     params(
         ("id" = TicketId, Path, description = "The ticket's id."),
-        ("attachment_id" = TicketAttachmentId, Path, description = "The file's id.")
+        ("attachment_id" = TicketAttachmentId, Path, description = "The file's id."),
+        DownloadQuery
     ),
     responses((status = 200, description = "The file.", body = Vec<u8>, content_type = "application/octet-stream")),
     security(("bearer" = ["tickets:read"]))
@@ -128,6 +153,7 @@ async fn download_attachment(
     call: Call,
     granted: Guard<perm::TicketsRead>,
     at: PathFields<AttachmentPath>,
+    _: Parameters<DownloadQuery>,
 ) -> Result<HttpResponse, Refused> {
     let file = call.read(async |conn| attachments::get(conn, &granted, at.id, at.attachment_id).await).await?;
     // the file may show personal data, such as a passport
@@ -139,15 +165,43 @@ async fn download_attachment(
         return Ok(response.status(actix_web::http::StatusCode::NOT_MODIFIED).finish());
     }
     let content = call.state.files.read(&file.file_key).await?;
+    // whoever has a one-time address may show a picture by it, on a page of another origin too
+    let is_shown = call.has_ticket() && file.media_type.starts_with("image/");
+    let (media_type, policy) =
+        if is_shown { (file.media_type.as_str(), "cross-origin") } else { ("application/octet-stream", "same-origin") };
     response
         .insert_header(saved_as(&file.name))
         // should a browser open it as a page, it has no scripts, no forms and no origin
         .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox; frame-ancestors 'none'"))
-        .insert_header(("cross-origin-resource-policy", "same-origin"))
+        .insert_header(("cross-origin-resource-policy", policy))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .insert_header((header::CONTENT_TYPE, "application/octet-stream"))
+        .insert_header((header::CONTENT_TYPE, media_type.to_owned()))
         .no_chunking(u64::try_from(file.size).map_err(Error::internal)?);
     Ok(response.streaming(content))
+}
+
+/// Makes an address that downloads an attached file once, within 60 seconds.
+///
+/// For an `<img>` or `<a>`, which cannot send `Authorization`: use `url`. Whoever opens it gets the file in your name.
+#[utoipa::path(
+    tag = "tickets",
+    params(("id" = TicketAttachmentId, Path, description = "The file's id.")),
+    request_body = NoInput,
+    responses(
+        (status = 201, description = "The address, and its ticket.", body = OneTimeLink),
+        (status = 429, description = "`too_many_tickets`: you have 500 unused tickets.")
+    ),
+    security(("bearer" = ["tickets:read"]))
+)]
+#[post("/attachments/{id}/link")]
+async fn link_attachment(call: Call, granted: Guard<perm::TicketsRead>, id: PathPart<TicketAttachmentId>, _: Body<NoInput>) -> Reply {
+    let caller = call.caller().ok_or(acl::refusal::NOT_SIGNED_IN)?;
+    let answer = call.write(async |tx| {
+        let file = attachments::find(tx, &granted, id.0).await?;
+        let path = format!("/api/v1/tickets/{}/attachments/{}", file.ticket_id, file.id);
+        links::issue(tx, &call, &caller, &path, LINK_LIVES).await
+    });
+    Ok(answer.await?)
 }
 
 /// The full name of the file, and an ASCII one for programs that support no other.

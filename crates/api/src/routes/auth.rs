@@ -8,7 +8,12 @@ use acl::{
 };
 use actix_web::{delete, get, http::header, post};
 use database::page::ListSpec;
-use kernel::{id::ApiTokenId, input::NoInput};
+use kernel::{
+    Context, Error, FieldErrors,
+    error::{common, field},
+    id::ApiTokenId,
+    input::{self, NoInput},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -17,6 +22,7 @@ use crate::{
     call::Call,
     extract::{Body, Form, ListQuery, Listing, PathPart, StrangersBody},
     guard::AnyCaller,
+    problem::OauthProblem,
     routes::mount::Mount,
 };
 
@@ -25,6 +31,9 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(list_sessions).service(end_session);
     mount.service(list_api_tokens).service(create_api_token).service(revoke_api_token);
 }
+
+/// Longest refresh token that is read, in bytes.
+const LONGEST_REFRESH_TOKEN: usize = 4096;
 
 /// The list of the caller's sessions has no filters.
 #[derive(Deserialize, IntoParams)]
@@ -58,25 +67,62 @@ struct OauthTokens {
     refresh_token: String,
 }
 
-/// The form of an OAuth 2 password grant.
+/// The form of an OAuth 2 grant: user name and password, or a refresh token.
 #[derive(Deserialize, ToSchema)]
 #[schema(example = json!({"grant_type": "password", "username": "admin", "password": "correct horse battery staple"}))]
-struct PasswordForm {
-    /// The kind of grant: `password`.
-    #[schema(pattern = "^password$")]
+struct TokenForm {
+    /// The kind of grant: `password`, which is the default, or `refresh_token`.
+    #[schema(pattern = "^(password|refresh_token)$")]
     grant_type: Option<String>,
-    /// The user name; case does not matter.
+    /// The user name; case does not matter. Required with `password`.
     #[schema(min_length = 1, max_length = 50)]
-    username: String,
-    /// The user's password.
+    username: Option<String>,
+    /// The user's password. Required with `password`.
     #[schema(min_length = 1, max_length = 128, format = Password)]
-    password: String,
+    password: Option<String>,
+    /// The refresh token of the newest pair. Required with `refresh_token`.
+    #[schema(min_length = 1, max_length = 4096)]
+    refresh_token: Option<String>,
     /// Not used; accepted because clients send it.
     scope: Option<String>,
     /// Not used; accepted because clients send it.
     client_id: Option<String>,
     /// Not used; accepted because clients send it.
     client_secret: Option<String>,
+}
+
+/// What the form asks for.
+enum Grant {
+    Password(LoginInput),
+    Refresh(RefreshInput),
+}
+
+impl TokenForm {
+    /// Errors: `invalid` with each wrong field by its name in the form.
+    fn grant(self, context: &Context) -> kernel::Result<Grant> {
+        for (name, unused) in [("scope", self.scope), ("client_id", self.client_id), ("client_secret", self.client_secret)] {
+            if unused.is_some_and(|text| input::has_forbidden_character(&text)) {
+                return Err(Error::of_field(name, field::CONTROL_CHARACTER));
+            }
+        }
+        match self.grant_type.as_deref() {
+            None | Some("password") => {
+                let fields = [("username", self.username), ("password", self.password)];
+                let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
+                input::from_fields(given.collect(), context).map(Grant::Password)
+            }
+            Some("refresh_token") => match self.refresh_token {
+                Some(token) if (1..=LONGEST_REFRESH_TOKEN).contains(&token.len()) => Ok(Grant::Refresh(RefreshInput { refresh: token })),
+                Some(_) => {
+                    let mut wrong = FieldErrors::default();
+                    wrong.add("refresh_token", field::LENGTH).with("min", 1).with("max", LONGEST_REFRESH_TOKEN);
+                    Err(Error::new(common::INVALID).fields(wrong))
+                }
+                None => Err(Error::of_field("refresh_token", field::REQUIRED)),
+            },
+            Some(_) => Err(Error::of_field("grant_type", field::CHOICE)),
+        }
+    }
 }
 
 /// Checks the password outside any transaction, then opens a session; `shape` builds the response.
@@ -110,42 +156,47 @@ async fn login(call: Call, input: StrangersBody<LoginInput>) -> Reply {
     sign_in(&call, &input, |pair| Answer::ok(&pair)).await
 }
 
-/// Signs in with the password grant of OAuth 2.
+/// Signs in, or renews the pair of tokens, as OAuth 2 clients do.
 ///
-/// *Authorize* in Swagger UI uses it.
+/// Grants: `password`, which *Authorize* in Swagger UI uses, and `refresh_token`. Refusals are problems that also have the members
+/// `error` and `error_description` of RFC 6749.
 #[utoipa::path(
     tag = "auth",
-    request_body(content = PasswordForm, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "A pair of tokens.", body = OauthTokens),
-        (status = 401, description = "`sign_in_failed`: the name or the password is wrong, or the account may not sign in now."),
+        (status = 401, description = "`sign_in_failed`: the name or the password is wrong, or the account may not sign in now. Of a refresh token: `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `account_disabled`.", body = OauthProblem, content_type = "application/problem+json"),
         (status = 413, description = "The body is over 16 KiB."),
-        (status = 429, description = "`sign_in_rate_limited`, `too_many_requests`: wait as long as `Retry-After` says.")
+        (status = 422, description = "`invalid`: a field is missing or wrong.", body = OauthProblem, content_type = "application/problem+json"),
+        (status = 429, description = "`sign_in_rate_limited`, `too_many_requests`: wait as long as `Retry-After` says.", body = OauthProblem, content_type = "application/problem+json")
     )
 )]
 #[post("/auth/token")]
-async fn oauth_token(call: Call, form: Form<PasswordForm>) -> Reply {
-    let Form(form) = form;
-    if form.grant_type.is_some_and(|grant| grant != "password") {
-        return Err(kernel::Error::of_field("grant_type", kernel::error::field::CHOICE).into());
-    }
-    for (name, unused) in [("scope", form.scope), ("client_id", form.client_id), ("client_secret", form.client_secret)] {
-        if unused.is_some_and(|text| kernel::input::has_forbidden_character(&text)) {
-            return Err(kernel::Error::of_field(name, kernel::error::field::CONTROL_CHARACTER).into());
-        }
-    }
-    let fields = [("username", form.username), ("password", form.password)].map(|(name, value)| (name.to_owned(), value.into()));
-    let input: LoginInput = kernel::input::from_fields(fields.into_iter().collect(), call.context())?;
+async fn oauth_token(call: Call, form: Form<TokenForm>) -> Reply {
     let shape = |pair: TokenPair| {
         let TokenPair { access: access_token, refresh: refresh_token, token_type, expires_in, .. } = pair;
         Answer::ok(&OauthTokens { access_token, token_type, expires_in, refresh_token })
     };
-    sign_in(&call, &input, shape).await
+    match form.0.grant(call.context())? {
+        Grant::Password(input) => sign_in(&call, &input, shape).await,
+        Grant::Refresh(input) => renew(&call, &input, shape).await,
+    }
+}
+
+/// Exchanges a refresh token; `shape` builds the response.
+async fn renew(call: &Call, input: &RefreshInput, shape: impl Fn(TokenPair) -> kernel::Result<Answer>) -> Reply {
+    let answer = call.write_or_refuse(async |tx| match auth::refresh(tx, &call.state.access, input).await? {
+        auth::Refreshed::Renewed(pair) => Ok(Ok(shape(*pair)?.secret())),
+        // the end of the session is committed, though the caller is refused
+        auth::Refreshed::Reused => Ok(Err(acl::refusal::REFRESH_REUSED)),
+    });
+    Ok(answer.await?)
 }
 
 /// Exchanges a refresh token for the next pair of tokens.
 ///
-/// A refresh token can be used once. A second use ends the whole session.
+/// A refresh token can be exchanged once. A repeat within ten seconds returns the same pair, for two tabs of a browser and for lost
+/// responses; any later use ends the whole session.
 #[utoipa::path(
     tag = "auth",
     request_body = RefreshInput,
@@ -157,12 +208,7 @@ async fn oauth_token(call: Call, form: Form<PasswordForm>) -> Reply {
 )]
 #[post("/auth/refresh")]
 async fn refresh(call: Call, input: StrangersBody<RefreshInput>) -> Reply {
-    let answer = call.write_or_refuse(async |tx| match auth::refresh(tx, &call.state.access, &input).await? {
-        auth::Refreshed::Renewed(pair) => Ok(Ok(Answer::ok(&pair)?.secret())),
-        // the end of the session is committed, though the caller is refused
-        auth::Refreshed::Reused => Ok(Err(acl::refusal::REFRESH_REUSED)),
-    });
-    Ok(answer.await?)
+    renew(&call, &input, |pair| Answer::ok(&pair)).await
 }
 
 /// Ends the caller's session.
@@ -228,6 +274,8 @@ async fn change_password(call: Call, caller: AnyCaller, input: Body<ChangePasswo
     if let Some(answer) = call.replay().await? {
         return Ok(answer);
     }
+    // a present password can be guessed here as at sign-in
+    call.state.sign_ins.count(call.address())?;
     let state = &call.state;
     let new = auth::prepare_password_change(&state.db, &state.access, call.context(), &caller, &input).await?;
     let answer = call.write(async |tx| {

@@ -13,6 +13,7 @@ use kernel::{Result, id::ContractId};
 use crate::{
     answer::{Answer, List, Reply},
     call::Call,
+    expand::{Expandable, Expanding, Part},
     extract::{Body, Change, ListQuery, Listing, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -27,6 +28,7 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
 
 impl ListQuery for ContractFilter {
     const SPEC: ListSpec = contracts::LIST;
+    const PARTS: &'static [Part] = Contract::PARTS;
 }
 
 /// Responds with a contract after a change, and short forms of the records it refers to.
@@ -38,13 +40,14 @@ async fn shown(tx: &mut Tx, id: ContractId) -> Result<Answer> {
 /// Returns a contract with its balance, its holds, and short forms of its subscriber, tariff and SIM card.
 #[utoipa::path(
     tag = "contracts",
-    params(("id" = ContractId, Path, description = "The contract's id.")),
+    params(("id" = ContractId, Path, description = "The contract's id."), Expanding<Contract>),
     responses((status = 200, description = "The contract.", body = ContractDetails)),
     security(("bearer" = ["contracts:read"]))
 )]
 #[get("/contracts/{id}")]
-async fn get_contract(call: Call, granted: Guard<perm::ContractsRead>, id: PathPart<ContractId>) -> Reply {
+async fn get_contract(call: Call, granted: Guard<perm::ContractsRead>, id: PathPart<ContractId>, _query: Expanding<Contract>) -> Reply {
     let details = call.read(async |conn| contracts::get(conn, &granted, id.0).await).await?;
+    // the short forms are always there
     Ok(Answer::resource(&details, details.contract.version)?)
 }
 
@@ -58,7 +61,7 @@ async fn get_contract(call: Call, granted: Guard<perm::ContractsRead>, id: PathP
 #[get("/contracts")]
 async fn list_contracts(call: Call, granted: Guard<perm::ContractsRead>, query: Listing<ContractFilter>) -> Reply {
     let page = call.read(async |conn| contracts::list(conn, &granted, &query.filter, &query.paging).await).await?;
-    Ok(call.page(page)?)
+    Ok(query.expand.page(&call, page).await?)
 }
 
 /// Draws up a draft from a subscriber, a tariff and, if it is already known, a SIM card.
@@ -67,6 +70,7 @@ async fn list_contracts(call: Call, granted: Guard<perm::ContractsRead>, query: 
     request_body = ContractInput,
     responses(
         (status = 201, description = "The draft.", body = ContractDetails),
+        (status = 403, description = "`permission_missing`; `credit_right_missing`: the credit limit or the discount is above what is allowed without `contracts:credit`."),
         (status = 409, description = "`customer_not_active`, `tariff_retired`, `sim_not_free`.")
     ),
     security(("bearer" = ["contracts:write"]))
@@ -93,13 +97,15 @@ async fn edit(call: &Call, granted: &Guard<perm::ContractsWrite>, id: ContractId
 /// Replaces a contract's editable fields.
 ///
 /// In a draft all fields are editable; in a running contract the credit limit, the discount and the notes. A new discount counts
-/// from the next period on. A new credit limit counts at once: it may lift or place hold `debt`.
+/// from the next period on, also for one that waits for money: where the balance now covers it, it begins at once. A new credit limit
+/// counts at once: it may lift or place hold `debt`.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
     request_body = ContractInput,
     responses(
         (status = 200, description = "The contract.", body = ContractDetails),
+        (status = 403, description = "`permission_missing`; `credit_right_missing`: the credit limit or the discount is raised above what is allowed without `contracts:credit`."),
         (status = 409, description = "`contract_terminated`, `customer_not_active`, `tariff_retired`, `sim_not_free`.")
     ),
     security(("bearer" = ["contracts:write"]))
@@ -117,13 +123,15 @@ async fn replace_contract(
 /// Changes some of a contract's editable fields.
 ///
 /// In a draft all fields are editable; in a running contract the credit limit, the discount and the notes. A new discount counts
-/// from the next period on. A new credit limit counts at once: it may lift or place hold `debt`.
+/// from the next period on, also for one that waits for money: where the balance now covers it, it begins at once. A new credit limit
+/// counts at once: it may lift or place hold `debt`.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
     request_body = ContractInput,
     responses(
         (status = 200, description = "The contract.", body = ContractDetails),
+        (status = 403, description = "`permission_missing`; `credit_right_missing`: the credit limit or the discount is raised above what is allowed without `contracts:credit`."),
         (status = 409, description = "`contract_terminated`, `customer_not_active`, `tariff_retired`, `sim_not_free`.")
     ),
     security(("bearer" = ["contracts:write"]))

@@ -198,7 +198,7 @@ async fn archive_customer(call: Call, granted: Guard<perm::CustomersDelete>, id:
     request_body = NoInput,
     responses(
         (status = 200, description = "The subscriber, active.", body = Customer),
-        (status = 409, description = "`customer_wrong_state`: neither suspended nor blocked; `customer_too_many_periods`.")
+        (status = 409, description = "`customer_wrong_state`: neither suspended nor blocked.")
     ),
     security(("bearer" = ["customers:write"]))
 )]

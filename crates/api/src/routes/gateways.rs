@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 use crate::{
     answer::{Answer, List, Reply},
     call::Call,
+    expand::{Expandable, Part},
     extract::{Body, ListQuery, Listing, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -40,6 +41,7 @@ impl ListQuery for GatewayRefundFilter {
 
 impl ListQuery for QuarantinedFilter {
     const SPEC: ListSpec = QUARANTINED_LIST;
+    const PARTS: &'static [Part] = Payment::PARTS;
 }
 
 /// The gateways in use.
@@ -123,7 +125,7 @@ async fn list_gateway_events(call: Call, granted: Guard<perm::PaymentsRead>, que
 #[get("/payments/quarantined")]
 async fn list_quarantined_payments(call: Call, granted: Guard<perm::PaymentsRead>, query: Listing<QuarantinedFilter>) -> Reply {
     let page = call.read(async |conn| payments::list_quarantined(conn, &granted, &query.paging).await).await?;
-    Ok(call.page(page)?)
+    Ok(query.expand.page(&call, page).await?)
 }
 
 /// Lists refunds through gateways: requested, unanswered, done and failed ones.
@@ -146,7 +148,7 @@ async fn list_gateway_refunds(call: Call, granted: Guard<perm::PaymentsRead>, qu
     responses((status = 200, description = "The refund.", body = GatewayRefund)),
     security(("bearer" = ["payments:read"]))
 )]
-#[get("/payments/gateway-refunds/{id}")]
+#[get("/gateway-refunds/{id}")]
 async fn get_gateway_refund(call: Call, granted: Guard<perm::PaymentsRead>, id: PathPart<GatewayRefundId>) -> Reply {
     let refund = call.read(async |conn| gateways::get_refund(conn, &granted, id.0).await).await?;
     Ok(Answer::resource(&refund, refund.version)?)
@@ -166,7 +168,7 @@ async fn get_gateway_refund(call: Call, granted: Guard<perm::PaymentsRead>, id: 
     ),
     security(("bearer" = ["payments:reconcile"]))
 )]
-#[post("/payments/gateway-refunds/{id}/resolve")]
+#[post("/gateway-refunds/{id}/resolve")]
 async fn resolve_gateway_refund(
     call: Call,
     granted: Guard<perm::PaymentsReconcile>,

@@ -6,13 +6,16 @@ mod attachments;
 mod audit;
 mod auth;
 mod billing_runs;
+mod canned_answers;
 mod contract_plans;
 mod contracts;
 mod customers;
 mod events;
 mod gateways;
 mod health;
+mod inbound_mail;
 mod jobs;
+pub mod meta;
 pub mod mount;
 mod notification_templates;
 mod notifications;
@@ -32,23 +35,29 @@ mod tickets;
 mod users;
 mod webhook_endpoints;
 
-use ::contracts::HoldReason;
+use ::contracts::{ContractShort, HoldReason};
+use ::customers::CustomerShort;
+use ::sims::SimShort;
+use ::tariffs::TariffShort;
+use acl::model::UserShort;
 use mount::Mount;
 use utoipa::OpenApi;
 
 use crate::problem::Problem;
 
-/// What the document has besides its operations: tags, the problem, and schemas that only filters use.
+/// What the document has besides its operations: tags, the problem, schemas that only filters use, and short forms.
 #[derive(OpenApi)]
 #[openapi(
-    components(schemas(Problem, HoldReason)),
+    components(schemas(Problem, HoldReason, CustomerShort, ContractShort, TariffShort, SimShort, UserShort)),
     tags(
+        (name = "auth", description = "Signing in, sessions, script tokens."),
+        (name = "meta", description = "This installation: country, limits, what is switched on, words for enum values."),
         (name = "search", description = "One search across subscribers, contracts, SIM cards and tickets."),
         (name = "customers", description = "Subscribers: persons and organizations."),
-        (name = "numbers", description = "Phone numbers: stock, reservation, porting and history."),
-        (name = "sims", description = "SIM cards."),
         (name = "tariffs", description = "What a contract costs and includes, in dated versions."),
         (name = "options", description = "What a contract can have in addition to its tariff."),
+        (name = "numbers", description = "Phone numbers: stock, reservation, porting and history."),
+        (name = "sims", description = "SIM cards."),
         (name = "contracts", description = "Contracts: drafts, activation, holds, changes, statements."),
         (name = "payments", description = "The ledger: payments, charges, refunds, corrections."),
         (name = "billing", description = "Billing runs, which charge everything that is due."),
@@ -56,7 +65,6 @@ use crate::problem::Problem;
         (name = "notifications", description = "Messages to subscribers and staff, and their templates."),
         (name = "events", description = "Events, as a list and as a stream."),
         (name = "webhooks", description = "Events sent to other systems."),
-        (name = "auth", description = "Signing in, sessions, script tokens."),
         (name = "users", description = "Staff accounts."),
         (name = "roles", description = "Roles of staff, and the permissions they contain."),
         (name = "audit", description = "Who did what and when, and what it changed."),
@@ -69,6 +77,7 @@ pub struct Shared;
 pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.configure(health::configure).configure(terminal::configure).scope("/api/v1", |mount| {
         mount
+            .configure(meta::configure)
             .configure(customers::configure)
             .configure(sims::configure)
             .configure(numbers::configure)
@@ -82,10 +91,12 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
             .configure(payment_webhooks::configure)
             .configure(payments::configure)
             .configure(billing_runs::configure)
+            .configure(inbound_mail::configure)
             .configure(tickets::configure)
             .configure(ticket_actions::configure)
             .configure(attachments::configure)
             .configure(ticket_records::configure)
+            .configure(canned_answers::configure)
             .configure(search::configure)
             .configure(notifications::configure)
             .configure(notification_templates::configure)

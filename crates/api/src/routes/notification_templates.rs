@@ -8,13 +8,12 @@ use notifications::{
     Channel, Language, Template, TemplateInput,
     templates::{self, Key},
 };
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde::Deserialize;
 
 use crate::{
-    answer::{Answer, Reply},
+    answer::{Answer, List, Reply},
     call::Call,
-    extract::{Body, PathFields},
+    extract::{Change, PathFields},
     guard::Guard,
     routes::mount::Mount,
 };
@@ -39,25 +38,19 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(list_templates).service(get_template).service(set_template).service(reset_template);
 }
 
-/// All templates.
-#[derive(Serialize, ToSchema)]
-struct Templates {
-    /// The templates, ordered by kind, channel and language.
-    results: Vec<Template>,
-}
-
 /// Lists all templates.
 ///
-/// There is one for each kind of event, channel and language in which somebody is notified.
+/// There is one for each kind of event, channel and language in which somebody is notified. They are ordered by these, and always
+/// on one page.
 #[utoipa::path(
     tag = "notifications",
-    responses((status = 200, description = "All templates.", body = Templates)),
+    responses((status = 200, description = "All templates.", body = List<Template>)),
     security(("bearer" = ["notifications:manage"]))
 )]
 #[get("/notification-templates")]
 async fn list_templates(call: Call, granted: Guard<perm::NotificationsManage>) -> Reply {
     let results = call.read(async |conn| templates::list(conn, &granted).await).await?;
-    Ok(Answer::ok(&Templates { results })?)
+    Ok(Answer::ok(&List::whole(results))?)
 }
 
 /// Returns a template.
@@ -96,11 +89,11 @@ async fn set_template(
     call: Call,
     granted: Guard<perm::NotificationsManage>,
     at: PathFields<TemplatePath>,
-    input: Body<TemplateInput>,
+    change: Change<TemplateInput>,
 ) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        let template = templates::set(tx, &granted, at.key()?, &input, &expected).await?;
+        let template = templates::set(tx, &granted, at.key()?, &change.0, &expected).await?;
         Answer::resource(&template, template.version)
     });
     Ok(answer.await?)

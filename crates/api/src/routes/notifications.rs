@@ -9,6 +9,7 @@ use notifications::{InboxFilter, Notification, NotificationFilter, notifications
 use crate::{
     answer::{Answer, List, Reply},
     call::Call,
+    expand::{Expandable, Expanding, Part},
     extract::{Body, ListQuery, Listing, PathPart},
     guard::{AnyCaller, Guard},
     routes::mount::Mount,
@@ -22,10 +23,12 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
 
 impl ListQuery for NotificationFilter {
     const SPEC: ListSpec = notifications::LIST;
+    const PARTS: &'static [Part] = Notification::PARTS;
 }
 
 impl ListQuery for InboxFilter {
     const SPEC: ListSpec = notifications::INBOX_LIST;
+    const PARTS: &'static [Part] = Notification::PARTS;
 }
 
 /// The entity under which reads of addresses are recorded.
@@ -34,17 +37,22 @@ const ENTITY: &str = "notification";
 /// Returns a notification: its text, its recipient and its delivery.
 #[utoipa::path(
     tag = "notifications",
-    params(("id" = NotificationId, Path, description = "The notification's id.")),
+    params(("id" = NotificationId, Path, description = "The notification's id."), Expanding<Notification>),
     responses((status = 200, description = "The notification.", body = Notification)),
     security(("bearer" = ["notifications:read"]))
 )]
 #[get("/notifications/{id}")]
-async fn get_notification(call: Call, granted: Guard<perm::NotificationsRead>, id: PathPart<NotificationId>) -> Reply {
+async fn get_notification(
+    call: Call,
+    granted: Guard<perm::NotificationsRead>,
+    id: PathPart<NotificationId>,
+    query: Expanding<Notification>,
+) -> Reply {
     let notification = call.read(async |conn| messages::get(conn, &granted, id.0).await).await?;
     if granted.may(Permission::CustomersPii) && notification.customer_id.is_some() {
         call.record_read(ENTITY, [notification.id.get()]).await?;
     }
-    Ok(Answer::resource(&notification, notification.version)?)
+    Ok(query.expand.one(&call, &notification, notification.version).await?)
 }
 
 /// Lists notifications to subscribers and staff.
@@ -61,7 +69,7 @@ async fn list_notifications(call: Call, granted: Guard<perm::NotificationsRead>,
         let of_subscribers = page.results.iter().filter(|one| one.customer_id.is_some());
         call.record_read(ENTITY, of_subscribers.map(|one| one.id.get())).await?;
     }
-    Ok(call.page(page)?)
+    Ok(query.expand.page(&call, page).await?)
 }
 
 /// Lists the caller's notifications, newest first.
@@ -74,7 +82,7 @@ async fn list_notifications(call: Call, granted: Guard<perm::NotificationsRead>,
 #[get("/notifications/inbox")]
 async fn list_inbox(call: Call, caller: AnyCaller, query: Listing<InboxFilter>) -> Reply {
     let page = call.read(async |conn| messages::inbox(conn, &caller, &query.filter, &query.paging).await).await?;
-    Ok(call.page(page)?)
+    Ok(query.expand.page(&call, page).await?)
 }
 
 /// Marks one of the caller's notifications as read.

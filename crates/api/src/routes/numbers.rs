@@ -9,6 +9,7 @@ use sims::{BindingFilter, Number, NumberFilter, NumberInput, NumberPortOutInput,
 use crate::{
     answer::{Answer, List, Reply},
     call::Call,
+    expand::{Expandable, Expanding, Part},
     extract::{Body, ListQuery, Listing, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -21,19 +22,20 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
 
 impl ListQuery for NumberFilter {
     const SPEC: ListSpec = sims::NUMBER_LIST;
+    const PARTS: &'static [Part] = Number::PARTS;
 }
 
 /// Returns a phone number in its current state.
 #[utoipa::path(
     tag = "numbers",
-    params(("id" = NumberId, Path, description = "The number's id.")),
+    params(("id" = NumberId, Path, description = "The number's id."), Expanding<Number>),
     responses((status = 200, description = "The number.", body = Number)),
     security(("bearer" = ["sims:read"]))
 )]
 #[get("/numbers/{id}")]
-async fn get_number(call: Call, granted: Guard<perm::SimsRead>, id: PathPart<NumberId>) -> Reply {
+async fn get_number(call: Call, granted: Guard<perm::SimsRead>, id: PathPart<NumberId>, query: Expanding<Number>) -> Reply {
     let number = call.read(async |conn| numbers::get(conn, &granted, id.0).await).await?;
-    Ok(Answer::resource(&number, number.version)?)
+    Ok(query.expand.one(&call, &number, number.version).await?)
 }
 
 /// Lists phone numbers in their current state.
@@ -46,7 +48,7 @@ async fn get_number(call: Call, granted: Guard<perm::SimsRead>, id: PathPart<Num
 #[get("/numbers")]
 async fn list_numbers(call: Call, granted: Guard<perm::SimsRead>, query: Listing<NumberFilter>) -> Reply {
     let page = call.read(async |conn| numbers::list(conn, &granted, &query.filter, &query.paging).await).await?;
-    Ok(call.page(page)?)
+    Ok(query.expand.page(&call, page).await?)
 }
 
 /// Adds a range of phone numbers, all or none.
@@ -68,10 +70,10 @@ async fn create_numbers(call: Call, granted: Guard<perm::SimsWrite>, input: Body
     Ok(answer.await?)
 }
 
-/// Reserves an available number until a given time.
+/// Reserves an available number until a given time, also for one subscriber.
 ///
-/// When that time has passed, the number is available again. A free SIM card may carry the number: that card can still be
-/// activated, and no other card can take the number.
+/// When that time has passed, the number is available again. A free SIM card may carry the number: no other card can take it then, and with
+/// `customer_id` the card can be activated for that subscriber only.
 #[utoipa::path(
     tag = "numbers",
     params(("id" = NumberId, Path, description = "The number's id.")),
@@ -148,5 +150,5 @@ async fn port_number_out(call: Call, granted: Guard<perm::SimsWrite>, id: PathPa
 #[get("/numbers/{id}/history")]
 async fn list_number_history(call: Call, granted: Guard<perm::SimsRead>, id: PathPart<NumberId>, query: Listing<BindingFilter>) -> Reply {
     let page = call.read(async |conn| numbers::history(conn, &granted, id.0, &query.paging).await).await?;
-    Ok(call.page(page)?)
+    Ok(query.expand.page(&call, page).await?)
 }

@@ -25,7 +25,7 @@ impl ListQuery for OptionFilter {
 
 /// Returns an option.
 #[utoipa::path(
-    tag = "tariffs",
+    tag = "options",
     params(("id" = OptionId, Path, description = "The option's id.")),
     responses((status = 200, description = "The option.", body = TariffOption)),
     security(("bearer" = ["tariffs:read"]))
@@ -38,7 +38,7 @@ async fn get_option(call: Call, granted: Guard<perm::TariffsRead>, id: PathPart<
 
 /// Lists options.
 #[utoipa::path(
-    tag = "tariffs",
+    tag = "options",
     params(Listing<OptionFilter>),
     responses((status = 200, description = "A page of options.", body = List<TariffOption>)),
     security(("bearer" = ["tariffs:read"]))
@@ -51,7 +51,7 @@ async fn list_options(call: Call, granted: Guard<perm::TariffsRead>, query: List
 
 /// Creates an option.
 #[utoipa::path(
-    tag = "tariffs",
+    tag = "options",
     request_body = OptionInput,
     responses(
         (status = 201, description = "The new option.", body = TariffOption),
@@ -82,7 +82,7 @@ async fn edit(call: &Call, granted: &Guard<perm::TariffsWrite>, id: OptionId, ch
 /// A new fee counts for periods that begin from now on, and for changes of contracts made from now on. Contracts keep an option
 /// that is retired or no longer compatible with their tariff.
 #[utoipa::path(
-    tag = "tariffs",
+    tag = "options",
     params(("id" = OptionId, Path, description = "The option's id.")),
     request_body = OptionInput,
     responses(
@@ -101,7 +101,7 @@ async fn replace_option(call: Call, granted: Guard<perm::TariffsWrite>, id: Path
 /// A new fee counts for periods that begin from now on, and for changes of contracts made from now on. Contracts keep an option
 /// that is retired or no longer compatible with their tariff.
 #[utoipa::path(
-    tag = "tariffs",
+    tag = "options",
     params(("id" = OptionId, Path, description = "The option's id.")),
     request_body = OptionInput,
     responses(
@@ -119,7 +119,7 @@ async fn update_option(call: Call, granted: Guard<perm::TariffsWrite>, id: PathP
 ///
 /// Other options are retired by `is_active` instead.
 #[utoipa::path(
-    tag = "tariffs",
+    tag = "options",
     params(("id" = OptionId, Path, description = "The option's id.")),
     responses(
         (status = 204, description = "The option is deleted."),

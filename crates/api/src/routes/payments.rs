@@ -11,13 +11,16 @@ use kernel::{
     input::NoInput,
 };
 use payments::{
-    CorrectionInput, FailInput, Payment, PaymentFilter, PaymentInput, PendingFilter, Receipt, RefundInput, statement::Days,
+    CorrectionInput, FailInput, Payment, PaymentFilter, PaymentInput, PendingFilter, Receipt, RefundInput, ShiftFilter,
+    shift::{self, ShiftTotals},
+    statement::Days,
     statistics::PaymentStatistics,
 };
 
 use crate::{
     answer::{Answer, List, Reply},
     call::Call,
+    expand::{Expandable, Expanding, Part},
     extract::{Body, ListQuery, Listing, Parameters, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -25,7 +28,7 @@ use crate::{
 
 pub fn configure(mount: &mut Mount<'_, '_>) {
     // before the path with an id, which also matches them
-    mount.service(list_pending_payments).service(get_payment_statistics).service(create_correction);
+    mount.service(list_pending_payments).service(get_payment_statistics).service(get_payment_shift).service(create_correction);
     mount.service(get_payment).service(list_payments).service(create_payment).service(delete_payment).service(get_payment_receipt);
     mount.service(get_payment_explanation);
     mount.service(process_payment).service(cancel_payment).service(fail_payment).service(refund_payment);
@@ -33,23 +36,29 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
 
 impl ListQuery for PaymentFilter {
     const SPEC: ListSpec = payments::LIST;
+    const PARTS: &'static [Part] = Payment::PARTS;
 }
 
 impl ListQuery for PendingFilter {
     const SPEC: ListSpec = payments::LIST;
+    const PARTS: &'static [Part] = Payment::PARTS;
+}
+
+impl ListQuery for ShiftFilter {
+    const SPEC: ListSpec = shift::LIST;
 }
 
 /// Returns a transaction.
 #[utoipa::path(
     tag = "payments",
-    params(("id" = PaymentId, Path, description = "The transaction's id.")),
+    params(("id" = PaymentId, Path, description = "The transaction's id."), Expanding<Payment>),
     responses((status = 200, description = "The transaction.", body = Payment)),
     security(("bearer" = ["payments:read"]))
 )]
 #[get("/payments/{id}")]
-async fn get_payment(call: Call, granted: Guard<perm::PaymentsRead>, id: PathPart<PaymentId>) -> Reply {
+async fn get_payment(call: Call, granted: Guard<perm::PaymentsRead>, id: PathPart<PaymentId>, query: Expanding<Payment>) -> Reply {
     let payment = call.read(async |conn| payments::get(conn, &granted, id.0).await).await?;
-    Ok(Answer::resource(&payment, payment.version)?)
+    Ok(query.expand.one(&call, &payment, payment.version).await?)
 }
 
 /// Explains a charge: its period, days, tariff version, options, discount, credits, and the run that made it.
@@ -78,7 +87,7 @@ async fn get_payment_explanation(call: Call, granted: Guard<perm::PaymentsRead>,
 #[get("/payments")]
 async fn list_payments(call: Call, granted: Guard<perm::PaymentsRead>, query: Listing<PaymentFilter>) -> Reply {
     let page = call.read(async |conn| payments::list(conn, &granted, &query.filter, &query.paging).await).await?;
-    Ok(call.page(page)?)
+    Ok(query.expand.page(&call, page).await?)
 }
 
 /// Lists the payments that are not processed yet.
@@ -92,7 +101,7 @@ async fn list_payments(call: Call, granted: Guard<perm::PaymentsRead>, query: Li
 async fn list_pending_payments(call: Call, granted: Guard<perm::PaymentsRead>, query: Listing<PendingFilter>) -> Reply {
     let filter = query.filter.of_all();
     let page = call.read(async |conn| payments::list(conn, &granted, &filter, &query.paging).await).await?;
-    Ok(call.page(page)?)
+    Ok(query.expand.page(&call, page).await?)
 }
 
 /// Returns totals of the payments of some days, by state, by type and by payment method.
@@ -108,7 +117,22 @@ async fn get_payment_statistics(call: Call, granted: Guard<perm::ReportsRead>, d
     Ok(Answer::ok(&statistics)?)
 }
 
-/// Returns the receipt of a received payment or of a refund.
+/// Lists what each cashier took and gave back on some days, by payment method; today by default.
+///
+/// Callers without `reports:read` see only their own totals.
+#[utoipa::path(
+    tag = "payments",
+    params(Listing<ShiftFilter>),
+    responses((status = 200, description = "A page of totals, one for each cashier and payment method.", body = List<ShiftTotals>)),
+    security(("bearer" = ["payments:read"]))
+)]
+#[get("/payments/shift")]
+async fn get_payment_shift(call: Call, granted: Guard<perm::PaymentsRead>, query: Listing<ShiftFilter>) -> Reply {
+    let page = call.read(async |conn| shift::shift(conn, &granted, query.filter, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}
+
+/// Returns the receipt of a received payment, of a refund or of a payout.
 #[utoipa::path(
     tag = "payments",
     params(("id" = PaymentId, Path, description = "The transaction's id.")),
@@ -222,10 +246,10 @@ async fn fail_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: PathPa
 
 /// Refunds a payment: all that is left of it, or a part.
 ///
-/// A refund is a separate transaction, found by `refund_of`. A payment can also be refunded after the contract is terminated, and
-/// after its money is used up: the balance then falls below zero, and hold `debt` may be placed. A payment through a gateway is
-/// refunded through that gateway, and the refund leaves the ledger when the gateway confirms it: until then the status is 202, and
-/// `Location` is the address to watch.
+/// A refund is a separate transaction, found by `refund_of`. A payment can also be refunded after the contract is terminated. Money that
+/// is used up can be refunded by callers who also have `payments:correct`: the balance then falls below zero, and hold `debt` may be
+/// placed; others refund at most the balance. A payment through a gateway is refunded through that gateway, and the refund leaves the
+/// ledger when the gateway confirms it: until then the status is 202, and `Location` is the address to watch.
 #[utoipa::path(
     tag = "payments",
     params(("id" = PaymentId, Path, description = "The payment's id.")),
@@ -233,7 +257,7 @@ async fn fail_payment(call: Call, granted: Guard<perm::PaymentsTake>, id: PathPa
     responses(
         (status = 200, description = "The payment, with the amount that was refunded.", body = Payment),
         (status = 202, description = "The payment; its gateway is processing the refund (`refund_requested`).", body = Payment),
-        (status = 409, description = "`payment_not_refundable`, `refund_too_large`, `payment_quarantined`, `gateway_refund_refused`: the gateway refused, and nothing left the ledger.")
+        (status = 409, description = "`payment_not_refundable`, `refund_too_large`, `refund_exceeds_balance`, `payment_quarantined`, `gateway_refund_refused`: the gateway refused, and nothing left the ledger.")
     ),
     security(("bearer" = ["payments:refund"]))
 )]
@@ -248,9 +272,7 @@ async fn refund_payment(
     let names = state.gateways.names();
     let begun = call.write(async |tx| match gateways::begin_refund(tx, &granted, id.0, &input, state.gateways.timing(), &names).await? {
         Begun::InLedger(payment) => Ok(Answer::resource(&payment, payment.version)?.having_made(None)),
-        Begun::Requested(payment, refund) => {
-            Ok(Answer::accepted(format!("payments/gateway-refunds/{refund}"), &payment)?.having_made(Some(refund)))
-        }
+        Begun::Requested(payment, refund) => Ok(Answer::accepted(format!("gateway-refunds/{refund}"), &payment)?.having_made(Some(refund))),
     });
     let begun = begun.await?;
     let Some(refund_id) = begun.made else { return Ok(begun) };
@@ -259,7 +281,7 @@ async fn refund_payment(
     match refund.status {
         GatewayRefundStatus::Done => Ok(call.conclude(Answer::resource(&payment, payment.version)?.having_made(None)).await?),
         GatewayRefundStatus::Requested | GatewayRefundStatus::Unanswered => {
-            Ok(Answer::accepted(format!("payments/gateway-refunds/{refund_id}"), &payment)?.having_made(Some(refund_id)))
+            Ok(Answer::accepted(format!("gateway-refunds/{refund_id}"), &payment)?.having_made(Some(refund_id)))
         }
         GatewayRefundStatus::Failed => {
             let reason = refund.failure_reason.unwrap_or_default();

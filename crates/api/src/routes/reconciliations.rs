@@ -5,7 +5,7 @@ use actix_web::{get, post, web};
 use database::page::ListSpec;
 use gateways::{
     Reconciliation, ReconciliationFilter, ReconciliationQuery, ReconciliationRow, ReconciliationRowFilter,
-    reconciliation::{self, Span},
+    reconciliation::{self, Source, Span, file},
 };
 use kernel::{Error, digest::sha256, id::ReconciliationId};
 
@@ -32,20 +32,25 @@ impl ListQuery for ReconciliationRowFilter {
 /// The version of every reconciliation: its row never changes.
 const VERSION: i64 = 1;
 
-/// Compares a gateway's settlement file with the received payments and stores the result.
+/// Compares a settlement file of a gateway, of terminals or of a bank with the received payments and stores the result.
 ///
-/// No money moves. The body is CSV in UTF-8 with a header line, and with cells separated by commas, semicolons or tabs. The columns
-/// `reference` (the reference given to the gateway: the payment's id), `amount` and `currency` are read, others are ignored. A file
-/// has up to 20 000 rows and 10 MiB. A file that cannot be read is refused, and all its errors are listed. `from` and `to` are the
-/// days whose payments are reported as missing if the file does not contain them.
+/// No money moves. The file is CSV as gateways, banks and spreadsheets write it: UTF-8, UTF-16 or Windows-1251; commas, semicolons, tabs
+/// or vertical bars; a decimal point or comma. The columns with the reference, the amount and the currency are found by English and
+/// Russian heads; without a currency, it is the operator's. The reference is the payment's id for a gateway, `txn_id` for terminals, and
+/// the transaction id of the transfer for a bank. Amounts below zero are refunds. Empty rows and totals are passed over, and a row that
+/// cannot be read is listed as `unreadable`. A file has up to 20 000 rows and 10 MiB. `from` and `to` are the days whose payments are
+/// reported as missing if the file does not contain them; so are refunds, if the file contains refunds.
 #[utoipa::path(
     tag = "payments",
     params(ReconciliationQuery),
-    request_body(content = String, content_type = "text/csv", description = "The file.", example = "reference,amount,currency\n101,1000.00,RUB\n"),
+    request_body(
+        content((String = "text/csv", example = "reference,amount,currency\n101,1000.00,RUB\n"), (String = "application/vnd.ms-excel")),
+        description = "The file. Spreadsheets send it as `application/vnd.ms-excel`; `text/plain` is also taken."
+    ),
     responses(
         (status = 201, description = "The reconciliation.", body = Reconciliation),
         (status = 413, description = "The file is over 10 MiB."),
-        (status = 422, description = "`invalid`: the file cannot be read; `errors` lists everything that is wrong. `reconciliation_too_large`: too many payments were received on these days.")
+        (status = 422, description = "`invalid`: the file is no text, has too many rows, or lacks a column. `reconciliation_too_large`: too many payments were received on these days.")
     ),
     security(("bearer" = ["payments:reconcile"]))
 )]
@@ -54,15 +59,17 @@ async fn create_reconciliation(
     call: Call,
     granted: Guard<perm::PaymentsReconcile>,
     query: Parameters<ReconciliationQuery>,
-    file: CsvBody,
+    body: CsvBody,
 ) -> Reply {
-    let span = Span::of(&query.0, &call.state.gateways.names())?;
-    let sha256 = sha256(&file.0);
+    let networks = call.state.terminal.keys.iter().map(|key| &key.network);
+    let span = Span::of(&query.0, &Source::all(&call.state.gateways.names(), networks))?;
+    let sha256 = sha256(&body.0);
+    let country = call.context().policy.country;
     // reading takes a while, and must not block this thread
-    let rows = web::block(move || reconciliation::read(&file.0)).await.map_err(Error::internal)??;
+    let rows = web::block(move || file::read(&body.0, country)).await.map_err(Error::internal)??;
     let answer = call.write(async |tx| {
         let found = reconciliation::reconcile(tx, &granted, &span, &rows, &sha256).await?;
-        Answer::created(format!("payments/reconciliations/{}", found.id), &found, VERSION)
+        Answer::created(format!("reconciliations/{}", found.id), &found, VERSION)
     });
     Ok(answer.await?)
 }
@@ -87,7 +94,7 @@ async fn list_reconciliations(call: Call, granted: Guard<perm::PaymentsReconcile
     responses((status = 200, description = "The reconciliation.", body = Reconciliation)),
     security(("bearer" = ["payments:reconcile"]))
 )]
-#[get("/payments/reconciliations/{id}")]
+#[get("/reconciliations/{id}")]
 async fn get_reconciliation(call: Call, granted: Guard<perm::PaymentsReconcile>, id: PathPart<ReconciliationId>) -> Reply {
     let found = call.read(async |conn| reconciliation::get(conn, &granted, id.0).await).await?;
     Ok(Answer::resource(&found, VERSION)?)
@@ -100,7 +107,7 @@ async fn get_reconciliation(call: Call, granted: Guard<perm::PaymentsReconcile>,
     responses((status = 200, description = "A page of rows.", body = List<ReconciliationRow>)),
     security(("bearer" = ["payments:reconcile"]))
 )]
-#[get("/payments/reconciliations/{id}/rows")]
+#[get("/reconciliations/{id}/rows")]
 async fn list_reconciliation_rows(
     call: Call,
     granted: Guard<perm::PaymentsReconcile>,

@@ -42,7 +42,7 @@ struct DescribedPermission {
 /// Lists all permissions with a sentence in the caller's language.
 #[utoipa::path(
     tag = "roles",
-    responses((status = 200, description = "All permissions.", body = Vec<DescribedPermission>)),
+    responses((status = 200, description = "All permissions, on one page.", body = List<DescribedPermission>)),
     security(("bearer" = []))
 )]
 #[get("/permissions")]
@@ -51,7 +51,7 @@ async fn list_permissions(call: Call, caller: AnyCaller) -> Reply {
     let described =
         |permission: &Permission| DescribedPermission { name: *permission, description: locale.text(&permission.message(), &[]) };
     let all: Vec<DescribedPermission> = roles::permissions(&caller).iter().map(described).collect();
-    Ok(Answer::ok(&all)?)
+    Ok(Answer::ok(&List::whole(all))?)
 }
 
 /// Returns a role with its permissions.

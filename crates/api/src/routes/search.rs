@@ -35,8 +35,8 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct SearchQuery {
-    /// A name, a phone number in any format, an ICCID, an IMSI, the number of a contract or ticket, or text of a ticket; at
-    /// least two characters.
+    /// A name, also with initials, a phone number in any notation, the code of an organization, an ICCID, an IMSI, the number of a contract
+    /// or ticket, or text of a ticket; with `customers:pii` also a document or tax number. At least two characters.
     #[param(required = true, min_length = 2, max_length = 200, pattern = r"\S\S", example = "Иванов")]
     q: Option<String>,
     /// Most results to return; 20 by default.
@@ -53,7 +53,7 @@ pub struct SearchResults {
 
 /// Finds subscribers, contracts, SIM cards and tickets by one text, best first.
 ///
-/// Matches of whole fields come first, then matches of beginnings, then matches in the middle of words. Records that the caller may
+/// Matches of whole fields come first, then those of whole words, then matches of beginnings, then matches in the middle of words. Records that the caller may
 /// not read are left out. To page and filter the results of one kind, use parameter `search` of its list.
 #[utoipa::path(
     tag = "search",
@@ -68,23 +68,24 @@ async fn search_everything(call: Call, caller: AnyCaller, query: Parameters<Sear
     if !(1..=MOST).contains(&limit) {
         wrong.add_at("limit".to_owned(), field::RANGE).with("min", 1).with("max", MOST);
     }
-    let sought = Sought::parse(query.0.q.as_deref().unwrap_or_default(), call.context().policy.country);
+    let text = query.0.q.as_deref().unwrap_or_default();
+    let sought = Sought::parse(text);
     if sought.is_none() {
         wrong.add_at("q".to_owned(), field::LENGTH).with("min", search::SHORTEST).with("max", 200);
     }
     wrong.into_error(common::INVALID_PARAMETER)?;
     let found = match &sought {
-        Some(sought) => call.read(async |conn| find(conn, &caller.0.0, sought).await).await?,
+        Some(sought) => call.read(async |conn| find(conn, &caller.0.0, text, sought).await).await?,
         None => Vec::new(),
     };
     Ok(Answer::ok(&SearchResults { results: search::best(found, limit) })?)
 }
 
 /// Runs one statement for each kind of record that the caller may read.
-async fn find(conn: &mut Conn, caller: &Arc<Caller>, sought: &Sought) -> Result<Vec<Found>> {
+async fn find(conn: &mut Conn, caller: &Arc<Caller>, text: &str, sought: &Sought) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     if let Ok(granted) = Granted::check(caller) {
-        found.extend(customers::find_by_words(conn, &granted, sought).await?);
+        found.extend(customers::find_by_words(conn, &granted, text, sought).await?);
     }
     if let Ok(granted) = Granted::check(caller) {
         found.extend(contracts::find_by_words(conn, &granted, sought).await?);

@@ -9,12 +9,14 @@ use kernel::{
     input::NoInput,
 };
 use sims::{
-    BindingFilter, FreeSimFilter, ReplaceSimInput, Sim, SimBinding, SimBlockInput, SimDeactivateInput, SimFilter, SimInput, SimStatistics,
+    BindingFilter, FreeSimFilter, RegisteredSim, ReplaceSimInput, Sim, SimBinding, SimBlockInput, SimDeactivateInput, SimFilter, SimInput,
+    SimStatistics,
 };
 
 use crate::{
     answer::{Answer, List, Reply},
     call::Call,
+    expand::{Expand, Expandable, Expanding, Part},
     extract::{Body, Change, ListQuery, Listing, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -30,6 +32,7 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
 
 impl ListQuery for SimFilter {
     const SPEC: ListSpec = sims::LIST;
+    const PARTS: &'static [Part] = Sim::PARTS;
 }
 
 impl ListQuery for FreeSimFilter {
@@ -38,6 +41,7 @@ impl ListQuery for FreeSimFilter {
 
 impl ListQuery for BindingFilter {
     const SPEC: ListSpec = sims::BINDING_LIST;
+    const PARTS: &'static [Part] = SimBinding::PARTS;
 }
 
 /// Records whose PUKs the caller is about to see.
@@ -46,9 +50,9 @@ async fn record_puks(call: &Call, sims: &[Sim]) -> kernel::Result<()> {
     call.record_read("sim", seen).await
 }
 
-async fn page_of_sims(call: &Call, page: Page<Sim>) -> Reply {
+async fn page_of_sims(call: &Call, page: Page<Sim>, expand: &Expand) -> Reply {
     record_puks(call, &page.results).await?;
-    Ok(call.page(page)?)
+    Ok(expand.page(call, page).await?)
 }
 
 /// Returns a SIM card.
@@ -56,15 +60,15 @@ async fn page_of_sims(call: &Call, page: Page<Sim>) -> Reply {
 /// Its PUK is shown only with `sims:puk`, and seeing it is recorded.
 #[utoipa::path(
     tag = "sims",
-    params(("id" = SimId, Path, description = "The SIM card's id.")),
+    params(("id" = SimId, Path, description = "The SIM card's id."), Expanding<Sim>),
     responses((status = 200, description = "The SIM card.", body = Sim)),
     security(("bearer" = ["sims:read"]))
 )]
 #[get("/sims/{id}")]
-async fn get_sim(call: Call, granted: Guard<perm::SimsRead>, id: PathPart<SimId>) -> Reply {
+async fn get_sim(call: Call, granted: Guard<perm::SimsRead>, id: PathPart<SimId>, query: Expanding<Sim>) -> Reply {
     let sim = call.read(async |conn| sims::get(conn, &granted, id.0).await).await?;
     record_puks(&call, std::slice::from_ref(&sim)).await?;
-    Ok(Answer::resource(&sim, sim.version)?)
+    Ok(query.expand.one(&call, &sim, sim.version).await?)
 }
 
 /// Lists SIM cards.
@@ -79,7 +83,7 @@ async fn get_sim(call: Call, granted: Guard<perm::SimsRead>, id: PathPart<SimId>
 #[get("/sims")]
 async fn list_sims(call: Call, granted: Guard<perm::SimsRead>, query: Listing<SimFilter>) -> Reply {
     let page = call.read(async |conn| sims::list(conn, &granted, &query.filter, &query.paging).await).await?;
-    page_of_sims(&call, page).await
+    page_of_sims(&call, page, &query.expand).await
 }
 
 /// Lists the SIM cards that are free for a contract.
@@ -92,7 +96,7 @@ async fn list_sims(call: Call, granted: Guard<perm::SimsRead>, query: Listing<Si
 #[get("/sims/free")]
 async fn list_free_sims(call: Call, granted: Guard<perm::SimsRead>, query: Listing<FreeSimFilter>) -> Reply {
     let page = call.read(async |conn| sims::list_free(conn, &granted, &query.filter, &query.paging).await).await?;
-    page_of_sims(&call, page).await
+    page_of_sims(&call, page, &query.expand).await
 }
 
 /// Returns the number of SIM cards by status and kind, and of phone numbers by status.
@@ -109,12 +113,13 @@ async fn get_sim_statistics(call: Call, granted: Guard<perm::ReportsRead>) -> Re
 
 /// Adds a SIM card.
 ///
-/// With `msisdn` it carries that number, which is created or taken from the available ones.
+/// With `msisdn` it carries that number, which is created or taken from the available ones. The response also has `warnings`: an ICCID
+/// whose check digit is wrong, or an IMSI of another country, may be mistyped.
 #[utoipa::path(
     tag = "sims",
     request_body = SimInput,
     responses(
-        (status = 201, description = "The new SIM card.", body = Sim),
+        (status = 201, description = "The new SIM card.", body = RegisteredSim),
         (status = 409, description = "`sim_duplicate`, `number_not_available`, `number_taken`, `number_duplicate`.")
     ),
     security(("bearer" = ["sims:write"]))
@@ -122,8 +127,8 @@ async fn get_sim_statistics(call: Call, granted: Guard<perm::ReportsRead>) -> Re
 #[post("/sims")]
 async fn create_sim(call: Call, granted: Guard<perm::SimsWrite>, input: Body<SimInput>) -> Reply {
     let answer = call.write(async |tx| {
-        let sim = sims::create(tx, &granted, &input).await?;
-        Answer::created(format!("sims/{}", sim.id), &sim, sim.version)
+        let made = sims::create(tx, &granted, &input).await?;
+        Answer::created(format!("sims/{}", made.sim.id), &made.sim, made.sim.version)?.saying(&made)
     });
     Ok(answer.await?)
 }
@@ -299,7 +304,7 @@ async fn deactivate_sim(call: Call, granted: Guard<perm::SimsStatus>, id: PathPa
 #[get("/sims/{id}/history")]
 async fn list_sim_history(call: Call, granted: Guard<perm::SimsRead>, id: PathPart<SimId>, query: Listing<BindingFilter>) -> Reply {
     let page = call.read(async |conn| sims::history(conn, &granted, id.0, &query.paging).await).await?;
-    Ok(call.page(page)?)
+    Ok(query.expand.page(&call, page).await?)
 }
 
 /// Moves a contract's number to a free SIM card, and closes the current card if there is one.

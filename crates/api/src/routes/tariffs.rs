@@ -5,7 +5,7 @@ use actix_web::{delete, get, patch, post, put};
 use billing::{Quote, QuoteQuery, TARIFF_STATISTICS, TariffStatistics, TariffStatisticsFilter};
 use contracts::{Contract, ContractFilter, ContractStatus, HoldReason};
 use database::page::ListSpec;
-use kernel::{id::TariffId, input::NoInput};
+use kernel::{Several, id::TariffId, input::NoInput};
 use serde::Deserialize;
 use tariffs::{
     ActiveTariffFilter, PriceVersion, Tariff, TariffChange, TariffEdit, TariffFilter, TariffHistoryFilter, TariffInput, VersionFilter,
@@ -15,6 +15,7 @@ use utoipa::IntoParams;
 use crate::{
     answer::{Answer, List, Reply},
     call::Call,
+    expand::{Expandable, Part},
     extract::{Body, Change, ListQuery, Listing, Parameters, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -49,9 +50,11 @@ impl ListQuery for TariffStatisticsFilter {
 #[into_params(parameter_in = Query)]
 pub struct TariffContractFilter {
     /// Only contracts with this status.
-    pub status: Option<ContractStatus>,
+    #[param(value_type = Option<Vec<ContractStatus>>)]
+    pub status: Option<Several<ContractStatus>>,
     /// Only contracts with this hold.
-    pub hold: Option<HoldReason>,
+    #[param(value_type = Option<Vec<HoldReason>>)]
+    pub hold: Option<Several<HoldReason>>,
     /// Part of the number, the subscriber's name, the MSISDN or the ICCID.
     #[param(max_length = 200)]
     pub search: Option<String>,
@@ -59,6 +62,7 @@ pub struct TariffContractFilter {
 
 impl ListQuery for TariffContractFilter {
     const SPEC: ListSpec = contracts::LIST;
+    const PARTS: &'static [Part] = Contract::PARTS;
 }
 
 impl ListQuery for TariffFilter {
@@ -299,14 +303,14 @@ async fn list_tariff_contracts(
     query: Listing<TariffContractFilter>,
 ) -> Reply {
     let TariffContractFilter { status, hold, search } = query.filter;
-    let filter = ContractFilter { tariff: Some(id.0), status, hold, search, ..ContractFilter::default() };
+    let filter = ContractFilter { tariff_id: Some(id.0.into()), status, hold, search, ..ContractFilter::default() };
     let page = call
         .read(async |conn| {
             tariffs::exists(conn, &granted, id.0).await?;
             contracts::list(conn, &granted, &filter, &query.paging).await
         })
         .await?;
-    Ok(call.page(page)?)
+    Ok(query.expand.page(&call, page).await?)
 }
 
 /// Calculates what a period that begins today costs with these options and this discount.

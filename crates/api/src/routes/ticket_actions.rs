@@ -3,7 +3,7 @@
 use acl::perm;
 use actix_web::post;
 use kernel::{id::TicketId, input::NoInput};
-use tickets::{AssignInput, CloseInput, PriorityInput, ReopenInput, ResolveInput, Ticket, WaitInput};
+use tickets::{AssignInput, CloseInput, MergeTicketsInput, PriorityInput, ReopenInput, ResolveInput, Ticket, WaitInput};
 
 use crate::{
     answer::{Answer, Reply},
@@ -16,6 +16,7 @@ use crate::{
 pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(assign_ticket).service(start_ticket).service(put_ticket_on_hold).service(resume_ticket);
     mount.service(resolve_ticket).service(close_ticket).service(reopen_ticket).service(change_ticket_priority);
+    mount.service(merge_tickets);
 }
 
 /// Assigns a ticket to a user who may work on tickets.
@@ -191,6 +192,29 @@ async fn change_ticket_priority(
 ) -> Reply {
     let answer = call.write(async |tx| {
         let ticket = tickets::change_priority(tx, &granted, id.0, &input).await?;
+        Answer::resource(&ticket, ticket.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Merges a duplicate into a ticket.
+///
+/// The ticket gets the comments and files of the duplicate, which is closed for good and names the ticket in `merged_into`. Mail that
+/// names the duplicate becomes a comment on the ticket.
+#[utoipa::path(
+    tag = "tickets",
+    params(("id" = TicketId, Path, description = "The id of the ticket that goes on.")),
+    request_body = MergeTicketsInput,
+    responses(
+        (status = 200, description = "The ticket that goes on.", body = Ticket),
+        (status = 409, description = "`ticket_wrong_state`: the ticket must not be closed; `ticket_merged`: one of them was merged before; `ticket_attachments_full`: together they have over 100 files.")
+    ),
+    security(("bearer" = ["tickets:work"]))
+)]
+#[post("/tickets/{id}/merge")]
+async fn merge_tickets(call: Call, granted: Guard<perm::TicketsWork>, id: PathPart<TicketId>, input: Body<MergeTicketsInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let ticket = tickets::merge(tx, &granted, id.0, &input).await?;
         Answer::resource(&ticket, ticket.version)
     });
     Ok(answer.await?)

@@ -51,7 +51,10 @@ async fn list_ticket_comments(
     tag = "tickets",
     params(("id" = TicketId, Path, description = "The ticket's id.")),
     request_body = CommentInput,
-    responses((status = 201, description = "The new comment.", body = TicketComment)),
+    responses(
+        (status = 201, description = "The new comment.", body = TicketComment),
+        (status = 409, description = "`ticket_merged`: comment on the ticket that it was merged into.")
+    ),
     security(("bearer" = ["tickets:write"]))
 )]
 #[post("/tickets/{id}/comments")]

@@ -9,6 +9,7 @@ use tickets::{NewTicket, Queue, QueueFilter, StatisticsFilter, Ticket, TicketFil
 use crate::{
     answer::{Answer, List, Reply},
     call::Call,
+    expand::{Expandable, Expanding, Part},
     extract::{Body, Change, ListQuery, Listing, Parameters, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -23,23 +24,25 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
 
 impl ListQuery for TicketFilter {
     const SPEC: ListSpec = tickets::LIST;
+    const PARTS: &'static [Part] = Ticket::PARTS;
 }
 
 impl ListQuery for QueueFilter {
     const SPEC: ListSpec = tickets::QUEUE;
+    const PARTS: &'static [Part] = Ticket::PARTS;
 }
 
 /// Returns a ticket.
 #[utoipa::path(
     tag = "tickets",
-    params(("id" = TicketId, Path, description = "The ticket's id.")),
+    params(("id" = TicketId, Path, description = "The ticket's id."), Expanding<Ticket>),
     responses((status = 200, description = "The ticket.", body = Ticket)),
     security(("bearer" = ["tickets:read"]))
 )]
 #[get("/tickets/{id}")]
-async fn get_ticket(call: Call, granted: Guard<perm::TicketsRead>, id: PathPart<TicketId>) -> Reply {
+async fn get_ticket(call: Call, granted: Guard<perm::TicketsRead>, id: PathPart<TicketId>, query: Expanding<Ticket>) -> Reply {
     let ticket = call.read(async |conn| tickets::get(conn, &granted, id.0).await).await?;
-    Ok(Answer::resource(&ticket, ticket.version)?)
+    Ok(query.expand.one(&call, &ticket, ticket.version).await?)
 }
 
 /// Lists tickets.
@@ -52,7 +55,7 @@ async fn get_ticket(call: Call, granted: Guard<perm::TicketsRead>, id: PathPart<
 #[get("/tickets")]
 async fn list_tickets(call: Call, granted: Guard<perm::TicketsRead>, query: Listing<TicketFilter>) -> Reply {
     let page = call.read(async |conn| tickets::list(conn, &granted, &query.filter, &query.paging).await).await?;
-    Ok(call.page(page)?)
+    Ok(query.expand.page(&call, page).await?)
 }
 
 /// Files a ticket.
@@ -63,8 +66,8 @@ async fn list_tickets(call: Call, granted: Guard<perm::TicketsRead>, query: List
     request_body = NewTicket,
     responses(
         (status = 201, description = "The new ticket.", body = Ticket),
-        (status = 403, description = "`permission_missing`, also for `assigned_to` without `tickets:assign`."),
-        (status = 409, description = "`customer_archived`.")
+        (status = 403, description = "`permission_missing`, also for `assigned_to` without `tickets:assign`, and for priority `critical` without `tickets:work`."),
+        (status = 409, description = "`customer_merged`: the subscriber was merged into another.")
     ),
     security(("bearer" = ["tickets:write"]))
 )]
@@ -79,7 +82,7 @@ async fn create_ticket(call: Call, granted: Guard<perm::TicketsWrite>, input: Bo
 
 async fn read_queue(call: &Call, granted: &Guard<perm::TicketsRead>, queue: Queue, query: &Listing<QueueFilter>) -> Reply {
     let read = call.read(async |conn| tickets::queue(conn, granted, queue, &query.filter, &query.paging).await);
-    Ok(call.page(read.await?)?)
+    Ok(query.expand.page(call, read.await?).await?)
 }
 
 /// Lists the tickets that are assigned to the caller, earliest deadline first.

@@ -2,17 +2,22 @@
 
 use acl::{
     input::{BlockInput, NewUser, ResetPasswordInput, UserFilter, UserInput, UserPermissionsInput},
-    model::User,
-    perm, users,
+    model::{ApiToken, User},
+    perm, tokens, users,
 };
 use actix_web::{delete, get, patch, post, put};
 use database::page::ListSpec;
-use kernel::{id::UserId, input::NoInput};
+use kernel::{
+    id::{ApiTokenId, UserId},
+    input::NoInput,
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::{
     answer::{Answer, List, Reply},
     call::Call,
-    extract::{Body, Change, ListQuery, Listing, PathPart},
+    extract::{Body, Change, ListQuery, Listing, PathFields, PathPart},
     guard::Guard,
     routes::mount::Mount,
 };
@@ -20,6 +25,23 @@ use crate::{
 pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(get_user).service(list_users).service(create_user).service(replace_user).service(update_user).service(delete_user);
     mount.service(set_user_permissions).service(block_user).service(unblock_user).service(reset_user_password);
+    mount.service(list_user_api_tokens).service(revoke_user_api_token);
+}
+
+/// The list of a user's script tokens has no filters.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct UserApiTokenFilter {}
+
+impl ListQuery for UserApiTokenFilter {
+    const SPEC: ListSpec = tokens::LIST;
+}
+
+/// The path parameters that identify a user's script token.
+#[derive(Deserialize)]
+struct UserApiTokenPath {
+    id: UserId,
+    token_id: ApiTokenId,
 }
 
 impl ListQuery for UserFilter {
@@ -90,7 +112,7 @@ async fn edit(call: &Call, granted: &Guard<perm::UsersManage>, id: UserId, chang
     request_body = UserInput,
     responses(
         (status = 200, description = "The user.", body = User),
-        (status = 403, description = "`permission_missing`; `grant_not_held`: the role contains permissions that you do not hold."),
+        (status = 403, description = "`permission_missing`; `grant_not_held`: the role contains permissions that you do not hold; `user_holds_more`."),
         (status = 409, description = "`username_taken`, `own_account`, `last_administrator`.")
     ),
     security(("bearer" = ["users:manage"]))
@@ -107,7 +129,7 @@ async fn replace_user(call: Call, granted: Guard<perm::UsersManage>, id: PathPar
     request_body = UserInput,
     responses(
         (status = 200, description = "The user.", body = User),
-        (status = 403, description = "`permission_missing`; `grant_not_held`: the role contains permissions that you do not hold."),
+        (status = 403, description = "`permission_missing`; `grant_not_held`: the role contains permissions that you do not hold; `user_holds_more`."),
         (status = 409, description = "`username_taken`, `own_account`, `last_administrator`.")
     ),
     security(("bearer" = ["users:manage"]))
@@ -125,6 +147,7 @@ async fn update_user(call: Call, granted: Guard<perm::UsersManage>, id: PathPart
     params(("id" = UserId, Path, description = "The user's id.")),
     responses(
         (status = 204, description = "The user is deleted."),
+        (status = 403, description = "`permission_missing`; `user_holds_more`."),
         (status = 409, description = "`user_in_use`, `own_account`, `last_administrator`.")
     ),
     security(("bearer" = ["users:manage"]))
@@ -146,7 +169,7 @@ async fn delete_user(call: Call, granted: Guard<perm::UsersManage>, id: PathPart
     request_body = UserPermissionsInput,
     responses(
         (status = 200, description = "The user.", body = User),
-        (status = 403, description = "`permission_missing`; `grant_not_held`: you can grant only permissions that you hold."),
+        (status = 403, description = "`permission_missing`; `grant_not_held`: you can grant only permissions that you hold; `user_holds_more`."),
         (status = 409, description = "`own_account`, `last_administrator`.")
     ),
     security(("bearer" = ["users:manage"]))
@@ -173,7 +196,7 @@ async fn set_user_permissions(
     request_body = BlockInput,
     responses(
         (status = 200, description = "The user.", body = User),
-        (status = 403, description = "`permission_missing`; `grant_not_held`."),
+        (status = 403, description = "`permission_missing`; `user_holds_more`: the user manages users or roles and has permissions that you do not hold."),
         (status = 409, description = "`already_blocked`, `own_account`, `last_administrator`.")
     ),
     security(("bearer" = ["users:manage"]))
@@ -194,8 +217,8 @@ async fn block_user(call: Call, granted: Guard<perm::UsersManage>, id: PathPart<
     request_body = NoInput,
     responses(
         (status = 200, description = "The user.", body = User),
-        (status = 403, description = "`permission_missing`; `grant_not_held`."),
-        (status = 409, description = "`not_blocked`.")
+        (status = 403, description = "`permission_missing`; `user_holds_more`."),
+        (status = 409, description = "`not_blocked`, `own_account`.")
     ),
     security(("bearer" = ["users:manage"]))
 )]
@@ -208,7 +231,7 @@ async fn unblock_user(call: Call, granted: Guard<perm::UsersManage>, id: PathPar
     Ok(answer.await?)
 }
 
-/// Sets a new password for a user and ends the user's sessions.
+/// Sets a new password for a user, ends the user's sessions and revokes the user's script tokens.
 #[utoipa::path(
     tag = "users",
     params(("id" = UserId, Path, description = "The user's id.")),
@@ -237,6 +260,46 @@ async fn reset_user_password(
     let answer = call.write(async |tx| {
         let user = users::reset_password(tx, &granted, id.0, &input, &password).await?;
         Answer::resource(&user, user.version)
+    });
+    Ok(answer.await?)
+}
+
+/// Lists a user's script tokens.
+#[utoipa::path(
+    tag = "users",
+    params(("id" = UserId, Path, description = "The user's id."), Listing<UserApiTokenFilter>),
+    responses((status = 200, description = "A page of tokens, without their secret part.", body = List<ApiToken>)),
+    security(("bearer" = ["users:read"]))
+)]
+#[get("/users/{id}/api-tokens")]
+async fn list_user_api_tokens(
+    call: Call,
+    granted: Guard<perm::UsersRead>,
+    id: PathPart<UserId>,
+    query: Listing<UserApiTokenFilter>,
+) -> Reply {
+    let page = call.read(async |conn| users::tokens(conn, &granted, id.0, &query.paging).await).await?;
+    Ok(call.page(page)?)
+}
+
+/// Revokes a user's script token.
+#[utoipa::path(
+    tag = "users",
+    params(
+        ("id" = UserId, Path, description = "The user's id."),
+        ("token_id" = ApiTokenId, Path, description = "The token's id.")
+    ),
+    responses(
+        (status = 204, description = "The token is revoked."),
+        (status = 403, description = "`permission_missing`; `user_holds_more`.")
+    ),
+    security(("bearer" = ["users:manage"]))
+)]
+#[delete("/users/{id}/api-tokens/{token_id}")]
+async fn revoke_user_api_token(call: Call, granted: Guard<perm::UsersManage>, at: PathFields<UserApiTokenPath>) -> Reply {
+    let answer = call.write(async |tx| {
+        users::revoke_token(tx, &granted, at.id, at.token_id).await?;
+        Ok(Answer::empty())
     });
     Ok(answer.await?)
 }

@@ -7,7 +7,7 @@ use kernel::{
     money::Percent,
 };
 
-use crate::{fees::OptionFees, period::days};
+use crate::{days::DayRanges, fees::OptionFees, period::days};
 
 /// A billing period of a contract.
 #[derive(Clone, Debug, sqlx_macros::FromRow)]
@@ -40,12 +40,20 @@ pub struct PeriodRow {
     pub charged_at: Option<DateTime<Utc>>,
     /// The billing run that charged it, if one did.
     pub billing_run_id: Option<BillingRunId>,
+    /// The days of the charge that is being made; the ledger keeps them.
+    #[sqlx(skip)]
+    pub charged_for: DayRanges,
 }
 
 impl PeriodRow {
     /// Whether it has not ended on this day.
     pub fn is_running(&self, today: NaiveDate) -> bool {
         self.period_end > today
+    }
+
+    /// Whether all its days were charged, as when it began.
+    pub fn is_paid_whole(&self) -> bool {
+        self.charged_days.is_none_or(|days| days == self.own_days())
     }
 
     /// The cost of this number of its days.
@@ -63,12 +71,18 @@ impl PeriodRow {
         days(self.period_start, self.period_end)
     }
 
-    /// Sets the charge for this number of its days, and returns the amount.
-    pub fn charge(&mut self, days: i64, at: DateTime<Utc>) -> Result<Money> {
-        let amount = self.share(days)?;
+    /// All its days.
+    pub fn all_days(&self) -> DayRanges {
+        DayRanges::of(self.period_start, self.period_end)
+    }
+
+    /// Sets the charge for these of its days, and returns the amount.
+    pub fn charge(&mut self, of: DayRanges, at: DateTime<Utc>) -> Result<Money> {
+        let amount = self.share(of.count())?;
         self.fee = Some(amount);
-        self.charged_days = Some(days);
+        self.charged_days = Some(of.count());
         self.charged_at = Some(at);
+        self.charged_for = of;
         Ok(amount)
     }
 }

@@ -20,6 +20,7 @@ use crate::{
 pub const RUNS: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "started_at", column: "billing_runs.started_at", kind: KeyKind::Time },
+        OrderField { name: "updated_at", column: "billing_runs.updated_at", kind: KeyKind::Time },
         OrderField { name: "billing_date", column: "billing_runs.billing_date", kind: KeyKind::Date },
     ],
     default_order: "-started_at",
@@ -37,7 +38,7 @@ pub const FAILURES: ListSpec = ListSpec {
 
 macro_rules! columns {
     () => {
-        "id, billing_date, dry_run, state, started_by, started_at, finished_at, due_count, done_count, charged_count, skipped_count, \
+        "id, billing_date, dry_run, state, started_by, started_at, updated_at, finished_at, due_count, done_count, charged_count, skipped_count, \
          debt_count, failed_count, charges_count, sum_charged, failure, version"
     };
 }
@@ -48,12 +49,14 @@ pub async fn get(conn: &mut Conn, id: BillingRunId) -> Result<Option<BillingRun>
 
 /// Reads a run and locks it until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: BillingRunId) -> Result<Option<BillingRun>> {
-    Sql::owned(format!(concat!("SELECT ", columns!(), " FROM billing_runs WHERE id = $1{}"), tx.for_update())).bind(id).optional(tx).await
+    let text = format!(concat!("SELECT ", columns!(), " FROM billing_runs WHERE id = $1{}"), tx.for_update());
+    let run: Option<BillingRun> = Sql::owned(text).bind(id).optional(tx).await?;
+    Ok(run.inspect(|run| tx.not_before(run.started_at)))
 }
 
 pub async fn list(conn: &mut Conn, filter: &RunFilter, paging: &Paging) -> Result<Page<BillingRun>> {
     let mut conditions = Filter::new(conn.engine());
-    conditions.equal("billing_runs.state", filter.state);
+    conditions.any("billing_runs.state", filter.state.as_ref());
     conditions.equal("billing_runs.dry_run", filter.dry_run);
     conditions.at_least("billing_runs.billing_date", filter.billing_date_after);
     conditions.at_most("billing_runs.billing_date", filter.billing_date_before);
@@ -82,8 +85,8 @@ pub struct NewRun {
 pub async fn insert(tx: &mut Tx, run: NewRun) -> Result<Option<BillingRun>> {
     let now = tx.now();
     Sql::new(concat!(
-        "INSERT INTO billing_runs (billing_date, dry_run, state, scheduled_for, started_by, started_at, lease_until) ",
-        "VALUES ($1, $2, 'running', $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING ",
+        "INSERT INTO billing_runs (billing_date, dry_run, state, scheduled_for, started_by, started_at, updated_at, lease_until) ",
+        "VALUES ($1, $2, 'running', $3, $4, $5, $5, $6) ON CONFLICT DO NOTHING RETURNING ",
         columns!()
     ))
     .bind(run.billing_date)
@@ -112,8 +115,10 @@ pub async fn newest_scheduled(conn: &mut Conn) -> Result<Option<NaiveDate>> {
 
 /// Marks a run as the scheduled run of its day.
 pub async fn set_scheduled(tx: &mut Tx, run: &BillingRun) -> Result<()> {
-    Sql::new("UPDATE billing_runs SET scheduled_for = billing_date, version = version + 1 WHERE id = $1 AND scheduled_for IS NULL")
+    let now = tx.now();
+    Sql::new("UPDATE billing_runs SET scheduled_for = billing_date, updated_at = $2, version = version + 1 WHERE id = $1 AND scheduled_for IS NULL")
         .bind(run.id)
+        .bind(now)
         .execute(tx)
         .await
         .map(drop)
@@ -149,8 +154,9 @@ pub async fn let_go(tx: &mut Tx, id: BillingRunId) -> Result<()> {
 
 /// Saves how many contracts are due; does nothing if they were counted already.
 pub async fn set_due(tx: &mut Tx, run: &BillingRun) -> Result<Option<BillingRun>> {
+    let now = tx.now();
     Sql::new(concat!(
-        "UPDATE billing_runs SET version = version + 1, due_count = (SELECT COUNT(*) FROM contracts WHERE status = 'active' AND next_billing_date <= $1) \
+        "UPDATE billing_runs SET version = version + 1, updated_at = $3, due_count = (SELECT COUNT(*) FROM contracts WHERE status = 'active' AND next_billing_date <= $1) \
          + (SELECT COUNT(*) FROM contract_periods JOIN contracts ON contracts.id = contract_periods.contract_id AND contracts.status = 'suspended' \
          WHERE contract_periods.charged_at IS NULL AND contract_periods.ended_on IS NULL AND contract_periods.period_end <= $1) \
          WHERE id = $2 AND due_count IS NULL RETURNING ",
@@ -158,16 +164,18 @@ pub async fn set_due(tx: &mut Tx, run: &BillingRun) -> Result<Option<BillingRun>
     ))
     .bind(run.billing_date)
     .bind(run.id)
+    .bind(now)
     .optional(tx)
     .await
 }
 
 /// Adds the totals and the place of a part of a run. Returns the run after it.
 pub async fn add(tx: &mut Tx, id: BillingRunId, figures: Figures, place: Place, lease_until: DateTime<Utc>) -> Result<BillingRun> {
+    let now = tx.now();
     Sql::new(concat!(
         "UPDATE billing_runs SET done_count = done_count + $1, charged_count = charged_count + $2, skipped_count = skipped_count + $3, ",
         "debt_count = debt_count + $4, failed_count = failed_count + $5, charges_count = charges_count + $6, sum_charged = sum_charged + $7, ",
-        "place_queue = $8, place_date = $9, place_id = $10, lease_until = $11, version = version + 1 WHERE id = $12 RETURNING ",
+        "place_queue = $8, place_date = $9, place_id = $10, lease_until = $11, updated_at = $13, version = version + 1 WHERE id = $12 RETURNING ",
         columns!()
     ))
     .bind(figures.done)
@@ -182,6 +190,7 @@ pub async fn add(tx: &mut Tx, id: BillingRunId, figures: Figures, place: Place, 
     .bind(place.id)
     .bind(lease_until)
     .bind(id)
+    .bind(now)
     .one(tx)
     .await
 }
@@ -190,7 +199,7 @@ pub async fn add(tx: &mut Tx, id: BillingRunId, figures: Figures, place: Place, 
 pub async fn end(tx: &mut Tx, id: BillingRunId, state: RunState, failure: Option<&'static str>) -> Result<Option<BillingRun>> {
     let now = tx.now();
     Sql::new(concat!(
-        "UPDATE billing_runs SET state = $1, failure = $2, finished_at = $3, version = version + 1 WHERE id = $4 AND state = 'running' RETURNING ",
+        "UPDATE billing_runs SET state = $1, failure = $2, finished_at = $3, updated_at = $3, version = version + 1 WHERE id = $4 AND state = 'running' RETURNING ",
         columns!()
     ))
     .bind(state)
@@ -287,12 +296,27 @@ pub async fn due(tx: &mut Tx, run: &BillingRun, place: Place, taking: Taking, mo
              (SELECT 1 FROM billing_run_failures WHERE run_id = $4 AND contract_id = contracts.id) \
              ORDER BY contract_periods.period_end, contract_periods.contract_id LIMIT $5"
         }
+        // by id alone; the day is that of the place, which stays the same. A period that is still to be charged is in the queue before.
+        Queue::Debt => {
+            "SELECT contracts.id, contracts.signed_date FROM contract_holds JOIN contracts ON contracts.id = contract_holds.contract_id \
+             AND contracts.status = 'suspended' AND (contracts.next_billing_date IS NULL OR contracts.next_billing_date <= $1) \
+             WHERE contract_holds.reason = 'debt' AND contract_holds.lifted_at IS NULL AND contracts.signed_date > $2 \
+             AND contract_holds.contract_id > $3 AND NOT EXISTS \
+             (SELECT 1 FROM billing_run_failures WHERE run_id = $4 AND contract_id = contracts.id) AND NOT EXISTS \
+             (SELECT 1 FROM contract_periods WHERE contract_periods.contract_id = contracts.id AND contract_periods.charged_at IS NULL \
+             AND contract_periods.ended_on IS NULL) ORDER BY contract_holds.contract_id LIMIT $5"
+        }
     };
     // SQLite's single writer already excludes others
     let lock = match (tx.engine(), taking) {
         (Engine::Sqlite, _) | (Engine::Postgres, Taking::Unlocked) => "",
-        (Engine::Postgres, Taking::Free) => " FOR UPDATE OF contracts SKIP LOCKED",
-        (Engine::Postgres, Taking::All) => " FOR UPDATE OF contracts",
+        (Engine::Postgres, Taking::Free) => " FOR NO KEY UPDATE OF contracts SKIP LOCKED",
+        (Engine::Postgres, Taking::All) => " FOR NO KEY UPDATE OF contracts",
     };
-    Sql::owned(format!("{select}{lock}")).bind(run.billing_date).bind(place.date).bind(place.id).bind(run.id).bind(most).all(tx).await
+    let select = Sql::owned(format!("{select}{lock}")).bind(run.billing_date).bind(place.date).bind(place.id).bind(run.id).bind(most);
+    let found: Vec<(ContractId, NaiveDate)> = select.all(tx).await?;
+    Ok(match place.queue {
+        Queue::Active | Queue::Held => found,
+        Queue::Debt => found.into_iter().map(|(id, _)| (id, place.date)).collect(),
+    })
 }

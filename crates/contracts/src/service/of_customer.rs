@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::{
     model::{Contract, HoldReason},
     service::tell,
-    store::of_customer as store,
+    store::{self as rows, of_customer as store, tell as tell_row},
 };
 
 /// Locks all contracts of a subscriber until the transaction ends; call it before locking the subscriber.
@@ -65,6 +65,10 @@ pub async fn give(tx: &mut Tx, from: CustomerId, former_name: &str, to: Customer
         let (before, after) = (json!({"customer_id": from, "version": version - 1}), json!({"customer_id": to, "version": version}));
         tx.record(Entry::new("contract.moved", "contract", id).change(&before, &after).note("reason", "customer_merged"));
     }
+    let ids: Vec<ContractId> = moved.iter().map(|(id, _)| *id).collect();
+    for contract in rows::all(tx, &ids).await? {
+        tell_row(tx, &contract);
+    }
     Ok(moved.len())
 }
 
@@ -86,6 +90,7 @@ fn record(tx: &mut Tx, action: &'static str, before: Vec<Contract>, turn: impl F
         let after = Contract { version: contract.version + 1, updated_at: tx.now(), ..turn(&contract)? };
         let entry = Entry::new(action, "contract", after.id).change(&contract, &after);
         tx.record(entry.note("reason", HoldReason::Customer.as_str()));
+        tell_row(tx, &after);
         tell(tx, &contract, &after, Some(HoldReason::Customer));
         all.push(after);
     }

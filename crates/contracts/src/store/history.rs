@@ -19,7 +19,8 @@ pub const LIST: ListSpec = ListSpec {
 /// Combines three tables; `$1` is the contract, which each of them finds by an index. The last digit of an id tells the table.
 macro_rules! history {
     () => {
-        "(SELECT seq * 10 AS id, at, CAST(NULL AS TIMESTAMPTZ) AS until, 'change' AS kind, action, actor, CAST(NULL AS TEXT) AS ended_by, \
+        "(SELECT seq * 10 AS id, at, CAST(NULL AS TIMESTAMPTZ) AS until, 'change' AS kind, action, \
+           COALESCE(actor || ' (' || token || ')', actor) AS actor, CAST(NULL AS TEXT) AS ended_by, \
            CAST(NULL AS TEXT) AS reason, CAST(NULL AS TEXT) AS note, CAST(NULL AS BIGINT) AS sim_id, CAST(NULL AS TEXT) AS iccid, \
            CAST(NULL AS TEXT) AS msisdn, before, after FROM audit WHERE entity = 'contract' AND entity_id = CAST($1 AS TEXT) \
          UNION ALL SELECT id * 10 + 1, placed_at, lifted_at, 'hold', 'hold.placed', placed_by, lifted_by, reason, note, NULL, NULL, NULL, NULL, NULL \
@@ -34,7 +35,7 @@ pub async fn list(conn: &mut Conn, id: ContractId, filter: &HistoryFilter, pagin
     let mut conditions = Filter::new(conn.engine());
     // always true; it binds the contract as `$1`
     conditions.value("? > 0", Some(id));
-    conditions.equal("history.kind", filter.kind);
+    conditions.any("history.kind", filter.kind.as_ref());
     conditions.at_least("history.at", filter.at_after);
     conditions.at_most("history.at", filter.at_before);
     paging.fetch(conn, concat!("SELECT * FROM ", history!()), history!(), conditions).await

@@ -12,7 +12,7 @@ use crate::model::{Contract, HoldReason};
 pub async fn lock(tx: &mut Tx, customers: [CustomerId; 2]) -> Result<()> {
     if tx.engine() == Engine::Postgres {
         let [one, other] = customers;
-        Sql::new("SELECT id FROM contracts WHERE customer_id IN ($1, $2) ORDER BY id FOR UPDATE")
+        Sql::new("SELECT id FROM contracts WHERE customer_id IN ($1, $2) ORDER BY id FOR NO KEY UPDATE")
             .bind(one)
             .bind(other)
             .all::<(ContractId,)>(tx)
@@ -23,7 +23,10 @@ pub async fn lock(tx: &mut Tx, customers: [CustomerId; 2]) -> Result<()> {
 
 /// The active and suspended contracts.
 pub async fn running(tx: &mut Tx, customer_id: CustomerId) -> Result<Vec<Contract>> {
-    Sql::new(select!(" WHERE customer_id = $1 AND status IN ('active', 'suspended') ORDER BY id")).bind(customer_id).all(tx).await
+    let running = select!(" WHERE customer_id = $1 AND status IN ('active', 'suspended') ORDER BY id");
+    let running: Vec<Contract> = Sql::new(running).bind(customer_id).all(tx).await?;
+    running.iter().for_each(|contract| tx.not_before(contract.updated_at));
+    Ok(running)
 }
 
 /// Counts the contracts that are not terminated.
@@ -83,12 +86,15 @@ pub async fn release(tx: &mut Tx, customer_id: CustomerId) -> Result<u64> {
 /// Moves all contracts of a subscriber to another. Returns their ids and new versions.
 pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<Vec<(ContractId, i64)>> {
     let now = tx.now();
-    Sql::new("UPDATE contracts SET customer_id = $2, updated_at = $3, version = version + 1 WHERE customer_id = $1 RETURNING id, version")
-        .bind(from)
-        .bind(to)
-        .bind(now)
-        .all(tx)
-        .await
+    Sql::new(
+        "UPDATE contracts SET customer_id = $2, updated_at = CASE WHEN updated_at > $3 THEN updated_at ELSE $3 END, \
+         version = version + 1 WHERE customer_id = $1 RETURNING id, version",
+    )
+    .bind(from)
+    .bind(to)
+    .bind(now)
+    .all(tx)
+    .await
 }
 
 /// Replaces the name in the search texts of the subscriber's contracts. Each field has its own line there, so the name is replaced only

@@ -129,6 +129,7 @@ pub async fn save_tariff(tx: &mut Tx, contract: &mut Contract) -> Result<()> {
     .await?;
     contract.version += 1;
     contract.updated_at = now;
+    super::tell(tx, contract);
     Ok(())
 }
 

@@ -6,12 +6,12 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use kernel::{id::CustomerId, text::searchable, text_enum};
+use kernel::{email, id::CustomerId, text::searchable, text_enum};
 use serde::Serialize;
 use strsim::osa_distance;
 use utoipa::ToSchema;
 
-use super::{BirthDate, Customer, CustomerStatus, CustomerType, DocumentType};
+use super::{BirthDate, Customer, CustomerStatus, CustomerType, DocumentType, document_key};
 use crate::input::DuplicateCheckInput;
 
 /// Names and addresses with at least this similarity count as similar.
@@ -140,7 +140,8 @@ pub struct Duplicate {
 pub(crate) struct Likeness {
     pub(crate) name_key: String,
     pub(crate) birth_date: Option<NaiveDate>,
-    pub(crate) document: Option<(DocumentType, String, String)>,
+    /// The kind of the document, and its series and number in one text.
+    pub(crate) document: Option<(DocumentType, String)>,
     pub(crate) inn: Option<String>,
     pub(crate) organization_code: Option<String>,
     pub(crate) address_key: String,
@@ -159,19 +160,16 @@ impl Likeness {
             name_key: name_key_of(names[0], [names[1], names[2], names[3]]),
             organization_code: filled(&check.organization_code),
             phone: filled(&check.phone),
-            email_key: filled(&check.email).map(|email| email.to_lowercase()),
+            email_key: filled(&check.email).map(|email| email::key(&email)),
             ..Self::default()
         };
         if !with_personal_data {
             return open;
         }
-        let number = filled(&check.passport_number);
+        let document = document_key(filled(&check.passport_series).as_deref(), filled(&check.passport_number).as_deref());
         Self {
             birth_date: check.birth_date,
-            document: check
-                .document_type
-                .zip(number)
-                .map(|(kind, number)| (kind, filled(&check.passport_series).unwrap_or_default(), number)),
+            document: check.document_type.zip(document),
             inn: filled(&check.inn),
             address_key: address_key(check.address.as_deref()),
             ..open
@@ -179,19 +177,16 @@ impl Likeness {
     }
 
     fn of_customer(customer: &Customer) -> Self {
-        let document = customer.document_type.zip(customer.passport_number.clone());
+        let document = document_key(customer.passport_series.as_deref(), customer.passport_number.as_deref());
         Self {
             name_key: name_key(customer.customer_type, customer.organization_name.as_deref(), names(customer)),
-            birth_date: customer.birth_date.and_then(|date| match date {
-                BirthDate::Shown(date) => Some(date),
-                BirthDate::Masked => None,
-            }),
-            document: document.map(|(kind, number)| (kind, customer.passport_series.clone().unwrap_or_default(), number)),
+            birth_date: customer.birth_date.and_then(BirthDate::date),
+            document: customer.document_type.zip(document),
             inn: customer.inn.clone(),
             organization_code: customer.organization_code.clone(),
             address_key: address_key(customer.address.as_deref()),
             phone: Some(customer.phone.clone()),
-            email_key: customer.email.as_deref().map(str::to_lowercase),
+            email_key: customer.email.as_deref().map(email::key),
         }
     }
 
@@ -199,7 +194,7 @@ impl Likeness {
     fn reasons(&self, other: &Self) -> Vec<DuplicateReason> {
         use DuplicateReason as Reason;
         let same_name = !self.name_key.is_empty() && self.name_key == other.name_key;
-        let similar_name = same_name || alike(&self.name_key, &other.name_key) >= SIMILAR;
+        let similar_name = same_name || is_similar(&self.name_key, &other.name_key);
         let same_birth = equal(&self.birth_date, &other.birth_date);
         let similar_address = shared(&self.address_key, &other.address_key) >= SIMILAR;
         let told = [
@@ -306,6 +301,11 @@ fn alike(one: &str, other: &str) -> usize {
         least = least.min(best);
     }
     if least < APART { 0 } else { likeness / letters.max(1) }
+}
+
+/// Whether two names are so similar that one may be the other with a mistyped letter.
+pub(crate) fn is_similar(one: &str, other: &str) -> bool {
+    alike(one, other) >= SIMILAR
 }
 
 /// The share of words that two addresses have in common. Words may differ by a typo; numbers must be equal.

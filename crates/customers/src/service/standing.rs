@@ -4,7 +4,7 @@ use acl::{Granted, Permission, perm};
 use database::{Tx, audit::Entry};
 use kernel::{Error, Expected, Result, error::field, id::CustomerId};
 
-use super::{refuse_clashes, taken_meanwhile};
+use super::{refuse_clashes, taken_meanwhile, tell};
 use crate::{
     model::{Customer, refusal},
     store,
@@ -80,6 +80,8 @@ pub async fn restore(tx: &mut Tx, granted: &Granted<perm::CustomersWrite>, id: C
 
 /// Merges two locked subscribers: archives the duplicate and increases the survivor's version.
 ///
+/// The duplicate's phones and e-mail addresses become further ones of the survivor.
+///
 /// `moved` has the numbers of moved records by kind, for the audit trail.
 ///
 /// Errors: `customer_merge_with_itself`, `customer_wrong_state`, `customer_merge_mismatch`.
@@ -93,10 +95,12 @@ pub async fn merge(
     let now = tx.now();
     let merged = duplicate.merged(survivor)?;
     turn(tx, duplicate, merged, "customer.merged").await?;
-    let mut after = survivor.clone();
+    let mut after = survivor.with_contacts_of(duplicate);
+    store::save_further(tx, &after).await?;
     store::save_status(tx, &mut after, now).await?;
     let entry = Entry::new("customer.duplicate_taken_in", "customer", survivor.id);
     let entry = entry.change(&survivor.clone().shown(false), &after.clone().shown(false)).note("duplicate_id", duplicate.id.get());
+    tell(tx, &after);
     tx.record(moved.iter().fold(entry, |entry, (what, count)| entry.note(what, *count)));
     Ok(after.shown(granted.may(Permission::CustomersPii)))
 }
@@ -106,5 +110,6 @@ async fn turn(tx: &mut Tx, before: &Customer, mut after: Customer, action: &'sta
     let now = tx.now();
     store::save_status(tx, &mut after, now).await?;
     tx.record(Entry::new(action, "customer", after.id).change(&before.clone().shown(false), &after.clone().shown(false)));
+    tell(tx, &after);
     Ok(after)
 }

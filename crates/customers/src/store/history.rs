@@ -19,8 +19,8 @@ pub const LIST: ListSpec = ListSpec {
     id_name: "seq",
 };
 
-const SELECT: &str =
-    "SELECT audit.seq, audit.at, audit.actor, audit.action, audit.entity, audit.entity_id, audit.before, audit.after FROM ";
+const SELECT: &str = "SELECT audit.seq, audit.at, COALESCE(audit.actor || ' (' || audit.token || ')', audit.actor) AS actor, audit.action, \
+     audit.entity, audit.entity_id, audit.before, audit.after FROM ";
 
 /// Which entities the history includes besides subscribers.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,11 @@
 use std::fmt;
 
 use aws_lc_rs::hmac;
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+    prelude::BASE64_STANDARD,
+};
 use chrono::{DateTime, Utc};
 
 /// The maximum clock difference of an event, in seconds.
@@ -25,12 +29,16 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// The bytes of a key: base64 after `whsec_`, as in Standard Webhooks, or else the bytes of the text itself.
+/// Base64 as people copy it: the padding at the end may be missing.
+const KEY_BASE64: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
+
+/// The bytes of a key: base64 after `whsec_`, with or without padding, as in Standard Webhooks, or else the bytes of the text itself.
 ///
 /// `None` if it is too short or not valid base64.
 pub fn key_bytes(text: &str) -> Option<Vec<u8>> {
     let bytes = match text.strip_prefix("whsec_") {
-        Some(encoded) => BASE64_STANDARD.decode(encoded).ok()?,
+        Some(encoded) => KEY_BASE64.decode(encoded).ok()?,
         None => text.as_bytes().to_vec(),
     };
     (bytes.len() >= SHORTEST_KEY).then_some(bytes)
@@ -167,6 +175,9 @@ mod tests {
     fn a_key_has_bytes_enough() {
         assert_eq!(key_bytes("short"), None);
         assert_eq!(key_bytes("whsec_c2hvcnQ="), None);
+        let padded = "whsec_YSBrZXkgb2YgbW9yZSB0aGFuIDI0IGJ5dGVzIQ==";
+        assert_eq!(key_bytes(padded), Some(b"a key of more than 24 bytes!".to_vec()));
+        assert_eq!(key_bytes(padded.trim_end_matches('=')), key_bytes(padded));
         assert_eq!(key_bytes("whsec_not base64, and long enough otherwise"), None);
         assert_eq!(key_bytes(&"x".repeat(24)).unwrap().len(), 24);
     }

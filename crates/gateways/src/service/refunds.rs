@@ -2,10 +2,11 @@
 
 use acl::{Granted, perm};
 use billing::{Service, steps::settle};
+use chrono::{DateTime, Utc};
 use contracts::Contract;
 use database::{Conn, Tx, audit::Entry};
 use kernel::{
-    Context, Money, Result,
+    Money, Result,
     id::{GatewayRefundId, PaymentId},
 };
 use payments::{EventOutcome, GatewayEventType, Payment, PaymentStatus, Quarantine, RefundInput, ledger};
@@ -40,17 +41,18 @@ pub async fn begin_refund(
     timing: &Timing,
     in_use: &[&str],
 ) -> Result<Begun> {
-    let now = tx.now();
-    let (payment, _contract) = payments::load(tx, id).await?;
+    let (payment, contract) = payments::load(tx, id).await?;
     let Some(gateway) = payment.gateway.clone() else {
         return billing::refund_payment(tx, granted, id, input).await.map(Begun::InLedger);
     };
     payment.not_quarantined()?;
-    let amount = payment.refundable(input.amount)?;
+    let amount = payments::refund_amount(tx, granted, &contract, &payment, input.amount).await?;
     if !in_use.contains(&gateway.as_str()) {
         return Err(refusal::GATEWAY_NOT_FOUND.into());
     }
-    let mut refund = asked(&payment, gateway, amount, &input.reason, tx.context());
+    let mut refund = asked(&payment, gateway, amount, &input.reason, tx.now());
+    // by this clock, whatever the last change of the contract says
+    let now = tx.context().now;
     (refund.requested_by, refund.asked_until) = (tx.actor().name.clone(), now + timing.life);
     refund.id = store::insert(tx, &refund, Some(now + timing.poll_every)).await?;
     store::sum_up(tx, id).await?;
@@ -58,7 +60,7 @@ pub async fn begin_refund(
     Ok(Begun::Requested(payments::read(tx, id).await?, refund.id))
 }
 
-fn asked(payment: &Payment, gateway: String, amount: Money, reason: &str, context: &Context) -> GatewayRefund {
+fn asked(payment: &Payment, gateway: String, amount: Money, reason: &str, now: DateTime<Utc>) -> GatewayRefund {
     GatewayRefund {
         id: GatewayRefundId::new(0),
         payment_id: payment.id,
@@ -70,10 +72,11 @@ fn asked(payment: &Payment, gateway: String, amount: Money, reason: &str, contex
         failure_reason: None,
         refund_id: None,
         requested_by: OF_ITS_OWN.to_owned(),
-        created_at: context.now,
+        created_at: now,
+        updated_at: now,
         finished_at: None,
         attempts: 0,
-        asked_until: context.now,
+        asked_until: now,
         version: 1,
     }
 }
@@ -172,6 +175,7 @@ async fn locked(tx: &mut Tx, id: GatewayRefundId) -> Result<(GatewayRefund, Paym
     let (payment, contract) = payments::load(tx, refund.payment_id).await?;
     // read again, because a concurrent transaction may have changed it before the lock
     let refund = store::get(tx, id).await?.ok_or(refusal::GATEWAY_REFUND_NOT_FOUND)?;
+    tx.not_before(refund.created_at);
     Ok((refund, payment, contract))
 }
 
@@ -262,7 +266,7 @@ async fn of_its_own(tx: &mut Tx, contract: &mut Contract, payment: &Payment, inp
             None => return Err(error),
         },
     };
-    let mut refund = asked(payment, gateway, amount, reason, tx.context());
+    let mut refund = asked(payment, gateway, amount, reason, tx.now());
     (refund.status, refund.gateway_refund_id) = (GatewayRefundStatus::Done, Some(refund_id));
     (refund.refund_id, refund.finished_at) = (Some(posted.id), Some(tx.now()));
     refund.id = store::insert(tx, &refund, None).await?;

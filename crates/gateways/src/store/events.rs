@@ -58,9 +58,9 @@ pub async fn set_outcome(tx: &mut Tx, id: GatewayEventId, outcome: EventOutcome)
 /// Lists events.
 pub async fn list(conn: &mut Conn, filter: &GatewayEventFilter, paging: &Paging) -> Result<Page<GatewayEvent>> {
     let mut conditions = Filter::new(conn.engine());
-    conditions.equal("gateway_events.payment_id", filter.payment);
+    conditions.any("gateway_events.payment_id", filter.payment_id.as_ref());
     conditions.equal("gateway_events.gateway", filter.gateway.clone());
-    conditions.equal("gateway_events.outcome", filter.outcome);
+    conditions.any("gateway_events.outcome", filter.outcome.as_ref());
     conditions.at_least("gateway_events.received_at", filter.received_at_after);
     conditions.at_most("gateway_events.received_at", filter.received_at_before);
     paging.fetch(conn, SELECT_EVENT, "gateway_events", conditions).await

@@ -14,7 +14,10 @@ use crate::{input::GatewayRefundFilter, model::GatewayRefund};
 
 /// The sort orders of refund lists.
 pub const LIST: ListSpec = ListSpec {
-    order_fields: &[OrderField { name: "created_at", column: "gateway_refunds.created_at", kind: KeyKind::Time }],
+    order_fields: &[
+        OrderField { name: "created_at", column: "gateway_refunds.created_at", kind: KeyKind::Time },
+        OrderField { name: "updated_at", column: "gateway_refunds.updated_at", kind: KeyKind::Time },
+    ],
     default_order: "-created_at",
     id: "gateway_refunds.id",
     id_name: "id",
@@ -25,7 +28,7 @@ macro_rules! select {
         concat!(
             "SELECT gateway_refunds.id, gateway_refunds.payment_id, gateway_refunds.gateway, gateway_refunds.amount, gateway_refunds.reason, ",
             "gateway_refunds.status, gateway_refunds.gateway_refund_id, gateway_refunds.failure_reason, gateway_refunds.refund_id, ",
-            "gateway_refunds.requested_by, gateway_refunds.created_at, gateway_refunds.finished_at, gateway_refunds.attempts, ",
+            "gateway_refunds.requested_by, gateway_refunds.created_at, gateway_refunds.updated_at, gateway_refunds.finished_at, gateway_refunds.attempts, ",
             "gateway_refunds.asked_until, gateway_refunds.version FROM gateway_refunds",
             $tail
         )
@@ -50,9 +53,9 @@ pub async fn is_known(conn: &mut Conn, gateway: &str, gateway_refund_id: &str) -
 /// Lists refunds.
 pub async fn list(conn: &mut Conn, filter: &GatewayRefundFilter, paging: &Paging) -> Result<Page<GatewayRefund>> {
     let mut conditions = Filter::new(conn.engine());
-    conditions.equal("gateway_refunds.payment_id", filter.payment);
+    conditions.any("gateway_refunds.payment_id", filter.payment_id.as_ref());
     conditions.equal("gateway_refunds.gateway", filter.gateway.clone());
-    conditions.equal("gateway_refunds.status", filter.status);
+    conditions.any("gateway_refunds.status", filter.status.as_ref());
     paging.fetch(conn, select!(""), "gateway_refunds", conditions).await
 }
 
@@ -68,6 +71,7 @@ pub async fn insert(tx: &mut Tx, refund: &GatewayRefund, next_try_at: Option<Dat
         "refund_id",
         "requested_by",
         "created_at",
+        "updated_at",
         "finished_at",
         "asked_until",
         "next_try_at",
@@ -83,6 +87,7 @@ pub async fn insert(tx: &mut Tx, refund: &GatewayRefund, next_try_at: Option<Dat
         refund.refund_id.into(),
         (&refund.requested_by).into(),
         refund.created_at.into(),
+        refund.updated_at.into(),
         refund.finished_at.into(),
         refund.asked_until.into(),
         next_try_at.into(),
@@ -92,9 +97,10 @@ pub async fn insert(tx: &mut Tx, refund: &GatewayRefund, next_try_at: Option<Dat
 
 /// Saves the state of a refund and when its gateway is asked next, if ever; increments its version. Errors: `stale_version`.
 pub async fn save(tx: &mut Tx, refund: &mut GatewayRefund, next_try_at: Option<DateTime<Utc>>) -> Result<()> {
+    let now = tx.now();
     Sql::new(
         "UPDATE gateway_refunds SET status = $1, gateway_refund_id = $2, failure_reason = $3, refund_id = $4, finished_at = $5, asked_until = $6, \
-         next_try_at = $7, version = version + 1 WHERE id = $8 AND version = $9",
+         next_try_at = $7, updated_at = $10, version = version + 1 WHERE id = $8 AND version = $9",
     )
     .bind(refund.status)
     .bind(&refund.gateway_refund_id)
@@ -105,8 +111,10 @@ pub async fn save(tx: &mut Tx, refund: &mut GatewayRefund, next_try_at: Option<D
     .bind(next_try_at)
     .bind(refund.id)
     .bind(refund.version)
+    .bind(now)
     .expect_one(tx)
     .await?;
+    refund.updated_at = now;
     refund.version += 1;
     Ok(())
 }

@@ -1,8 +1,11 @@
 //! Text messages through an HTTP gateway.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use acl::Secret;
+use chrono::{DateTime, Utc};
 use kernel::{Error, Result};
-use outgoing::{NoAnswer, Outgoing, Reach};
+use outgoing::{Answered, NoAnswer, Outgoing, Reach};
 use serde_json::json;
 
 use super::{Letter, Outcome, brief};
@@ -22,12 +25,25 @@ pub struct SmsSettings {
 pub struct SmsGateway {
     outgoing: Outgoing,
     settings: SmsSettings,
+    // the end of a pause that the gateway has asked for, in milliseconds since 1970
+    paused_until: AtomicI64,
 }
+
+/// The longest pause that a gateway can ask for, in seconds.
+const LONGEST_PAUSE: u64 = 3600;
 
 impl SmsGateway {
     /// Errors: `internal` if TLS is not available.
     pub fn new(settings: SmsSettings) -> Result<Self> {
-        Ok(Self { outgoing: Outgoing::new(Reach::Anywhere)?, settings })
+        Ok(Self { outgoing: Outgoing::new(Reach::Anywhere)?, settings, paused_until: AtomicI64::new(i64::MIN) })
+    }
+
+    pub(super) fn pauses(&self, now: DateTime<Utc>) -> bool {
+        now.timestamp_millis() < self.paused_until.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn pause(&self, until: DateTime<Utc>) {
+        self.paused_until.fetch_max(until.timestamp_millis(), Ordering::Relaxed);
     }
 
     /// Sends one text message.
@@ -38,6 +54,10 @@ impl SmsGateway {
         };
         match answered {
             Ok(answer) if answer.is_success() => Outcome::Taken { status: Some(answer.status.into()) },
+            Ok(Answered { status: status @ 429, retry_after: Some(seconds @ 1..), .. }) => {
+                let seconds = i64::try_from(seconds.min(LONGEST_PAUSE)).unwrap_or_default();
+                Outcome::Later { status: status.into(), seconds }
+            }
             Ok(answer) => {
                 let (status, error) = (Some(answer.status.into()), Some(format!("the gateway answered {}", answer.status)));
                 // these statuses concern this message only; any other also concerns the next messages

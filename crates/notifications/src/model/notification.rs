@@ -32,7 +32,8 @@ text_enum! {
 #[schema(example = json!({
     "id": 901, "kind": "payment.received", "channel": "sms", "status": "sent", "event_id": 512, "contract_id": 12, "customer_id": 7, "user_id": null,
     "recipient": "+79161234567", "subject": "", "text": "Получено 1000,00 руб. Баланс 400,00 руб.", "message_id": "0193f0a2-6a5e-7c3b-9f64-2f6f0c1d2e3f",
-    "attempts": 1, "next_attempt_at": null, "last_error": null, "created_at": "2026-01-15T09:30:01Z", "sent_at": "2026-01-15T09:30:02Z", "read_at": null,
+    "attempts": 1, "next_attempt_at": null, "last_error": null, "created_at": "2026-01-15T09:30:01Z",
+    "updated_at": "2026-01-15T09:30:02Z", "sent_at": "2026-01-15T09:30:02Z", "read_at": null,
     "version": 2
 }))]
 pub struct Notification {
@@ -68,6 +69,8 @@ pub struct Notification {
     pub last_error: Option<String>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
     /// When it was accepted.
     pub sent_at: Option<DateTime<Utc>>,
     /// When the user read it.

@@ -21,13 +21,19 @@ pub async fn list(conn: &mut Conn, caller: &SignedIn, filter: &EventFilter, pagi
     store::list(conn, filter, &kinds, paging).await
 }
 
-/// Errors: `events_forgotten` when events after this one are no longer stored; 0 means all stored events.
+/// Errors: `events_forgotten` when events after this one are no longer stored, and when this one never was, as after a backup was
+/// restored; 0 means all stored events.
 pub async fn must_be_kept(conn: &mut Conn, last: i64) -> Result<()> {
     if last == 0 {
         return Ok(());
     }
+    let refused = |why| Error::new(refusal::EVENTS_FORGOTTEN).with("why", why);
     match store::forgotten(conn).await? {
-        forgotten if last < forgotten => Err(Error::new(refusal::EVENTS_FORGOTTEN).with("forgotten", forgotten)),
+        forgotten if last < forgotten => return Err(refused("old").with("forgotten", forgotten)),
+        _ => {}
+    }
+    match store::newest(conn).await? {
+        newest if last > newest => Err(refused("beyond").with("newest", newest)),
         _ => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use kernel::{
     error::field,
     id::{WebhookDeliveryId, WebhookEndpointId},
 };
-use outgoing::{Outgoing, Reach, may_be_public};
+use outgoing::{Outgoing, Reach, has_host_as_written, may_be_public};
 use reqwest::Url;
 use serde_json::json;
 
@@ -63,7 +63,7 @@ impl Hooks {
 
     /// Errors: `invalid_url`, `url_not_public`.
     fn check(&self, input: &WebhookEndpointInput) -> Result<()> {
-        let url = input.url.parse::<Url>().ok().filter(|url| {
+        let url = input.url.parse::<Url>().ok().filter(|_| has_host_as_written(&input.url)).filter(|url| {
             let scheme = url.scheme() == "https" || (self.allow_private && url.scheme() == "http");
             scheme && url.username().is_empty() && url.password().is_none() && url.fragment().is_none() && url.has_host()
         });
@@ -220,6 +220,10 @@ struct Parcel {
 impl Claimed for Parcel {
     fn row(&self) -> (i64, i64) {
         (self.id, self.attempts)
+    }
+
+    fn lane(&self) -> Option<&str> {
+        None
     }
 }
 

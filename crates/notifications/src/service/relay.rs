@@ -188,6 +188,7 @@ impl<'a> Desk<'a> {
             subject,
             text,
             message_id: Uuid::new_v4().to_string(),
+            thread: (event.entity == "ticket").then(|| event.data.0["number"].as_str().map(str::to_owned)).flatten(),
         })
     }
 }

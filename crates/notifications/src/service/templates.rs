@@ -2,7 +2,7 @@
 
 use acl::{Granted, perm};
 use database::{Conn, EventKind, Tx, audit::Entry};
-use kernel::{Error, Expected, Result, error::field};
+use kernel::{Edit, Error, Expected, Result, error::field};
 use serde_json::json;
 
 use crate::{
@@ -56,19 +56,21 @@ pub async fn set(
     tx: &mut Tx,
     _granted: &Granted<perm::NotificationsManage>,
     key: Key,
-    input: &TemplateInput,
+    edit: &Edit<TemplateInput>,
     expected: &Expected,
 ) -> Result<Template> {
     store::lock(tx).await?;
     let before = shown(key, &store::all(tx).await?)?;
     expected.check(before.version)?;
+    let present = TemplateInput { subject: before.subject.clone(), text: before.text.clone() };
+    let input = edit.apply(&before, &present, tx.context())?;
     match (key.channel, input.subject.trim().is_empty()) {
         (Channel::Sms, false) => return Err(Error::of_field("subject", field::MISMATCH)),
         (Channel::Email | Channel::InApp, true) => return Err(Error::of_field("subject", field::REQUIRED)),
         _ => {}
     }
     Prepared::new(key.kind, key.channel, &input.subject, &input.text)?;
-    let version = store::save(tx, key.kind, key.channel, key.language, Some(input)).await?;
+    let version = store::save(tx, key.kind, key.channel, key.language, Some(&input)).await?;
     let after = Template { subject: input.subject.clone(), text: input.text.clone(), is_customized: true, version, ..before.clone() };
     record(tx, "notification_template.updated", &before, &after);
     Ok(after)

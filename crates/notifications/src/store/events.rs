@@ -24,8 +24,11 @@ const SELECT: &str = "SELECT events.id, events.kind, events.entity, events.entit
 /// Lists the events of these kinds.
 pub async fn list(conn: &mut Conn, filter: &EventFilter, kinds: &[EventKind], paging: &Paging) -> Result<Page<RecordedEvent>> {
     let mut conditions = Filter::new(conn.engine());
-    match filter.kind {
-        Some(kind) if kinds.contains(&kind) => conditions.equal("events.kind", Some(kind)),
+    match &filter.kind {
+        Some(asked) => match asked.clone().only(|kind| kinds.contains(kind)) {
+            Some(asked) => conditions.any("events.kind", Some(&asked)),
+            None => conditions.when(true, "1 = 0"),
+        },
         None if kinds.len() == EventKind::ALL.len() => {}
         None if !kinds.is_empty() => {
             let marks = vec!["?"; kinds.len()].join(", ");

@@ -18,7 +18,10 @@ use crate::{
 
 /// The sort orders of notification lists.
 pub const LIST: ListSpec = ListSpec {
-    order_fields: &[OrderField { name: "created_at", column: "notifications.created_at", kind: KeyKind::Time }],
+    order_fields: &[
+        OrderField { name: "created_at", column: "notifications.created_at", kind: KeyKind::Time },
+        OrderField { name: "updated_at", column: "notifications.updated_at", kind: KeyKind::Time },
+    ],
     default_order: "-created_at",
     id: "notifications.id",
     id_name: "id",
@@ -30,7 +33,7 @@ pub const INBOX: ListSpec = LIST;
 const SELECT: &str = "SELECT notifications.id, notifications.kind, notifications.channel, notifications.status, notifications.event_id, \
      notifications.contract_id, notifications.customer_id, notifications.user_id, notifications.recipient, notifications.subject, \
      notifications.text, notifications.message_id, notifications.attempts, notifications.next_attempt_at, notifications.last_error, \
-     notifications.created_at, notifications.sent_at, notifications.read_at, notifications.version FROM notifications";
+     notifications.created_at, notifications.updated_at, notifications.sent_at, notifications.read_at, notifications.version FROM notifications";
 
 pub async fn get(conn: &mut Conn, id: NotificationId) -> Result<Option<Notification>> {
     Sql::owned(format!("{SELECT} WHERE notifications.id = $1")).bind(id).optional(conn).await
@@ -38,9 +41,11 @@ pub async fn get(conn: &mut Conn, id: NotificationId) -> Result<Option<Notificat
 
 /// Moves all notifications of a subscriber to another, for a merge. Returns their number.
 pub async fn give(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<u64> {
-    Sql::new("UPDATE notifications SET customer_id = $1, version = version + 1 WHERE customer_id = $2")
+    let now = tx.now();
+    Sql::new("UPDATE notifications SET customer_id = $1, updated_at = $3, version = version + 1 WHERE customer_id = $2")
         .bind(to)
         .bind(from)
+        .bind(now)
         .execute(tx)
         .await
 }
@@ -52,11 +57,11 @@ pub async fn lock(tx: &mut Tx, id: NotificationId) -> Result<Option<Notification
 
 pub async fn list(conn: &mut Conn, filter: &NotificationFilter, paging: &Paging) -> Result<Page<Notification>> {
     let mut conditions = Filter::new(conn.engine());
-    conditions.equal("notifications.contract_id", filter.contract);
-    conditions.equal("notifications.customer_id", filter.customer);
-    conditions.equal("notifications.channel", filter.channel);
-    conditions.equal("notifications.status", filter.status);
-    conditions.equal("notifications.kind", filter.kind);
+    conditions.any("notifications.contract_id", filter.contract_id.as_ref());
+    conditions.any("notifications.customer_id", filter.customer_id.as_ref());
+    conditions.any("notifications.channel", filter.channel.as_ref());
+    conditions.any("notifications.status", filter.status.as_ref());
+    conditions.any("notifications.kind", filter.kind.as_ref());
     conditions.at_least("notifications.created_at", filter.created_at_after);
     conditions.at_most("notifications.created_at", filter.created_at_before);
     paging.fetch(conn, SELECT, "notifications", conditions).await
@@ -83,9 +88,11 @@ pub struct NewNotification {
     pub subject: String,
     pub text: String,
     pub message_id: String,
+    /// The number of the ticket that it is about.
+    pub thread: Option<String>,
 }
 
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 17] = [
     "kind",
     "channel",
     "status",
@@ -97,8 +104,10 @@ const COLUMNS: [&str; 15] = [
     "subject",
     "text",
     "message_id",
+    "thread",
     "next_attempt_at",
     "created_at",
+    "updated_at",
     "sent_at",
     "version",
 ];
@@ -122,7 +131,9 @@ pub async fn insert_all(tx: &mut Tx, all: Vec<NewNotification>) -> Result<()> {
             one.subject.into(),
             one.text.into(),
             one.message_id.into(),
+            one.thread.into(),
             next_attempt_at,
+            now.into(),
             now.into(),
             sent_at,
             1_i64.into(),
@@ -133,8 +144,9 @@ pub async fn insert_all(tx: &mut Tx, all: Vec<NewNotification>) -> Result<()> {
 
 /// Saves the status of a notification and increments its version. Errors: `stale_version` after a concurrent change.
 pub async fn update(tx: &mut Tx, after: &mut Notification) -> Result<()> {
+    let now = tx.now();
     Sql::new(
-        "UPDATE notifications SET status = $1, attempts = $2, next_attempt_at = $3, read_at = $4, version = version + 1 \
+        "UPDATE notifications SET status = $1, attempts = $2, next_attempt_at = $3, read_at = $4, updated_at = $7, version = version + 1 \
          WHERE id = $5 AND version = $6",
     )
     .bind(after.status)
@@ -143,8 +155,10 @@ pub async fn update(tx: &mut Tx, after: &mut Notification) -> Result<()> {
     .bind(after.read_at)
     .bind(after.id)
     .bind(after.version)
+    .bind(now)
     .expect_one(tx)
     .await?;
+    after.updated_at = now;
     after.version += 1;
     Ok(())
 }

@@ -18,7 +18,10 @@ use crate::{
 
 /// The sort orders of endpoint lists.
 pub const ENDPOINTS: ListSpec = ListSpec {
-    order_fields: &[OrderField { name: "created_at", column: "webhook_endpoints.created_at", kind: KeyKind::Time }],
+    order_fields: &[
+        OrderField { name: "created_at", column: "webhook_endpoints.created_at", kind: KeyKind::Time },
+        OrderField { name: "updated_at", column: "webhook_endpoints.updated_at", kind: KeyKind::Time },
+    ],
     default_order: "created_at",
     id: "webhook_endpoints.id",
     id_name: "id",
@@ -54,7 +57,8 @@ pub async fn get(conn: &mut Conn, id: WebhookEndpointId) -> Result<Option<Webhoo
 /// Reads an endpoint and locks it until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: WebhookEndpointId) -> Result<Option<WebhookEndpoint>> {
     let text = format!("{SELECT_ENDPOINT} WHERE webhook_endpoints.id = $1 AND NOT webhook_endpoints.is_deleted{}", tx.for_update());
-    Sql::owned(text).bind(id).optional(tx).await
+    let endpoint: Option<WebhookEndpoint> = Sql::owned(text).bind(id).optional(tx).await?;
+    Ok(endpoint.inspect(|endpoint| tx.not_before(endpoint.updated_at)))
 }
 
 pub async fn list(conn: &mut Conn, paging: &Paging) -> Result<Page<WebhookEndpoint>> {
@@ -241,7 +245,7 @@ pub async fn list_deliveries(
 ) -> Result<Page<WebhookDelivery>> {
     let mut conditions = Filter::new(conn.engine());
     conditions.equal("webhook_deliveries.endpoint_id", Some(id));
-    conditions.equal("webhook_deliveries.status", filter.status);
+    conditions.any("webhook_deliveries.status", filter.status.as_ref());
     paging.fetch(conn, SELECT_DELIVERY, "webhook_deliveries", conditions).await
 }
 

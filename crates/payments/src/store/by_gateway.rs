@@ -19,27 +19,39 @@ pub const QUARANTINED_LIST: ListSpec = ListSpec {
 
 /// Marks a pending payment as accepted by its gateway.
 pub async fn set_processing(tx: &mut Tx, payment: &Payment) -> Result<()> {
-    Sql::new("UPDATE payments SET status = 'processing', version = version + 1 WHERE id = $1 AND version = $2")
+    let now = tx.now();
+    Sql::new("UPDATE payments SET status = 'processing', updated_at = $3, version = version + 1 WHERE id = $1 AND version = $2")
         .bind(payment.id)
         .bind(payment.version)
+        .bind(now)
         .expect_one(tx)
         .await
 }
 
 /// Sets the transaction id of a payment. Errors: `stale_version`.
 pub async fn set_transaction_id(tx: &mut Tx, payment: &Payment, transaction_id: &str) -> Result<()> {
-    Sql::new("UPDATE payments SET transaction_id = $1, search_text = $2, version = version + 1 WHERE id = $3 AND version = $4")
-        .bind(transaction_id.to_owned())
-        .bind(search_text([Some(transaction_id), payment.description.as_deref()]))
-        .bind(payment.id)
-        .bind(payment.version)
-        .expect_one(tx)
-        .await
+    let now = tx.now();
+    Sql::new(
+        "UPDATE payments SET transaction_id = $1, search_text = $2, updated_at = $5, version = version + 1 WHERE id = $3 AND version = $4",
+    )
+    .bind(transaction_id.to_owned())
+    .bind(search_text([Some(transaction_id), payment.description.as_deref()]))
+    .bind(payment.id)
+    .bind(payment.version)
+    .bind(now)
+    .expect_one(tx)
+    .await
 }
 
 /// Increments a payment's version, unless the payment is successful: its row never changes.
 pub async fn touch(tx: &mut Tx, id: PaymentId) -> Result<()> {
-    Sql::new("UPDATE payments SET version = version + 1 WHERE id = $1 AND status <> 'success'").bind(id).execute(tx).await.map(drop)
+    let now = tx.now();
+    Sql::new("UPDATE payments SET updated_at = $2, version = version + 1 WHERE id = $1 AND status <> 'success'")
+        .bind(id)
+        .bind(now)
+        .execute(tx)
+        .await
+        .map(drop)
 }
 
 /// Lists the payments that wait for a decision.

@@ -26,7 +26,7 @@ pub struct Sums {
     pub payments: Money,
     /// The sum of charges.
     pub charges: Money,
-    /// The sum of refunds.
+    /// The sum of refunds and payouts.
     pub refunds: Money,
     /// The sum of corrections, positive or negative.
     pub corrections: Money,
@@ -37,11 +37,11 @@ pub struct Sums {
 /// Sums a contract's successful transactions: those before the span, and by type those in it.
 pub async fn sums(conn: &mut Conn, id: ContractId, span: Span) -> Result<Sums> {
     Sql::new(
-        "SELECT CAST(COALESCE(SUM(CASE WHEN processed_at >= $2 THEN 0 WHEN transaction_type IN ('charge', 'refund') THEN -amount ELSE amount END), 0) \
+        "SELECT CAST(COALESCE(SUM(CASE WHEN processed_at >= $2 THEN 0 WHEN transaction_type IN ('charge', 'refund', 'payout') THEN -amount ELSE amount END), 0) \
            AS BIGINT) AS opening_balance, \
          CAST(COALESCE(SUM(CASE WHEN processed_at >= $2 AND transaction_type = 'payment' THEN amount ELSE 0 END), 0) AS BIGINT) AS payments, \
          CAST(COALESCE(SUM(CASE WHEN processed_at >= $2 AND transaction_type = 'charge' THEN amount ELSE 0 END), 0) AS BIGINT) AS charges, \
-         CAST(COALESCE(SUM(CASE WHEN processed_at >= $2 AND transaction_type = 'refund' THEN amount ELSE 0 END), 0) AS BIGINT) AS refunds, \
+         CAST(COALESCE(SUM(CASE WHEN processed_at >= $2 AND transaction_type IN ('refund', 'payout') THEN amount ELSE 0 END), 0) AS BIGINT) AS refunds, \
          CAST(COALESCE(SUM(CASE WHEN processed_at >= $2 AND transaction_type = 'correction' THEN amount ELSE 0 END), 0) AS BIGINT) AS corrections, \
          COALESCE(MAX(ledger_number), 0) AS newest \
          FROM payments WHERE contract_id = $1 AND ledger_number > 0 AND processed_at < $3",

@@ -43,14 +43,17 @@ const ROWS: [Row; 16] = [
     (TicketCategory::Other, "Изменились данные", "Сменил паспорт, прошу обновить данные.", "Данные обновлены."),
 ];
 
+/// Whom a ticket is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject {
+    /// The subscriber.
+    pub customer_id: CustomerId,
+    /// The contract, if it is about one.
+    pub contract_id: Option<ContractId>,
+}
+
 /// Builds a ticket filed on `since` or later, before today.
-pub fn ticket(
-    dice: &mut Dice,
-    calendar: &Calendar,
-    staff: &[Assignee],
-    (customer_id, contract_id): (CustomerId, Option<ContractId>),
-    since: NaiveDate,
-) -> PastTicket {
+pub fn ticket(dice: &mut Dice, calendar: &Calendar, staff: &[Assignee], of: Subject, since: NaiveDate) -> PastTicket {
     let (category, subject, description, solution) = *dice.pick(&ROWS);
     let priority = match dice.between(1, 100) {
         1..=15 => TicketPriority::Low,
@@ -67,14 +70,15 @@ pub fn ticket(
     let solved = taken_up + dice.between(20, 60 * 60);
     let assigned = later(taken_up).filter(|_| !staff.is_empty() && dice.percent(97)).map(|at| (dice.pick(staff).clone(), at));
     let resolved = later(solved).filter(|_| assigned.is_some() && dice.percent(95)).map(|at| (solution.to_owned(), at));
+    let answer = Some("Здравствуйте! Обращение принято, разбираемся.".to_owned());
     let input = NewTicket {
-        customer_id,
-        contract_id,
+        customer_id: of.customer_id,
+        contract_id: of.contract_id,
         category,
         subject: subject.to_owned(),
         description: description.to_owned(),
         priority,
         assigned_to: None,
     };
-    PastTicket { input, filed_at, assigned, resolved }
+    PastTicket { input, filed_at, assigned, answer, resolved }
 }

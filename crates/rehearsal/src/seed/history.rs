@@ -2,6 +2,7 @@
 
 use billing::{
     OptionFees, PeriodRow,
+    days::DayRanges,
     period::{days, end_of_period, last_day},
 };
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
@@ -34,6 +35,42 @@ pub enum Fate {
     Held(HoldReason),
     /// Terminated.
     Ended,
+}
+
+/// How the life of a contract begins and ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Course {
+    /// The day of the activation.
+    pub activated_on: NaiveDate,
+    /// The moment of the activation.
+    pub activated_at: DateTime<Utc>,
+    /// The final state.
+    pub fate: Fate,
+    /// The id of the first transaction; the others follow.
+    pub first_payment: i64,
+}
+
+/// A period.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// The first day.
+    pub start: NaiveDate,
+    /// The day after the last.
+    pub end: NaiveDate,
+}
+
+/// Days on which something may happen.
+#[derive(Clone, Copy)]
+struct Window {
+    first: NaiveDate,
+    last: NaiveDate,
+}
+
+/// The charge of a period.
+#[derive(Clone, Copy)]
+struct Charged {
+    payment_id: Option<PaymentId>,
+    at: DateTime<Utc>,
 }
 
 /// The history of a contract.
@@ -69,15 +106,8 @@ struct Life<'a> {
 }
 
 /// Builds the history of a contract from its activation up to yesterday, and sets its final state and balance.
-pub fn live(
-    dice: &mut Dice,
-    around: Surroundings<'_>,
-    offer: &Offer,
-    contract: &mut Contract,
-    (activated_on, activated_at): (NaiveDate, DateTime<Utc>),
-    fate: Fate,
-    first_payment: i64,
-) -> Result<History> {
+pub fn live(dice: &mut Dice, around: Surroundings<'_>, offer: &Offer, contract: &mut Contract, course: Course) -> Result<History> {
+    let Course { activated_on, activated_at, fate, first_payment } = course;
     let fee = offer.monthly_fee.less(contract.discount_percent)?;
     let mut spans = spans(activated_on, around.calendar.today);
     let fate = match fate {
@@ -92,7 +122,7 @@ pub fn live(
     contract.status = ContractStatus::Active;
     contract.activation_date = Some(activated_on);
     contract.billing_day = Some(i64::from(activated_on.day()));
-    contract.next_billing_date = spans.last().map(|(_, end)| *end);
+    contract.next_billing_date = spans.last().map(|span| span.end);
     contract.updated_at = activated_at;
     if offer.tariff_type == TariffType::Postpaid {
         // the limit covers one unpaid month, but not two
@@ -101,7 +131,7 @@ pub fn live(
     let history = History { payments: Vec::new(), periods: Vec::with_capacity(spans.len()), ended_at: None };
     let mut life = Life { dice, around, offer, fee, contract, first_payment, history };
     if fate == Fate::Ended {
-        life.history.ended_at = spans.last().map(|(_, end)| around.calendar.in_business_hours(life.dice, last_day(*end)));
+        life.history.ended_at = spans.last().map(|span| around.calendar.in_business_hours(life.dice, last_day(span.end)));
     }
     match offer.tariff_type {
         TariffType::Prepaid => life.prepaid(&spans, activated_at, fate)?,
@@ -115,9 +145,9 @@ pub fn live(
 }
 
 /// The periods since the activation; the last one includes today.
-pub fn spans(activated_on: NaiveDate, today: NaiveDate) -> Vec<(NaiveDate, NaiveDate)> {
-    let next = |start: NaiveDate| (start, end_of_period(start, activated_on.day()));
-    std::iter::successors(Some(next(activated_on)), |(_, end)| Some(next(*end))).take_while(|(start, _)| *start <= today).collect()
+pub fn spans(activated_on: NaiveDate, today: NaiveDate) -> Vec<Span> {
+    let next = |start: NaiveDate| Span { start, end: end_of_period(start, activated_on.day()) };
+    std::iter::successors(Some(next(activated_on)), |span| Some(next(span.end))).take_while(|span| span.start <= today).collect()
 }
 
 const fn round_up(amount: i64, to: i64) -> i64 {
@@ -125,31 +155,31 @@ const fn round_up(amount: i64, to: i64) -> i64 {
 }
 
 impl Life<'_> {
-    fn prepaid(&mut self, spans: &[(NaiveDate, NaiveDate)], activated_at: DateTime<Utc>, fate: Fate) -> Result<()> {
+    fn prepaid(&mut self, spans: &[Span], activated_at: DateTime<Utc>, fate: Fate) -> Result<()> {
         let calendar = self.around.calendar;
         let to_the_last = fate == Fate::InDebt;
-        let mut before = None;
+        let mut before: Option<Span> = None;
         for span in spans {
-            let charged_at = if before.is_none() { activated_at } else { calendar.at(span.0, BILLING) };
+            let charged_at = if before.is_none() { activated_at } else { calendar.at(span.start, BILLING) };
             let lacking = self.fee.subtract(self.contract.balance)?;
             let topped_up = lacking > Money::ZERO || (!to_the_last && self.dice.percent(15));
             if topped_up {
                 // a contract that will be in debt never has more than the next fee
                 let beyond = if to_the_last { 0 } else { self.dice.between(0, 3) * self.around.round_sum };
                 let amount = round_up(lacking.minor().max(1), self.around.round_sum) + beyond;
-                let window = before.map(|(start, _): (NaiveDate, _)| (start + TimeDelta::days(1), last_day(span.0)));
+                let window = before.map(|before| Window { first: before.start + TimeDelta::days(1), last: last_day(span.start) });
                 self.pay_in_parts(amount, window, activated_at)?;
             }
             let payment_id = self.charge(*span, charged_at)?;
-            self.period(*span, Some((self.fee, payment_id, charged_at)));
+            self.period(*span, Some(Charged { payment_id, at: charged_at }));
             before = Some(*span);
         }
         if fate == Fate::Served
-            && let Some((start, _)) = before
+            && let Some(before) = before
             && self.dice.percent(30)
         {
-            let window = (start + TimeDelta::days(1), calendar.yesterday());
-            if window.0 <= window.1 {
+            let window = Window { first: before.start + TimeDelta::days(1), last: calendar.yesterday() };
+            if window.first <= window.last {
                 let amount = self.dice.between(1, 5) * self.around.round_sum;
                 self.pay_in_parts(amount, Some(window), activated_at)?;
             }
@@ -157,7 +187,7 @@ impl Life<'_> {
         Ok(())
     }
 
-    fn postpaid(&mut self, spans: &[(NaiveDate, NaiveDate)], fate: Fate) -> Result<()> {
+    fn postpaid(&mut self, spans: &[Span], fate: Fate) -> Result<()> {
         let calendar = self.around.calendar;
         let last = spans.len().saturating_sub(1);
         for (place, span) in spans.iter().enumerate() {
@@ -167,14 +197,15 @@ impl Life<'_> {
                 continue;
             }
             let ended_at = self.history.ended_at.filter(|_| place == last);
-            let charged_at = ended_at.unwrap_or_else(|| calendar.at(span.1, BILLING));
+            let charged_at = ended_at.unwrap_or_else(|| calendar.at(span.end, BILLING));
             let payment_id = self.charge(*span, charged_at)?;
-            self.period(*span, Some((self.fee, payment_id, charged_at)));
+            self.period(*span, Some(Charged { payment_id, at: charged_at }));
             // two unpaid fees exceed the credit limit
             let left_unpaid = ended_at.is_some() || (fate == Fate::InDebt && place + 2 >= spans.len());
-            let window = (span.1 + TimeDelta::days(1), (span.1 + TimeDelta::days(14)).min(calendar.yesterday()));
+            let last = (span.end + TimeDelta::days(14)).min(calendar.yesterday());
+            let window = Window { first: span.end + TimeDelta::days(1), last };
             let owed = self.contract.balance.negated().minor();
-            if !left_unpaid && owed > 0 && window.0 <= window.1 {
+            if !left_unpaid && owed > 0 && window.first <= window.last {
                 self.pay_in_parts(owed, Some(window), charged_at)?;
             }
         }
@@ -182,9 +213,9 @@ impl Life<'_> {
     }
 
     /// Sets the final state of the contract, and its time.
-    fn come_to(&mut self, fate: Fate, spans: &[(NaiveDate, NaiveDate)]) {
+    fn come_to(&mut self, fate: Fate, spans: &[Span]) {
         let calendar = self.around.calendar;
-        let Some((start, end)) = spans.last().copied() else { return };
+        let Some(Span { start, end }) = spans.last().copied() else { return };
         let (hold, at) = match fate {
             Fate::Served => return,
             Fate::Ended => {
@@ -208,7 +239,8 @@ impl Life<'_> {
         self.contract.updated_at = at;
     }
 
-    fn period(&mut self, (period_start, period_end): (NaiveDate, NaiveDate), charged: Option<(Money, Option<PaymentId>, DateTime<Utc>)>) {
+    fn period(&mut self, span: Span, charged: Option<Charged>) {
+        let Span { start: period_start, end: period_end } = span;
         self.history.periods.push(PeriodRow {
             contract_id: self.contract.id,
             period_start,
@@ -218,16 +250,18 @@ impl Life<'_> {
             discount_percent: Some(self.contract.discount_percent),
             whole_fee: self.fee,
             whole_days: days(period_start, period_end),
-            fee: charged.map(|(fee, ..)| fee),
+            fee: charged.map(|_| self.fee),
             charged_days: charged.map(|_| days(period_start, period_end)),
             credited: Money::ZERO,
-            payment_id: charged.and_then(|(_, payment_id, _)| payment_id),
-            charged_at: charged.map(|(.., at)| at),
+            payment_id: charged.and_then(|charged| charged.payment_id),
+            charged_at: charged.map(|charged| charged.at),
             billing_run_id: None,
+            charged_for: DayRanges::default(),
         });
     }
 
-    fn charge(&mut self, (start, end): (NaiveDate, NaiveDate), at: DateTime<Utc>) -> Result<Option<PaymentId>> {
+    fn charge(&mut self, span: Span, at: DateTime<Utc>) -> Result<Option<PaymentId>> {
+        let Span { start, end } = span;
         if self.fee == Money::ZERO {
             return Ok(None);
         }
@@ -238,13 +272,14 @@ impl Life<'_> {
             method: PaymentMethod::System,
             transaction_id: None,
             description: Some(format!("{start} – {}", last_day(end))),
+            paid_at: None,
             period: Some((start, end)),
         };
         self.post(posting, at).map(Some)
     }
 
     /// Makes one or two payments on days of the window; without a window, in the half hour before the activation.
-    fn pay_in_parts(&mut self, amount: i64, window: Option<(NaiveDate, NaiveDate)>, activated_at: DateTime<Utc>) -> Result<()> {
+    fn pay_in_parts(&mut self, amount: i64, window: Option<Window>, activated_at: DateTime<Utc>) -> Result<()> {
         let calendar = self.around.calendar;
         let step = self.around.round_sum;
         let first_part = amount / 2 / step * step;
@@ -252,8 +287,8 @@ impl Life<'_> {
         let mut moments: Vec<DateTime<Utc>> = Vec::with_capacity(parts.len());
         for _ in &parts {
             let moment = match window {
-                Some((first, last)) => {
-                    let day = self.dice.day(first, last);
+                Some(window) => {
+                    let day = self.dice.day(window.first, window.last);
                     calendar.in_business_hours(self.dice, day)
                 }
                 None => activated_at - TimeDelta::seconds(self.dice.between(60, 1800)),
@@ -273,6 +308,7 @@ impl Life<'_> {
                 ]),
                 transaction_id: None,
                 description: None,
+                paid_at: None,
                 period: None,
             };
             self.post(posting, at)?;

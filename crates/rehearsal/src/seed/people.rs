@@ -46,7 +46,8 @@ impl People {
         homeland(self.country)
     }
 
-    fn person(&self, dice: &mut Dice, index: u64) -> CustomerInput {
+    /// Builds the person with this index.
+    pub fn person(&self, dice: &mut Dice, index: u64) -> CustomerInput {
         let woman = dice.percent(52);
         let (last_name, first_name, patronymic) = self.name(dice, woman);
         let slot = spread(index, self.shift, BIRTH_DAYS * SERIALS);
@@ -66,16 +67,25 @@ impl People {
             passport_series: series,
             passport_number: Some(number),
             inn: if dice.percent(70) { self.tax_number(dice, index, woman, born, serial) } else { None },
+            citizenship: None,
+            issued_on: None,
+            issued_by: None,
+            issuer_code: None,
+            valid_until: None,
+            kpp: None,
             organization_name: None,
             organization_code: None,
             address: dice.percent(90).then(|| self.address(dice)),
             phone: self.phone(self.homeland().other_codes, index),
             email,
+            further_phones: Vec::new(),
+            further_emails: Vec::new(),
             notes: None,
         }
     }
 
-    fn organization(&self, dice: &mut Dice, index: u64) -> CustomerInput {
+    /// Builds the organization with this index.
+    pub fn organization(&self, dice: &mut Dice, index: u64) -> CustomerInput {
         let (firm, trade) = (*dice.pick(FIRMS), *dice.pick(TRADES));
         let dash = if trade.is_empty() { "" } else { "-" };
         let woman = dice.percent(40);
@@ -94,12 +104,20 @@ impl People {
             document_type: None,
             passport_series: None,
             passport_number: None,
+            citizenship: None,
+            issued_on: None,
+            issued_by: None,
+            issuer_code: None,
+            valid_until: None,
+            kpp: None,
             organization_name: Some(format!("{} «{firm}{dash}{trade}»", dice.pick(self.homeland().legal_forms))),
             organization_code: Some((homeland.organization_code)(dice, serial, &inn)),
             inn: Some(inn),
             address: Some(self.address(dice)),
             phone: self.phone(self.homeland().other_codes, index),
             email: Some(format!("office{index}@{}.example.com", latin(firm))),
+            further_phones: Vec::new(),
+            further_emails: Vec::new(),
             notes: None,
         }
     }

@@ -18,9 +18,9 @@ use sims::{NewBinding, NewNumber, NewSim, NumberStatus, SimKind, SimStatus};
 use tickets::{Assignee, PastTicket};
 
 use super::{
-    complaints,
+    complaints::{self, Subject},
     dice::{Calendar, Dice},
-    history::{self, Fate, Surroundings},
+    history::{self, Course, Fate, Surroundings},
     homelands::homeland,
     offers::{self, Offer, round_sum},
     people::{People, full_name, luhn_digit},
@@ -29,7 +29,7 @@ use super::{
 /// The number of subscribers in a batch, which is one transaction.
 pub const BATCH: u64 = 1000;
 /// The number of SIM cards and numbers reserved for each batch; it needs at most two per subscriber, plus the stock.
-const PLACES: u64 = 3 * BATCH;
+pub const PLACES: u64 = 3 * BATCH;
 /// Crockford's base 32, as in contract numbers.
 const NUMBER_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
@@ -148,6 +148,14 @@ impl Batch {
     }
 }
 
+/// Who signs a contract.
+#[derive(Clone, Copy)]
+struct Signer<'a> {
+    id: CustomerId,
+    name: &'a str,
+    is_firm: bool,
+}
+
 impl Plan {
     /// Builds one batch of `count` subscribers.
     pub fn batch(&self, batch_number: u64, count: u64) -> Result<Batch> {
@@ -184,7 +192,7 @@ impl Plan {
             if contracts == 0 { dice.day(self.calendar.ago(120), self.calendar.yesterday()) } else { self.calendar.today };
         let first_contract = batch.contracts.len();
         for _ in 0..contracts {
-            let signed_on = self.contract(dice, batch, index, (id, &name, firm))?;
+            let signed_on = self.contract(dice, batch, index, Signer { id, name: &name, is_firm: firm })?;
             registered_on = registered_on.min(signed_on);
         }
         // before any of the contracts, which are signed from ten o'clock on
@@ -192,22 +200,17 @@ impl Plan {
         batch.customers.push((input, registered_at));
         if dice.percent(18) {
             for _ in 0..if dice.percent(10) { 2 } else { 1 } {
-                let of: Option<ContractId> = (contracts > 0 && dice.percent(80)).then(|| ContractId::new(first_contract as i64));
-                batch.tickets.push(complaints::ticket(dice, &self.calendar, &self.staff, (id, of), registered_on));
+                let contract_id = (contracts > 0 && dice.percent(80)).then(|| ContractId::new(first_contract as i64));
+                let of = Subject { customer_id: id, contract_id };
+                batch.tickets.push(complaints::ticket(dice, &self.calendar, &self.staff, of, registered_on));
             }
         }
         Ok(())
     }
 
     /// Adds a contract with its SIM card and its past; returns when it was signed.
-    fn contract(
-        &self,
-        dice: &mut Dice,
-        batch: &mut Batch,
-        index: u64,
-        (customer_id, name, firm): (CustomerId, &str, bool),
-    ) -> Result<NaiveDate> {
-        let offer = offers::choose(dice, &self.offers, firm);
+    fn contract(&self, dice: &mut Dice, batch: &mut Batch, index: u64, signer: Signer<'_>) -> Result<NaiveDate> {
+        let offer = offers::choose(dice, &self.offers, signer.is_firm);
         let draft = dice.percent(2);
         let fate = match dice.between(1, 1000) {
             1..=30 => Fate::Ended,
@@ -223,7 +226,7 @@ impl Plan {
         let draft_contract = Contract::draft(NewContract {
             id,
             number: contract_number(signed_on, index * 2 + (id.get() as u64 & 1)),
-            customer_id,
+            customer_id: signer.id,
             tariff_id: offer.tariff_id,
             signed_date: signed_on,
             created_at: drawn_up_at,
@@ -235,11 +238,12 @@ impl Plan {
         contract.sim_id = sim_id;
         let sim = sim_id.and_then(|id| batch.sims.get(id.get() as usize));
         let msisdn = sim.and_then(|sim| sim.number.as_ref()).map(|(_, msisdn)| msisdn.as_str());
-        let search = search_text([Some(contract.number.as_str()), Some(name), msisdn, sim.map(|sim| sim.iccid.as_str())]);
+        let search = search_text([Some(contract.number.as_str()), Some(signer.name), msisdn, sim.map(|sim| sim.iccid.as_str())]);
         if !draft && let Some(sim_id) = sim_id {
             let around = Surroundings { calendar: self.calendar, actor: &self.actor, round_sum: round_sum(self.people.country) };
             let first_payment = i64::try_from(batch.payments.len()).unwrap_or(i64::MAX);
-            let past = history::live(dice, around, offer, &mut contract, (signed_on, activated_at), fate, first_payment)?;
+            let course = Course { activated_on: signed_on, activated_at, fate, first_payment };
+            let past = history::live(dice, around, offer, &mut contract, course)?;
             batch.payments.extend(past.payments);
             batch.periods.extend(past.periods);
             self.bind(batch, sim_id, &contract, activated_at, past.ended_at);
@@ -316,7 +320,7 @@ impl Plan {
         // the billing run may not have happened yet on the first day of a period, so its charge would be uncertain
         while days < 190 {
             let day = self.calendar.today - TimeDelta::days(days);
-            if history::spans(day, self.calendar.today).last().is_some_and(|(start, _)| *start < self.calendar.today) {
+            if history::spans(day, self.calendar.today).last().is_some_and(|span| span.start < self.calendar.today) {
                 return day;
             }
             days += 1;

@@ -266,7 +266,10 @@ impl Doing<'_> {
             Some(sim) if self.line.is_blocked && one_in(dice, 6) => {
                 Some(self.plan(Step::UnblockSim { sim }, |should| should.release(Hold::NoSim, self.today, self.market)))
             }
-            Some(sim) if one_in(dice, 20) => Some(self.plan(Step::LoseSim { sim }, |_| Ok(()))),
+            Some(sim) if one_in(dice, 20) => Some(self.plan(Step::LoseSim { sim }, |should| {
+                should.lose_blocked_card(self.today, self.market);
+                Ok(())
+            })),
             None if one_in(dice, 5) => {
                 let step = Step::ReplaceSim { contract, number: self.number };
                 Some(self.plan(step, |should| should.release(Hold::NoSim, self.today, self.market)))
@@ -328,12 +331,14 @@ impl Doing<'_> {
                 let limit = *dice.pick(&[should.credit_limit, 0, 50_000]);
                 let discount = if one_in(dice, 2) { dice.between(0, 10_000) } else { 0 };
                 self.plan(Step::SetTerms { contract, limit, discount }, |should| {
-                    should.discount = discount;
-                    should.limit(limit, today, market);
+                    should.set_terms(limit, discount, today, market);
                     Ok(())
                 })
             }
-            371..=377 => self.plan(Step::Terminate { contract }, |should| should.terminate(today, market)),
+            371..=377 => {
+                let refund_unused = one_in(dice, 2);
+                self.plan(Step::Terminate { contract, refund_unused }, |should| should.terminate(refund_unused, today, market))
+            }
             381..=450 => self.pay(dice.between(1, 90_000)),
             451..=490 => self.plan(Step::Promise { contract, amount: dice.between(1, 90_000) }, |_| Ok(())),
             _ => return None,

@@ -43,6 +43,8 @@ pub struct Market {
     pub tariffs: Vec<Tariff>,
     /// The options.
     pub options: Vec<Extra>,
+    /// Whether the operator credits the days of a paid period that were under a hold.
+    pub credits_holds: bool,
 }
 
 impl Market {

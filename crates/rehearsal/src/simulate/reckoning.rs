@@ -44,9 +44,13 @@ struct Period {
     /// The tariff's price and the price of each option at the start of the period.
     fee: i64,
     option_fees: BTreeMap<usize, i64>,
+    /// The discount in hundredths of a percent.
+    discount: i64,
     /// The price of a whole period.
     whole_fee: i64,
     charged: Option<i64>,
+    /// Whether it was charged in advance, and no day of it was credited yet.
+    is_paid: bool,
 }
 
 /// The expected state of a contract.
@@ -74,7 +78,13 @@ pub struct Reckoning {
     pub billing_day: u32,
     /// The ledger.
     pub rows: Vec<Row>,
+    /// What was charged, less automatic credits.
+    pub total_charged: i64,
     period: Option<Period>,
+    /// The day on which the line went off, while it is off.
+    off_since: Option<NaiveDate>,
+    /// The days on which the line was off from morning to night.
+    days_off: BTreeSet<NaiveDate>,
 }
 
 impl Reckoning {
@@ -107,8 +117,30 @@ impl Reckoning {
         // a zero amount creates no row
         if effect != 0 {
             self.balance += effect;
+            if kind == "charge" || kind == "correction" && span.is_some() {
+                self.total_charged -= effect;
+            }
             self.rows.push(Row { kind, effect, span });
         }
+    }
+
+    /// Notes after a step whether the line went off or came back. The days of both count as days of service.
+    fn watch(&mut self, today: NaiveDate) {
+        let is_off = self.is_begun && !self.is_over && !self.is_active();
+        match self.off_since {
+            None if is_off => self.off_since = Some(today),
+            Some(since) if !is_off => {
+                self.days_off.extend(since.iter_days().skip(1).take_while(|day| *day < today));
+                self.off_since = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// The days of service, or those without, from `start` to the day before `end`.
+    fn days(&self, served: bool, start: NaiveDate, end: NaiveDate) -> Vec<NaiveDate> {
+        let is_off = |day: &NaiveDate| self.days_off.contains(day) || self.off_since.is_some_and(|since| *day > since);
+        start.iter_days().take_while(|day| *day < end).filter(|day| is_off(day) != served).collect()
     }
 
     /// Activates the contract.
@@ -132,7 +164,7 @@ impl Reckoning {
         self.settle(today, market, false);
     }
 
-    /// Places a hold, after charging the periods that have begun.
+    /// Places a hold, after charging what is due. Debt is decided on afterwards.
     pub fn hold(&mut self, hold: Hold, today: NaiveDate, market: &Market) -> Result<(), &'static str> {
         if !self.is_begun || self.is_over {
             return Err("contract_not_running");
@@ -140,9 +172,15 @@ impl Reckoning {
         if self.holds.contains(&hold) {
             return Err("hold_present");
         }
-        self.catch_up(today, market);
+        self.charge_due(today, market, false, false);
         self.holds.insert(hold);
+        self.settle(today, market, false);
         Ok(())
+    }
+
+    /// Charges what is due when a card is lost that was blocked before.
+    pub fn lose_blocked_card(&mut self, today: NaiveDate, market: &Market) {
+        self.settle(today, market, false);
     }
 
     /// Lifts a hold.
@@ -157,34 +195,41 @@ impl Reckoning {
         Ok(())
     }
 
-    /// Lifts the subscriber's hold; contracts that stay suspended for another reason do not change.
+    /// Lifts the subscriber's hold; a running period goes on.
     pub fn release_with_subscriber(&mut self, today: NaiveDate, market: &Market) {
         self.holds.remove(&Hold::Customer);
-        if self.is_active() && !self.runs(today) {
+        if self.runs(today) {
+            self.watch(today);
+        } else {
             self.settle(today, market, true);
         }
     }
 
-    /// Changes the credit limit.
-    pub fn limit(&mut self, credit_limit: i64, today: NaiveDate, market: &Market) {
-        if credit_limit != self.credit_limit {
-            self.credit_limit = credit_limit;
+    /// Changes the credit limit and the discount.
+    pub fn set_terms(&mut self, credit_limit: i64, discount: i64, today: NaiveDate, market: &Market) {
+        if (credit_limit, discount) != (self.credit_limit, self.discount) {
+            (self.credit_limit, self.discount) = (credit_limit, discount);
             self.settle(today, market, false);
         }
     }
 
-    /// Terminates the contract: unpaid days of service are charged, including the last day.
-    pub fn terminate(&mut self, today: NaiveDate, market: &Market) -> Result<(), &'static str> {
+    /// Terminates the contract: unpaid days of service are charged, including the last day; paid days without service are credited on
+    /// request.
+    pub fn terminate(&mut self, refund_unused: bool, today: NaiveDate, market: &Market) -> Result<(), &'static str> {
         if self.is_over {
             return Err("contract_terminated");
         }
-        self.catch_up(today, market);
-        if let Some(period) = self.period.clone().filter(|period| period.charged.is_none()) {
-            if period.end <= today {
-                self.settle(today, market, false);
-            } else {
-                let used = ((today - period.start).num_days() + 1).min((period.end - period.start).num_days());
-                self.post("charge", -share(period.whole_fee, used, period.whole_days), Some((period.start, period.end)));
+        self.charge_due(today, market, false, false);
+        if let Some(period) = self.period.clone().filter(|period| period.end > today) {
+            let tomorrow = today + Days::new(1);
+            match period.charged {
+                None => drop(self.charge_days(&period, tomorrow.min(period.end))),
+                Some(_) => {
+                    let (until_now, later) = (refund_unused || market.credits_holds, refund_unused);
+                    let mut unused = if until_now { self.days(false, period.start, tomorrow) } else { Vec::new() };
+                    unused.extend(tomorrow.iter_days().take_while(|day| later && *day < period.end));
+                    self.credit(&period, &unused);
+                }
             }
         }
         self.is_over = true;
@@ -194,17 +239,11 @@ impl Reckoning {
         Ok(())
     }
 
-    /// Runs the nightly billing: on an active contract the next period begins; on a suspended one an ended period is still charged.
+    /// Runs the nightly billing: on an active contract the next period begins; on a suspended one an ended period is still charged, and a
+    /// debt is over where the fee has fallen so far that the balance covers it.
     pub fn run(&mut self, today: NaiveDate, market: &Market) {
-        let ended = self.period.as_ref().filter(|period| period.end <= today);
-        if ended.is_some_and(|period| period.charged.is_none() || self.is_active()) {
-            self.settle(today, market, false);
-        }
-    }
-
-    /// Charges a period that began on an active contract before it becomes inactive, even if the nightly run has not happened.
-    fn catch_up(&mut self, today: NaiveDate, market: &Market) {
-        if self.is_active() && !self.runs(today) {
+        let is_uncharged = self.period.as_ref().is_some_and(|period| period.charged.is_none());
+        if !self.runs(today) && (self.is_active() || self.debt || is_uncharged) {
             self.settle(today, market, false);
         }
     }
@@ -214,7 +253,7 @@ impl Reckoning {
         if self.is_over {
             return Err("contract_terminated");
         }
-        self.settle(today, market, false);
+        self.charge_due(today, market, false, false);
         let plan = if now { change(&self.plan) } else { self.plan.clone() };
         let next = change(&self.next);
         if !market.fits(&plan) || !market.fits(&next) {
@@ -232,63 +271,107 @@ impl Reckoning {
 
     /// Replaces the rest of the running period by one with another plan.
     fn swap(&mut self, running: Period, plan: &Plan, today: NaiveDate, market: &Market) -> Result<(), &'static str> {
-        let length = (running.end - running.start).num_days();
-        let used = (today - running.start).num_days();
-        let left = length - used;
-        // a change of options alone keeps the tariff's price of the period, and the price of each option
-        let fee = if plan.tariff == running.tariff { running.fee } else { market.fee_on(plan.tariff, today) };
-        let price = |option: &usize| running.option_fees.get(option).copied().unwrap_or(market.options[*option].fee);
-        let option_fees: BTreeMap<usize, i64> = plan.options.iter().map(|option| (*option, price(option))).collect();
-        let whole_fee = less(fee + option_fees.values().sum::<i64>(), self.discount);
         let is_prepaid = market.tariffs[plan.tariff].is_prepaid;
+        if is_prepaid && running.charged.is_none() && !self.is_active() {
+            // a line on hold pays nothing in advance: the period ends with today, and none follows
+            let end = (today + Days::new(1)).min(running.end);
+            let charged = Some(self.charge_days(&running, end));
+            self.billing_day = end.day();
+            self.period = Some(Period { end, charged, is_paid: false, ..running });
+            return Ok(());
+        }
+        let left = (running.end - today).num_days();
+        // a change of options alone keeps the tariff's price of the period, its discount, and the price of each option
+        let is_same_tariff = plan.tariff == running.tariff;
+        let (fee, discount) =
+            if is_same_tariff { (running.fee, running.discount) } else { (market.fee_on(plan.tariff, today), self.discount) };
+        let fee_of = |option: &usize| running.option_fees.get(option).copied().unwrap_or(market.options[*option].fee);
+        let option_fees: BTreeMap<usize, i64> = plan.options.iter().map(|option| (*option, fee_of(option))).collect();
+        let whole_fee = less(fee + option_fees.values().sum::<i64>(), discount);
+        let used = self.days(true, running.start, today);
+        let mut unused = if market.credits_holds { self.days(false, running.start, today) } else { Vec::new() };
+        unused.extend(today.iter_days().take_while(|day| *day < running.end));
         let (credit, owed) = match running.charged {
-            Some(charged) => (share(charged, left, length), 0),
-            None => (0, share(running.whole_fee, used, running.whole_days)),
+            Some(_) => (price(&running, &unused), 0),
+            None => (0, share(running.whole_fee, count(&used), running.whole_days)),
         };
         let charge = if is_prepaid { share(whole_fee, left, running.whole_days) } else { 0 };
         let due = owed + charge - credit;
         if is_prepaid && due > 0 && due > self.balance + self.credit_limit {
             return Err("balance_too_low");
         }
-        self.post("correction", credit, Some((today, running.end)));
-        if used > 0 {
-            self.post("charge", -owed, Some((running.start, running.end)));
-        }
+        self.post("correction", credit, span(&unused));
+        self.post("charge", -owed, span(&used));
         self.post("charge", -charge, Some((today, running.end)));
         let charged = is_prepaid.then_some(charge);
-        self.period = Some(Period { start: today, tariff: plan.tariff, fee, option_fees, whole_fee, charged, ..running });
+        let is_paid = is_prepaid;
+        self.period =
+            Some(Period { start: today, tariff: plan.tariff, fee, option_fees, discount, whole_fee, charged, is_paid, ..running });
         Ok(())
+    }
+
+    /// Credits days of a period that was charged.
+    fn credit(&mut self, period: &Period, days: &[NaiveDate]) {
+        self.post("correction", price(period, days), span(days));
+    }
+
+    /// Charges the days of service of a period up to the day before `end`.
+    fn charge_days(&mut self, period: &Period, end: NaiveDate) -> i64 {
+        let days = self.days(true, period.start, end);
+        let amount = share(period.whole_fee, count(&days), period.whole_days);
+        self.post("charge", -amount, span(&days));
+        amount
     }
 
     /// Charges what is due today, begins due periods, and updates hold `debt`; `comes_back` if the contract was not active until now.
     fn settle(&mut self, today: NaiveDate, market: &Market, comes_back: bool) {
+        self.charge_due(today, market, comes_back, true);
+        self.watch(today);
+    }
+
+    /// Charges what is due today and begins due periods. Hold `debt` changes only if this step `decides` on it.
+    fn charge_due(&mut self, today: NaiveDate, market: &Market, comes_back: bool, decides: bool) {
         if !self.is_begun || self.is_over {
             return;
         }
         // a debt is a break too
-        let mut from_today = comes_back || self.debt;
+        let mut is_break = comes_back || self.debt;
         loop {
             if let Some(ended) = self.period.clone().filter(|period| period.end <= today && period.charged.is_none()) {
-                let amount = share(ended.whole_fee, (ended.end - ended.start).num_days(), ended.whole_days);
-                self.post("charge", -amount, Some((ended.start, ended.end)));
-                self.period = Some(Period { charged: Some(amount), ..ended });
+                let charged = Some(self.charge_days(&ended, ended.end));
+                self.period = Some(Period { charged, ..ended });
+            }
+            if let Some(ended) = self.period.clone().filter(|period| period.end <= today && period.is_paid && market.credits_holds) {
+                let days_off = self.days(false, ended.start, ended.end);
+                self.credit(&ended, &days_off);
+                self.period = Some(Period { is_paid: false, ..ended });
             }
             let funds = self.balance + self.credit_limit;
             if let Some(running) = self.period.as_ref().filter(|period| period.end > today) {
-                // a charged period is already paid for
-                self.debt = running.charged.is_none() && funds < 0;
+                if decides {
+                    // a charged period is already paid for
+                    self.debt = running.charged.is_none() && funds < 0;
+                }
                 return;
             }
+            // whose break ends on the due day has lost nothing
+            let is_due_day = self.next_start() == Some(today) && falls_on(today, self.billing_day);
+            let from_today = is_break && !is_due_day;
             let start = self.next_start().filter(|_| !from_today).unwrap_or(today);
             let whole_fee = self.next_fee(market, start);
-            let is_prepaid = market.tariffs[self.next.tariff].is_prepaid;
-            // a suspended contract owes nothing for a period that does not begin
-            self.debt = if is_prepaid { funds < whole_fee && (self.debt || self.holds.is_empty()) } else { funds < 0 };
-            if self.debt || !self.holds.is_empty() {
+            // a suspended contract owes nothing for a period that does not begin, and what is free needs no balance
+            let owes = match market.tariffs[self.next.tariff].is_prepaid {
+                true => whole_fee > 0 && funds < whole_fee && (self.debt || self.holds.is_empty()),
+                false => funds < 0,
+            };
+            if decides {
+                self.debt = owes;
+            }
+            if owes || self.debt || !self.holds.is_empty() {
                 return;
             }
             self.begin(start, whole_fee, from_today, market);
-            from_today = false;
+            is_break = false;
         }
     }
 
@@ -306,8 +389,10 @@ impl Reckoning {
             tariff: self.plan.tariff,
             fee: market.fee_on(self.plan.tariff, start),
             option_fees: self.plan.options.iter().map(|option| (*option, market.options[*option].fee)).collect(),
+            discount: self.discount,
             whole_fee,
             charged: is_prepaid.then_some(whole_fee),
+            is_paid: is_prepaid,
         });
         if is_prepaid {
             self.post("charge", -whole_fee, Some((start, end)));
@@ -315,17 +400,33 @@ impl Reckoning {
     }
 }
 
-/// The first billing day after a day: that day of a month, or the last day of a shorter month.
+/// The first billing day after a day.
 fn next_billing_day(after: NaiveDate, billing_day: u32) -> NaiveDate {
     let mut day = after + Days::new(1);
-    loop {
-        let tomorrow = day + Days::new(1);
-        let is_last = tomorrow.month() != day.month();
-        if day.day() == billing_day || (is_last && day.day() < billing_day) {
-            return day;
-        }
-        day = tomorrow;
+    while !falls_on(day, billing_day) {
+        day = day + Days::new(1);
     }
+    day
+}
+
+/// Whether periods begin on this day: it is the billing day of its month, or the last day of a shorter month.
+fn falls_on(day: NaiveDate, billing_day: u32) -> bool {
+    let is_last = (day + Days::new(1)).month() != day.month();
+    day.day() == billing_day || is_last && day.day() < billing_day
+}
+
+/// The share of these days in what was charged for a period.
+fn price(period: &Period, days: &[NaiveDate]) -> i64 {
+    share(period.charged.unwrap_or_default(), count(days), (period.end - period.start).num_days())
+}
+
+fn count(days: &[NaiveDate]) -> i64 {
+    i64::try_from(days.len()).unwrap_or_default()
+}
+
+/// From the first day to the day after the last.
+fn span(days: &[NaiveDate]) -> Option<(NaiveDate, NaiveDate)> {
+    days.first().zip(days.last()).map(|(first, last)| (*first, *last + Days::new(1)))
 }
 
 /// An amount less a discount in hundredths of a percent.

@@ -153,8 +153,7 @@ fn should_stand(should: &Reckoning) -> String {
     };
     let mut holds: Vec<&str> = should.holds.iter().map(word).chain(should.debt.then_some("debt")).collect();
     holds.sort_unstable();
-    let charged = should.rows.iter().filter(|row| row.kind == "charge").map(|row| -row.effect).sum();
-    words(status, should.balance, charged, should.next_start(), i64::from(should.billing_day), &holds)
+    words(status, should.balance, should.total_charged, should.next_start(), i64::from(should.billing_day), &holds)
 }
 
 fn words(status: &str, balance: i64, charged: i64, next: Option<NaiveDate>, billing_day: i64, holds: &[&str]) -> String {

@@ -52,8 +52,8 @@ pub enum Step {
     ReplaceSim { contract: ContractId, number: u64 },
     /// The credit limit and the discount are changed.
     SetTerms { contract: ContractId, limit: i64, discount: i64 },
-    /// The contract is terminated.
-    Terminate { contract: ContractId },
+    /// The contract is terminated; unused days that were paid are credited on request.
+    Terminate { contract: ContractId, refund_unused: bool },
 }
 
 /// The record that a step has created.
@@ -157,7 +157,7 @@ impl Step {
             Some(customer) => *customer,
             None => customers::create(tx, &granted(), &input(&context, person(*number, &context))?).await?.customer.id,
         };
-        let sim = sims::create(tx, &granted(), &input(&context, card(*number, policy.country))?).await?.id;
+        let sim = sims::create(tx, &granted(), &input(&context, card(*number, policy.country))?).await?.sim.id;
         let draft = json!({
             "customer_id": customer, "tariff_id": tariff, "sim_id": sim, "options": options, "credit_limit": money(*limit)?,
             "discount_percent": decimal(*discount)
@@ -208,7 +208,7 @@ impl Step {
             Self::ReplaceSim { contract, number } => {
                 let mut fields = card(*number, tx.policy().country);
                 fields["msisdn"] = Value::Null;
-                let sim = sims::create(tx, &granted(), &input(&context, fields)?).await?.id;
+                let sim = sims::create(tx, &granted(), &input(&context, fields)?).await?.sim.id;
                 let input = input(&context, json!({"sim_id": sim, "reason": "замена"}))?;
                 billing::replace_sim(tx, &granted(), *contract, &input).await?;
                 return Ok(Made::Sim(sim));
@@ -243,8 +243,9 @@ impl Step {
                 let edit = Edit::merge(object(json!({"credit_limit": money(*limit)?, "discount_percent": decimal(*discount)}))?);
                 billing::edit(tx, &granted(), *contract, &edit, &Expected::Any).await?;
             }
-            Self::Terminate { contract } => {
-                billing::terminate(tx, &granted(), *contract, &input(&context, json!({"reason": "по заявлению"}))?).await?;
+            Self::Terminate { contract, refund_unused } => {
+                let fields = json!({"reason": "по заявлению", "refund_unused": refund_unused});
+                billing::terminate(tx, &granted(), *contract, &input(&context, fields)?).await?;
             }
             _ => {}
         }

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use database::{Paging, page::PagingParameters};
 use kernel::{FieldErrors, Input, Result};
 use messages::Locale;
-use rehearsal::Progress;
+use rehearsal::{Progress, print};
 
 use crate::assembly::Opened;
 
@@ -72,7 +72,7 @@ impl Run {
         progress.iter().for_each(Progress::finish);
         signals.abort();
         let run = outcome?;
-        println!("{}", summary(&run));
+        print(summary(&run))?;
         if run.failed_count > 0 {
             show_failures(&state, &run).await?;
         }

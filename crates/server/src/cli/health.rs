@@ -2,6 +2,8 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use kernel::settings::io_cause;
+use rehearsal::print;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -16,17 +18,21 @@ const WAIT: Duration = Duration::from_secs(3);
 /// Succeeds when the server on `BIND` is ready.
 pub async fn run(settings: &Settings) -> ExitCode {
     match timeout(WAIT, status_line(settings)).await {
-        Ok(Ok(line)) if line.starts_with("HTTP/1.1 200") => ExitCode::SUCCESS,
+        Ok(Ok(line)) if line.starts_with("HTTP/1.1 200") => {
+            // who asks goes by the exit code
+            let _unread = print(format_args!("ready: {}", settings.bind));
+            ExitCode::SUCCESS
+        }
         Ok(Ok(line)) => {
-            eprintln!("not ready: {line}");
+            eprintln!("BIND: the server on {} is not ready ({line}); look into its log", settings.bind);
             ExitCode::FAILURE
         }
         Ok(Err(error)) => {
-            eprintln!("not reached: {error}");
+            eprintln!("BIND: {} is not reached ({}); start the server there, or correct BIND", settings.bind, io_cause(&error));
             ExitCode::FAILURE
         }
         Err(_) => {
-            eprintln!("no answer");
+            eprintln!("BIND: {} does not respond within {} s; look into the log of the server", settings.bind, WAIT.as_secs());
             ExitCode::FAILURE
         }
     }

@@ -14,7 +14,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
     Error, Result,
-    id::{ContractId, NumberId, SimId},
+    id::{ContractId, CustomerId, NumberId, SimId},
     text_enum,
 };
 use serde::Serialize;
@@ -41,7 +41,7 @@ text_enum! {
 /// A phone number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({
-    "id": 31, "msisdn": "+79161234567", "status": "quarantined", "sim_id": null, "contract_id": null, "reserved_until": null,
+    "id": 31, "msisdn": "+79161234567", "status": "quarantined", "sim_id": null, "contract_id": null, "reserved_until": null, "reserved_for": null,
     "quarantined_until": "2026-04-15", "created_at": "2026-01-15T09:30:00Z", "updated_at": "2026-01-15T09:30:00Z", "version": 3
 }))]
 pub struct Number {
@@ -57,6 +57,8 @@ pub struct Number {
     pub contract_id: Option<ContractId>,
     /// When the reservation ends.
     pub reserved_until: Option<DateTime<Utc>>,
+    /// The subscriber for whom it is reserved; `null` if the reservation does not name one.
+    pub reserved_for: Option<CustomerId>,
     /// The first day on which the number may be given out again.
     pub quarantined_until: Option<NaiveDate>,
     /// When it was added.
@@ -95,11 +97,15 @@ impl Number {
         }
     }
 
-    /// Assigns the number to the contract of the SIM card that carries it. Errors: `number_not_available`.
+    /// Assigns the number to a subscriber's contract, whose SIM card carries it. Errors: `number_not_available`, `number_reserved`.
     ///
-    /// A reserved number counts as reserved for the card that carries it.
-    pub fn assign(self, contract_id: ContractId, now: DateTime<Utc>, today: NaiveDate) -> Result<Self> {
+    /// A number that is reserved without naming a subscriber counts as reserved for the card that carries it.
+    pub fn assign(self, contract_id: ContractId, customer_id: CustomerId, now: DateTime<Utc>, today: NaiveDate) -> Result<Self> {
         match self.standing(now, today) {
+            NumberStatus::Reserved if self.reserved_for.is_some_and(|owner| owner != customer_id) => {
+                let until = self.reserved_until.map(|until| until.to_rfc3339()).unwrap_or_default();
+                Err(Error::new(refusal::NUMBER_RESERVED).with("msisdn", self.msisdn).with("until", until))
+            }
             NumberStatus::Available | NumberStatus::Reserved => {
                 Ok(Self { contract_id: Some(contract_id), ..self.into_status(NumberStatus::Assigned) })
             }
@@ -113,12 +119,14 @@ impl Number {
         Self { quarantined_until: Some(until), ..self.into_status(NumberStatus::Quarantined) }
     }
 
-    /// Reserves the number until a time, whether or not a free SIM card carries it. Errors: `number_wrong_state`.
+    /// Reserves the number until a time, also for one subscriber, whether or not a free SIM card carries it. Errors: `number_wrong_state`.
     ///
     /// A reserved number cannot be reserved again, so that the second caller learns of the first reservation.
-    pub fn reserve(self, until: DateTime<Utc>, now: DateTime<Utc>, today: NaiveDate) -> Result<Self> {
+    pub fn reserve(self, until: DateTime<Utc>, owner: Option<CustomerId>, now: DateTime<Utc>, today: NaiveDate) -> Result<Self> {
         match self.standing(now, today) {
-            NumberStatus::Available => Ok(Self { reserved_until: Some(until), ..self.into_status(NumberStatus::Reserved) }),
+            NumberStatus::Available => {
+                Ok(Self { reserved_until: Some(until), reserved_for: owner, ..self.into_status(NumberStatus::Reserved) })
+            }
             status => Err(self.refused("reserve", status)),
         }
     }
@@ -148,7 +156,7 @@ impl Number {
 
     /// Sets the status and clears the fields of the previous one.
     fn into_status(self, status: NumberStatus) -> Self {
-        Self { status, contract_id: None, reserved_until: None, quarantined_until: None, ..self }
+        Self { status, contract_id: None, reserved_until: None, reserved_for: None, quarantined_until: None, ..self }
     }
 
     fn unavailable(self, status: NumberStatus) -> Error {
@@ -195,6 +203,7 @@ mod tests {
 
     const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
     const CONTRACT: ContractId = ContractId::new(7);
+    const CUSTOMER: CustomerId = CustomerId::new(5);
 
     fn today() -> NaiveDate {
         NOW.date_naive()
@@ -213,6 +222,7 @@ mod tests {
             sim_id: (status == NumberStatus::Assigned).then_some(SimId::new(3)),
             contract_id: (status == NumberStatus::Assigned).then_some(CONTRACT),
             reserved_until: (status == NumberStatus::Reserved).then_some(NOW + TimeDelta::hours(1)),
+            reserved_for: None,
             quarantined_until: (status == NumberStatus::Quarantined).then_some(rest()),
             created_at: NOW,
             updated_at: NOW,
@@ -231,8 +241,8 @@ mod tests {
         // the result of each action for an available, a reserved, an assigned, a quarantined and a ported-out number
         let table: [Line; 6] = [
             ("put on a card", |number| number.put_on_sim(NOW, today()), [Ok(Available), taken, taken, taken, taken]),
-            ("assign", |number| number.assign(CONTRACT, NOW, today()), [Ok(Assigned), Ok(Assigned), taken, taken, taken]),
-            ("reserve", |number| number.reserve(NOW + TimeDelta::days(1), NOW, today()), [Ok(Reserved), wrong, wrong, wrong, wrong]),
+            ("assign", |number| number.assign(CONTRACT, CUSTOMER, NOW, today()), [Ok(Assigned), Ok(Assigned), taken, taken, taken]),
+            ("reserve", |number| number.reserve(NOW + TimeDelta::days(1), None, NOW, today()), [Ok(Reserved), wrong, wrong, wrong, wrong]),
             ("release", |number| number.release(rest(), NOW, today()), [wrong, Ok(Available), wrong, wrong, Ok(Quarantined)]),
             ("port out", |number| number.port_out(NOW, today()), [Ok(PortedOut), Ok(PortedOut), wrong, Ok(PortedOut), wrong]),
             ("quarantine", |number| Ok(number.quarantine(rest())), [Ok(Quarantined); 5]),
@@ -248,6 +258,15 @@ mod tests {
                 assert_eq!(outcome.map(|after| after.status).map_err(|error| error.code()), expected, "{name} from {status}");
             }
         }
+    }
+
+    #[test]
+    fn a_number_that_is_reserved_for_somebody_goes_to_nobody_else() {
+        let kept = number(NumberStatus::Available).reserve(NOW + TimeDelta::hours(1), Some(CUSTOMER), NOW, today()).unwrap();
+        let other = CustomerId::new(6);
+        assert_eq!(kept.clone().assign(CONTRACT, other, NOW, today()).unwrap_err().code(), refusal::NUMBER_RESERVED);
+        assert_eq!(kept.clone().assign(CONTRACT, CUSTOMER, NOW, today()).unwrap().reserved_for, None);
+        assert_eq!(kept.assign(CONTRACT, other, NOW + TimeDelta::hours(1), today()).unwrap().status, NumberStatus::Assigned);
     }
 
     #[test]
@@ -269,8 +288,8 @@ mod tests {
         for lapsed in [reserved(NOW), resting(today())] {
             assert_eq!(lapsed.clone().shown(NOW, today()), number(NumberStatus::Available));
             assert_eq!(lapsed.clone().put_on_sim(NOW, today()).unwrap(), number(NumberStatus::Available));
-            assert_eq!(lapsed.clone().assign(CONTRACT, NOW, today()).unwrap().status, NumberStatus::Assigned);
-            assert_eq!(lapsed.clone().reserve(NOW + TimeDelta::hours(1), NOW, today()).unwrap(), number(NumberStatus::Reserved));
+            assert_eq!(lapsed.clone().assign(CONTRACT, CUSTOMER, NOW, today()).unwrap().status, NumberStatus::Assigned);
+            assert_eq!(lapsed.clone().reserve(NOW + TimeDelta::hours(1), None, NOW, today()).unwrap(), number(NumberStatus::Reserved));
             assert_eq!(lapsed.release(rest(), NOW, today()).unwrap_err().args()[2], ("status", "available".to_owned()));
         }
     }

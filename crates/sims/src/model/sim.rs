@@ -56,6 +56,26 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// What is unusual about the numbers of a new SIM card. Check them; the card can be used all the same.
+    pub enum SimWarning {
+        /// The last digit of the ICCID does not follow from the others.
+        IccidCheckDigit = "iccid_check_digit",
+        /// The IMSI does not begin with the code of the operator's country.
+        ImsiOfAnotherCountry = "imsi_of_another_country",
+    }
+}
+
+/// A new SIM card with what is unusual about it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RegisteredSim {
+    /// The SIM card.
+    #[serde(flatten)]
+    pub sim: Sim,
+    /// What is unusual about its numbers; usually empty.
+    pub warnings: Vec<SimWarning>,
+}
+
 /// A SIM card.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, sqlx_macros::FromRow)]
 #[schema(example = json!({

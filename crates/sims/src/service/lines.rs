@@ -12,7 +12,7 @@ use kernel::{
 };
 use serde_json::json;
 
-use super::{change_number, change_sim, rest_until, tell};
+use super::{Owner, change_number, change_sim, rest_until, tell, tell_with};
 use crate::{
     model::{NewBinding, Number, Sim, SimStatus, refusal},
     store,
@@ -46,13 +46,13 @@ pub async fn contract_of_msisdn(conn: &mut Conn, msisdn: &str) -> Result<Option<
 
 /// Binds a free SIM card and the number it carries to a contract; of two concurrent attempts, one succeeds.
 ///
-/// Errors: `not_found` in the field `sim_id`, `sim_not_free`, `sim_without_number`, `number_not_available`.
+/// Errors: `not_found` in the field `sim_id`, `sim_not_free`, `sim_without_number`, `number_not_available`, `number_reserved`.
 pub async fn bind(tx: &mut Tx, id: SimId, contract_id: ContractId, customer_id: CustomerId) -> Result<Sim> {
     let free = find(tx, id).await?;
     let bound = free.clone().bind(contract_id, tx.now())?;
     let number_id = bound.number_id.ok_or_else(|| Error::new(refusal::WITHOUT_NUMBER).with("iccid", &free.iccid))?;
     let number = store::numbers::lock(tx, number_id).await?.ok_or(refusal::NUMBER_NOT_FOUND)?;
-    let assigned = number.clone().assign(contract_id, tx.now(), tx.today())?;
+    let assigned = number.clone().assign(contract_id, customer_id, tx.now(), tx.today())?;
     change_number(tx, "number.assigned", &number, assigned).await?;
     let bound = change_sim(tx, &free, bound, Entry::new("sim.bound", "sim", id)).await?;
     begin_binding(tx, &bound, contract_id, customer_id, "activation".to_owned()).await?;
@@ -105,19 +105,21 @@ pub async fn suspend_all(tx: &mut Tx, contracts: &[ContractId]) -> Result<()> {
 }
 
 fn record_followed(tx: &mut Tx, followed: Vec<store::sims::Followed>) {
-    for (id, contract_id, status, version) in followed {
-        let (action, former) = match status {
+    for store::sims::Followed { sim, customer_id } in followed {
+        let (action, former) = match sim.status {
             SimStatus::Suspended => ("sim.suspended", SimStatus::Active),
             _ => ("sim.resumed", SimStatus::Suspended),
         };
-        let (before, after) = (json!({"status": former, "version": version - 1}), json!({"status": status, "version": version}));
-        tx.record(Entry::new(action, "sim", id).change(&before, &after));
-        tell(tx, id, contract_id, former, status);
+        let (before, after) =
+            (json!({"status": former, "version": sim.version - 1}), json!({"status": sim.status, "version": sim.version}));
+        tx.record(Entry::new(action, "sim", sim.id).change(&before, &after));
+        tell_with(tx, former, &sim, Owner { contract_id: sim.contract_id, customer_id: Some(customer_id) });
     }
 }
 
 /// Moves all bindings, past and present, from a merged subscriber to its survivor. Returns how many there were.
 pub async fn give_bindings(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<u64> {
+    store::numbers::reserve_for_other(tx, from, to).await?;
     store::bindings::give(tx, from, to).await
 }
 
@@ -201,7 +203,7 @@ async fn unbind(tx: &mut Tx, action: &'static str, sim: Sim, why: &str) -> Resul
     let closed = sim.clone().unbind_and_close(tx.now())?;
     let entry = Entry::new(action, "sim", sim.id);
     let closed = store::sims::update(tx, closed).await?;
-    tell(tx, sim.id, sim.contract_id, sim.status, closed.status);
+    tell(tx, &sim, &closed).await?;
     tx.record(entry.change(&sim.shown(false), &closed.clone().shown(false)).note("why", why));
     store::bindings::end(tx, closed.id, why).await?;
     Ok(closed)

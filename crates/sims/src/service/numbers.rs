@@ -2,14 +2,14 @@
 
 use acl::{Granted, Permission, perm};
 use chrono::SubsecRound;
-use database::{Conn, Page, Paging, Tx, audit::Entry};
+use database::{Conn, Event, Page, Paging, Resource, Tx, audit::Entry};
 use kernel::{
     Error, FieldErrors, Result,
     error::{Transient, common, field},
     id::NumberId,
 };
 
-use super::{change_number, rest_until};
+use super::{carried, change_number, rest_until, tell_number};
 use crate::{
     input::{NumberFilter, NumberInput, NumberPortOutInput, NumberReserveInput},
     model::{NewNumber, Number, SimBinding, refusal},
@@ -51,16 +51,23 @@ pub async fn create(tx: &mut Tx, _granted: &Granted<perm::SimsWrite>, input: &Nu
     store::numbers::insert_all(tx, &new).await.map_err(|error| added_meanwhile(error, &input.first))?;
     let numbers = store::numbers::between(tx, &input.first, last, input.count).await?;
     for number in &numbers {
+        tx.publish(carried(Event::created(Resource::Number, number.id, number)));
         tx.record(Entry::new("number.created", "number", number.id).created(number));
     }
     Ok(numbers)
 }
 
-/// Reserves a number until a time. Errors: `number_not_found`, `number_wrong_state`.
+/// Reserves a number until a time, also for one subscriber.
+///
+/// Errors: `number_not_found`, `number_wrong_state`, `not_found` in the field `customer_id`.
 pub async fn reserve(tx: &mut Tx, _granted: &Granted<perm::SimsWrite>, id: NumberId, input: &NumberReserveInput) -> Result<Number> {
     let before = store::numbers::lock(tx, id).await?.ok_or(refusal::NUMBER_NOT_FOUND)?;
-    let reserved = before.clone().reserve(input.until.trunc_subsecs(6), tx.now(), tx.today())?;
-    change_number(tx, "number.reserved", &before, reserved).await
+    let reserved = before.clone().reserve(input.until.trunc_subsecs(6), input.customer_id, tx.now(), tx.today())?;
+    let unknown = |error: Error| match error.code() == common::IN_USE {
+        true => Error::of_field("customer_id", field::NOT_FOUND),
+        false => error,
+    };
+    change_number(tx, "number.reserved", &before, reserved).await.map_err(unknown)
 }
 
 /// Ends a reservation, or takes back a ported-out number that another operator returned.
@@ -78,6 +85,7 @@ pub async fn port_out(tx: &mut Tx, _granted: &Granted<perm::SimsWrite>, id: Numb
     let before = store::numbers::lock(tx, id).await?.ok_or(refusal::NUMBER_NOT_FOUND)?;
     let gone = before.clone().port_out(tx.now(), tx.today())?;
     let gone = store::numbers::update(tx, gone).await?;
+    tell_number(tx, &gone).await?;
     let mut entry = Entry::new("number.ported_out", "number", id).change(&before, &gone);
     if let Some(note) = &input.note {
         entry = entry.note("note", note.as_str());
@@ -99,6 +107,7 @@ pub async fn free_lapsed(tx: &mut Tx, _granted: &Granted<perm::SimsWrite>, limit
     store::numbers::free_all(tx, &ids, now).await?;
     for before in &lapsed {
         let after = Number { updated_at: now, version: before.version + 1, ..before.clone().shown(now, today) };
+        tx.publish(carried(Event::changed(Resource::Number, after.id, &after)));
         tx.record(Entry::new("number.freed", "number", before.id).change(before, &after));
     }
     Ok(lapsed.len())
@@ -112,6 +121,7 @@ pub(super) async fn number_to_carry(tx: &mut Tx, granted: &Granted<perm::SimsWri
         let new = [NewNumber::available(msisdn.to_owned(), tx.now())];
         store::numbers::insert_all(tx, &new).await.map_err(|error| added_meanwhile(error, msisdn))?;
         let number = store::numbers::lock_msisdn(tx, msisdn).await?.ok_or(refusal::NUMBER_NOT_FOUND)?;
+        tx.publish(carried(Event::created(Resource::Number, number.id, &number)));
         tx.record(Entry::new("number.created", "number", number.id).created(&number));
         return Ok(number);
     };

@@ -2,7 +2,7 @@
 
 use acl::{Granted, Permission, perm};
 use database::{
-    Conn, Page, Paging, Tx,
+    Conn, Event, Page, Paging, Resource, Tx,
     audit::Entry,
     search::{Found, Sought},
 };
@@ -12,10 +12,10 @@ use kernel::{
     id::SimId,
 };
 
-use super::{change_sim, numbers::number_to_carry, present};
+use super::{change_sim, numbers::number_to_carry, present, tell};
 use crate::{
     input::{FreeSimFilter, SimFilter, SimInput},
-    model::{NewSim, NumberStatus, Sim, SimBinding, SimKind, SimStatistics, SimStatus, refusal},
+    model::{NewSim, NumberStatus, RegisteredSim, Sim, SimBinding, SimKind, SimShort, SimStatistics, SimStatus, refusal},
     store,
 };
 
@@ -23,6 +23,11 @@ use crate::{
 pub async fn get(conn: &mut Conn, granted: &Granted<perm::SimsRead>, id: SimId) -> Result<Sim> {
     let sim = store::sims::get(conn, id).await?.ok_or(refusal::NOT_FOUND)?;
     Ok(sim.shown(granted.may(Permission::SimsPuk)))
+}
+
+/// The short forms of these SIM cards, for the records that name them.
+pub async fn short_forms(conn: &mut Conn, _granted: &Granted<perm::SimsRead>, ids: &[SimId]) -> Result<Vec<SimShort>> {
+    store::sims::short_forms(conn, ids).await
 }
 
 /// Returns a page of SIM cards, without the PUKs unless the caller may see them.
@@ -78,11 +83,11 @@ pub async fn statistics(conn: &mut Conn, _: &Granted<perm::ReportsRead>) -> Resu
     Ok(found)
 }
 
-/// Registers a free SIM card with the number that it carries, if any.
+/// Registers a free SIM card with the number that it carries, if any, and returns it with what is unusual about it.
 ///
 /// Errors: `sim_duplicate` with every unique field that is taken, and with the id of the other card if the caller may see it;
 /// `number_not_available`, `number_taken`.
-pub async fn create(tx: &mut Tx, granted: &Granted<perm::SimsWrite>, input: &SimInput) -> Result<Sim> {
+pub async fn create(tx: &mut Tx, granted: &Granted<perm::SimsWrite>, input: &SimInput) -> Result<RegisteredSim> {
     refuse_clashes(tx, granted, input, None).await?;
     let number = match &input.msisdn {
         Some(msisdn) => Some(number_to_carry(tx, granted, msisdn).await?),
@@ -102,8 +107,11 @@ pub async fn create(tx: &mut Tx, granted: &Granted<perm::SimsWrite>, input: &Sim
     };
     let id = store::sims::insert(tx, &new).await.map_err(duplicate)?;
     let sim = store::sims::get(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
-    tx.record(Entry::new("sim.created", "sim", id).created(&sim.clone().shown(false)));
-    Ok(sim.shown(granted.may(Permission::SimsPuk)))
+    let shown = sim.clone().shown(false);
+    tx.publish(Event::created(Resource::Sim, id, &shown));
+    tx.record(Entry::new("sim.created", "sim", id).created(&shown));
+    let warnings = input.warnings(tx.policy().country);
+    Ok(RegisteredSim { sim: sim.shown(granted.may(Permission::SimsPuk)), warnings })
 }
 
 /// Changes a SIM card: all fields while it is free, only kind and PUK until it is closed.
@@ -137,6 +145,7 @@ pub async fn edit(tx: &mut Tx, granted: &Granted<perm::SimsWrite>, id: SimId, ch
         let SimInput { iccid, imsi, puk_code, kind, .. } = input;
         let after = Sim { iccid, imsi, puk_code, kind, number_id, msisdn, ..before.clone() };
         let after = store::sims::edit(tx, after, now).await.map_err(duplicate)?;
+        tell(tx, &before, &after).await?;
         let mut entry = Entry::new("sim.updated", "sim", id).change(&before.clone().shown(false), &after.shown(false));
         if changed.contains(&"puk_code") {
             entry = entry.note("puk_code", "changed");
@@ -157,7 +166,9 @@ pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::SimsDelete>, id: SimId
     }
     let in_use = |error: Error| if error.code() == common::IN_USE { Error::new(refusal::IN_USE).cause(error) } else { error };
     store::sims::delete(tx, &before).await.map_err(in_use)?;
-    tx.record(Entry::new("sim.deleted", "sim", id).deleted(&before.shown(false)));
+    let shown = before.shown(false);
+    tx.publish(Event::deleted(Resource::Sim, id, &shown));
+    tx.record(Entry::new("sim.deleted", "sim", id).deleted(&shown));
     Ok(())
 }
 
@@ -186,5 +197,5 @@ fn duplicate(error: Error) -> Error {
 
 /// Finds SIM cards for the search box.
 pub async fn find_by_words(conn: &mut Conn, _: &Granted<perm::SimsRead>, sought: &Sought) -> Result<Vec<Found>> {
-    store::sims::SEARCHED.find(conn, sought).await
+    store::sims::SEARCHED.find(conn, sought, &[]).await
 }

@@ -1,13 +1,13 @@
 //! SQL of phone numbers.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use database::{
     Arg, Bulk, Conn, Engine, Filter, Page, Paging, Sql, Tx,
     page::{KeyKind, ListSpec, OrderField},
 };
 use kernel::{
     Result,
-    id::{ContractId, NumberId},
+    id::{ContractId, CustomerId, NumberId},
     text::search_text,
 };
 
@@ -20,6 +20,7 @@ use crate::{
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "created_at", column: "numbers.created_at", kind: KeyKind::Time },
+        OrderField { name: "updated_at", column: "numbers.updated_at", kind: KeyKind::Time },
         OrderField { name: "msisdn", column: "numbers.msisdn", kind: KeyKind::Text },
     ],
     default_order: "-created_at",
@@ -31,7 +32,7 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT numbers.id, numbers.msisdn, numbers.status, sims.id AS sim_id, numbers.contract_id, numbers.reserved_until, ",
-            "numbers.quarantined_until, numbers.created_at, numbers.updated_at, numbers.version ",
+            "numbers.reserved_for, numbers.quarantined_until, numbers.created_at, numbers.updated_at, numbers.version ",
             "FROM numbers LEFT JOIN sims ON sims.number_id = numbers.id",
             $tail
         )
@@ -53,7 +54,13 @@ pub async fn lock(tx: &mut Tx, id: NumberId) -> Result<Option<Number>> {
     if tx.engine() == Engine::Postgres {
         Sql::new("SELECT id FROM numbers WHERE id = $1 FOR UPDATE").bind(id).optional::<(NumberId,)>(tx).await?;
     }
-    get(tx, id).await
+    let number = get(tx, id).await?;
+    Ok(since(tx, number))
+}
+
+/// Moves the time forward to the last change of a locked number.
+fn since(tx: &mut Tx, number: Option<Number>) -> Option<Number> {
+    number.inspect(|number| tx.not_before(number.updated_at))
 }
 
 /// Returns the number with these digits, locked until the transaction ends.
@@ -62,7 +69,8 @@ pub async fn lock_msisdn(tx: &mut Tx, msisdn: &str) -> Result<Option<Number>> {
         let lock = Sql::new("SELECT id FROM numbers WHERE msisdn = $1 FOR UPDATE");
         lock.bind(msisdn.to_owned()).optional::<(NumberId,)>(tx).await?;
     }
-    Sql::new(select!(" WHERE numbers.msisdn = $1")).bind(msisdn.to_owned()).optional(tx).await
+    let number = Sql::new(select!(" WHERE numbers.msisdn = $1")).bind(msisdn.to_owned()).optional(tx).await?;
+    Ok(since(tx, number))
 }
 
 /// Returns the number of a contract that the caller has locked, locked until the transaction ends.
@@ -70,34 +78,57 @@ pub async fn lock_of_contract(tx: &mut Tx, id: ContractId) -> Result<Option<Numb
     if tx.engine() == Engine::Postgres {
         Sql::new("SELECT id FROM numbers WHERE contract_id = $1 FOR UPDATE").bind(id).optional::<(NumberId,)>(tx).await?;
     }
-    Sql::new(select!(" WHERE numbers.contract_id = $1")).bind(id).optional(tx).await
+    let number = Sql::new(select!(" WHERE numbers.contract_id = $1")).bind(id).optional(tx).await?;
+    Ok(since(tx, number))
 }
 
 /// The condition for an expired reservation or quarantine.
 const LAPSED: &str = "(numbers.status = 'reserved' AND numbers.reserved_until <= ?) \
      OR (numbers.status = 'quarantined' AND numbers.quarantined_until <= ?)";
 
+/// The condition for a status at this time: the job may not have updated expired rows yet.
+fn in_status(conditions: &mut Filter, status: NumberStatus, now: DateTime<Utc>, today: NaiveDate) -> String {
+    match status {
+        // a number on a card goes to the subscriber who gets the card
+        NumberStatus::Available => conditions.bound(
+            &format!(
+                "((numbers.status = 'available' OR {LAPSED}) \
+                 AND NOT EXISTS (SELECT 1 FROM sims AS carriers WHERE carriers.number_id = numbers.id))"
+            ),
+            [now.into(), today.into()],
+        ),
+        NumberStatus::Reserved => conditions.bound("(numbers.status = ? AND numbers.reserved_until > ?)", [status.into(), now.into()]),
+        NumberStatus::Quarantined => {
+            conditions.bound("(numbers.status = ? AND numbers.quarantined_until > ?)", [status.into(), today.into()])
+        }
+        _ => conditions.bound("numbers.status = ?", [status.into()]),
+    }
+}
+
 pub async fn list(conn: &mut Conn, filter: &NumberFilter, paging: &Paging) -> Result<Page<Number>> {
     let today = conn.today();
     let now = conn.now();
     let mut conditions = Filter::new(conn.engine());
-    // the status at this time: the job may not have updated expired rows yet
-    match filter.status {
-        Some(NumberStatus::Available) => {
-            conditions.values(&format!("(numbers.status = 'available' OR {LAPSED})"), [now.into(), today.into()]);
-        }
-        status => conditions.equal("numbers.status", status),
-    }
-    match filter.status {
-        Some(NumberStatus::Reserved) => conditions.value("numbers.reserved_until > ?", Some(now)),
-        Some(NumberStatus::Quarantined) => conditions.value("numbers.quarantined_until > ?", Some(today)),
-        _ => {}
-    }
-    conditions.equal("numbers.contract_id", filter.contract);
+    let statuses = filter.status.iter().flat_map(|statuses| statuses.values());
+    let alternatives: Vec<String> = statuses.map(|status| in_status(&mut conditions, *status, now, today)).collect();
+    conditions.either(&alternatives);
+    conditions.any("numbers.contract_id", filter.contract_id.as_ref());
+    conditions.equal("numbers.reserved_for", filter.reserved_for);
     conditions.at_least("numbers.created_at", filter.created_at_after);
     conditions.at_most("numbers.created_at", filter.created_at_before);
     conditions.search("numbers", filter.search.as_deref());
     paging.fetch(conn, select!(""), "numbers", conditions).await
+}
+
+/// Keeps the numbers that are reserved for a subscriber for another.
+pub async fn reserve_for_other(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<u64> {
+    let now = tx.now();
+    Sql::new("UPDATE numbers SET reserved_for = $2, updated_at = $3, version = version + 1 WHERE reserved_for = $1")
+        .bind(from)
+        .bind(to)
+        .bind(now)
+        .execute(tx)
+        .await
 }
 
 /// Returns the contract to which a number is assigned, if any.
@@ -125,8 +156,8 @@ pub async fn lock_lapsed(tx: &mut Tx, limit: i64) -> Result<Vec<Number>> {
 pub async fn free_all(tx: &mut Tx, ids: &[NumberId], at: DateTime<Utc>) -> Result<u64> {
     let places: Vec<String> = (0..ids.len()).map(|place| format!("${}", place + 2)).collect();
     let text = format!(
-        "UPDATE numbers SET status = 'available', reserved_until = NULL, quarantined_until = NULL, updated_at = $1, version = version + 1 \
-         WHERE id IN ({})",
+        "UPDATE numbers SET status = 'available', reserved_until = NULL, reserved_for = NULL, quarantined_until = NULL, updated_at = $1, \
+         version = version + 1 WHERE id IN ({})",
         places.join(", ")
     );
     Sql::owned(text).bind(at).bind_all(ids.iter().map(|id| (*id).into())).execute(tx).await
@@ -183,7 +214,7 @@ pub async fn insert_all_from(tx: &mut Tx, first_id: i64, numbers: &[NewNumber]) 
 pub async fn update(tx: &mut Tx, number: Number) -> Result<Number> {
     let at = tx.now();
     Sql::new(
-        "UPDATE numbers SET status = $3, contract_id = $4, reserved_until = $5, quarantined_until = $6, updated_at = $7, \
+        "UPDATE numbers SET status = $3, contract_id = $4, reserved_until = $5, quarantined_until = $6, updated_at = $7, reserved_for = $8, \
          version = version + 1 WHERE id = $1 AND version = $2",
     )
     .bind(number.id)
@@ -193,6 +224,7 @@ pub async fn update(tx: &mut Tx, number: Number) -> Result<Number> {
     .bind(number.reserved_until)
     .bind(number.quarantined_until)
     .bind(at)
+    .bind(number.reserved_for)
     .expect_one(tx)
     .await?;
     Ok(Number { updated_at: at, version: number.version + 1, ..number })

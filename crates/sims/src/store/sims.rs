@@ -14,13 +14,14 @@ use kernel::{
 
 use crate::{
     input::SimFilter,
-    model::{NewSim, Sim, SimStatus},
+    model::{NewSim, Sim, SimShort, SimStatus},
 };
 
 /// Order fields of SIM card lists.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "created_at", column: "sims.created_at", kind: KeyKind::Time },
+        OrderField { name: "updated_at", column: "sims.updated_at", kind: KeyKind::Time },
         OrderField { name: "iccid", column: "sims.iccid", kind: KeyKind::Text },
         OrderField { name: "imsi", column: "sims.imsi", kind: KeyKind::Text },
     ],
@@ -55,7 +56,13 @@ pub async fn lock(tx: &mut Tx, id: SimId) -> Result<Option<Sim>> {
     if tx.engine() == Engine::Postgres {
         Sql::new("SELECT id FROM sims WHERE id = $1 FOR UPDATE").bind(id).optional::<(SimId,)>(tx).await?;
     }
-    get(tx, id).await
+    let sim = get(tx, id).await?;
+    Ok(since(tx, sim))
+}
+
+/// Moves the time forward to the last change of a locked card.
+fn since(tx: &mut Tx, sim: Option<Sim>) -> Option<Sim> {
+    sim.inspect(|sim| tx.not_before(sim.updated_at))
 }
 
 /// Returns the card that serves a contract, locked until the transaction ends.
@@ -65,14 +72,22 @@ pub async fn lock_of_contract(tx: &mut Tx, id: ContractId) -> Result<Option<Sim>
     if tx.engine() == Engine::Postgres {
         Sql::new("SELECT id FROM sims WHERE contract_id = $1 FOR UPDATE").bind(id).optional::<(SimId,)>(tx).await?;
     }
-    Sql::new(select!(" WHERE sims.contract_id = $1")).bind(id).optional(tx).await
+    let sim = Sql::new(select!(" WHERE sims.contract_id = $1")).bind(id).optional(tx).await?;
+    Ok(since(tx, sim))
+}
+
+/// Reads the short forms of these SIM cards.
+pub async fn short_forms(conn: &mut Conn, ids: &[SimId]) -> Result<Vec<SimShort>> {
+    const ALL: &str = "SELECT sims.id, sims.iccid, numbers.msisdn, sims.kind, sims.status FROM given JOIN sims ON sims.id = given.of_id \
+         LEFT JOIN numbers ON numbers.id = sims.number_id";
+    Given::one_column(&["of_id"], ids.iter().copied()).all(ALL, conn).await
 }
 
 pub async fn list(conn: &mut Conn, filter: &SimFilter, paging: &Paging) -> Result<Page<Sim>> {
     let mut conditions = Filter::new(conn.engine());
-    conditions.equal("sims.status", filter.status);
-    conditions.equal("sims.kind", filter.kind);
-    conditions.equal("sims.contract_id", filter.contract);
+    conditions.any("sims.status", filter.status.as_ref());
+    conditions.any("sims.kind", filter.kind.as_ref());
+    conditions.any("sims.contract_id", filter.contract_id.as_ref());
     conditions.when(filter.has_number == Some(true), "sims.number_id IS NOT NULL");
     conditions.when(filter.has_number == Some(false), "sims.number_id IS NULL");
     conditions.at_least("sims.created_at", filter.created_at_after);
@@ -192,19 +207,38 @@ pub async fn edit(tx: &mut Tx, sim: Sim, at: DateTime<Utc>) -> Result<Sim> {
     Ok(Sim { updated_at: at, version: sim.version + 1, ..sim })
 }
 
-/// A card that changed with its contract: its id, contract, new status and new version.
-pub type Followed = (SimId, Option<ContractId>, SimStatus, i64);
+/// A card that changed with its contract.
+#[derive(sqlx_macros::FromRow)]
+pub struct Followed {
+    /// The card after the change.
+    #[sqlx(flatten)]
+    pub sim: Sim,
+    /// The subscriber of its contract.
+    pub customer_id: CustomerId,
+}
+
+/// Reads cards that changed with their contracts.
+async fn followed(tx: &mut Tx, ids: Vec<(SimId,)>) -> Result<Vec<Followed>> {
+    const FOLLOWED: &str = "SELECT sims.id, sims.iccid, sims.imsi, sims.puk_code, sims.kind, sims.status, numbers.msisdn, sims.number_id, \
+         sims.contract_id, sims.activated_at, sims.deactivated_at, sims.block_reason, sims.created_at, sims.updated_at, sims.version, \
+         contracts.customer_id FROM given JOIN sims ON sims.id = given.of_sim JOIN contracts ON contracts.id = sims.contract_id \
+         LEFT JOIN numbers ON numbers.id = sims.number_id ORDER BY sims.id";
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Given::one_column(&["of_sim"], ids.into_iter().map(|(id,)| id)).all(FOLLOWED, tx).await
+}
 
 /// Brings the cards of a subscriber in line with their contracts and returns those that changed; blocked cards stay blocked.
 pub async fn follow_contracts_of(tx: &mut Tx, id: CustomerId, at: DateTime<Utc>) -> Result<Vec<Followed>> {
-    let turn = "UPDATE sims SET status = $2, updated_at = $4, version = version + 1 \
-                WHERE status = $3 AND contract_id IN (SELECT id FROM contracts WHERE customer_id = $1 AND status = $2) RETURNING id, contract_id, status, version";
-    let turned = async |tx: &mut Tx, to: SimStatus, from: SimStatus| -> Result<Vec<Followed>> {
+    let turn = "UPDATE sims SET status = $2, updated_at = CASE WHEN updated_at > $4 THEN updated_at ELSE $4 END, version = version + 1 \
+                WHERE status = $3 AND contract_id IN (SELECT id FROM contracts WHERE customer_id = $1 AND status = $2) RETURNING id";
+    let turned = async |tx: &mut Tx, to: SimStatus, from: SimStatus| -> Result<Vec<(SimId,)>> {
         Sql::new(turn).bind(id).bind(to).bind(from).bind(at).all(tx).await
     };
     let mut all = turned(tx, SimStatus::Suspended, SimStatus::Active).await?;
     all.extend(turned(tx, SimStatus::Active, SimStatus::Suspended).await?);
-    Ok(all)
+    followed(tx, all).await
 }
 
 /// Suspends the active cards of these contracts and returns those that changed.
@@ -213,9 +247,11 @@ pub async fn suspend_all(tx: &mut Tx, contracts: &[ContractId], at: DateTime<Utc
     for id in contracts {
         rows.row(vec![(*id).into(), at.into()]);
     }
-    let suspend = "UPDATE sims SET status = 'suspended', updated_at = given.new_updated_at, version = version + 1 FROM given \
-         WHERE contract_id = given.of_contract AND status = 'active' RETURNING id, contract_id, status, version";
-    rows.all(suspend, tx).await
+    let suspend = "UPDATE sims SET status = 'suspended', version = version + 1, \
+         updated_at = CASE WHEN updated_at > given.new_updated_at THEN updated_at ELSE given.new_updated_at END FROM given \
+         WHERE contract_id = given.of_contract AND status = 'active' RETURNING id";
+    let suspended = rows.all(suspend, tx).await?;
+    followed(tx, suspended).await
 }
 
 /// Deletes a card. Errors: `stale_version`, and `in_use` while another row refers to it.

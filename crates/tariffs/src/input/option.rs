@@ -1,5 +1,5 @@
 use kernel::{
-    Context, FieldErrors, Input, Money,
+    Context, FieldErrors, Input, Money, Several,
     error::field,
     id::{OptionId, TariffId},
     money::Quantity,
@@ -99,9 +99,11 @@ pub struct OptionFilter {
     /// Only options that can be taken, or only retired ones.
     pub is_active: Option<bool>,
     /// Only of this kind.
-    pub kind: Option<OptionKind>,
+    #[param(value_type = Option<Vec<OptionKind>>)]
+    pub kind: Option<Several<OptionKind>>,
     /// Only options that are compatible with this tariff.
-    pub tariff: Option<TariffId>,
+    #[param(value_type = Option<Vec<TariffId>>)]
+    pub tariff_id: Option<Several<TariffId>>,
     /// Part of the code or the name.
     #[param(max_length = 200)]
     pub search: Option<String>,

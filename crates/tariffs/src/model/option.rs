@@ -35,7 +35,7 @@ macro_rules! id_lists {
         pub struct $name(pub Vec<$id>);
 
         impl FromStr for $name {
-            type Err = std::num::ParseIntError;
+            type Err = &'static str;
 
             /// Parses the comma-separated ids that SQL returns.
             fn from_str(ids: &str) -> Result<Self, Self::Err> {

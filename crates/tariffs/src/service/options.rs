@@ -3,7 +3,7 @@
 //! Changing an option and adding it to a contract both lock the option's row, so that what was checked still holds at the write.
 
 use acl::{Granted, Permission, perm};
-use database::{Conn, Page, Paging, Tx, audit::Entry, page::ListSpec};
+use database::{Conn, Event, Page, Paging, Resource, Tx, audit::Entry, page::ListSpec};
 use kernel::{
     Edit, Error, Expected, FieldErrors, Result,
     error::{common, field},
@@ -44,6 +44,7 @@ pub async fn create(tx: &mut Tx, granted: &Granted<perm::TariffsWrite>, input: &
     store::set_tariffs(tx, id, &input.tariff_ids).await?;
     set_exclusions(tx, id, &[], &input.excluded_option_ids).await?;
     let option = store::get(tx, id).await?.ok_or(refusal::OPTION_NOT_FOUND)?;
+    tx.publish(Event::created(Resource::Option, id, &option));
     tx.record(Entry::new("option.created", "option", id).created(&option));
     Ok(option)
 }
@@ -61,6 +62,7 @@ pub async fn edit(
 ) -> Result<(TariffOption, TariffOption)> {
     store::lock(tx, &[id], true).await?;
     let before = store::get(tx, id).await?.ok_or(refusal::OPTION_NOT_FOUND)?;
+    tx.not_before(before.updated_at);
     expected.check(before.version)?;
     let present = editable(&before);
     let mut input = edit.apply(&before, &present, tx.context())?;
@@ -80,6 +82,7 @@ pub async fn edit(
     }
     set_exclusions(tx, id, &present.excluded_option_ids, &input.excluded_option_ids).await?;
     let after = store::get(tx, id).await?.ok_or(refusal::OPTION_NOT_FOUND)?;
+    tx.publish(Event::changed(Resource::Option, id, &after));
     tx.record(Entry::new("option.updated", "option", id).change(&before, &after));
     Ok((before, after))
 }
@@ -88,6 +91,7 @@ pub async fn edit(
 pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::TariffsDelete>, id: OptionId, expected: &Expected) -> Result<()> {
     store::lock(tx, &[id], true).await?;
     let before = store::get(tx, id).await?.ok_or(refusal::OPTION_NOT_FOUND)?;
+    tx.not_before(before.updated_at);
     expected.check(before.version)?;
     store::touch(tx, &before.excluded_option_ids.0).await?;
     for other in &before.excluded_option_ids.0 {
@@ -98,7 +102,25 @@ pub async fn delete(tx: &mut Tx, _granted: &Granted<perm::TariffsDelete>, id: Op
         _ => error,
     };
     store::delete(tx, id).await.map_err(in_use)?;
+    tx.publish(Event::deleted(Resource::Option, id, &before));
     tx.record(Entry::new("option.deleted", "option", id).deleted(&before));
+    tell(tx, &before.excluded_option_ids.0).await
+}
+
+/// Notes that options are no longer compatible with a tariff, which has been deleted.
+pub(super) async fn no_longer_fit(tx: &mut Tx, ids: &[OptionId], tariff: TariffId) -> Result<()> {
+    store::touch(tx, ids).await?;
+    for id in ids {
+        tx.record(Entry::new("option.updated", "option", id).note("no_longer_fits", tariff.get()));
+    }
+    tell(tx, ids).await
+}
+
+/// Publishes what options have become because something else changed.
+async fn tell(tx: &mut Tx, ids: &[OptionId]) -> Result<()> {
+    for option in store::all(tx, ids).await? {
+        tx.publish(Event::changed(Resource::Option, option.id, &option));
+    }
     Ok(())
 }
 
@@ -151,7 +173,7 @@ async fn set_exclusions(tx: &mut Tx, id: OptionId, before: &[OptionId], after: &
     let entry = |other: &OptionId| Entry::new("option.updated", "option", other);
     new.iter().for_each(|other| tx.record(entry(other).note("excludes", id.get())));
     gone.iter().for_each(|other| tx.record(entry(other).note("no_longer_excludes", id.get())));
-    Ok(())
+    tell(tx, &touched).await
 }
 
 /// Returns the current fees of the options, ordered by code.

@@ -2,12 +2,13 @@
 
 use database::{
     Arg, Bulk, Conn, Engine, Filter, Page, Paging, Sql, Tx,
+    order_keys::Named,
     page::{KeyKind, ListSpec, OrderField},
 };
 use kernel::{
     Result,
     id::{OptionId, TariffId},
-    text::search_text,
+    text::{order_key, search_text},
 };
 
 use crate::{
@@ -19,12 +20,19 @@ use crate::{
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[
         OrderField { name: "code", column: "options.code", kind: KeyKind::Text },
-        OrderField { name: "name", column: "options.name", kind: KeyKind::Text },
+        OrderField { name: "name", column: "options.name_order", kind: KeyKind::Name },
         OrderField { name: "monthly_fee", column: "options.monthly_fee", kind: KeyKind::Money },
+        OrderField { name: "updated_at", column: "options.updated_at", kind: KeyKind::Time },
     ],
     default_order: "code",
     id: "options.id",
     id_name: "id",
+};
+
+/// The names of options and their keys.
+pub const ORDERED: Named = Named {
+    missing: "SELECT id, name FROM options WHERE name_order = '' LIMIT $1",
+    complete: "UPDATE options SET name_order = given.new_key FROM given WHERE options.id = given.row_id AND options.name_order = ''",
 };
 
 const SELECT: &str = "SELECT options.id, options.code, options.name, options.kind, options.amount, options.monthly_fee, options.is_active, \
@@ -36,11 +44,32 @@ pub async fn get(conn: &mut Conn, id: OptionId) -> Result<Option<TariffOption>> 
     Sql::owned(format!("{SELECT} WHERE options.id = $1")).bind(id).optional(conn).await
 }
 
+/// Returns these options, ordered by id.
+pub async fn all(conn: &mut Conn, ids: &[OptionId]) -> Result<Vec<TariffOption>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = format!("{SELECT} WHERE options.id IN ({}) ORDER BY options.id", places(1, ids.len()));
+    Sql::owned(text).bind_all(args(ids)).all(conn).await
+}
+
+/// Returns the options that are compatible with a tariff, locked against changes until the transaction ends.
+pub async fn of_tariff(tx: &mut Tx, id: TariffId) -> Result<Vec<OptionId>> {
+    let rows: Vec<(OptionId,)> =
+        Sql::new("SELECT option_id FROM option_tariffs WHERE tariff_id = $1 ORDER BY option_id").bind(id).all(tx).await?;
+    let ids: Vec<OptionId> = rows.into_iter().map(|(id,)| id).collect();
+    lock(tx, &ids, true).await?;
+    Ok(ids)
+}
+
 pub async fn list(conn: &mut Conn, filter: &OptionFilter, paging: &Paging) -> Result<Page<TariffOption>> {
     let mut conditions = Filter::new(conn.engine());
     conditions.equal("options.is_active", filter.is_active);
-    conditions.equal("options.kind", filter.kind);
-    conditions.value("options.id IN (SELECT option_id FROM option_tariffs WHERE tariff_id = ?)", filter.tariff);
+    conditions.any("options.kind", filter.kind.as_ref());
+    if let Some(tariffs) = &filter.tariff_id {
+        let tariff = conditions.one_of("tariff_id", tariffs);
+        conditions.when(true, &format!("options.id IN (SELECT option_id FROM option_tariffs WHERE {tariff})"));
+    }
     conditions.search("options", filter.search.as_deref());
     paging.fetch(conn, SELECT, "options", conditions).await
 }
@@ -132,8 +161,20 @@ pub async fn exclusive_pairs(conn: &mut Conn, ids: &[OptionId]) -> Result<Vec<(O
     Sql::owned(text).bind_all(args(ids)).bind_all(args(ids)).all(conn).await
 }
 
-const COLUMNS: [&str; 11] =
-    ["code", "code_key", "name", "kind", "amount", "monthly_fee", "is_active", "search_text", "created_at", "updated_at", "version"];
+const COLUMNS: [&str; 12] = [
+    "code",
+    "code_key",
+    "name",
+    "name_order",
+    "kind",
+    "amount",
+    "monthly_fee",
+    "is_active",
+    "search_text",
+    "created_at",
+    "updated_at",
+    "version",
+];
 
 fn search(input: &OptionInput) -> String {
     search_text([Some(input.code.as_str()), Some(&input.name)])
@@ -147,6 +188,7 @@ pub async fn insert(tx: &mut Tx, input: &OptionInput) -> Result<OptionId> {
         (&input.code).into(),
         input.code.to_lowercase().into(),
         input.name.trim().to_owned().into(),
+        order_key(&input.name).into(),
         input.kind.into(),
         input.amount.into(),
         input.monthly_fee.into(),
@@ -164,7 +206,7 @@ pub async fn update(tx: &mut Tx, before: &TariffOption, input: &OptionInput) -> 
     let now = tx.now();
     Sql::new(
         "UPDATE options SET code = $1, code_key = $2, name = $3, kind = $4, amount = $5, monthly_fee = $6, is_active = $7, \
-         search_text = $8, updated_at = $9, version = version + 1 WHERE id = $10 AND version = $11",
+         search_text = $8, updated_at = $9, name_order = $10, version = version + 1 WHERE id = $11 AND version = $12",
     )
     .bind(&input.code)
     .bind(input.code.to_lowercase())
@@ -175,6 +217,7 @@ pub async fn update(tx: &mut Tx, before: &TariffOption, input: &OptionInput) -> 
     .bind(input.is_active)
     .bind(search(input))
     .bind(now)
+    .bind(order_key(&input.name))
     .bind(before.id)
     .bind(before.version)
     .expect_one(tx)
@@ -187,7 +230,10 @@ pub async fn touch(tx: &mut Tx, ids: &[OptionId]) -> Result<()> {
     if ids.is_empty() {
         return Ok(());
     }
-    let text = format!("UPDATE options SET version = version + 1, updated_at = $1 WHERE id IN ({})", places(2, ids.len()));
+    let text = format!(
+        "UPDATE options SET version = version + 1, updated_at = CASE WHEN updated_at > $1 THEN updated_at ELSE $1 END WHERE id IN ({})",
+        places(2, ids.len())
+    );
     Sql::owned(text).bind(now).bind_all(args(ids)).execute(tx).await.map(drop)
 }
 

@@ -13,6 +13,15 @@ use super::{
     refusal,
 };
 
+/// What two tickets become when one is merged into the other.
+#[derive(Clone, Debug)]
+pub struct MergedTickets {
+    /// The ticket that goes on.
+    pub kept: Ticket,
+    /// The duplicate, which is closed.
+    pub duplicate: Ticket,
+}
+
 /// The moment of an action and the rules that apply to it.
 #[derive(Clone, Copy, Debug)]
 pub struct Now<'a> {
@@ -42,7 +51,7 @@ impl Ticket {
     pub fn assign(&self, user: UserId, now: Now<'_>) -> Result<Self> {
         self.only_from(&[New, InProgress, Waiting])?;
         let status = if self.status == New { InProgress } else { self.status };
-        Ok(Self { status, assigned_to: Some(user), assigned_at: Some(now.at), ..self.changed(now) }.responded(now))
+        Ok(Self { status, assigned_to: Some(user), assigned_at: Some(now.at), ..self.changed(now) })
     }
 
     /// Starts work on the ticket.
@@ -53,13 +62,13 @@ impl Ticket {
         if self.assigned_to.is_none() {
             return Err(Error::new(refusal::NOT_ASSIGNED));
         }
-        Ok(Self { status: InProgress, ..self.changed(now) }.responded(now))
+        Ok(Self { status: InProgress, ..self.changed(now) })
     }
 
     /// Puts the ticket on hold and stops its clock. Errors: `ticket_wrong_state` unless it is new or in progress.
     pub fn wait(&self, now: Now<'_>) -> Result<Self> {
         self.only_from(&[New, InProgress])?;
-        Ok(Self { status: Waiting, stopped_at: Some(now.at), ..self.changed(now) }.responded(now))
+        Ok(Self { status: Waiting, stopped_at: Some(now.at), ..self.changed(now) })
     }
 
     /// Ends the hold: the ticket becomes in progress, or new if it is not assigned.
@@ -73,7 +82,7 @@ impl Ticket {
     /// Marks the ticket as solved. Errors: `ticket_wrong_state` unless it is in progress or waiting.
     pub fn resolve(&self, resolution: &str, now: Now<'_>) -> Result<Self> {
         self.only_from(&[InProgress, Waiting])?;
-        let after = self.changed(now).restarted(now).responded(now);
+        let after = self.changed(now).restarted(now);
         let took = now.working_time(self.created_at) - TimeDelta::microseconds(after.stopped_for);
         Ok(Self {
             status: Resolved,
@@ -92,7 +101,7 @@ impl Ticket {
             return Err(Error::of_field("reason", field::REQUIRED));
         }
         // the clock of a solved ticket stays stopped since the solution
-        let after = if self.status == Resolved { self.changed(now) } else { self.changed(now).restarted(now).responded(now) };
+        let after = if self.status == Resolved { self.changed(now) } else { self.changed(now).restarted(now) };
         Ok(Self { status: Closed, closed_at: Some(now.at), stopped_at: after.stopped_at.or(Some(now.at)), ..after })
     }
 
@@ -121,6 +130,35 @@ impl Ticket {
         Ok(Self { priority, priority_rank: priority.rank(), due_at, ..self.changed(now) })
     }
 
+    /// Merges a duplicate into the ticket. A response to either is a response to the subscriber.
+    ///
+    /// Errors: `ticket_wrong_state` if this ticket is closed, `ticket_merged` if one of them was merged before, `mismatch` in the field
+    /// `duplicate_id` for the same ticket or one of another subscriber.
+    pub fn absorb(&self, duplicate: &Self, now: Now<'_>) -> Result<MergedTickets> {
+        if self.id == duplicate.id || self.customer_id != duplicate.customer_id {
+            return Err(Error::of_field("duplicate_id", field::MISMATCH));
+        }
+        self.only_from(&[New, InProgress, Waiting, Resolved])?;
+        duplicate.not_merged()?;
+        let closed = if duplicate.status == Closed { duplicate.changed(now) } else { duplicate.close(Some(&self.number), now)? };
+        let responses = [self.first_response_at, duplicate.first_response_at.map(|at| at.max(self.created_at))];
+        let first_response_at = responses.into_iter().flatten().min();
+        let response_seconds =
+            first_response_at.map(|at| now.policy.ticket_calendar.between(self.created_at, at).num_seconds()).or(self.response_seconds);
+        Ok(MergedTickets {
+            kept: Self { first_response_at, response_seconds, ..self.changed(now) },
+            duplicate: Self { merged_into: Some(self.id), ..closed },
+        })
+    }
+
+    /// Checks that the ticket was not merged into another. Errors: `ticket_merged`.
+    pub fn not_merged(&self) -> Result<()> {
+        match self.merged_into {
+            Some(into) => Err(Error::new(refusal::MERGED).with("into", into)),
+            None => Ok(()),
+        }
+    }
+
     /// Returns the ticket after its first response to the subscriber, or `None` if there already was a response.
     #[must_use]
     pub fn answered(&self, now: Now<'_>) -> Option<Self> {
@@ -133,8 +171,9 @@ impl Ticket {
         Self { updated_at: now.at, version: self.version + 1, ..self.clone() }
     }
 
-    /// Checks that the ticket has one of these statuses. Errors: `ticket_wrong_state`.
+    /// Checks that the ticket has one of these statuses. Errors: `ticket_wrong_state`, `ticket_merged`.
     pub fn only_from(&self, allowed: &[TicketStatus]) -> Result<()> {
+        self.not_merged()?;
         if allowed.contains(&self.status) {
             return Ok(());
         }
@@ -209,6 +248,7 @@ mod tests {
             resolved_at: None,
             closed_at: None,
             resolution: None,
+            merged_into: None,
             is_overdue: false,
             created_at: hour(0),
             updated_at: hour(0),
@@ -277,16 +317,17 @@ mod tests {
     }
 
     #[test]
-    fn the_first_step_out_of_new_is_the_first_response_and_later_ones_are_not() {
+    fn only_the_first_message_to_the_subscriber_is_the_first_response() {
         let policy = Policy::standard(Country::Ru);
         let first = ticket(New).assign(USER, now(&policy, 1)).unwrap();
         let second = first.assign(UserId::new(4), now(&policy, 2)).unwrap();
-        assert_eq!((first.first_response_at, first.response_seconds), (Some(hour(1)), Some(3600)));
-        assert_eq!((second.assigned_at, second.first_response_at), (Some(hour(2)), Some(hour(1))));
-        assert_eq!(ticket(New).wait(now(&policy, 2)).unwrap().first_response_at, Some(hour(2)));
-        assert_eq!(ticket(New).close(Some("x"), now(&policy, 3)).unwrap().first_response_at, Some(hour(3)));
-        assert_eq!(ticket(New).answered(now(&policy, 1)).unwrap().first_response_at, Some(hour(1)));
-        assert!(first.answered(now(&policy, 5)).is_none());
+        assert_eq!((second.assigned_at, second.first_response_at, second.response_seconds), (Some(hour(2)), None, None));
+        assert_eq!(ticket(New).wait(now(&policy, 2)).unwrap().first_response_at, None);
+        assert_eq!(second.resolve("x", now(&policy, 3)).unwrap().first_response_at, None);
+        assert_eq!(ticket(New).close(Some("x"), now(&policy, 3)).unwrap().first_response_at, None);
+        let answered = second.answered(now(&policy, 4)).unwrap();
+        assert_eq!((answered.first_response_at, answered.response_seconds), (Some(hour(4)), Some(4 * 3600)));
+        assert!(answered.answered(now(&policy, 5)).is_none());
     }
 
     #[test]
@@ -325,6 +366,30 @@ mod tests {
         let critical = resumed.change_priority(TicketPriority::Critical, now(&policy, 5)).unwrap();
         assert_eq!((critical.due_at, critical.priority_rank), (hour(6), 4));
         assert_eq!(critical.change_priority(TicketPriority::High, now(&policy, 5)).unwrap().due_at, resumed.due_at);
+    }
+
+    #[test]
+    fn a_merged_duplicate_is_closed_for_good_and_its_answer_counts() {
+        let policy = Policy::standard(Country::Ru);
+        let kept = ticket(InProgress);
+        let other = Ticket { id: TicketId::new(2), number: "T-197001-000001".into(), ..ticket(New) };
+        let answered = other.answered(now(&policy, 2)).unwrap();
+        let merged = kept.absorb(&answered, now(&policy, 3)).unwrap();
+        assert_eq!((merged.kept.status, merged.kept.first_response_at), (InProgress, Some(hour(2))));
+        assert_eq!((merged.kept.response_seconds, merged.kept.version), (Some(2 * 3600), 2));
+        let duplicate = merged.duplicate;
+        assert_eq!((duplicate.status, duplicate.merged_into, duplicate.closed_at), (Closed, Some(kept.id), Some(hour(3))));
+        assert_eq!(duplicate.reopen(true, now(&policy, 4)).unwrap_err().code(), refusal::MERGED);
+        assert_eq!(kept.absorb(&duplicate, now(&policy, 4)).unwrap_err().code(), refusal::MERGED);
+        assert_eq!(duplicate.absorb(&kept, now(&policy, 4)).unwrap_err().code(), refusal::MERGED);
+        let closed = Ticket { id: TicketId::new(3), ..ticket(Closed) };
+        assert_eq!(kept.absorb(&closed, now(&policy, 4)).unwrap().duplicate.closed_at, closed.closed_at);
+        assert_eq!(closed.absorb(&kept, now(&policy, 4)).unwrap_err().code(), refusal::WRONG_STATE);
+        let of_another = Ticket { customer_id: CustomerId::new(8), ..other };
+        for wrong in [&kept, &of_another] {
+            let refused = kept.absorb(wrong, now(&policy, 4)).unwrap_err();
+            assert_eq!((&*refused.wrong_fields()[0].pointer, refused.wrong_fields()[0].code), ("/duplicate_id", field::MISMATCH));
+        }
     }
 
     #[test]

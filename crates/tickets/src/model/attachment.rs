@@ -9,6 +9,11 @@ use kernel::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::{
+    archive::{self, Archive},
+    file_name,
+};
+
 /// The maximum size of a file, in bytes.
 pub const MOST_BYTES: u64 = 10 * 1024 * 1024;
 /// The maximum number of files of a ticket.
@@ -17,6 +22,8 @@ pub const MOST_FILES: i64 = 100;
 const LONGEST_NAME: usize = 255;
 /// The number of bytes at the beginning of a file from which its type is detected.
 const HEAD: usize = 16 * 1024;
+/// The number of bytes at the end of a file in which the directory of an archive is looked for.
+const TAIL: usize = 128 * 1024;
 
 /// A file attached to a ticket. It cannot be changed.
 #[derive(Clone, Debug, Serialize, ToSchema, sqlx_macros::FromRow)]
@@ -68,6 +75,7 @@ pub struct NewFile {
 ///
 /// If nothing is left, the name is `file`. Errors: `invalid_length` in the field `file` for a name that is too long.
 pub fn safe_name(given: &str) -> Result<String> {
+    let given = file_name::meant(given);
     let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
     // characters that reverse the writing direction make `exe.gpj` look like `jpg.exe`; the others are invisible
     let unseen = |letter: &char| {
@@ -126,6 +134,8 @@ const TABLE: FileType = kind("text/csv", &["csv"], &["text/plain", "application/
 /// Detects the type of a file while it arrives in pieces.
 pub struct Sniffer {
     head: Vec<u8>,
+    // the last bytes, at most twice as many as are looked at
+    tail: Vec<u8>,
     size: u64,
     /// The beginning of a character whose end may arrive with the next piece.
     rest: Vec<u8>,
@@ -134,7 +144,7 @@ pub struct Sniffer {
 
 impl Default for Sniffer {
     fn default() -> Self {
-        Self { head: Vec::new(), size: 0, rest: Vec::new(), is_text: true }
+        Self { head: Vec::new(), tail: Vec::new(), size: 0, rest: Vec::new(), is_text: true }
     }
 }
 
@@ -144,6 +154,12 @@ impl Sniffer {
         self.size += piece.len() as u64;
         let missing = HEAD.saturating_sub(self.head.len()).min(piece.len());
         self.head.extend_from_slice(piece.get(..missing).unwrap_or_default());
+        if self.head.starts_with(b"PK") {
+            self.tail.extend_from_slice(piece);
+            if self.tail.len() > 2 * TAIL {
+                self.tail.drain(..self.tail.len() - TAIL);
+            }
+        }
         if self.is_text {
             self.rest.extend_from_slice(piece);
             let (whole, bad) = match std::str::from_utf8(&self.rest) {
@@ -192,7 +208,12 @@ impl Sniffer {
     }
 
     fn candidates(&self) -> Vec<&'static FileType> {
-        let sniffed = infer::get(&self.head).map(|found| found.mime_type());
+        let sniffed = match archive::kind(&self.tail) {
+            Some(Archive::Document(media_type)) => Some(media_type),
+            // what runs is not accepted under any name
+            Some(Archive::WithMacros) => return Vec::new(),
+            None => infer::get(&self.head).map(|found| found.mime_type()),
+        };
         let mut candidates: Vec<&FileType> = TYPES.iter().filter(|one| sniffed == Some(one.media_type)).collect();
         // the library detects some pictures by two letters, which may also begin a text; but pages, scripts and programs are not plain text
         let plain = sniffed.is_none_or(|sniffed| !sniffed.starts_with("text/") && !sniffed.starts_with("application/"));
@@ -229,6 +250,26 @@ mod tests {
         assert_eq!(verdict("Журнал: всё в порядке".as_bytes(), "a.log", Some("text/plain")), Ok("text/plain"));
         assert_eq!(verdict("имя;телефон\n".as_bytes(), "a.csv", Some("application/vnd.ms-excel")), Ok("text/csv"));
         assert_eq!(verdict("BMW не заводится".as_bytes(), "a.txt", None), Ok("text/plain"));
+    }
+
+    #[test]
+    fn an_office_document_of_any_writer_is_taken_and_one_with_macros_is_not() {
+        let archive = archive::tests::archive;
+        let document = archive(&["docProps/app.xml", "docProps/core.xml", "word/document.xml", "[Content_Types].xml"]);
+        assert_eq!(verdict(&document, "a.docx", None), Ok("application/vnd.openxmlformats-officedocument.wordprocessingml.document"));
+        assert_eq!(verdict(&document, "a.xlsx", None), Err(field::FILE_MISMATCH));
+        let table = archive(&["xl/workbook.xml", "[Content_Types].xml", "_rels/.rels"]);
+        assert_eq!(verdict(&table, "a.xlsx", None), Ok("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"));
+        let macros = archive(&["[Content_Types].xml", "_rels/.rels", "word/document.xml", "word/vbaProject.bin"]);
+        for name in ["a.docx", "a.docm", "a.txt"] {
+            assert_eq!(verdict(&macros, name, None), Err(field::FILE_TYPE));
+        }
+        assert_eq!(verdict(&archive(&["a.exe"]), "a.docx", None), Err(field::FILE_TYPE));
+        // longer than what is kept of its end
+        let mut long = document.clone();
+        let at = 30;
+        long.splice(at..at, std::iter::repeat_n(0, 5 * TAIL));
+        assert_eq!(verdict(&long, "a.docx", None), Ok("application/vnd.openxmlformats-officedocument.wordprocessingml.document"));
     }
 
     #[test]

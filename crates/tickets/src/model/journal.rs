@@ -39,6 +39,8 @@ text_enum! {
         Attached = "attached",
         /// An attached file was removed.
         Detached = "detached",
+        /// A duplicate was merged into it, or it was merged into another.
+        Merged = "merged",
     }
 }
 
@@ -59,6 +61,7 @@ impl TicketAction {
             Self::Commented => "ticket.commented",
             Self::Attached => "ticket.attached",
             Self::Detached => "ticket.detached",
+            Self::Merged => "ticket.merged",
         }
     }
 }
@@ -86,7 +89,8 @@ pub struct TicketStep {
     pub from_status: Option<TicketStatus>,
     /// The status after.
     pub to_status: TicketStatus,
-    /// To whom the ticket was assigned, why it waits or was closed or reopened, how it was solved, or what was changed.
+    /// To whom the ticket was assigned, why it waits or was closed or reopened, how it was solved, what was changed, or the number of
+    /// the other ticket of a merge.
     pub note: Option<String>,
 }
 

@@ -50,15 +50,25 @@ pub async fn get(
     Ok(rows::get(conn, ticket, id).await?.ok_or(refusal::ATTACHMENT_NOT_FOUND)?)
 }
 
+/// Returns a file of any ticket. Errors: `ticket_attachment_not_found`.
+pub async fn find(conn: &mut Conn, _granted: &Granted<perm::TicketsRead>, id: TicketAttachmentId) -> Result<TicketAttachment> {
+    Ok(rows::find(conn, id).await?.ok_or(refusal::ATTACHMENT_NOT_FOUND)?)
+}
+
 /// Checks before an upload that a file can be attached. Errors: `ticket_not_found`, `ticket_attachments_full`.
 pub async fn may_add(conn: &mut Conn, _granted: &Granted<perm::TicketsWrite>, ticket: TicketId) -> Result<()> {
     must_exist(conn, ticket).await?;
     not_full(conn, ticket).await
 }
 
-async fn not_full(conn: &mut Conn, ticket: TicketId) -> Result<()> {
-    let full = rows::count(conn, ticket).await? >= MOST_FILES;
+/// Checks that so many files can be attached. Errors: `ticket_attachments_full`.
+pub(super) async fn room_for(conn: &mut Conn, ticket: TicketId, files: i64) -> Result<()> {
+    let full = rows::count(conn, ticket).await? + files > MOST_FILES;
     if full { Err(Error::new(refusal::ATTACHMENTS_FULL).with("most", MOST_FILES)) } else { Ok(()) }
+}
+
+async fn not_full(conn: &mut Conn, ticket: TicketId) -> Result<()> {
+    room_for(conn, ticket, 1).await
 }
 
 /// Records a file's key before the file is written.
@@ -69,12 +79,14 @@ pub async fn announce(tx: &mut Tx, _granted: &Granted<perm::TicketsWrite>, key: 
 
 /// Attaches an announced file that is in the store.
 ///
-/// Errors: `ticket_not_found`, `ticket_attachments_full`, `files_away` if the upload took too long.
+/// Errors: `ticket_not_found`, `ticket_merged`, `ticket_attachments_full`, `files_away` if the upload took too long.
 pub async fn add(tx: &mut Tx, _granted: &Granted<perm::TicketsWrite>, ticket: TicketId, file: &NewFile) -> Result<TicketAttachment> {
-    let now = tx.now();
     let ticket = load(tx, ticket).await?;
+    ticket.not_merged()?;
     not_full(tx, ticket.id).await?;
-    if !rows::take(tx, &file.file_key, now - LONGEST_UPLOAD).await? {
+    // by this clock, whatever the last change of the ticket says
+    let since = tx.context().now - LONGEST_UPLOAD;
+    if !rows::take(tx, &file.file_key, since).await? {
         return Err(Error::new(common::FILES_AWAY).retry_after(1));
     }
     let actor = tx.actor();
@@ -87,11 +99,11 @@ pub async fn add(tx: &mut Tx, _granted: &Granted<perm::TicketsWrite>, ticket: Ti
         sha256: file.sha256.clone(),
         uploaded_by: actor.user_id,
         uploader: actor.name.clone(),
-        created_at: now,
+        created_at: tx.now(),
         file_key: file.file_key.clone(),
     };
     attachment.id = rows::insert(tx, &attachment).await?;
-    let step = Step::beside(&ticket, now, TicketAction::Attached, Some(&attachment.name));
+    let step = Step::beside(&ticket, tx.now(), TicketAction::Attached, Some(&attachment.name));
     store::journal::insert(tx, &[step]).await?;
     tx.record(Entry::new(TicketAction::Attached.audit_name(), "ticket", ticket.id).created(&attachment));
     Ok(attachment)

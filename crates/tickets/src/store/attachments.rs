@@ -33,6 +33,11 @@ pub async fn get(conn: &mut Conn, ticket: TicketId, id: TicketAttachmentId) -> R
     Sql::owned(format!("{SELECT} WHERE id = $1 AND ticket_id = $2")).bind(id).bind(ticket).optional(conn).await
 }
 
+/// Returns a file of any ticket.
+pub async fn find(conn: &mut Conn, id: TicketAttachmentId) -> Result<Option<TicketAttachment>> {
+    Sql::owned(format!("{SELECT} WHERE id = $1")).bind(id).optional(conn).await
+}
+
 pub async fn count(conn: &mut Conn, ticket: TicketId) -> Result<i64> {
     Sql::new("SELECT CAST(COUNT(*) AS BIGINT) FROM ticket_attachments WHERE ticket_id = $1").bind(ticket).scalar(conn).await
 }
@@ -56,6 +61,11 @@ pub async fn insert(tx: &mut Tx, attachment: &TicketAttachment) -> Result<Ticket
 
 pub async fn delete(tx: &mut Tx, id: TicketAttachmentId) -> Result<()> {
     Sql::new("DELETE FROM ticket_attachments WHERE id = $1").bind(id).execute(tx).await.map(drop)
+}
+
+/// Moves the files of a duplicate to the ticket that goes on.
+pub async fn give(tx: &mut Tx, from: TicketId, to: TicketId) -> Result<()> {
+    Sql::new("UPDATE ticket_attachments SET ticket_id = $2 WHERE ticket_id = $1").bind(from).bind(to).execute(tx).await.map(drop)
 }
 
 /// Records the files of a ticket as left over.

@@ -6,7 +6,7 @@ use billing::promise::{self, PromiseFilter, PromiseInput, PromisedPayment};
 use contracts::{ActivateInput, ContractDetails, ResumeInput, SuspendInput, TerminateInput};
 use database::page::ListSpec;
 use kernel::id::ContractId;
-use payments::{AddBalanceInput, DeductBalanceInput};
+use payments::{AddBalanceInput, DeductBalanceInput, Payment, PayoutInput};
 
 use super::shown;
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 
 pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(activate_contract).service(suspend_contract).service(resume_contract).service(terminate_contract);
-    mount.service(add_balance).service(deduct_balance).service(promise_payment).service(list_promised_payments);
+    mount.service(pay_out).service(add_balance).service(deduct_balance).service(promise_payment).service(list_promised_payments);
 }
 
 /// Activates a draft: binds the SIM card and begins the first period.
@@ -96,8 +96,9 @@ async fn resume_contract(call: Call, granted: Guard<perm::ContractsHold>, id: Pa
 
 /// Terminates a contract: closes its SIM card, quarantines its number and ends its period.
 ///
-/// `refundable_balance` is the amount left to give back, by refunds of its payments. A balance below zero is still owed, and can be
-/// paid. Pending payments stay pending: cancel or fail them, or process those that pay what is owed.
+/// A postpaid period is charged for the days served. With `refund_unused`, the days of a prepaid period that were not used are credited.
+/// Afterwards `refundable_balance` is what refunds of its payments can give back, and `payout_balance` what a payout can. A balance below
+/// zero is still owed, and can be paid. Pending payments stay pending: cancel or fail them, or process those that pay what is owed.
 #[utoipa::path(
     tag = "contracts",
     params(("id" = ContractId, Path, description = "The contract's id.")),
@@ -118,6 +119,29 @@ async fn terminate_contract(
     let answer = call.write(async |tx| {
         billing::terminate(tx, &granted, id.0, &input).await?;
         shown(tx, id.0).await
+    });
+    Ok(answer.await?)
+}
+
+/// Pays out what is left on the balance of a terminated contract.
+///
+/// This gives back money that no refund can return, such as a correction, or a payment in cash whose payer is not known. The balance does
+/// not fall below zero, and refunds that a gateway is processing stay reserved.
+#[utoipa::path(
+    tag = "contracts",
+    params(("id" = ContractId, Path, description = "The contract's id.")),
+    request_body = PayoutInput,
+    responses(
+        (status = 201, description = "The payout.", body = Payment),
+        (status = 409, description = "`contract_not_terminated`, `payout_too_large`.")
+    ),
+    security(("bearer" = ["payments:refund"]))
+)]
+#[post("/contracts/{id}/payouts")]
+async fn pay_out(call: Call, granted: Guard<perm::PaymentsRefund>, id: PathPart<ContractId>, input: Body<PayoutInput>) -> Reply {
+    let answer = call.write(async |tx| {
+        let payment = billing::pay_out(tx, &granted, id.0, &input).await?;
+        Answer::created(format!("payments/{}", payment.id), &payment, payment.version)
     });
     Ok(answer.await?)
 }

@@ -5,7 +5,7 @@ use actix_web::get;
 use billing::explanation::{self, Period, PeriodFilter};
 use contracts::{Checklist, ContractStatistics, HistoryEntry, HistoryFilter, RequirementState};
 use database::page::ListSpec;
-use kernel::id::ContractId;
+use kernel::{Several, id::ContractId};
 use messages::Locale;
 use payments::{OnContractFilter, Payment, statement::Statement};
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     answer::{Answer, List, Reply},
     call::Call,
+    expand::{Expandable, Part},
     extract::{ListQuery, Listing, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -125,6 +126,7 @@ async fn list_contract_periods(
 
 impl ListQuery for OnContractFilter {
     const SPEC: ListSpec = payments::LIST;
+    const PARTS: &'static [Part] = Payment::PARTS;
 }
 
 /// Lists the transactions of a contract.
@@ -142,7 +144,7 @@ async fn list_contract_payments(
     query: Listing<OnContractFilter>,
 ) -> Reply {
     let page = call.read(async |conn| payments::list_of_contract(conn, &granted, id.0, &query.filter, &query.paging).await).await?;
-    Ok(call.page(page)?)
+    Ok(query.expand.page(&call, page).await?)
 }
 
 /// Filters of the list of tickets about a contract.
@@ -151,15 +153,19 @@ async fn list_contract_payments(
 #[into_params(parameter_in = Query)]
 pub struct TicketsAboutFilter {
     /// Only tickets with this status.
-    pub status: Option<TicketStatus>,
+    #[param(value_type = Option<Vec<TicketStatus>>)]
+    pub status: Option<Several<TicketStatus>>,
     /// Only tickets of this category.
-    pub category: Option<TicketCategory>,
+    #[param(value_type = Option<Vec<TicketCategory>>)]
+    pub category: Option<Several<TicketCategory>>,
     /// Only tickets with this priority.
-    pub priority: Option<TicketPriority>,
+    #[param(value_type = Option<Vec<TicketPriority>>)]
+    pub priority: Option<Several<TicketPriority>>,
 }
 
 impl ListQuery for TicketsAboutFilter {
     const SPEC: ListSpec = tickets::LIST;
+    const PARTS: &'static [Part] = Ticket::PARTS;
 }
 
 /// Lists the tickets about a contract.
@@ -177,12 +183,12 @@ async fn list_contract_tickets(
     query: Listing<TicketsAboutFilter>,
 ) -> Reply {
     let TicketsAboutFilter { status, category, priority } = query.filter;
-    let filter = TicketFilter { contract: Some(id.0), status, category, priority, ..TicketFilter::default() };
+    let filter = TicketFilter { contract_id: Some(id.0.into()), status, category, priority, ..TicketFilter::default() };
     let page = call.read(async |conn| {
         contracts::exists(conn, id.0).await?;
         tickets::list(conn, &granted, &filter, &query.paging).await
     });
-    Ok(call.page(page.await?)?)
+    Ok(query.expand.page(&call, page.await?).await?)
 }
 
 impl ListQuery for HistoryFilter {

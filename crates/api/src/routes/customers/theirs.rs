@@ -14,6 +14,7 @@ use utoipa::IntoParams;
 use crate::{
     answer::{List, Reply},
     call::Call,
+    expand::{Expandable, Part},
     extract::{ListQuery, Listing, PathPart},
     guard::Guard,
     routes::mount::Mount,
@@ -25,7 +26,7 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
 
 /// Declares the parameters of lists that are paged and ordered, but not filtered.
 macro_rules! all_of_theirs {
-    ($($(#[$doc:meta])* $name:ident = $spec:expr;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident = $spec:expr, $parts:expr;)+) => {$(
         $(#[$doc])*
         #[derive(Debug, Deserialize, IntoParams)]
         #[serde(deny_unknown_fields)]
@@ -33,19 +34,20 @@ macro_rules! all_of_theirs {
 
         impl ListQuery for $name {
             const SPEC: ListSpec = $spec;
+            const PARTS: &'static [Part] = $parts;
         }
     )+};
 }
 
 all_of_theirs! {
     /// All contracts.
-    AllContracts = contracts::LIST;
+    AllContracts = contracts::LIST, Contract::PARTS;
     /// All payments.
-    AllPayments = payments::LIST;
+    AllPayments = payments::LIST, Payment::PARTS;
     /// All tickets.
-    AllTickets = tickets::LIST;
+    AllTickets = tickets::LIST, Ticket::PARTS;
     /// The whole history.
-    AllHistory = customers::HISTORY_LIST;
+    AllHistory = customers::HISTORY_LIST, &[];
 }
 
 /// Lists a subscriber's contracts.
@@ -62,12 +64,12 @@ async fn list_customer_contracts(
     id: PathPart<CustomerId>,
     query: Listing<AllContracts>,
 ) -> Reply {
-    let filter = ContractFilter { customer: Some(id.0), ..ContractFilter::default() };
+    let filter = ContractFilter { customer_id: Some(id.0.into()), ..ContractFilter::default() };
     let page = call.read(async |conn| {
         customers::must_exist(conn, id.0).await?;
         contracts::list(conn, &granted, &filter, &query.paging).await
     });
-    Ok(call.page(page.await?)?)
+    Ok(query.expand.page(&call, page.await?).await?)
 }
 
 /// Lists the transactions on all contracts of a subscriber.
@@ -88,7 +90,7 @@ async fn list_customer_payments(
         customers::must_exist(conn, id.0).await?;
         payments::list_of_customer(conn, &granted, id.0, &query.paging).await
     });
-    Ok(call.page(page.await?)?)
+    Ok(query.expand.page(&call, page.await?).await?)
 }
 
 /// Lists a subscriber's tickets.
@@ -105,12 +107,12 @@ async fn list_customer_tickets(
     id: PathPart<CustomerId>,
     query: Listing<AllTickets>,
 ) -> Reply {
-    let filter = TicketFilter { customer: Some(id.0), ..TicketFilter::default() };
+    let filter = TicketFilter { customer_id: Some(id.0.into()), ..TicketFilter::default() };
     let page = call.read(async |conn| {
         customers::must_exist(conn, id.0).await?;
         tickets::list(conn, &granted, &filter, &query.paging).await
     });
-    Ok(call.page(page.await?)?)
+    Ok(query.expand.page(&call, page.await?).await?)
 }
 
 /// Lists the history of a subscriber, of those merged into it, and of their records.

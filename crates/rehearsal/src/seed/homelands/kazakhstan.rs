@@ -64,17 +64,22 @@ fn document(_dice: &mut Dice, share: i64, number: u64) -> Document {
 
 fn person_inn(_dice: &mut Dice, payer: TaxPayer) -> Option<String> {
     let century: u64 = if payer.born.year() < 2000 { 3 } else { 5 };
-    let body = format!("{}{}{:04}", payer.born.format("%y%m%d"), century + u64::from(payer.is_woman), payer.serial);
-    let mut check = weighed(&body, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]) % 11;
-    if check == 10 {
-        check = weighed(&body, &[3, 4, 5, 6, 7, 8, 9, 10, 11, 1, 2]) % 11;
-    }
-    // numbers without a check digit are never issued
-    (check < 10).then(|| format!("{body}{check}"))
+    with_check_digit(&format!("{}{}{:04}", payer.born.format("%y%m%d"), century + u64::from(payer.is_woman), payer.serial))
 }
 
 fn organization_inn(dice: &mut Dice, serial: u64) -> String {
-    format!("{:02}{:02}4{serial:07}", dice.between(5, 24), dice.between(1, 12))
+    let (year, month, number) = (dice.between(5, 24), serial / 1_000_000 + 1, serial % 1_000_000);
+    // the kind of the company follows the month; another kind where there is no check digit
+    (4..=9).find_map(|kind| with_check_digit(&format!("{year:02}{month:02}{kind}{number:06}"))).unwrap_or_default()
+}
+
+/// The number with its check digit; numbers without one are never issued.
+fn with_check_digit(body: &str) -> Option<String> {
+    let mut check = weighed(body, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]) % 11;
+    if check == 10 {
+        check = weighed(body, &[3, 4, 5, 6, 7, 8, 9, 10, 11, 1, 2]) % 11;
+    }
+    (check < 10).then(|| format!("{body}{check}"))
 }
 
 fn organization_code(_dice: &mut Dice, _serial: u64, inn: &str) -> String {

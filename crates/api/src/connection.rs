@@ -1,0 +1,226 @@
+//! Connections that are closed when nothing moves on them.
+//!
+//! actix-web limits the wait for the first head on a connection, and the rest between requests. It limits neither the wait for a later
+//! head that has begun, nor the wait for a client that does not read. So whoever opens connections and then does nothing would keep
+//! them, and what is buffered for them, for ever.
+
+use std::{
+    cell::Cell,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use actix_web::HttpRequest;
+use database::jobs::Stop;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::{Instant, Sleep, sleep_until},
+};
+
+use crate::{
+    app::{HEAD_WAIT, KEEP_ALIVE},
+    bare,
+};
+
+/// Longest wait for a later head that has begun; the first one is answered before that.
+const LATER_HEAD_WAIT: Duration = HEAD_WAIT.saturating_add(Duration::from_secs(1));
+/// Longest rest between two requests. actix-web ends it earlier, unless a part of a head was there when the rest began.
+const LONGEST_REST: Duration = KEEP_ALIVE.saturating_add(HEAD_WAIT);
+/// How long a client may take no byte of a response.
+const STANDSTILL: Duration = Duration::from_secs(30);
+/// How long a client may take no byte of a response while the program stops.
+const STANDSTILL_AT_THE_END: Duration = Duration::from_secs(5);
+
+/// What the requests on a connection do, as the edge notes it.
+pub struct Activity {
+    running: Cell<usize>,
+    // since when no request runs
+    resting: Cell<Instant>,
+    // since when there is a part of a head
+    heard: Cell<Option<Instant>>,
+}
+
+impl Activity {
+    fn new() -> Rc<Self> {
+        Rc::new(Self { running: Cell::new(0), resting: Cell::new(Instant::now()), heard: Cell::new(None) })
+    }
+
+    /// When the wait for the next request ends; `None` while one runs.
+    fn deadline(&self) -> Option<Instant> {
+        if self.running.get() > 0 {
+            return None;
+        }
+        Some(self.heard.get().map_or_else(|| self.resting.get() + LONGEST_REST, |heard| heard + LATER_HEAD_WAIT))
+    }
+
+    fn hear(&self) {
+        if self.running.get() == 0 && self.heard.get().is_none() {
+            self.heard.set(Some(Instant::now()));
+        }
+    }
+}
+
+/// Marks that a request runs, until its response has been taken over by the connection.
+pub struct Running(Rc<Activity>);
+
+impl Running {
+    /// Marks the beginning of a request; `None` on a connection that is not watched, as in unit tests.
+    pub fn begin(request: &HttpRequest) -> Option<Self> {
+        let activity = request.conn_data::<Rc<Activity>>()?.clone();
+        activity.running.set(activity.running.get() + 1);
+        activity.heard.set(None);
+        Some(Self(activity))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.set(self.0.running.get().saturating_sub(1));
+        self.0.resting.set(Instant::now());
+    }
+}
+
+/// A connection with a limit on each wait.
+pub struct Watched {
+    stream: TcpStream,
+    activity: Rc<Activity>,
+    stop: Stop,
+    reading: Timer,
+    writing: Timer,
+    // since when the client takes nothing, and when that is checked next
+    stands_still: Option<Instant>,
+    checked_next: Option<Instant>,
+    instead: Option<Instead>,
+    address: Option<SocketAddr>,
+}
+
+impl Watched {
+    /// Watches a connection; `stop` shortens the waits.
+    pub fn new(stream: TcpStream, stop: Stop) -> Self {
+        let address = stream.peer_addr().ok();
+        Self {
+            stream,
+            activity: Activity::new(),
+            stop,
+            reading: Timer(None),
+            writing: Timer(None),
+            stands_still: None,
+            checked_next: None,
+            instead: None,
+            address,
+        }
+    }
+
+    /// What the requests on this connection do.
+    pub fn activity(&self) -> Rc<Activity> {
+        self.activity.clone()
+    }
+
+    /// Writes to the client, unless it has taken nothing for too long.
+    fn write(&mut self, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(outcome) = Pin::new(&mut self.stream).poll_write(context, data) {
+            self.stands_still = None;
+            self.writing.0 = None;
+            return Poll::Ready(outcome);
+        }
+        let now = Instant::now();
+        let since = *self.stands_still.get_or_insert(now);
+        let limit = if self.stop.is_stopping() { STANDSTILL_AT_THE_END } else { STANDSTILL };
+        if now >= since + limit {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        // checks now and then whether the program stops
+        let next = self.checked_next.filter(|next| *next > now).unwrap_or(now + STANDSTILL_AT_THE_END).min(since + limit);
+        self.checked_next = Some(next);
+        if self.writing.is_over(next, context) {
+            context.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+/// A response that is sent in place of a bare one.
+struct Instead {
+    bytes: Vec<u8>,
+    written: usize,
+    // the length of the bare one
+    of: usize,
+}
+
+/// A timer that exists only while it is needed.
+struct Timer(Option<Pin<Box<Sleep>>>);
+
+impl Timer {
+    /// Whether the moment has come; otherwise the task is woken then.
+    fn is_over(&mut self, moment: Instant, context: &mut Context<'_>) -> bool {
+        let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(moment)));
+        if sleep.deadline() != moment {
+            sleep.as_mut().reset(moment);
+        }
+        sleep.as_mut().poll(context).is_ready()
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        match Pin::new(&mut this.stream).poll_read(context, buffer) {
+            Poll::Pending => match this.activity.deadline() {
+                Some(deadline) if this.reading.is_over(deadline, context) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                _ => Poll::Pending,
+            },
+            outcome => {
+                if buffer.filled().len() > before {
+                    this.activity.hear();
+                }
+                outcome
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.instead.is_none()
+            && this.activity.running.get() == 0
+            && let Some(whole) = bare::whole(data)
+        {
+            let (status, address) = (whole.status.as_u16(), this.address.map(|address| address.ip().to_string()));
+            log::info!(
+                target: "access", status, address = address.as_deref().unwrap_or("-"), request_id = &*whole.request_id;
+                "what came is no request, or did not come in time"
+            );
+            this.instead = Some(Instead { bytes: whole.bytes, written: 0, of: data.len() });
+        }
+        let Some(mut instead) = this.instead.take() else { return this.write(context, data) };
+        while let Some(rest) = instead.bytes.get(instead.written..).filter(|rest| !rest.is_empty()) {
+            match this.write(context, rest) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(written)) => instead.written += written,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    this.instead = Some(instead);
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(instead.of))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(Pin::new(&mut this.stream).poll_flush(context))?;
+        Pin::new(&mut this.stream).poll_shutdown(context)
+    }
+}

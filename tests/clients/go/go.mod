@@ -1,0 +1,3 @@
+module scene
+
+go 1.25
