@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{PATIENCE, Place, free_address, program};
-use crate::harness::{Client, Engine, PASSWORD, TestDatabase};
+use crate::harness::{Client, Engine, PASSWORD, TestDatabase, id};
 
 /// The path of a program, if it is installed; `REQUIRE_NEIGHBOURS` makes that a must.
 fn installed(name: &str) -> Option<String> {
@@ -84,6 +84,19 @@ async fn nginx_starts_with_our_file_compresses_json_and_lets_tags_and_streams_th
     let (packed, plain) =
         (document.bytes().await.unwrap().len(), admin.get("/openapi.json").await.text.len());
     assert!(packed * 5 < plain, "{packed} of {plain}");
+    // the tag of a compressed response is weak, and is taken as the one of the API
+    let tariff = json!({
+        "name": "Старт", "tariff_type": "prepaid", "monthly_fee": "1.00", "description": "Слова. ".repeat(100)
+    });
+    let tariff = format!("/tariffs/{}", id(&admin.post("/tariffs", tariff).await.expect(201)));
+    let packed = admin.request(Method::GET, &tariff).header("Accept-Encoding", "gzip").send().await.unwrap();
+    assert_eq!(packed.headers()["content-encoding"], "gzip");
+    let tag = packed.headers()["etag"].to_str().unwrap().to_owned();
+    assert!(tag.starts_with("W/\""), "{tag}");
+    admin.with("If-None-Match", &tag).get(&tariff).await.expect(304);
+    let shorter = json!({"description": "Слова."});
+    admin.with("If-Match", &tag).patch(&tariff, shorter.clone()).await.expect(200);
+    admin.with("If-Match", &tag).patch(&tariff, shorter).await.refused(412, "stale_version");
     // links are those of the proxy, and the address is the client's
     let users = admin.get("/users?page_size=1&page=1").await.expect(200);
     assert_eq!(users["count"], 1);
@@ -109,9 +122,11 @@ async fn pooler(place: &Place, program: &str, mode: &str) -> (Neighbour, String)
     let (host, port) = host.split_once(':').unwrap_or((host, "5432"));
     let bind = free_address();
     let (_, own_port) = bind.rsplit_once(':').unwrap();
+    // a session has a connection of its own, of which the program opens 16; a transaction has one while it lasts
+    let connections = if mode == "session" { 16 } else { 10 };
     let settings = format!(
         "[databases]\n{name} = host={} port={port} dbname={name}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
-         listen_port = {own_port}\nunix_socket_dir =\nauth_type = any\npool_mode = {mode}\ndefault_pool_size = 10\n\
+         listen_port = {own_port}\nunix_socket_dir =\nauth_type = any\npool_mode = {mode}\ndefault_pool_size = {connections}\n\
          ignore_startup_parameters = options, extra_float_digits\n",
         folder.unwrap_or(host)
     )

@@ -80,3 +80,75 @@ fn meaning(error: &dyn DatabaseError) -> Meaning {
 fn is_sqlite_io_error(code: &str) -> bool {
     code.len() < 5 && code.parse().is_ok_and(|code: u32| code & 0xff == 10)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{borrow::Cow, fmt};
+
+    use super::*;
+
+    /// An error of an engine with this code.
+    #[derive(Debug)]
+    struct Coded(&'static str);
+
+    impl fmt::Display for Coded {
+        fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str(self.0)
+        }
+    }
+
+    impl std::error::Error for Coded {}
+
+    impl DatabaseError for Coded {
+        fn message(&self) -> &str {
+            self.0
+        }
+
+        fn code(&self) -> Option<Cow<'_, str>> {
+            Some(self.0.into())
+        }
+
+        fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Other
+        }
+    }
+
+    fn of(code: &'static str) -> Error {
+        failure(sqlx::Error::Database(Box::new(Coded(code))))
+    }
+
+    #[test]
+    fn an_error_of_the_disk_is_a_database_that_cannot_write() {
+        // SQLITE_FULL; SQLITE_IOERR, and of it READ, WRITE, FSYNC, DIR_FSYNC, TRUNCATE, DELETE, SHMSIZE, MMAP, COMMIT_ATOMIC, DATA
+        let sqlite = ["13", "10", "266", "778", "1034", "1290", "1546", "2570", "4874", "6154", "7690", "8202"];
+        for code in sqlite.into_iter().chain(["53100", "58030"]) {
+            let error = of(code);
+            assert_eq!((error.code(), error.seconds_to_wait()), (common::DATABASE_FULL, Some(10)), "{code}");
+        }
+    }
+
+    #[test]
+    fn other_errors_are_not_those_of_the_disk() {
+        // SQLITE_BUSY and BUSY_SNAPSHOT, and a lock that is not available
+        for code in ["5", "517", "55P03"] {
+            assert_eq!(of(code).code(), common::DATABASE_AWAY, "{code}");
+        }
+        // SQLITE_ERROR, CORRUPT, READONLY and MISMATCH; undefined_table; and what looks like SQLITE_IOERR in its last byte, or is no number
+        for code in ["1", "11", "8", "20", "42P01", "23050", "", "-10", "10x", "XX000"] {
+            assert!(!is_sqlite_io_error(code), "{code}");
+            assert_ne!(of(code).code(), common::DATABASE_FULL, "{code}");
+        }
+    }
+}

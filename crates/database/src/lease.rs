@@ -73,12 +73,15 @@ impl Lending {
         }
     }
 
-    /// Stops lending, and closes every connection once its work is done.
+    /// Stops lending, and closes every connection once its work is done. Does not wait without limit: a connection whose work was
+    /// cancelled on a thread that had ended its runtime is closed with the process only.
     pub(crate) async fn close(&self) {
         self.places.close();
         // dropped connections return to the pool, which closes them
         drop(std::mem::take(&mut *self.kept()));
-        self.pool.close().await;
+        if timeout(LONGEST_WAIT, self.pool.close()).await.is_err() {
+            log::debug!("a connection to the database is closed with the process");
+        }
     }
 }
 
@@ -123,6 +126,11 @@ impl Lease {
     /// Takes a connection for reading: with a transaction if a session of the server lasts no longer.
     pub(crate) async fn for_reading(lending: &Arc<Lending>) -> Result<Self> {
         if lending.in_transactions { Self::begin(lending).await } else { Self::new(lending).await }
+    }
+
+    /// Whether a session of the server lasts for a transaction only.
+    pub(crate) fn in_transactions(&self) -> bool {
+        self.lending.in_transactions
     }
 
     /// Ends the reading.

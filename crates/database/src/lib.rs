@@ -184,6 +184,14 @@ impl Conn {
         }
     }
 
+    /// Whether statements stay prepared on the server under a name, which a pooler that lends a session for a transaction does not allow.
+    fn prepares(&self) -> bool {
+        match &self.backend {
+            Backend::Postgres(conn) => !conn.in_transactions(),
+            Backend::SqliteRead(_) | Backend::SqliteWrite(_) => true,
+        }
+    }
+
     /// Ends the reading on the connection, on which nothing runs any more.
     async fn end_reading(&mut self, succeeded: bool) -> Result<()> {
         match &mut self.backend {

@@ -14,6 +14,8 @@ use crate::{
 /// The number is any that nobody else locks.
 const LOCK: &str = "SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(7234502)";
 
+const FORGET_STATEMENTS: &str = "DEALLOCATE ALL";
+
 const NEWEST: &str = "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations WHERE success";
 
 /// The migrations that a database has.
@@ -59,9 +61,16 @@ impl Schema {
                 let refused = |error: sqlx::Error| refusals::of_migration(url, &error.into());
                 let mut tx = lending.pool.begin().await.map_err(refused)?;
                 (&mut *tx).execute(LOCK).await.map_err(refused)?;
+                // the migrator prepares statements under names, which others behind the same pooler may have used
+                if lending.in_transactions() {
+                    (&mut *tx).execute(FORGET_STATEMENTS).await.map_err(refused)?;
+                }
                 let migrator = Migrator { migrations: self.postgres.migrations.clone(), locking: false, ..Migrator::DEFAULT };
                 let outcome = migrator.run(&mut *tx).await;
                 if outcome.is_ok() {
+                    if lending.in_transactions() {
+                        (&mut *tx).execute(FORGET_STATEMENTS).await.map_err(refused)?;
+                    }
                     tx.commit().await.map_err(refused)?;
                 }
                 outcome

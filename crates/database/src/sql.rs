@@ -36,6 +36,18 @@ enum Fetched {
     Postgres(Vec<PgRow>),
 }
 
+impl From<Vec<SqliteRow>> for Fetched {
+    fn from(rows: Vec<SqliteRow>) -> Self {
+        Self::Sqlite(rows)
+    }
+}
+
+impl From<Vec<PgRow>> for Fetched {
+    fn from(rows: Vec<PgRow>) -> Self {
+        Self::Postgres(rows)
+    }
+}
+
 impl Fetched {
     /// Reads every row as a `T`.
     fn read<T: Row>(self) -> Result<Vec<T>> {
@@ -56,8 +68,8 @@ enum Wanted {
 
 /// A statement of one engine with its values bound.
 macro_rules! bound {
-    ($sql:ident, |$bound:ident, $column:ident| $bind_column:expr) => {{
-        let mut query = sqlx::query(&$sql.text);
+    ($sql:ident, $prepares:ident, |$bound:ident, $column:ident| $bind_column:expr) => {{
+        let mut query = sqlx::query(&$sql.text).persistent($prepares);
         for arg in $sql.args {
             query = match arg {
                 Arg::Int(value) => query.bind(value),
@@ -76,18 +88,20 @@ macro_rules! bound {
     }};
 }
 
+/// Does the same with the statement and the connection of either engine.
 macro_rules! run {
-    ($sql:ident, $conn:ident, |$query:ident, $c:ident| $sqlite:expr, $postgres:expr) => {{
+    ($sql:ident, $conn:ident, |$query:ident, $c:ident| $done:expr) => {{
         $conn.trace.note(&$sql);
         let (statement, row) = $sql.without_waiting($conn);
+        let prepares = $conn.prepares();
         let outcome = match $conn.by_engine() {
             EngineConn::Sqlite($c) => {
                 // whole columns are used on PostgreSQL only
-                let $query = bound!(statement, |query, _column| query.bind(None::<i64>));
-                $sqlite
+                let $query = bound!(statement, prepares, |query, _column| query.bind(None::<i64>));
+                $done
             }
             EngineConn::Postgres($c) => {
-                let $query = bound!(statement, |query, column| match column {
+                let $query = bound!(statement, prepares, |query, column| match column {
                     Column::Int(values) => query.bind(values),
                     Column::Text(values) => query.bind(values),
                     Column::Bool(values) => query.bind(values),
@@ -95,7 +109,7 @@ macro_rules! run {
                     Column::Date(values) => query.bind(values),
                     Column::Bytes(values) => query.bind(values),
                 });
-                $postgres
+                $done
             }
         };
         outcome.map_err(|error| match row {
@@ -161,20 +175,10 @@ impl Sql {
 
     /// Fetches rows without knowing what they become, so that this is compiled once and not for every kind of row.
     async fn fetch(self, conn: &mut Conn, wanted: Wanted) -> Result<Fetched> {
-        run!(
-            self,
-            conn,
-            |query, c| match wanted {
-                Wanted::All => query.fetch_all(c).await,
-                Wanted::First => query.fetch_optional(c).await.map(Vec::from_iter),
-            }
-            .map(Fetched::Sqlite),
-            match wanted {
-                Wanted::All => query.fetch_all(c).await,
-                Wanted::First => query.fetch_optional(c).await.map(Vec::from_iter),
-            }
-            .map(Fetched::Postgres)
-        )
+        run!(self, conn, |query, c| match wanted {
+            Wanted::All => query.fetch_all(c).await.map(Fetched::from),
+            Wanted::First => query.fetch_optional(c).await.map(|row| Fetched::from(Vec::from_iter(row))),
+        })
     }
 
     /// Returns every row.
@@ -218,12 +222,7 @@ impl Sql {
 
     /// Runs the statement and returns the number of affected rows.
     pub async fn execute(self, conn: &mut Conn) -> Result<u64> {
-        run!(
-            self,
-            conn,
-            |query, c| query.execute(c).await.map(|done| done.rows_affected()),
-            query.execute(c).await.map(|done| done.rows_affected())
-        )
+        run!(self, conn, |query, c| query.execute(c).await.map(|done| done.rows_affected()))
     }
 
     /// Runs an update of one row with an expected version. Errors: `stale_version` when there is no such row.

@@ -4,8 +4,6 @@ use std::{cell::RefCell, future::Future, pin::Pin};
 
 use kernel::error::{Error, Result};
 
-use crate::{Conn, Tx};
-
 /// The future of a unit of work.
 type Running<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
@@ -32,18 +30,8 @@ impl<T, W> Kept<T, W> {
     }
 }
 
-impl<T, W: AsyncFn(&mut Conn) -> Result<T>> Unit<Conn> for Kept<T, W> {
-    fn run<'a>(&'a self, on: &'a mut Conn) -> Running<'a> {
-        Box::pin(async move {
-            let made = (self.work)(on).await?;
-            self.made.replace(Some(made));
-            Ok(())
-        })
-    }
-}
-
-impl<T, W: AsyncFn(&mut Tx) -> Result<T>> Unit<Tx> for Kept<T, W> {
-    fn run<'a>(&'a self, on: &'a mut Tx) -> Running<'a> {
+impl<C, T, W: AsyncFn(&mut C) -> Result<T>> Unit<C> for Kept<T, W> {
+    fn run<'a>(&'a self, on: &'a mut C) -> Running<'a> {
         Box::pin(async move {
             let made = (self.work)(on).await?;
             self.made.replace(Some(made));
