@@ -1,8 +1,11 @@
-//! Connections that are closed when nothing moves on them.
+//! Connections that are closed when nothing moves on them, and that are read from no further than is needed.
 //!
 //! actix-web limits the wait for the first head on a connection, and the rest between requests. It limits neither the wait for a later
 //! head that has begun, nor the wait for a client that does not read. So whoever opens connections and then does nothing would keep
 //! them, and what is buffered for them, for ever.
+//!
+//! actix-web also turns everything that it has read into requests, hundreds from one buffer, before it answers the first of them; each
+//! takes some kilobytes. So it gets heads in small pieces, and nothing but the body while a request runs.
 
 use std::{
     cell::Cell,
@@ -10,14 +13,14 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
-use actix_web::HttpRequest;
+use actix_web::{HttpRequest, http::header};
 use database::jobs::Stop;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take},
     net::TcpStream,
     time::{Instant, Sleep, sleep_until},
 };
@@ -36,9 +39,25 @@ const STANDSTILL: Duration = Duration::from_secs(30);
 /// How long a client may take no byte of a response while the program stops.
 const STANDSTILL_AT_THE_END: Duration = Duration::from_secs(5);
 
+/// How much of a head is read before it is looked at. Larger ones are read in several pieces.
+const HEAD_PIECE: u64 = 1024;
+/// How much of a body of unknown length is read before it is looked at; behind its end there may be other requests.
+const CHUNKED_PIECE: u64 = 2048;
+
+/// How much of the body of the running request is still to be read.
+#[derive(Clone, Copy)]
+enum Body {
+    /// At most so many bytes.
+    Known(u64),
+    Chunked,
+}
+
 /// What the requests on a connection do, as the edge notes it.
 pub struct Activity {
     running: Cell<usize>,
+    body: Cell<Body>,
+    // who reads on once no request runs
+    waiting: Cell<Option<Waker>>,
     // since when no request runs
     resting: Cell<Instant>,
     // since when there is a part of a head
@@ -47,7 +66,13 @@ pub struct Activity {
 
 impl Activity {
     fn new() -> Rc<Self> {
-        Rc::new(Self { running: Cell::new(0), resting: Cell::new(Instant::now()), heard: Cell::new(None) })
+        Rc::new(Self {
+            running: Cell::new(0),
+            body: Cell::new(Body::Known(0)),
+            waiting: Cell::new(None),
+            resting: Cell::new(Instant::now()),
+            heard: Cell::new(None),
+        })
     }
 
     /// When the wait for the next request ends; `None` while one runs.
@@ -56,6 +81,24 @@ impl Activity {
             return None;
         }
         Some(self.heard.get().map_or_else(|| self.resting.get() + LONGEST_REST, |heard| heard + LATER_HEAD_WAIT))
+    }
+
+    /// How much may be read now, and whether it must be looked at before more is read; `None` while a request runs and has its body.
+    fn allowance(&self) -> Option<(u64, bool)> {
+        match self.body.get() {
+            _ if self.running.get() == 0 => Some((HEAD_PIECE, true)),
+            Body::Known(0) => None,
+            Body::Known(rest) => Some((rest, false)),
+            Body::Chunked => Some((CHUNKED_PIECE, true)),
+        }
+    }
+
+    /// Notes that so many bytes were read.
+    fn took(&self, length: u64) {
+        if let Body::Known(rest) = self.body.get() {
+            self.body.set(Body::Known(rest.saturating_sub(length)));
+        }
+        self.hear();
     }
 
     fn hear(&self) {
@@ -74,6 +117,9 @@ impl Running {
         let activity = request.conn_data::<Rc<Activity>>()?.clone();
         activity.running.set(activity.running.get() + 1);
         activity.heard.set(None);
+        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+        activity.body.set(if is_chunked { Body::Chunked } else { Body::Known(length.unwrap_or(0)) });
         Some(Self(activity))
     }
 }
@@ -82,12 +128,17 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.0.running.set(self.0.running.get().saturating_sub(1));
         self.0.resting.set(Instant::now());
+        if let Some(waiting) = self.0.waiting.take() {
+            waiting.wake();
+        }
     }
 }
 
 /// A connection with a limit on each wait.
 pub struct Watched {
-    stream: TcpStream,
+    stream: Take<TcpStream>,
+    // whether the last piece was a whole one, so that it must be looked at before more is read
+    has_whole_piece: bool,
     activity: Rc<Activity>,
     stop: Stop,
     reading: Timer,
@@ -104,7 +155,8 @@ impl Watched {
     pub fn new(stream: TcpStream, stop: Stop) -> Self {
         let address = stream.peer_addr().ok();
         Self {
-            stream,
+            stream: stream.take(0),
+            has_whole_piece: false,
             activity: Activity::new(),
             stop,
             reading: Timer(None),
@@ -123,7 +175,7 @@ impl Watched {
 
     /// Writes to the client, unless it has taken nothing for too long.
     fn write(&mut self, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(outcome) = Pin::new(&mut self.stream).poll_write(context, data) {
+        if let Poll::Ready(outcome) = Pin::new(self.stream.get_mut()).poll_write(context, data) {
             self.stands_still = None;
             self.writing.0 = None;
             return Poll::Ready(outcome);
@@ -166,10 +218,31 @@ impl Timer {
     }
 }
 
+impl Watched {
+    /// Notices that the client has gone, and reads nothing.
+    fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match ready!(self.stream.get_ref().poll_peek(context, &mut ReadBuf::new(&mut [0]))) {
+            // that is the end, as a read would tell it
+            Ok(0) => Poll::Ready(Ok(())),
+            Ok(_) => {
+                self.activity.waiting.set(Some(context.waker().clone()));
+                Poll::Pending
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+}
+
 impl AsyncRead for Watched {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if std::mem::take(&mut this.has_whole_piece) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let Some((limit, is_piece)) = this.activity.allowance() else { return this.poll_gone(context) };
         let before = buffer.filled().len();
+        this.stream.set_limit(limit);
         match Pin::new(&mut this.stream).poll_read(context, buffer) {
             Poll::Pending => match this.activity.deadline() {
                 Some(deadline) if this.reading.is_over(deadline, context) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
@@ -177,7 +250,8 @@ impl AsyncRead for Watched {
             },
             outcome => {
                 if buffer.filled().len() > before {
-                    this.activity.hear();
+                    this.has_whole_piece = is_piece && this.stream.limit() == 0;
+                    this.activity.took(limit - this.stream.limit());
                 }
                 outcome
             }
@@ -215,12 +289,12 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        Pin::new(self.get_mut().stream.get_mut()).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(Pin::new(&mut this.stream).poll_flush(context))?;
-        Pin::new(&mut this.stream).poll_shutdown(context)
+        ready!(Pin::new(this.stream.get_mut()).poll_flush(context))?;
+        Pin::new(this.stream.get_mut()).poll_shutdown(context)
     }
 }
