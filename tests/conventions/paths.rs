@@ -136,6 +136,46 @@ async fn the_root_leads_to_the_page_of_swagger_ui_which_brings_its_own_assets(ap
 }
 
 #[scenario]
+async fn swagger_ui_shows_one_document_with_a_filter_and_reads_before_changes(app: &App) {
+    let page = app.stranger().get("/swagger-ui/").await.text;
+    let start = app.stranger().get("/swagger-ui/page.js").await.text;
+    let bundle = app.stranger().get("/swagger-ui/swagger-ui-bundle.js").await.text;
+    // the bar with the address of a document belongs to the other layout and its file
+    for text in [&page, &start] {
+        assert!(!text.contains("StandaloneLayout") && !text.contains("standalone-preset"), "{text}");
+    }
+    for setting in [
+        "layout: \"BaseLayout\"",
+        "filter: true",
+        "opsFilter: withWords",
+        "operationsSorter: byPath",
+        "docExpansion: \"none\"",
+        "defaultModelsExpandDepth: -1",
+        "deepLinking: true",
+    ] {
+        assert!(start.contains(setting), "{setting} is not in {start}");
+        // Swagger UI takes no notice of a setting that it does not know
+        let name = setting.split(':').next().unwrap();
+        assert!(bundle.contains(name), "Swagger UI has no {name}");
+    }
+    assert!(bundle.contains("BaseLayout"), "Swagger UI has no BaseLayout");
+    assert!(!start.contains("tagsSorter"), "the tags have the order of the document");
+
+    // each method that the document has, with GET first and DELETE last
+    let (_, rest) = start.split_once("const METHODS = ").unwrap();
+    let (methods, _) = rest.split_once(';').unwrap();
+    let methods: Vec<String> = serde_json::from_str(methods).unwrap();
+    let place = |method: &str| methods.iter().position(|one| one == method);
+    assert_eq!((place("get"), place("delete")), (Some(0), Some(methods.len() - 1)), "{methods:?}");
+    for (path, item) in crate::harness::document()["paths"].as_object().unwrap() {
+        for key in item.as_object().unwrap().keys() {
+            let is_method = !["parameters", "summary", "description", "servers"].contains(&key.as_str());
+            assert!(!is_method || place(key).is_some(), "{path} has {key}, which is not in {methods:?}");
+        }
+    }
+}
+
+#[scenario]
 async fn the_document_is_open_to_all_and_describes_what_is_served(app: &App) {
     let document = app.stranger().get("/api/v1/openapi.json").await;
     assert_eq!(document.header("content-type"), "application/json");

@@ -22,12 +22,48 @@ function byPath(one, other) {
   return METHODS.indexOf(one.get("method")) - METHODS.indexOf(other.get("method"));
 }
 
+/** A schema with the fields and the examples of its parts. */
+function whole({ allOf: parts, ...schema }) {
+  if (!Array.isArray(parts)) return schema;
+  return parts.reduce((sum, part) => ({
+    ...part,
+    ...sum,
+    properties: { ...part.properties, ...sum.properties },
+    required: [...(part.required ?? []), ...(sum.required ?? [])],
+    ...(part.example && { example: { ...part.example, ...sum.example } }),
+  }), schema);
+}
+
+/** The value with what its links name in their place; a link to something around it stays. */
+function withoutLinks(document, value, around = []) {
+  if (Array.isArray(value)) return value.map((one) => withoutLinks(document, one, around));
+  if (value === null || typeof value !== "object") return value;
+  const { $ref: link, ...others } = value;
+  if (typeof link === "string" && link.startsWith("#/")) {
+    if (around.includes(link)) return value;
+    const names = link.slice(2).split("/").map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
+    const named = names.reduce((at, name) => at?.[name], document);
+    return { ...withoutLinks(document, named, [...around, link]), ...withoutLinks(document, others, around) };
+  }
+  return whole(Object.fromEntries(Object.entries(value).map(([name, one]) => [name, withoutLinks(document, one, around)])));
+}
+
+/** Resolves a part of the document. Swagger UI's own way reads the whole document each time, which takes seconds. */
+async function resolveSubtree(document, path) {
+  const part = path.reduce((at, name) => at?.[name], document);
+  return { spec: withoutLinks(document, part), errors: [] };
+}
+
 window.ui = SwaggerUIBundle({
   url: "../api/v1/openapi.json",
   dom_id: "#swagger-ui",
   // without the layout of several documents there is no bar to choose one
   layout: "BaseLayout",
-  plugins: [() => ({ fn: { opsFilter: withWords } })],
+  plugins: [() => ({
+    fn: { opsFilter: withWords, resolveSubtree },
+    // the document is JSON, which the browser reads sooner than Swagger UI reads YAML
+    statePlugins: { spec: { wrapActions: { parseToJson: (_, system) => (text) => system.specActions.updateJsonSpec(JSON.parse(text)) } } },
+  })],
   filter: true,
   operationsSorter: byPath,
   docExpansion: "none",
