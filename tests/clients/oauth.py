@@ -20,7 +20,7 @@ assert first["token_type"].lower() == "bearer" and first["refresh_token"], first
 assert session.get(CRM + "/auth/me").json()["username"] == USER["username"]
 
 # as if the access token had expired: the library asks for another one, and repeats the request with it
-session.token = {**first, "expires_in": -30, "expires_at": 0}
+session.token = {**first, "expires_in": -30, "expires_at": 1}
 assert session.get(CRM + "/auth/me").json()["username"] == USER["username"]
 assert len(renewed) == 1 and renewed[0]["access_token"] != first["access_token"], renewed
 

@@ -149,7 +149,7 @@ impl ResponseError for Rendered {
 
 /// Turns an error response that is not a problem yet into one.
 fn finished(response: HttpResponse, asked: Asked<'_>) -> HttpResponse {
-    let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == problem::MEDIA_TYPE);
+    let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == problem::media_type(asked.is_oauth));
     let refused = response.error().and_then(|error| error.as_error::<Refused>());
     let of_another_origin = response.error().and_then(|error| error.as_error::<CorsError>());
     let mut problem = match (refused, of_another_origin) {
@@ -211,8 +211,9 @@ fn describe(state: &State, request: &ServiceRequest) -> RequestInfo {
     // the last address that is not a trusted proxy; some proxies add a header line instead of an item, and everything before
     // an item that is not an address may be forged
     let address = if behind_proxy {
-        let lines: Vec<&str> = headers.get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
-        let mut hops = lines.iter().rev().flat_map(|line| line.rsplit(',')).map_while(|item| item.trim().parse().ok());
+        let lines: Vec<&[u8]> = headers.get_all("x-forwarded-for").map(HeaderValue::as_bytes).collect();
+        let items = lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b','));
+        let mut hops = items.map_while(|item| std::str::from_utf8(item).ok()?.trim().parse().ok());
         hops.find(|address| !state.is_trusted_proxy(*address)).or(peer)
     } else {
         peer

@@ -9,11 +9,16 @@ use messages::Locale;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The media type of every error.
+/// The media type of every error, but for those of the token endpoint.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// The path of the endpoint whose errors OAuth 2 clients read.
 pub const TOKEN_PATH: &str = "/api/v1/auth/token";
+
+/// The media type of an error; OAuth 2 clients look into nothing but `application/json`.
+pub const fn media_type(is_oauth: bool) -> &'static str {
+    if is_oauth { "application/json" } else { MEDIA_TYPE }
+}
 
 /// An error that a handler returns. The edge adds the texts, the instance and the request id.
 #[derive(Debug)]
@@ -201,7 +206,7 @@ pub fn of_status(error: &Error, status: StatusCode, asked: Asked<'_>) -> HttpRes
         errors: errors.collect(),
     };
     let mut response = HttpResponseBuilder::new(status);
-    response.insert_header((header::CONTENT_TYPE, MEDIA_TYPE)).insert_header((header::CONTENT_LANGUAGE, locale.tag()));
+    response.insert_header((header::CONTENT_TYPE, media_type(asked.is_oauth))).insert_header((header::CONTENT_LANGUAGE, locale.tag()));
     if let Some(seconds) = error.seconds_to_wait() {
         response.insert_header((header::RETRY_AFTER, seconds));
     }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::codes;
-use crate::problem::{self, MEDIA_TYPE};
+use crate::problem;
 
 /// The headers that many responses have, once for all.
 pub fn headers() -> Value {
@@ -42,10 +42,9 @@ pub fn complete(at: Place<'_>, response: &mut Value) {
             .into_iter()
             .map(|code| (code.clone(), json!({"$ref": format!("#/components/examples/{code}")})))
             .collect();
-        // an operation whose problems have more members declares them
-        let declared = response["content"][MEDIA_TYPE]["schema"].take();
-        let schema = if declared.is_null() { json!({"$ref": "#/components/schemas/Problem"}) } else { declared };
-        response["content"] = json!({MEDIA_TYPE: {"schema": schema, "examples": examples}});
+        let is_oauth = at.path == problem::TOKEN_PATH;
+        let schema = json!({"$ref": if is_oauth { "#/components/schemas/OauthProblem" } else { "#/components/schemas/Problem" }});
+        response["content"] = json!({problem::media_type(is_oauth): {"schema": schema, "examples": examples}});
     }
 }
 

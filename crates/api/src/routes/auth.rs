@@ -159,16 +159,16 @@ async fn login(call: Call, input: StrangersBody<LoginInput>) -> Reply {
 /// Signs in, or renews the pair of tokens, as OAuth 2 clients do.
 ///
 /// Grants: `password`, which *Authorize* in Swagger UI uses, and `refresh_token`. Refusals are problems that also have the members
-/// `error` and `error_description` of RFC 6749.
+/// `error` and `error_description` of RFC 6749, and are sent as `application/json`, as it demands.
 #[utoipa::path(
     tag = "auth",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "A pair of tokens.", body = OauthTokens),
-        (status = 401, description = "`sign_in_failed`: the name or the password is wrong, or the account may not sign in now. Of a refresh token: `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `account_disabled`.", body = OauthProblem, content_type = "application/problem+json"),
+        (status = 401, description = "`sign_in_failed`: the name or the password is wrong, or the account may not sign in now. Of a refresh token: `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `account_disabled`.", body = OauthProblem),
         (status = 413, description = "The body is over 16 KiB."),
-        (status = 422, description = "`invalid`: a field is missing or wrong.", body = OauthProblem, content_type = "application/problem+json"),
-        (status = 429, description = "`sign_in_rate_limited`, `too_many_requests`: wait as long as `Retry-After` says.", body = OauthProblem, content_type = "application/problem+json")
+        (status = 422, description = "`invalid`: a field is missing or wrong.", body = OauthProblem),
+        (status = 429, description = "`sign_in_rate_limited`, `too_many_requests`: wait as long as `Retry-After` says.", body = OauthProblem)
     )
 )]
 #[post("/auth/token")]
