@@ -6,8 +6,8 @@
 #   tests/clients/run.sh                    # all of them
 #   tests/clients/run.sh python go          # some: python, typescript, go, oauth, webhook
 #
-# Needs cargo, curl and python3; Node, Go and a Java runtime come from packages of the Python registry. Versions are pinned below and
-# in package.json. PORT can be set. The tools remain in target/clients.
+# Needs curl and python3, and cargo unless PROGRAM names a built program; Node, Go and a Java runtime come from Python packages.
+# Versions are pinned below and in package.json. PORT can be set. The tools remain in target/clients.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -60,8 +60,11 @@ if [[ ! -f $venv/complete ]]; then
 fi
 export PATH=$venv/bin:$PATH
 
-cargo build --quiet --package server
-program=$target/debug/telecom-crm
+program=${PROGRAM:-}
+if [[ -z $program ]]; then
+    cargo build --quiet --package server
+    program=$target/debug/telecom-crm
+fi
 
 export DATABASE_URL=sqlite://$work/crm.db BIND=127.0.0.1:$port COUNTRY=ru LOG_LEVEL=warn SHUTDOWN_SECONDS=5 WEBHOOKS_ALLOW_PRIVATE=true
 JWT_SECRET=$(head -c 48 /dev/urandom | base64 -w 0)

@@ -11,6 +11,7 @@ import hmac
 import itertools
 import json
 import os
+import re
 import threading
 import time
 
@@ -54,6 +55,12 @@ def inn(number):
     for weights in ([7, 2, 4, 10, 3, 5, 9, 4, 6, 8], [3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8]):
         digits += str(sum(int(digit) * weight for digit, weight in zip(digits, weights)) % 11 % 10)
     return digits
+
+
+@schemathesis.serializer("message/rfc822")
+def as_it_is(context, value):
+    """A mail is sent as the text that it is."""
+    return {"data": value if isinstance(value, bytes) else str(value).encode()}
 
 
 lock = threading.Lock()
@@ -142,10 +149,26 @@ def is_positive(case):
     return case.meta is not None and case.meta.generation.mode.is_positive
 
 
+def formatted(schemas):
+    """The names of the properties that are dates, moments or e-mail addresses."""
+    found = set()
+    for schema in schemas.values():
+        for part in [schema, *schema.get("allOf", [])]:
+            for name, field in part.get("properties", {}).items():
+                if any(kind.get("format") in ("date", "date-time", "email") for kind in [field, *field.get("oneOf", [])]):
+                    found.add(name)
+    return found
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     """Makes generated requests valid where the schema cannot describe the rule."""
     headers = case.headers or {}
+    if isinstance(case.body, dict):
+        # HTML forms send an empty text for what was not filled in, so it counts as absent: another text is wrong
+        for field in formatted(case.operation.schema.raw_schema["components"]["schemas"]):
+            if case.body.get(field) == "":
+                case.body = {**case.body, field: "never"}
     # a repeated key with a different body is refused by design
     if headers.get("Idempotency-Key") and len(headers["Idempotency-Key"]) < 240:
         headers["Idempotency-Key"] += f"-{next(numbers)}"
@@ -162,6 +185,10 @@ def before_call(context, case, kwargs):
         # (in a new body, because Schemathesis reuses the generated one, and bytes are not JSON)
         case.body = {**case.body, "file": f"Call {next(numbers)}: no network".encode()}
     if is_positive(case) and isinstance(case.body, dict) and case.path not in SIGNS_IN:
+        for field, value in case.body.items():
+            # a text of one line takes a break at its ends only, which no pattern can say of all that the schema calls blank
+            if isinstance(value, str) and not value.isspace():
+                case.body = {**case.body, field: re.sub("[\r\n\u2028\u2029]", " ", value)}
         for field in RULED:
             if isinstance(case.body.get(field), str):
                 case.body[field] = UNIQUE[field](next(numbers))

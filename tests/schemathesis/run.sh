@@ -5,9 +5,9 @@
 #   tests/schemathesis/run.sh postgres            # TEST_POSTGRES_URL, by default the local server
 #   tests/schemathesis/run.sh sqlite --include-path /api/v1/sims     # further arguments are for `schemathesis run`
 #
-# Needs cargo, curl and python3, for postgres also psql. SEED, MAX_EXAMPLES and PORT can be set. It fails if a check
-# fails, if the server logs an error, and if `telecom-crm verify` finds a violation afterwards. The server's log
-# remains in target/schemathesis.
+# Needs curl and python3, for postgres also psql, and cargo unless PROGRAM names a built program. SEED, MAX_EXAMPLES
+# and PORT can be set. It fails if a check fails, if the server logs an error, and if `telecom-crm verify` finds a
+# violation afterwards. The server's log remains in target/schemathesis.
 set -euo pipefail
 
 engine=${1:-}
@@ -42,14 +42,22 @@ trap 'exit 130' INT TERM
 mkdir -p target/schemathesis
 rm -f "$log"
 tools=target/schemathesis/venv-$version
+# the other engine's run may be at it
+exec 9>target/schemathesis/lock
+flock 9
 if [[ ! -x $tools/bin/schemathesis ]]; then
     rm -rf "$tools"
     python3 -m venv "$tools"
     "$tools/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version"
 fi
+flock --unlock 9
+exec 9>&-
 
-cargo build --quiet --package server
-program=${CARGO_TARGET_DIR:-target}/debug/telecom-crm
+program=${PROGRAM:-}
+if [[ -z $program ]]; then
+    cargo build --quiet --package server
+    program=${CARGO_TARGET_DIR:-target}/debug/telecom-crm
+fi
 
 case $engine in
     sqlite) export DATABASE_URL=sqlite://$work/crm.db ;;
