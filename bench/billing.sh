@@ -78,8 +78,8 @@ JOIN LATERAL (SELECT id, monthly_fee FROM tariff_versions WHERE tariff_id = c.ta
 CROSS JOIN LATERAL (SELECT COALESCE(SUM(options.monthly_fee), 0)::bigint AS fee, COALESCE(string_agg(options.id || ':' || options.monthly_fee, ','), '') AS fees
     FROM contract_options JOIN options ON options.id = contract_options.option_id WHERE contract_options.contract_id = c.id AND removed_at IS NULL AND is_in_next) o
 WHERE c.status = 'active' AND c.next_billing_date <= '$(day "$1")';
-INSERT INTO payments (id, contract_id, transaction_type, amount, status, payment_method, description, created_at, processed_at, processed_by, balance_after, ledger_number, period_start, period_end)
-SELECT payment_id, id, 'charge', fee, 'success', 'system', day || ' – ' || (next - 1), now(), now(), 'billing run', balance - fee, ledger_number, day, next FROM due;
+INSERT INTO payments (id, contract_id, transaction_type, amount, status, payment_method, description, created_at, updated_at, processed_at, processed_by, balance_after, ledger_number, period_start, period_end)
+SELECT payment_id, id, 'charge', fee, 'success', 'system', day || ' – ' || (next - 1), now(), now(), now(), 'billing run', balance - fee, ledger_number, day, next FROM due;
 INSERT INTO contract_periods (contract_id, period_start, period_end, tariff_version_id, option_fees, whole_fee, whole_days, fee, payment_id, charged_at)
 SELECT id, day, next, version_id, fees, fee, next - day, fee, payment_id, now() FROM due;
 UPDATE contracts SET balance = contracts.balance - due.fee, total_charged = total_charged + due.fee, next_billing_date = due.next, updated_at = now(), version = version + 1

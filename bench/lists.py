@@ -5,7 +5,7 @@ It measures every list with every filter alone, by one value and, where it takes
 
 For every list in the OpenAPI document and every ordering, it measures the median time of a page of 100 with its count and by
 cursor, and compares the last page by cursor with the first. It also measures searches for three letters in the middle of a
-name, and the global search.
+name, for a phone number in each form that people type, and the global search.
 
 Needs python3 and, for PostgreSQL, psql and a server where databases can be created. Environment variables:
   BENCH_POSTGRES_URL  URL without a database name; default postgres://postgres@127.0.0.1:5432
@@ -172,6 +172,16 @@ def measure(engine, work):
                     print(f"  {'… 500 by cursor, first and last':<60} {first:7.1f} ms {last:7.1f} ms")
         for one in ["/customers?search=ван", "/customers?search=лександ", "/contracts?search=ван", "/sims?search=1234", "/tickets?search=счёт", "/payments?search=desk"]:
             told(one, caller.median(urllib.parse.quote(one, safe="/?=&")), SEARCH_MS)
+        somebody = caller.call("GET", "/customers?page_size=1&ordering=-id")["results"][0]["phone"]
+        area, first, second, third = somebody[2:5], somebody[5:8], somebody[8:10], somebody[10:12]
+        forms = [
+            somebody, f"8 {area} {first}-{second}-{third}", f"{area} {first}-{second}-{third}", f"({area}) {first}-{second}-{third}",
+            f"{first}-{second}-{third}", f"8({area}){first}{second}{third}", f"8 {area} {first}\u2011{second}\u2013{third}",
+        ]
+        for form in forms:
+            one = f"/customers?search={urllib.parse.quote(form)}"
+            assert somebody in [row["phone"] for row in caller.call("GET", one)["results"]], form
+            told(f"/customers?search={form}", caller.median(one), SEARCH_MS)
         for words in ["Иванов Пётр", "ван", "+7916", "897"]:
             told(f"/search?q={words}", caller.median(f"/search?q={urllib.parse.quote(words)}"), SEARCH_MS)
     finally:
