@@ -7,6 +7,7 @@ use utoipa_swagger_ui::{Config, serve};
 /// The files of Swagger UI that the page loads, beside its own.
 const LOADED: [&str; 2] = ["swagger-ui.css", "swagger-ui-bundle.js"];
 
+#[allow(clippy::disallowed_methods, reason = "cargo tells its build scripts by variables; it is no setting")]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     let folder = PathBuf::from(env::var("OUT_DIR")?);

@@ -22,6 +22,7 @@ CREATE TABLE canned_answers (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     title       TEXT    NOT NULL,
     title_key   TEXT    NOT NULL UNIQUE,
+    title_order TEXT    NOT NULL,
     category    TEXT,
     text        TEXT    NOT NULL,
     search_text TEXT    NOT NULL,
@@ -29,9 +30,10 @@ CREATE TABLE canned_answers (
     updated_at  TEXT    NOT NULL,
     version     INTEGER NOT NULL DEFAULT 1
 ) STRICT;
-CREATE INDEX canned_answers_title ON canned_answers (title, id);
+CREATE INDEX canned_answers_title ON canned_answers (title_order, id);
 CREATE INDEX canned_answers_created_at ON canned_answers (created_at, id);
-CREATE INDEX canned_answers_category ON canned_answers (category, title, id);
+CREATE INDEX canned_answers_updated_at ON canned_answers (updated_at, id);
+CREATE INDEX canned_answers_category ON canned_answers (category, title_order, id);
 
 -- what became of each mail: a repeat is recognized by its key, a loop by the number of mails from one sender
 CREATE TABLE inbound_mails (

@@ -67,11 +67,11 @@ fn copies(first: i64, more: i64) -> Vec<String> {
         ),
         format!(
             "{numbers} INSERT INTO payments (id, contract_id, transaction_type, amount, status, \
-             payment_method, description, created_at, processed_at, processed_by, balance_after, \
+             payment_method, description, created_at, updated_at, processed_at, processed_by, balance_after, \
              ledger_number, period_start, period_end) SELECT {base} + n * 10 + p.ledger_number, {base} + n, \
              p.transaction_type, p.amount, p.status, p.payment_method, p.description, p.created_at, \
-             p.processed_at, p.processed_by, p.balance_after, p.ledger_number, p.period_start, p.period_end \
-             FROM payments p, copies WHERE p.contract_id = {first}"
+             p.updated_at, p.processed_at, p.processed_by, p.balance_after, p.ledger_number, \
+             p.period_start, p.period_end FROM payments p, copies WHERE p.contract_id = {first}"
         ),
         format!(
             "{numbers} INSERT INTO contract_periods (contract_id, period_start, period_end, \

@@ -131,7 +131,7 @@ async fn what_was_read_can_be_sent_back_and_what_can_only_be_read_is_refused_whe
             let reply = operator.send(method.clone(), &path, Some(before.contract.clone())).await;
             assert_eq!(reply.expect(200), before.contract, "{method} {path}");
         }
-        for (name, value) in [
+        let other_values = [
             ("id", json!(999)),
             ("number", json!("202601-AAAAAAAA")),
             ("status", json!("terminated")),
@@ -148,9 +148,12 @@ async fn what_was_read_can_be_sent_back_and_what_can_only_be_read_is_refused_whe
             ("billing_day", json!(32)),
             ("refundable_balance", json!("5.00")),
             ("created_at", json!("2020-01-01T00:00:00Z")),
-        ] {
+        ];
+        for (name, value) in &other_values {
             let mut body = before.contract.clone();
-            body[name] = value;
+            // with the current version they would be passed over
+            body.as_object_mut().unwrap().remove("version");
+            body[*name] = value.clone();
             body["notes"] = json!("не сохранится");
             for method in [Method::PUT, Method::PATCH] {
                 let reply = operator.send(method, &path, Some(body.clone())).await;
@@ -164,6 +167,23 @@ async fn what_was_read_can_be_sent_back_and_what_can_only_be_read_is_refused_whe
             }
         }
         assert_eq!(app.standing(&admin, contract).await, before);
+        // with the current version they are passed over, whatever they say, and change nothing
+        for (method, notes) in [(Method::PUT, "звонил"), (Method::PATCH, "звонил ещё раз")]
+        {
+            let shown = admin.contract(contract).await;
+            let mut body = shown.clone();
+            for (name, value) in other_values.iter().filter(|(name, _)| *name != "version") {
+                body[*name] = value.clone();
+            }
+            body["notes"] = json!(notes);
+            let after = operator.send(method.clone(), &path, Some(body)).await.expect(200);
+            let mut expected = shown;
+            for name in ["version", "updated_at"] {
+                expected[name] = after[name].clone();
+            }
+            expected["notes"] = json!(notes);
+            assert_eq!(after, expected, "{method} {path}");
+        }
     }
 }
 

@@ -58,6 +58,10 @@ async fn a_problem_repeats_a_bounded_part_of_what_was_sent(app: &App) {
         admin.get(&format!("/tariffs?{}=1", "y".repeat(6_000))).await,
         admin.get(&format!("/tariffs?ordering={}", "y".repeat(6_000))).await,
         admin.get(&format!("/{}", "z".repeat(6_000))).await,
+        admin.post("/tariffs", json!({"name": "x".repeat(30_000), "tariff_type": long})).await,
+        admin.post("/customers", json!({"email": "z".repeat(30_000), "phone": "y".repeat(30_000)})).await,
+        admin.get(&format!("/customers?ids={}", "z".repeat(6_000))).await,
+        admin.get(&format!("/contracts?expand={}", "y".repeat(6_000))).await,
     ] {
         assert!((400..=422).contains(&reply.status), "{}", reply.status);
         let asked = &reply.asked[..reply.asked.len().min(60)];

@@ -117,7 +117,7 @@ async fn a_path_that_names_nothing_is_unknown_for_every_method(app: &App) {
         "/customers/abc",
         "/contracts/1.0",
         "/contracts/abc/activate",
-        "/auth/sessions/1",
+        "/auth/sessions/this",
         "/notification-templates/payment.received/pigeon/ru",
         "/payments/99999999999999999999/refund",
     ] {

@@ -273,7 +273,8 @@ async fn nobody_s_word_counts_about_where_a_request_comes_from(app: &App) {
 async fn a_trusted_proxy_s_word_counts_for_the_hop_before_it(app: &App) {
     let admin = app.admin().await;
     let address = async |lines: &[&str]| {
-        let client = lines.iter().fold(admin.clone(), |client, line| client.with("x-forwarded-for", line));
+        let client =
+            lines.iter().fold(admin.clone(), |client, line| client.with_line("x-forwarded-for", line));
         audited(&client).await["address"].as_str().unwrap().to_owned()
     };
     for (lines, expected) in [
@@ -285,7 +286,9 @@ async fn a_trusted_proxy_s_word_counts_for_the_hop_before_it(app: &App) {
         (vec!["198.51.100.1, 203.0.113.7, 10.1.2.3,10.9.9.9"], "203.0.113.7"),
         (vec!["198.51.100.1", "203.0.113.7"], "203.0.113.7"),
         (vec!["198.51.100.1", "203.0.113.7, 2001:db8::1", "10.0.0.1"], "203.0.113.7"),
+        (vec!["198.51.100.1", "\u{ff}, 203.0.113.7"], "203.0.113.7"),
         // nothing beyond a malformed address can be trusted
+        (vec!["198.51.100.1", "\u{ff}"], "127.0.0.1"),
         (vec!["198.51.100.1, unknown"], "127.0.0.1"),
         (vec!["198.51.100.1, unknown, 10.1.2.3"], "127.0.0.1"),
         (vec!["nonsense"], "127.0.0.1"),

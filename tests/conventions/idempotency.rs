@@ -225,13 +225,22 @@ async fn a_key_has_one_to_255_characters(app: &App) {
         assert_eq!(reply.wrong_fields(), [("Idempotency-Key".to_owned(), "invalid_length".to_owned())]);
         reply.refused(400, "invalid_parameter");
     }
-    let request = admin
-        .request(Method::POST, "/numbers")
-        .header("idempotency-key", reqwest::header::HeaderValue::from_bytes(b"\xd0\xba").unwrap())
-        .json(&json!({"first": "+79990000009"}));
-    Reply::read("a key in Cyrillic".into(), request.send().await.unwrap())
-        .await
-        .refused(400, "invalid_parameter");
+    for (key, language, words) in [
+        ("ключ", "en", "from 1 to 255 printable ASCII characters"),
+        ("ключ", "ru", "от 1 до 255 печатных символов ASCII"),
+        ("a\tb", "en", "printable ASCII"),
+    ] {
+        let request = admin
+            .request(Method::POST, "/numbers")
+            .header("idempotency-key", reqwest::header::HeaderValue::from_bytes(key.as_bytes()).unwrap())
+            .header("accept-language", language)
+            .json(&json!({"first": "+79990000009"}));
+        let reply = Reply::read(key.into(), request.send().await.unwrap()).await;
+        assert_eq!(reply.wrong_fields(), [("Idempotency-Key".to_owned(), "invalid_format".to_owned())]);
+        let message = reply.body["errors"][0]["message"].as_str().unwrap();
+        assert!(message.contains(words), "{message}");
+        reply.refused(400, "invalid_parameter");
+    }
     assert_eq!(app.count("numbers").await, 4);
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::person_with;
 use crate::{
     conventions::raw::encoded,
-    harness::{App, Client, PASSWORD, id, prepaid, scenario, sim, unique},
+    harness::{App, Client, PASSWORD, TestDatabase, id, prepaid, run_on, scenario, sim, unique},
 };
 
 /// The ids that a list finds, in its order.
@@ -191,6 +191,25 @@ const ORDERED: [&str; 14] = [
 
 #[scenario]
 async fn names_are_ordered_as_in_a_dictionary_whatever_the_engine_and_its_locale(app: &App) {
+    are_ordered_as_in_a_dictionary(app).await;
+}
+
+#[test]
+fn a_database_whose_locale_knows_no_letters_orders_and_finds_names_too() {
+    let Some(database) = TestDatabase::without_a_language() else { return };
+    run_on(database, &[], async |app| {
+        let known = app.texts("SELECT datctype::text FROM pg_database WHERE datname = current_database()");
+        assert_eq!(known.await, ["C"]);
+        are_ordered_as_in_a_dictionary(app).await;
+        let admin = app.admin().await;
+        for name in ["КУЗИН", "кузин", "Қасымов", "қАСЫМОВ", "ЕЖ", "ZED"] {
+            assert_eq!(found(&admin, "/customers", name).await.len(), 1, "{name}");
+        }
+        assert_eq!(app.violations().await, Vec::<String>::new());
+    });
+}
+
+async fn are_ordered_as_in_a_dictionary(app: &App) {
     let admin = app.admin().await;
     // entered in another order
     let mut shuffled = ORDERED;
@@ -211,6 +230,16 @@ async fn names_are_ordered_as_in_a_dictionary_whatever_the_engine_and_its_locale
             "code": format!("S{n:06}"), "name": name, "kind": "service", "monthly_fee": "1.00", "tariff_ids": [tariff]
         });
         admin.post("/options", option).await.expect(201);
+        admin.post("/canned-answers", json!({"title": name, "text": "Здравствуйте!"})).await.expect(201);
+    }
+    // a changed title has its place too
+    let first = admin.get("/canned-answers?ordering=title").await.expect(200)["results"][0].clone();
+    let path = format!("/canned-answers/{}", first["id"]);
+    for title in ["Ящик", ORDERED[0]] {
+        admin.patch(&path, json!({"title": title})).await.expect(200);
+        let ordered = admin.get("/canned-answers?ordering=title").await.expect(200)["results"].clone();
+        let place = if title == ORDERED[0] { 0 } else { 10 };
+        assert_eq!(ordered[place]["title"], title, "{ordered}");
     }
     for (list, field) in [
         ("/customers", "last_name"),
@@ -218,6 +247,8 @@ async fn names_are_ordered_as_in_a_dictionary_whatever_the_engine_and_its_locale
         ("/tariffs/statistics", "name"),
         ("/options", "name"),
         ("/users", "full_name"),
+        ("/tariffs/active", "name"),
+        ("/canned-answers", "title"),
     ] {
         for (sign, page) in [
             ("", "page_size=500"),

@@ -276,14 +276,22 @@ impl Crowd {
     async fn insist(&self, client: &Client, random: &mut StdRng, path: &str, body: &Value) -> Reply {
         let count = |cell: &Cell<usize>| cell.set(cell.get() + 1);
         let begun = Instant::now();
+        let mut tries = Vec::new();
         loop {
-            assert!(begun.elapsed() < PATIENCE, "no response to {path} {body}");
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "no response to {path} {body}; the last tries: {:?}",
+                &tries[tries.len().saturating_sub(10)..]
+            );
+            let tried = Instant::now();
             let patience = if random.random_ratio(1, 12) {
                 Duration::from_millis(random.random_range(1..300))
             } else {
                 PATIENCE
             };
-            match timeout(patience, client.attempt(Method::POST, path, body)).await.ok().flatten() {
+            let reply = timeout(patience, client.attempt(Method::POST, path, body)).await.ok().flatten();
+            tries.push((reply.as_ref().map(|reply| reply.status), tried.elapsed()));
+            match reply {
                 None => count(&self.unanswered),
                 Some(reply) if reply.status == StatusCode::SERVICE_UNAVAILABLE.as_u16() => {
                     assert!(

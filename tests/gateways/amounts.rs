@@ -123,27 +123,28 @@ async fn what_is_no_amount_in_an_event_or_at_a_terminal_moves_nothing(app: &App)
 
     let number = admin.contract(contract).await["number"].as_str().unwrap().to_owned();
     let terminal = app.stranger().with("x-terminal-key", "the key of the terminals of the tests");
-    for (sum, result) in [
-        ("1e309", 300),
-        ("NaN", 300),
-        ("1e2", 300),
-        (digits, 242),
-        ("0.001", 300),
-        ("-0", 241),
-        ("0", 241),
-        ("0.00", 241),
-        ("-5", 241),
-        ("100000.01", 242),
-        ("99999999999.99", 242),
-        ("100000000000.00", 242),
-        ("", 300),
-        ("1,5", 300),
-        ("%2B5", 300),
-        ("5.", 300),
-        (".5", 300),
-        ("%D9%A1", 300),
+    // `check` without a sum, or with nothing as the sum, is a look-up
+    for (sum, checked, paid) in [
+        ("1e309", 300, 300),
+        ("NaN", 300, 300),
+        ("1e2", 300, 300),
+        (digits, 242, 242),
+        ("0.001", 300, 300),
+        ("-0", 0, 241),
+        ("0", 0, 241),
+        ("0.00", 0, 241),
+        ("-5", 241, 241),
+        ("100000.01", 242, 242),
+        ("99999999999.99", 242, 242),
+        ("100000000000.00", 242, 242),
+        ("", 0, 300),
+        ("1,5", 300, 300),
+        ("%2B5", 300, 300),
+        ("5.", 300, 300),
+        (".5", 300, 300),
+        ("%D9%A1", 300, 300),
     ] {
-        for command in ["check", "pay"] {
+        for (command, result) in [("check", checked), ("pay", paid)] {
             let reply = terminal
                 .get(&format!(
                     "/terminal/v1?command={command}&txn_id=1&txn_date=20260131120000&account={number}\

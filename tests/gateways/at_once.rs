@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use database::LONGEST_WAIT;
 use futures_util::future::{join, join_all};
 use serde_json::json;
 
@@ -29,15 +30,10 @@ async fn staff_events_and_questions_at_once_move_a_payment_once(app: &App) {
         let path = format!("/payments/{}/cancel", payment["id"]);
         let cancel = admin.post(&path, json!({}));
         let ((replies, _polled), cancelled) = join(join(deliveries, app.poll_gateways()), cancel).await;
-        for (event, reply) in events.iter().zip(replies) {
-            // a request that was asked to try again later is repeated
-            assert!([200, 503].contains(&reply.status), "{}", reply.text);
-            if reply.status == 503 {
-                deliver(app, "sandbox", event).await.expect(200);
-            }
+        for reply in replies {
+            reply.expect(200);
         }
-        // on a busy machine, a request that waits too long is asked to try again later
-        assert!([200, 409, 503].contains(&cancelled.status), "{}", cancelled.text);
+        assert!([200, 409].contains(&cancelled.status), "{}", cancelled.text);
         let (status, quarantine) = standing(&admin, &payment).await;
         let moved = balance(&admin, contract).await != before;
         assert_eq!(moved, status == "success", "{status} {quarantine}");
@@ -61,8 +57,11 @@ async fn many_different_events_of_one_payment_at_once_are_all_taken_and_count_on
         for reply in replies {
             reply.expect(200);
         }
-        // transactions that wait for each other in a circle take a second until PostgreSQL ends one of them
-        assert!(took < Duration::from_secs(1) || many == 50, "{many} events took {took:?}");
+        // transactions that wait for each other in a circle take a second until PostgreSQL ends one of them;
+        // fifty that do so take longer than a request waits
+        let second = Duration::from_secs(1);
+        let bound = if many == 50 { LONGEST_WAIT + second } else { second };
+        assert!(took < bound, "{many} events took {took:?}");
         assert_eq!(balance(&admin, contract).await, format!("{}.00", (round + 1) * 10));
     }
     assert_eq!(app.count("gateway_events").await, 71);

@@ -96,7 +96,7 @@ async fn each_network_has_a_key_and_ids_of_its_own(app: &App) {
     ask(&app.stranger().with("x-terminal-key", "the key of the network x of the tests"), "command=check")
         .await
         .refused(401, "terminal_key_wrong");
-    app.beside(&[("TERMINAL_KEY", "")], async |other| {
+    app.beside(&[("TERMINAL_KEY", ""), ("TERMINALS", BOTH)], async |other| {
         ask(&terminal(other), "command=check").await.refused(401, "terminal_key_wrong");
         let qiwi = other.stranger().with("x-terminal-key", QIWI);
         assert_eq!(
@@ -154,8 +154,8 @@ async fn a_look_up_tells_the_masked_name_and_the_sum_to_pay(app: &App) {
     // an organization is shown by its name, and a debt as a sum to pay
     let name = "ООО «Ромашка & Ко»";
     let organization = json!({
-        "customer_type": "organization", "organization_name": name, "inn": "7707083893",
-        "phone": "+74951234567"
+        "customer_type": "organization", "organization_name": name, "organization_code": "1027700132195",
+        "inn": "7707083893", "phone": "+74951234567"
     });
     let customer = crate::harness::id(&admin.post("/customers", organization).await.expect(201));
     let draft = json!({"customer_id": customer, "tariff_id": admin.prepaid_tariff("1.00").await});

@@ -55,6 +55,15 @@ impl TestDatabase {
 
     /// An empty database, without any tables.
     pub fn empty(engine: Engine) -> Option<Self> {
+        Self::made_with(engine, "")
+    }
+
+    /// An empty PostgreSQL database whose locale knows no letters but those of ASCII.
+    pub fn without_a_language() -> Option<Self> {
+        Self::made_with(Engine::Postgres, "ENCODING 'UTF8' LOCALE 'C'")
+    }
+
+    fn made_with(engine: Engine, options: &str) -> Option<Self> {
         let name = format!("crm_test_{}_{}", std::process::id(), unique());
         match engine {
             Engine::Sqlite => Some(Self {
@@ -64,7 +73,7 @@ impl TestDatabase {
             }),
             Engine::Postgres => {
                 let server = postgres()?;
-                on_server(server, &format!("CREATE DATABASE {name} TEMPLATE template0"));
+                on_server(server, &format!("CREATE DATABASE {name} TEMPLATE template0 {options}"));
                 Some(Self { url: database_url(server, &name), engine, name })
             }
         }
@@ -142,7 +151,11 @@ impl TestDatabase {
         if self.engine == Engine::Postgres {
             let mut connection = PgConnection::connect(&self.url).await.unwrap();
             // every scenario is also a test that all transactions lock rows in the same order
-            assert_eq!(deadlocks(&mut connection).await, 0, "transactions of this scenario have deadlocked");
+            assert_eq!(
+                deadlocks(&mut connection, &self.name).await,
+                0,
+                "transactions of this scenario have deadlocked"
+            );
             // needs a superuser
             let restored = sqlx::query("SELECT pristine.restore()").execute(&mut connection).await.is_ok();
             connection.close().await.unwrap();
@@ -154,6 +167,7 @@ impl TestDatabase {
         self.remove().await;
     }
 
+    /// Removes the database, in which no transactions may have deadlocked.
     pub async fn remove(&self) {
         let _none_there = std::fs::remove_dir_all(self.files());
         match self.engine {
@@ -164,6 +178,12 @@ impl TestDatabase {
             }
             Engine::Postgres => {
                 if let Some(server) = postgres() {
+                    // not to the database itself, which may take no connections
+                    let mut connection = PgConnection::connect(server).await.unwrap();
+                    end_connections(&mut connection, &self.name).await;
+                    let deadlocks = deadlocks(&mut connection, &self.name).await;
+                    connection.close().await.unwrap();
+                    assert_eq!(deadlocks, 0, "transactions in {} have deadlocked", self.name);
                     execute(server, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)).await;
                 }
             }
@@ -173,12 +193,24 @@ impl TestDatabase {
 
 /// The number of deadlocks that PostgreSQL has resolved in this database.
 ///
-/// A process reports its figures when it ends at the latest, and the connections of the server have been closed.
-async fn deadlocks(connection: &mut PgConnection) -> i64 {
-    sqlx::query_scalar("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
-        .fetch_one(connection)
-        .await
-        .unwrap()
+/// A process reports its figures when it ends at the latest, so all connections must have been closed.
+async fn deadlocks(connection: &mut PgConnection, name: &str) -> i64 {
+    let sql = "SELECT COALESCE(MAX(deadlocks), 0) FROM pg_stat_database WHERE datname = $1";
+    sqlx::query_scalar(sql).bind(name).fetch_one(connection).await.unwrap()
+}
+
+/// Ends the connections of programs that were killed or that lost them, and waits until their processes have
+/// ended.
+async fn end_connections(connection: &mut PgConnection, name: &str) {
+    let sql = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity \
+               WHERE datname = $1 AND backend_type = 'client backend'";
+    for _ in 0..1000 {
+        let open: i64 = sqlx::query_scalar(sql).bind(name).fetch_one(&mut *connection).await.unwrap();
+        if open == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// Restored PostgreSQL databases for reuse.

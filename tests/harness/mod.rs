@@ -46,7 +46,13 @@ pub struct Standing {
 /// Runs a scenario on an engine, with these variables set.
 /// Skips it if PostgreSQL is not available.
 pub fn run(engine: Engine, set: &[(&str, &str)], scene: impl AsyncFn(&App)) {
-    let Some(database) = TestDatabase::fresh(engine) else { return };
+    if let Some(database) = TestDatabase::fresh(engine) {
+        run_on(database, set, scene);
+    }
+}
+
+/// Runs a scenario on a database, with these variables set.
+pub fn run_on(database: TestDatabase, set: &[(&str, &str)], scene: impl AsyncFn(&App)) {
     actix_web::rt::System::new().block_on(async {
         let clock = Clock::manual(START.parse::<DateTime<Utc>>().unwrap());
         let mut variables = database.variables();

@@ -25,7 +25,7 @@ pub enum Mood {
     Hangs,
 }
 
-/// A request with its whole body.
+/// A request with its whole body; or an e-mail, with the recipient of its envelope as the header `rcpt`.
 #[derive(Clone, Debug)]
 pub struct Received {
     pub headers: BTreeMap<String, String>,
@@ -226,9 +226,12 @@ async fn mail(mut stream: impl AsyncRead + AsyncWrite + Unpin, receiver: Receive
 /// The SMTP conversation after the greeting.
 async fn taking(stream: impl AsyncRead + AsyncWrite + Unpin, receiver: Receiver) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
-    let mut line = String::new();
+    let (mut line, mut recipient) = (String::new(), String::new());
     while stream.read_line(&mut line).await? > 0 {
         let command = line.split_whitespace().next().unwrap_or_default().to_uppercase();
+        if command == "RCPT" {
+            recipient = line.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
+        }
         line.clear();
         let answer = match command.as_str() {
             command if receiver.refusal(command).is_some() => receiver.refusal(command).unwrap(),
@@ -240,7 +243,10 @@ async fn taking(stream: impl AsyncRead + AsyncWrite + Unpin, receiver: Receiver)
                 }
                 let head = text.split("\r\n\r\n").next().unwrap().replace("\r\n ", " ");
                 let lines = head.lines().filter_map(|line| line.split_once(": "));
-                let headers = lines.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+                let headers = lines
+                    .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+                    .chain([("rcpt".to_owned(), recipient.clone())])
+                    .collect();
                 receiver.keep(Received { headers, text, body: Value::Null });
                 match receiver.verdict().await {
                     200 => "250 taken".to_owned(),

@@ -229,6 +229,16 @@ async fn private_addresses_are_refused_beforehand_and_when_connecting(app: &App)
             admin.post("/webhook-endpoints", json!({"url": url, "kinds": ["payment.received"]})).await;
         assert_eq!(refused.wrong_fields(), [("/url".to_owned(), code.to_owned())], "{url}: {}", refused.text);
     }
+    // without TLS: the message says what is missing and which setting allows it
+    for (language, url, words) in
+        [("en", "http://example.com/", "without TLS"), ("ru", "HTTP://example.com/", "без TLS")]
+    {
+        let body = json!({"url": url, "kinds": ["payment.received"]});
+        let refused = admin.with("accept-language", language).post("/webhook-endpoints", body).await;
+        let message = refused.body["errors"][0]["message"].as_str().unwrap();
+        let words = [words, "https://", "WEBHOOKS_ALLOW_PRIVATE"];
+        assert!(words.iter().all(|word| message.contains(word)), "{message}");
+    }
     assert_eq!(app.count("webhook_endpoints").await, 0);
     // a name may resolve to a private address later: nothing is sent, and the delivery has the error
     let hook = Receiver::http().await;

@@ -51,11 +51,12 @@ async fn no_sql_changes_removes_or_replaces_a_successful_transaction(app: &App) 
     assert_eq!(pending, 2);
     let before = stored(app).await;
     let new = "(id, contract_id, transaction_type, amount, status, payment_method, transaction_id, \
-               created_at, processed_at, balance_after, ledger_number) VALUES";
+               created_at, updated_at, processed_at, balance_after, ledger_number) VALUES";
     let row = |id: &str, transaction_id: &str, ledger_number: i64| {
         format!(
             "({id}, {contract}, 'payment', 99900, 'success', 'cash', {transaction_id}, \
-             '2026-01-31T09:00:00+00:00', '2026-01-31T09:00:00+00:00', 99900, {ledger_number})"
+             '2026-01-31T09:00:00+00:00', '2026-01-31T09:00:00+00:00', '2026-01-31T09:00:00+00:00', \
+             99900, {ledger_number})"
         )
     };
     let mut attempts = vec![
@@ -249,9 +250,9 @@ async fn verify_finds_a_ledger_that_does_not_hold_together(app: &App) {
     say(
         format!(
             "INSERT INTO payments (contract_id, transaction_type, amount, status, payment_method, \
-             created_at, processed_at, balance_after, ledger_number) \
+             created_at, updated_at, processed_at, balance_after, ledger_number) \
              VALUES ({contract}, 'payment', 100, 'success', 'cash', '2026-01-31T09:00:00+00:00', \
-             '2026-01-31T09:00:00+00:00', 77700, 9)"
+             '2026-01-31T09:00:00+00:00', '2026-01-31T09:00:00+00:00', 77700, 9)"
         ),
         "does not continue the ledger",
     )

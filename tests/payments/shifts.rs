@@ -72,7 +72,8 @@ async fn a_shift_tells_each_cashiers_totals_by_method_and_a_cashier_only_their_o
     let admin = app.admin().await;
     assert_eq!(shift(&admin, "").await, Vec::<String>::new());
     assert_eq!(shift(&admin, "?from=2026-01-31").await, all);
-    assert_eq!(shift(&admin, "?from=2026-01-31&to=2026-01-31&ordering=-cashier").await[0], operators[1]);
+    let backwards = "?from=2026-01-31&to=2026-01-31&ordering=-cashier,-payment_method";
+    assert_eq!(shift(&admin, backwards).await, [operators[1], operators[0], all[0]]);
     admin.get("/payments/shift?from=2026-02-02&to=2026-02-01").await.refused(400, "invalid_parameter");
     admin.get("/payments/shift?since=2026-02-02").await.refused(400, "unknown_parameter");
 }

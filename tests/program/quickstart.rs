@@ -40,13 +40,7 @@ fn the_readme_names_the_two_commands_and_is_one_in_both_languages() {
 
 #[program]
 async fn the_quickstart_runs_from_its_first_line_to_its_last_and_can_be_run_again(place: &Place) {
-    let there = |program: &str| {
-        Command::new("sh")
-            .args(["-c", &format!("command -v {program}")])
-            .output()
-            .is_ok_and(|found| found.status.success())
-    };
-    if !there("bash") || !there("curl") {
+    if !has_programs() {
         // the README requires these programs; the tests do not
         return;
     }
@@ -65,6 +59,46 @@ async fn the_quickstart_runs_from_its_first_line_to_its_last_and_can_be_run_agai
     }
     server.stop();
     place.run(&["verify"], &[]).expect(0);
+}
+
+#[program]
+async fn the_quickstart_stops_and_says_why_when_the_sign_in_fails(place: &Place) {
+    if !has_programs() {
+        return;
+    }
+    let server = place.serve_with_password(&[]).await;
+    let readme = readme("README.md");
+    let run = |base: &str, password: Option<&str>| {
+        let mut bash = Command::new("bash");
+        // as pasted into a terminal, whose shell does not end at a failure by itself
+        bash.args(["-c", script(&readme)]).current_dir(place.folder.path()).env_clear();
+        bash.env("PATH", path()).env("BASE", base).env("LC_ALL", "C.UTF-8");
+        if let Some(password) = password {
+            bash.env("PASSWORD", password);
+        }
+        Program::start(bash, "").outcome()
+    };
+    for (base, password) in [(server.base(), "not the password"), ("http://127.0.0.1:1".to_owned(), PASSWORD)]
+    {
+        let outcome = run(&base, Some(password)).expect(1);
+        assert_eq!(outcome.out, "Sign in\n", "{outcome:?}");
+        assert!(outcome.err.contains("The sign-in failed. Does the server run"), "{outcome:?}");
+    }
+    let unset = run(&server.base(), None);
+    assert!(!unset.status.success() && unset.out.is_empty(), "{unset:?}");
+    assert!(unset.err.contains("PASSWORD: the password that the server printed"), "{unset:?}");
+    assert_eq!(server.admin().await.get("/customers").await.expect(200)["count"], 0);
+    server.stop();
+}
+
+/// Whether the programs that the script needs are installed.
+fn has_programs() -> bool {
+    ["bash", "curl"].iter().all(|program| {
+        Command::new("sh")
+            .args(["-c", &format!("command -v {program}")])
+            .output()
+            .is_ok_and(|found| found.status.success())
+    })
 }
 
 /// The search path of the programs.

@@ -71,6 +71,7 @@ async fn settings_are_shown_with_where_they_are_from_and_without_what_is_secret(
     let set = [
         ("PUBLIC_URL", "https://crm.example.com"),
         ("JWT_SECRET", "hunter2 hunter2 hunter2 hunter2 hunter2"),
+        ("TERMINALS", "qiwi=hunter2 hunter2 hunter2 hunter2"),
     ];
     fs::write(
         place.file(".env"),
@@ -93,6 +94,7 @@ async fn settings_are_shown_with_where_they_are_from_and_without_what_is_secret(
     assert_eq!(line("SMTP_URL"), "SMTP_URL smtp://crm:…@mail.example.com .env, line 3");
     assert_eq!(line("SMTP_FROM"), "SMTP_FROM Telecom <noreply@example.com> .env, line 4");
     assert_eq!(line("JWT_SECRET"), "JWT_SECRET (set) environment");
+    assert_eq!(line("TERMINALS"), "TERMINALS (set) environment");
     assert!(!shown.out.contains("hunter2") && !shown.err.contains("hunter2"), "{shown:?}");
     assert!(shown.out.ends_with("The database was made for ru (RUB, Europe/Moscow).\n"), "{shown:?}");
 
@@ -184,9 +186,14 @@ async fn an_older_and_a_newer_schema_are_told_apart(place: &Place) {
         );
     }
     place.execute("DELETE FROM _sqlx_migrations WHERE version = 9999").await;
-    let older = place.run(&["verify"], &[]).expect(1);
-    assert_eq!(
-        older.err,
-        "DATABASE_URL: the database has the schema of an older version of this program; run telecom-crm migrate first\n"
-    );
+    for command in ["verify", "settings"] {
+        let older = place.run(&[command], &[]).expect(1);
+        assert_eq!(
+            older.err,
+            "DATABASE_URL: the database has the schema of an older version of this program; run telecom-crm migrate first\n"
+        );
+        // the settings are shown before that, so that they can be checked before the first start
+        let shows_country = older.out.lines().any(|line| line.starts_with("COUNTRY "));
+        assert_eq!(shows_country, command == "settings", "{older:?}");
+    }
 }

@@ -23,12 +23,30 @@ fn sentence(outcome: &Outcome) -> String {
     line.to_owned()
 }
 
+/// Runs a command until it exits. For the superuser without the right to ignore permissions, which are then
+/// those of the owner.
+fn run_bound_by_permissions(place: &Place, arguments: &[&str], variables: &[(&str, &str)]) -> Outcome {
+    let plain = place.command(arguments, variables);
+    if is_bound_by_permissions(place) {
+        return Program::start(plain, "").outcome();
+    }
+    let mut command = Command::new("setpriv");
+    for kind in ["--bounding-set", "--inh-caps"] {
+        command.arg(format!("{kind}=-dac_override,-dac_read_search"));
+    }
+    command.arg(plain.get_program()).args(plain.get_args()).current_dir(place.file(".")).env_clear();
+    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Program::start(command, "").outcome()
+}
+
 /// Whether the file permissions that are tested mean something to the user of the tests.
 fn is_bound_by_permissions(place: &Place) -> bool {
     let file = place.file("probe");
     fs::write(&file, "").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
-    fs::File::open(&file).is_err()
+    let is_bound = fs::File::open(&file).is_err();
+    fs::remove_file(&file).unwrap();
+    is_bound
 }
 
 #[test]
@@ -79,19 +97,41 @@ fn a_file_that_is_no_database_a_damaged_one_and_a_folder() {
 #[test]
 fn a_folder_and_a_file_that_may_not_be_written() {
     let place = place();
-    if !is_bound_by_permissions(&place) {
-        // the superuser may write everywhere
-        return;
-    }
     let folder = place.file("locked");
     fs::create_dir(&folder).unwrap();
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).unwrap();
-    let url = format!("sqlite://{}/crm.db", folder.display());
-    let outcome = place.run(&["migrate"], &[("DATABASE_URL", &url)]).expect(1);
-    assert!(
-        sentence(&outcome).contains("permission denied; let the user of the program write"),
-        "{outcome:?}"
+    let file = place.file("data/crm.db");
+    place.run(&["migrate"], &[]).expect(0);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
+    for path in [folder.join("crm.db"), file.clone()] {
+        let url = format!("sqlite://{}", path.display());
+        for command in [&["serve"][..], &["migrate"]] {
+            let bind = free_address();
+            let set = [("DATABASE_URL", url.as_str()), ("BIND", bind.as_str())];
+            let outcome = run_bound_by_permissions(&place, command, &set).expect(1);
+            assert_eq!(
+                sentence(&outcome),
+                format!(
+                    "DATABASE_URL ({}): permission denied; let the user of the program write to this file and to its \
+                     folder, or name another file",
+                    path.display()
+                )
+            );
+        }
+    }
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let files = format!("file://{}", folder.display());
+    let bind = free_address();
+    let set = [("ATTACHMENTS_URL", files.as_str()), ("BIND", bind.as_str())];
+    assert_eq!(
+        sentence(&run_bound_by_permissions(&place, &["serve"], &set).expect(1)),
+        format!(
+            "ATTACHMENTS_URL ({}): attached files cannot be stored there: permission denied; \
+             let the user of the program write to this folder, or name another one",
+            folder.display()
+        )
     );
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }
 
 #[test]
@@ -164,6 +204,17 @@ fn on_a_server(role: &str, scene: impl AsyncFn(&Place, &str)) {
     });
 }
 
+/// Executes SQL apart from the database of this place, which may take no connections.
+async fn on_the_server(place: &Place, sql: &str) {
+    use sqlx::Connection;
+    let (_, rest) = place.database.url.split_once("://").unwrap();
+    let (user, _) = rest.split_once('@').unwrap();
+    let server = url(&place.database, user, "postgres");
+    let mut connection = sqlx::PgConnection::connect(&server).await.unwrap();
+    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    connection.close().await.unwrap();
+}
+
 fn migrate(place: &Place, url: &str) -> String {
     sentence(&place.run(&["migrate"], &[("DATABASE_URL", url)]).expect(1))
 }
@@ -224,6 +275,19 @@ fn a_role_without_rights_and_a_database_that_takes_no_connections() {
         place.execute(&format!("REVOKE CONNECT ON DATABASE {} FROM PUBLIC", name(&place.database))).await;
         let found = migrate(place, &mine);
         assert!(found.contains("may not connect") && found.contains("GRANT CONNECT"), "{found}");
+        let database = name(&place.database);
+        // to whomever
+        on_the_server(place, &format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false")).await;
+        for url in [&mine, &place.database.url] {
+            assert_eq!(
+                migrate(place, url),
+                format!(
+                    "DATABASE_URL: the database {database} takes no connections; \
+                     allow them: ALTER DATABASE {database} ALLOW_CONNECTIONS true"
+                )
+            );
+        }
+        on_the_server(place, &format!("ALTER DATABASE {database} ALLOW_CONNECTIONS true")).await;
         place.execute(&format!("ALTER ROLE {role} SUPERUSER")).await;
         place
             .execute(&format!(

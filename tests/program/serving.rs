@@ -1,9 +1,14 @@
 //! The log.
 
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+};
+
 use reqwest::{Method, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use super::{PASSWORD, Place, program};
+use super::{PASSWORD, PATIENCE, Place, program};
 use crate::harness::{Client, id, person, sim};
 
 /// The log lines about requests.
@@ -141,4 +146,79 @@ async fn the_address_in_the_log_is_the_one_that_a_trusted_proxy_reports(place: &
     let log = server.stop().err;
     let addresses: Vec<Value> = access_lines(&log).iter().map(|line| line["address"].clone()).collect();
     assert_eq!(addresses, [json!("203.0.113.9")]);
+}
+
+#[program]
+async fn what_is_no_request_leaves_a_line_too(place: &Place) {
+    let server = place.serve_with_password(&[("LOG_FORMAT", "json")]).await;
+    let mut stream = TcpStream::connect(&server.bind).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(b"GET /health/live HTTP/1.1\r\nHost x\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer}"));
+    let problem: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(problem["status"], 400, "{answer}");
+    let log = server.stop().err;
+    let lines = access_lines(&log);
+    let its: Vec<&Value> = lines.iter().filter(|line| line["request_id"] == problem["request_id"]).collect();
+    let [line] = its[..] else { panic!("not one line: {lines:?}") };
+    assert_eq!((&line["status"], &line["address"]), (&json!(400), &json!("127.0.0.1")), "{line}");
+}
+
+/// A store that refuses every request in the same way; returns its address.
+fn refusing_store(status: &'static str, code: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let (mut head, mut piece) = (Vec::new(), [0; 4096]);
+            while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+                match stream.read(&mut piece) {
+                    Ok(read @ 1..) => head.extend_from_slice(&piece[..read]),
+                    _ => break,
+                }
+            }
+            let body = format!("<?xml version=\"1.0\"?>\n<Error>\n  <Code>{code}</Code>\n</Error>\n");
+            let length = body.len();
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {length}\r\n\
+                 Connection: close\r\n\r\n{body}"
+            );
+            // a client that has gone needs no answer
+            let _gone = stream.write_all(answer.as_bytes());
+        }
+    });
+    address
+}
+
+#[program]
+async fn a_bucket_that_is_missing_or_refuses_the_key_leaves_one_line_that_says_so(place: &Place) {
+    for (status, code, words) in [
+        ("404 Not Found", "NoSuchBucket", "there is no such bucket"),
+        ("403 Forbidden", "InvalidAccessKeyId", "the key is wrong"),
+    ] {
+        let address = refusing_store(status, code);
+        let server = place
+            .serve(&[
+                ("ATTACHMENTS_URL", "s3://crm-files/tickets"),
+                ("ATTACHMENTS_S3_ENDPOINT", &address),
+                ("ATTACHMENTS_S3_KEY_ID", "crm-key"),
+                ("ATTACHMENTS_S3_SECRET_KEY", "a-secret-of-the-tests"),
+            ])
+            .await;
+        let stranger = Client::new(&server.base(), None);
+        for _ in 0..3 {
+            assert_eq!(stranger.get("/health/ready").await.expect(200)["files"], "away");
+        }
+        let log = server.stop().err;
+        let lines: Vec<&str> =
+            log.lines().filter(|line| line.contains("the store of attached files")).collect();
+        let [line] = lines[..] else { panic!("not one line: {log}") };
+        for part in ["ERROR", "ATTACHMENTS_URL", words, code] {
+            assert!(line.contains(part), "{part} is not in {line}");
+        }
+        assert!(!log.contains("a-secret-of-the-tests"), "{log}");
+    }
 }

@@ -18,7 +18,7 @@ fn place() -> Place {
 }
 
 /// Every variable with an invalid value.
-const WRONG: [(&str, &str); 65] = [
+const WRONG: [(&str, &str); 68] = [
     ("ACCESS_TOKEN_MINUTES", "soonish"),
     ("ADMIN_PASSWORD", "hunter2"),
     ("ATTACHMENTS_S3_ENDPOINT", "gopher://s3"),
@@ -31,9 +31,11 @@ const WRONG: [(&str, &str); 65] = [
     ("BODY_SECONDS", "0"),
     ("CORS_ALLOWED_ORIGINS", "javascript:alert"),
     ("COUNTRY", "atlantis"),
+    ("CREDIT_LIMIT_MAX", "a fortune"),
     ("DATABASE_POOLER", "statement"),
     ("DATABASE_POOL_SIZE", "plenty"),
     ("DATABASE_URL", "mysql://crm:topsecret@db/crm"),
+    ("DISCOUNT_MAX", "100.01"),
     ("EVENTS_DAYS", "0"),
     ("EVENT_STREAMS", "plenty of them"),
     ("GATEWAYS", "moneybags"),
@@ -67,6 +69,7 @@ const WRONG: [(&str, &str); 65] = [
     ("SMS_URL", "gopher://sms"),
     ("SMTP_FROM", "nobody at all"),
     ("SMTP_URL", "http://crm:topsecret@mail"),
+    ("TERMINALS", "qiwi=hunter2"),
     ("TERMINAL_KEY", "hunter2"),
     ("TERMINAL_MAX", "plenty"),
     ("TERMINAL_MIN", "-1.00"),

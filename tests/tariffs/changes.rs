@@ -253,9 +253,9 @@ async fn of_a_postpaid_period_the_days_served_are_charged_at_a_change_and_the_re
     assert_eq!(
         ledger(&admin, contract).await,
         [
-            "charge 70.00 2026-01-31 2026-02-28",
+            "charge 70.00 2026-01-31 2026-02-07",
             "charge 420.00 2026-02-07 2026-02-28",
-            "charge 18.06 2026-02-28 2026-03-31"
+            "charge 18.06 2026-02-28 2026-03-01"
         ]
     );
     assert_eq!(app.violations().await, Vec::<String>::new());
@@ -278,7 +278,7 @@ async fn a_contract_can_change_between_prepaid_and_postpaid(app: &App) {
         [
             "charge 280.00 2026-01-31 2026-02-28",
             "correction 210.00 2026-02-07 2026-02-28",
-            "charge 140.00 2026-02-07 2026-02-28",
+            "charge 140.00 2026-02-07 2026-02-14",
             "charge 140.00 2026-02-14 2026-02-28",
         ]
     );

@@ -38,7 +38,7 @@ async fn team_leads_edit_canned_answers_and_everybody_at_the_desk_reads_them(app
     let blank = supervisor.post("/canned-answers", json!({"title": " ", "text": ""})).await;
     assert_eq!(
         blank.wrong_fields(),
-        [("/title".to_owned(), "required".to_owned()), ("/text".to_owned(), "required".to_owned())]
+        [("/text".to_owned(), "required".to_owned()), ("/title".to_owned(), "required".to_owned())]
     );
     let changed = supervisor
         .patch(&path, json!({"text": "Перезагрузите телефон.", "category": null}))

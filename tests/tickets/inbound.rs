@@ -55,10 +55,11 @@ async fn a_mail_is_a_new_ticket_of_the_subscriber_who_has_the_address_and_comes_
     // a mail server that did not get the answer sends it again
     let again = deliver(&desk.operator, "", &source).await.expect(200);
     assert_eq!((&again["is_repeat"], &again["ticket_id"]), (&json!(true), &ticket["id"]));
-    let operator = &desk.operator;
+    let (operator, admin) = (&desk.operator, &desk.admin);
     let at_once = join_all((0..4).map(|n| {
         let source = source.replace("1@example", if n % 2 == 0 { "2@example" } else { "3@example" });
-        async move { deliver(operator, "", &source).await.status }
+        // one caller may send a few at a time
+        async move { deliver(if n < 2 { operator } else { admin }, "", &source).await.status }
     }));
     let mut statuses = at_once.await;
     statuses.sort_unstable();

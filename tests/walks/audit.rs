@@ -35,14 +35,15 @@ impl Office<'_> {
 
     /// A request with which this operation succeeds; `None` if there is none yet.
     async fn change(&self, operation: &str) -> Option<RequestBuilder> {
-        let (method, path) = operation.split_once(" /api/v1").unwrap();
+        let (method, path) = operation.split_once(' ').unwrap();
+        let path = path.strip_prefix("/api/v1").unwrap_or(path);
         match path.split('/').nth(1).unwrap() {
             "auth" | "users" | "roles" => self.change_of_access(method, path).await,
             "customers" => self.change_of_customers(method, path).await,
             "sims" | "numbers" => self.change_of_sims(method, path).await,
             "tariffs" | "options" => self.change_of_tariffs(method, path).await,
             "contracts" => self.change_of_contracts(method, path).await,
-            "billing" | "payments" | "gateway-refunds" | "webhooks" => {
+            "billing" | "payments" | "gateway-refunds" | "webhooks" | "terminal" => {
                 self.change_of_payments(method, path).await
             }
             "tickets" | "attachments" | "canned-answers" => self.change_of_tickets(method, path).await,

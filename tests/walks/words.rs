@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use acl::Permission;
 use kernel::error::{Code, field};
 use messages::Locale;
+use serde_json::Value;
 
 /// Every code that a problem may have.
 pub fn codes() -> Vec<Code> {
@@ -132,20 +133,50 @@ fn no_message_is_left_over() {
     assert_eq!(left_over, Vec::<String>::new(), "unused messages");
 }
 
+/// A message without the braces of the placeholders, which values from the request replace.
+fn words_of_a_table(message: &str) -> String {
+    // double braces belong to the message
+    let kept = message.replace("{{", "\u{1}").replace("}}", "\u{2}").replace(['{', '}'], "");
+    let words = kept.replace('\u{1}', "{{").replace('\u{2}', "}}");
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The other table of docs/errors.md: each code of a field with its English messages.
+fn table_of_field_codes() -> String {
+    let english = Locale::negotiate(Some("en"));
+    let path = format!("{}/../crates/messages/locales/en.ftl", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    // a message that depends on the form of the value has a variant for each
+    let forms: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix('[')?.split_once(']'))
+        .map(|(form, _)| form)
+        .collect();
+    let mut codes = field::ALL.to_vec();
+    codes.sort_unstable();
+    let mut table = "| code | what is said |\n|---|---|\n".to_owned();
+    for code in codes {
+        let mut messages = vec![english.find(code, &[]).unwrap_or_default()];
+        for form in &forms {
+            let message = english.find(code, &[("form", (*form).to_owned())]).unwrap_or_default();
+            if !messages.contains(&message) {
+                messages.push(message);
+            }
+        }
+        let messages: Vec<String> = messages.iter().map(|message| words_of_a_table(message)).collect();
+        table.push_str(&format!("| `{code}` | {} |\n", messages.join("<br>")));
+    }
+    table
+}
+
 /// The table of docs/errors.md: each code with its status and its English message.
 fn table_of_codes() -> String {
     let english = Locale::negotiate(Some("en"));
     let mut rows: Vec<String> = codes()
         .into_iter()
         .map(|code| {
-            // values from the request replace these placeholders
-            let words = english.find(code.name, &[]).unwrap_or_default().replace(['{', '}'], "");
-            format!(
-                "| `{}` | {} | {} |\n",
-                code.name,
-                api::problem::status(code.kind).as_u16(),
-                words.split_whitespace().collect::<Vec<_>>().join(" ")
-            )
+            let words = words_of_a_table(&english.find(code.name, &[]).unwrap_or_default());
+            format!("| `{}` | {} | {words} |\n", code.name, api::problem::status(code.kind).as_u16())
         })
         .collect();
     rows.sort();
@@ -157,34 +188,96 @@ fn table_of_codes() -> String {
 fn the_page_of_errors_names_every_code() {
     let path = format!("{}/../docs/errors.md", env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = page.split_once("<!-- codes:begin -->\n").unwrap();
-    let (present, after) = rest.split_once("<!-- codes:end -->").unwrap();
-    let table = table_of_codes();
-    if std::env::var("UPDATE_GOLDEN").is_ok() {
-        std::fs::write(&path, format!("{before}<!-- codes:begin -->\n{table}<!-- codes:end -->{after}"))
-            .unwrap();
-    } else {
-        assert!(present == table, "docs/errors.md is out of date: run UPDATE_GOLDEN=1 cargo test -p tests");
+    let mut present = page.clone();
+    for (name, table) in [("codes", table_of_codes()), ("fields", table_of_field_codes())] {
+        let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->"));
+        let (before, rest) = present.split_once(&begin).unwrap();
+        let (_, after) = rest.split_once(&end).unwrap();
+        present = format!("{before}{begin}{table}{end}{after}");
     }
+    if std::env::var("UPDATE_GOLDEN").is_ok() {
+        std::fs::write(&path, present).unwrap();
+    } else {
+        assert!(page == present, "docs/errors.md is out of date: run UPDATE_GOLDEN=1 cargo test -p tests");
+    }
+}
+
+/// The words of each enum in one language: by the name of its schema, the values as the file writes them.
+fn words_of_enums(tag: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let path = format!("{}/../crates/messages/locales/{tag}.ftl", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut enums: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut current = None;
+    for line in text.lines() {
+        if let Some((value, _)) = line.trim_start().strip_prefix('.').and_then(|line| line.split_once(" = "))
+        {
+            let values = enums.get_mut(current.unwrap()).unwrap();
+            assert!(values.insert(value.to_owned()), "{tag}.ftl has `{value}` twice in {current:?}");
+        } else if let Some(name) = line.strip_prefix("enum-").and_then(|line| line.strip_suffix(" =")) {
+            enums.insert(name.to_owned(), BTreeSet::new());
+            current = Some(name);
+        }
+    }
+    enums
 }
 
 #[test]
 fn every_enum_value_has_its_words_in_every_language() {
     let enums = api::openapi::enums(crate::harness::document());
     assert!(enums.len() > 40, "{:?}", enums.keys());
-    for (name, values) in &enums {
-        for value in values {
-            for locale in Locale::all() {
-                let is_permission = name == "Permission";
-                let words = locale.word(name, &value.value).is_some();
-                assert!(
-                    words || is_permission,
-                    "locales/{}.ftl: enum-{name} has no `{}`",
-                    locale.tag(),
-                    value.value
-                );
-                assert!(value.words[locale.tag()].chars().count() > 1, "{name} {value:?}");
+    let mut missing = Vec::new();
+    for (name, value) in enums.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)))
+    {
+        for locale in Locale::all() {
+            // the words for a permission are its message, which another test looks for
+            let has_words = name == "Permission" || locale.word(name, &value.value).is_some();
+            let shown = &value.words[locale.tag()];
+            if !has_words || shown.chars().count() < 2 || *shown == value.value {
+                missing.push(format!("locales/{}.ftl: enum-{name} has no `{}`", locale.tag(), value.value));
             }
         }
     }
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
+fn no_word_is_left_over_from_a_value_that_is_gone() {
+    let enums = api::openapi::enums(crate::harness::document());
+    for locale in Locale::all() {
+        for (name, words) in words_of_enums(locale.tag()) {
+            let values = enums.get(&name).into_iter().flatten();
+            let values: BTreeSet<String> = values.map(|value| value.value.replace(['.', ':'], "-")).collect();
+            let left_over: Vec<&String> = words.difference(&values).collect();
+            assert_eq!(left_over, Vec::<&String>::new(), "enum-{name} in {}.ftl", locale.tag());
+        }
+    }
+}
+
+/// The places in a schema that list values, below the schema itself.
+fn lists_of_values(schema: &Value, place: &str, found: &mut Vec<String>) {
+    match schema {
+        Value::Object(members) => {
+            for (name, member) in members.iter().filter(|(name, _)| !name.starts_with("example")) {
+                let inner = format!("{place}.{name}");
+                if name == "enum" && member.is_array() {
+                    found.push(inner.clone());
+                }
+                lists_of_values(member, &inner, found);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| lists_of_values(item, place, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_enum_is_a_schema_with_a_name_so_that_meta_has_its_words() {
+    let schemas = crate::harness::document()["components"]["schemas"].as_object().unwrap();
+    let mut found = Vec::new();
+    for (name, schema) in schemas {
+        for (member, inner) in schema.as_object().unwrap().iter().filter(|(member, _)| *member != "example") {
+            lists_of_values(inner, &format!("{name}.{member}"), &mut found);
+        }
+    }
+    assert_eq!(found, Vec::<String>::new());
 }

@@ -238,13 +238,15 @@ impl Call {
             return Ok(None);
         }
         let Some(value) = self.request.headers().get("idempotency-key") else { return Ok(None) };
-        let text =
-            value.to_str().ok().filter(|text| (1..=255).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
-        let Some(text) = text else {
-            let mut wrong = FieldErrors::default();
+        let printable = value.to_str().ok().filter(|text| text.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+        let mut wrong = FieldErrors::default();
+        let text = printable.unwrap_or_default();
+        if printable.is_none() {
+            wrong.add_at("Idempotency-Key".to_owned(), field::FORMAT).with("form", "key");
+        } else if !(1..=255).contains(&text.len()) {
             wrong.add_at("Idempotency-Key".to_owned(), field::LENGTH).with("min", 1).with("max", 255);
-            return wrong.into_error(common::INVALID_PARAMETER).map(|()| None);
-        };
+        }
+        wrong.into_error(common::INVALID_PARAMETER)?;
         let (digest, caller) = (request::body_digest(&self.request), self.caller());
         Ok(Some(Key {
             scope: caller.as_ref().map_or_else(|| "anonymous".to_owned(), |caller| caller.key_scope()),

@@ -110,16 +110,15 @@ pub fn complete(document: OpenApi) -> Value {
     document
 }
 
-/// Adds to the schemas of rows the short forms that `expand` asks for. They are there only if asked for, and null if nothing is named.
+/// Adds to the schemas of rows the short forms that `expand` asks for. They are there only if asked for, and null if the id is.
 fn describe_expansions(document: &mut Value) {
     for (name, parts) in EXPANDABLE {
         let properties = &mut document["components"]["schemas"][name]["properties"];
         for part in parts {
-            let link = format!("#/components/schemas/{}", part.schema());
-            properties[part.shown_as()] = json!({
-                "description": format!("The short form of `{}`, if `expand` asks for `{}`.", part.named_by(), part.word()),
-                "oneOf": [{"type": "null"}, {"$ref": link}]
-            });
+            let link = json!({"$ref": format!("#/components/schemas/{}", part.schema())});
+            let mut short_form = if is_nullable(&properties[part.named_by()]) { json!({"oneOf": [{"type": "null"}, link]}) } else { link };
+            short_form["description"] = format!("The short form of `{}`, if `expand` asks for `{}`.", part.named_by(), part.word()).into();
+            properties[part.shown_as()] = short_form;
         }
     }
 }
@@ -238,15 +237,17 @@ fn versioned(document: &Value) -> BTreeSet<String> {
     all.filter(|(name, schema)| *name != "Meta" && has(schema)).map(|(name, _)| name.clone()).collect()
 }
 
+/// Whether a property may be null.
+fn is_nullable(property: &Value) -> bool {
+    let is_null = |kind: &Value| kind == "null" || kind["type"] == "null";
+    ["type", "oneOf"].iter().any(|key| property[key].as_array().is_some_and(|kinds| kinds.iter().any(is_null)))
+}
+
 /// Makes nullable fields of a response required: they are always present. Optional fields are never null.
 fn require_what_is_always_there(schema: &mut Value) {
-    let nullable = |property: &Value| {
-        let null = |kind: &Value| kind == "null" || kind["type"] == "null";
-        ["type", "oneOf"].iter().any(|key| property[key].as_array().is_some_and(|kinds| kinds.iter().any(null)))
-    };
     let required = schema["required"].as_array().cloned().unwrap_or_default();
     let Some(properties) = schema["properties"].as_object() else { return };
-    let always = |name: &String, property: &Value| required.iter().any(|required| required == name) || nullable(property);
+    let always = |name: &String, property: &Value| required.iter().any(|required| required == name) || is_nullable(property);
     let names: Vec<&String> = properties.iter().filter(|(name, property)| always(name, property)).map(|(name, _)| name).collect();
     schema["required"] = json!(names);
 }

@@ -45,6 +45,14 @@ pub fn short_name(parameter: &Parameter) -> Option<&str> {
     matches!(&parameter.schema, Some(RefOr::T(Schema::Array(_)))).then_some(name)
 }
 
+/// The name under which a parameter is read: that of the filter it is short for, else its own.
+///
+/// A filter of its own may be called like a short name: `actor` is a user name beside `actor_id`.
+fn read_as<'a>(parameter: &'a Parameter, known: &'a [Parameter]) -> &'a str {
+    let long = known.iter().find(|long| short_name(long) == Some(parameter.name.as_str()) && long.schema == parameter.schema);
+    &long.unwrap_or(parameter).name
+}
+
 /// Splits a query string and checks each parameter against its documented schema. Errors: `unknown_parameter`, which names the
 /// known ones.
 pub fn parse(query: &str, known: &[Parameter]) -> Result<(Vec<Pair>, FieldErrors)> {
@@ -57,7 +65,7 @@ pub fn parse(query: &str, known: &[Parameter]) -> Result<(Vec<Pair>, FieldErrors
             let names: Vec<&str> = known.iter().map(|parameter| parameter.name.as_str()).collect();
             return Err(Error::new(common::UNKNOWN_PARAMETER).with("name", name.escape_debug()).with("known", names.join(", ")));
         };
-        let long = known.iter().find(|other| short_name(other) == Some(name.as_str())).map_or(&name, |other| &other.name).clone();
+        let long = read_as(parameter, known).to_owned();
         let (longest, most) = bounds(parameter);
         if value.chars().any(char::is_control) {
             wrong.add_at(name, field::CONTROL_CHARACTER);
@@ -158,11 +166,17 @@ fn form_of(name: &str, schema: &RefOr<Schema>) -> Form {
         _ if is_a(schema, &Type::Boolean) => Form::Choice(["true", "false"].map(str::to_owned).to_vec()),
         _ if known(KnownFormat::DateTime) => Form::Moment,
         _ if known(KnownFormat::Date) => Form::Date,
-        _ if is_a(schema, &Type::Integer) && schema.minimum == Some(utoipa::Number::Int(1)) => Form::Id,
+        _ if is_id_schema(schema) => Form::Id,
         _ if is_a(schema, &Type::Integer) => Form::Whole,
         _ if schema.pattern.is_some() && (name.ends_with("_min") || name.ends_with("_max")) => Form::Amount,
         _ => Form::Text,
     }
+}
+
+/// Whether the schema is that of an id, written out in the parameter. Another number has narrower bounds.
+fn is_id_schema(schema: &Object) -> bool {
+    let bounds = [&schema.minimum, &schema.maximum].map(Option::as_ref);
+    is_a(schema, &Type::Integer) && bounds == [Some(&utoipa::Number::from(1_i64)), Some(&utoipa::Number::from(i64::MAX))]
 }
 
 /// Whether the schema's type is this one, or this one and null.
@@ -185,7 +199,36 @@ fn moment(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use utoipa::openapi::{
+        ArrayBuilder, ObjectBuilder, Ref,
+        path::{ParameterBuilder, ParameterIn},
+    };
+
     use super::*;
+
+    fn known() -> Vec<Parameter> {
+        let parameter = |name: &str, schema: RefOr<Schema>| {
+            ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).schema(Some(schema)).build()
+        };
+        let ids = || RefOr::T(Schema::Array(ArrayBuilder::new().items(Ref::from_schema_name("Id")).build()));
+        let text = || RefOr::T(Schema::Object(ObjectBuilder::new().schema_type(Type::String).build()));
+        [("actor", text()), ("actor_id", ids()), ("customer_id", ids()), ("customer", ids())]
+            .map(|(name, schema)| parameter(name, schema))
+            .into()
+    }
+
+    fn parsed(query: &str) -> Vec<Pair> {
+        parse(query, &known()).unwrap().0
+    }
+
+    #[test]
+    fn a_short_name_stands_for_a_filter_by_ids_unless_a_filter_of_its_own_has_it() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(parsed("customer=7,8"), [pair("customer_id", "7,8")]);
+        assert_eq!(parsed("actor=admin&actor_id=7"), [pair("actor", "admin"), pair("actor_id", "7")]);
+        let (kept, wrong) = parse("customer=7&customer_id=8", &known()).unwrap();
+        assert_eq!((kept, wrong.0.len()), (vec![pair("customer_id", "7")], 1));
+    }
 
     #[test]
     fn moments_are_drawn_into_the_years_that_both_engines_order() {
@@ -195,6 +238,13 @@ mod tests {
         for wrong in ["2026-01-15", "+10000-01-01T00:00:00Z", "-0001-01-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-15T09:30:00", ""] {
             assert_eq!(moment(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_number_with_narrower_bounds_is_no_id() {
+        let number = |most: i64| ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(most)).build();
+        let form = |most| form_of("months", &RefOr::T(Schema::Object(number(most))));
+        assert!(matches!(form(i64::MAX), Form::Id) && matches!(form(24), Form::Whole));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::{
     store,
 };
 
-/// The requirements in the order in which activation checks them, each named by the code of its refusal.
+/// The requirements in the order in which activation checks them, each named by the usual code of its refusal.
 pub const REQUIREMENTS: [Code; 10] = [
     refusal::NOT_DRAFT,
     customers::refusal::NOT_ACTIVE,

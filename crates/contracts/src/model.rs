@@ -16,7 +16,7 @@ use serde::Serialize;
 use tariffs::OptionIds;
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{ArrayBuilder, RefOr, Schema},
+    openapi::{ArrayBuilder, Ref, RefOr, Schema},
 };
 
 pub use short::ContractShort;
@@ -109,7 +109,7 @@ kernel::text_column!(Holds);
 
 impl PartialSchema for Holds {
     fn schema() -> RefOr<Schema> {
-        ArrayBuilder::new().items(HoldReason::schema()).into()
+        ArrayBuilder::new().items(Ref::from_schema_name("HoldReason")).into()
     }
 }
 

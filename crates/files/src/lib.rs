@@ -64,12 +64,18 @@ pub struct S3 {
 /// An open file store.
 pub struct Files {
     store: Arc<dyn ObjectStore>,
-    folder: Option<Arc<LocalFileSystem>>,
+    folder: Option<Folder>,
     prefix: String,
     part: usize,
     places: Semaphore,
     // when the store was asked last, and whether it was there
     seen: Mutex<Option<(Instant, bool)>>,
+}
+
+/// A store in a folder.
+struct Folder {
+    at: PathBuf,
+    store: Arc<LocalFileSystem>,
 }
 
 /// A file that is being written; if it is dropped before [`Writing::finish`], it does not appear.
@@ -100,7 +106,8 @@ impl Files {
         let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| unusable(io::Error::other(error)))?;
         // a file that was reported as attached must survive a power failure
         let store = Arc::new(store.with_fsync(true));
-        Ok(Self::new(store.clone(), Some(store), String::new(), FOLDER_PART))
+        let folder = Folder { at: folder.to_owned(), store: store.clone() };
+        Ok(Self::new(store, Some(folder), String::new(), FOLDER_PART))
     }
 
     fn of_bucket(s3: &S3) -> Result<Self, StartError> {
@@ -129,7 +136,7 @@ impl Files {
         Ok(Self::new(Arc::new(store), None, s3.prefix.clone(), S3_PART))
     }
 
-    fn new(store: Arc<dyn ObjectStore>, folder: Option<Arc<LocalFileSystem>>, prefix: String, part: usize) -> Self {
+    fn new(store: Arc<dyn ObjectStore>, folder: Option<Folder>, prefix: String, part: usize) -> Self {
         Self { store, folder, prefix, part, places: Semaphore::new(AT_ONCE), seen: Mutex::default() }
     }
 
@@ -147,7 +154,7 @@ impl Files {
             *seen = Some((Instant::now(), last));
         }
         let asked = tokio::time::timeout(ASK_WAIT, self.ask()).await;
-        let outcome = asked.map_err(|_| "no response in time".to_owned()).and_then(|outcome| outcome.map_err(|error| error.to_string()));
+        let outcome = asked.map_err(|_| "no response in time".to_owned()).and_then(|outcome| outcome.map_err(|error| described(&error)));
         let before = self.seen().replace((Instant::now(), outcome.is_ok())).is_none_or(|(_, are_there)| are_there);
         match &outcome {
             Err(cause) if before => log::error!("the store of attached files is unavailable; check ATTACHMENTS_URL and its keys: {cause}"),
@@ -157,11 +164,11 @@ impl Files {
         outcome.is_ok()
     }
 
-    /// Lists what comes after every file, which needs the bucket and the keys and costs next to nothing.
+    /// Looks into the folder, or lists what comes after every file, which needs the bucket and the keys and costs next to nothing.
     async fn ask(&self) -> object_store::Result<()> {
         if let Some(folder) = &self.folder {
-            let root = folder.path_to_filesystem(&Path::default())?;
-            return tokio::fs::metadata(root)
+            // what is in the folder, so that it must be one and must be open to the program
+            return tokio::fs::metadata(folder.at.join("."))
                 .await
                 .map(drop)
                 .map_err(|error| object_store::Error::Generic { store: "folder", source: error.into() });
@@ -208,7 +215,7 @@ impl Files {
         let path = self.path(key);
         if let Some(folder) = &self.folder {
             // an unfinished file has a temporary name, which a crash leaves behind
-            let mut unfinished = folder.path_to_filesystem(&path).map_err(Error::internal)?.into_os_string();
+            let mut unfinished = folder.store.path_to_filesystem(&path).map_err(Error::internal)?.into_os_string();
             unfinished.push("#1");
             match tokio::fs::remove_file(unfinished).await {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(away(error)),
@@ -240,6 +247,21 @@ impl Writing<'_> {
         if let Err(error) = self.upload.abort().await {
             log::warn!("an incomplete file stays in the store for now: {error}");
         }
+    }
+}
+
+/// What is wrong with the store, in one line.
+fn described(error: &object_store::Error) -> String {
+    // the response of a store may have several lines
+    let cause = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    // a refused list has no variant of its own
+    let has = |status: &str| cause.contains(&format!("status code: {status} "));
+    if has("404") {
+        format!("there is no such bucket: {cause}")
+    } else if has("401") || has("403") {
+        format!("the key is wrong or may not list the bucket: {cause}")
+    } else {
+        cause
     }
 }
 

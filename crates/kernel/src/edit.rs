@@ -169,8 +169,8 @@ mod tests {
     #[test]
     fn with_the_current_version_read_only_fields_may_say_anything_and_an_older_one_is_stale() {
         let sent = |version: i64| fields(json!({"version": version, "id": 8, "balance": "5.00", "warning": ["x"], "name": "Новый"}));
-        let makes: [fn(Map<String, Value>) -> Edit<Sample>; 2] = [Edit::merge, Edit::replace];
-        for make in makes {
+        type Make = fn(Map<String, Value>) -> Edit<Sample>;
+        for make in [Edit::merge as Make, Edit::replace] {
             let mut body = sent(3);
             body.insert("fee".to_owned(), json!("1.00"));
             assert_eq!(make(body).apply(&shown(), &present(), &context()).unwrap().name, "Новый");

@@ -37,6 +37,7 @@ invalid_format = { $form ->
         [date] This is not a date. Enter one as year, month and day, such as 2026-01-31.
         [time] This is not a time with its zone. Enter one such as 2026-01-31T09:00:00Z or 2026-01-31T12:00:00%2B03:00; in a URL, a plus is written %2B.
         [number] This is not a whole number. Enter one in digits, without blanks.
+        [key] An Idempotency-Key has from 1 to 255 printable ASCII characters, such as 0193f0a2-6a5e-7c3b-9f64-2f6f0c1d2e3f. Use another key.
         [cursor] This cursor does not belong to this list and this ordering. Start with an empty cursor, then use those of next.
        *[other] The value has the wrong format. Follow the example in the documentation.
     }
@@ -75,7 +76,10 @@ file_type_not_allowed = Files of this type are not accepted. Attach a file of on
 file_type_mismatch = The content of the file does not match its name or declared type. Send it with the correct name and type.
 unknown_placeholder = Messages of this kind have no placeholder { $name }. Use only: { $known }.
 invalid_placeholder = A placeholder is a name in double braces, such as {"{{"}amount{"}}"}. Correct the placeholder that is not closed or has no name.
-invalid_url = This is not a URL that can be called. Enter one such as https://example.com/hooks, without user name, password or fragment.
+invalid_url = { $form ->
+        [plain] This URL is without TLS and is not allowed. Enter one that begins with https://, or set WEBHOOKS_ALLOW_PRIVATE=true.
+       *[other] This is not a URL that can be called. Enter one such as https://example.com/hooks, without user name, password or fragment.
+    }
 url_not_public = This URL leads to the server itself or to a private network and is not allowed. Enter a public URL, or set WEBHOOKS_ALLOW_PRIVATE.
 
 ## Subscribers
@@ -411,6 +415,11 @@ permission-system-manage = Manage the system itself.
 ## Enum values
 
 # GET /api/v1/meta returns these words; `.` in a value is written `-` here.
+enum-Automatic =
+    .auto_submitted = Automatic reply
+    .bulk = Mailing list
+    .report = Delivery or read report
+    .loop = Mail loop
 enum-Breach =
     .row_missing = A row is missing
     .row_altered = A row was altered
@@ -445,6 +454,9 @@ enum-DocumentType =
     .id_card = Identity card
     .foreign_passport = Passport for travel
     .driver_license = Driving licence
+    .residence_permit = Permanent residence permit
+    .temporary_residence = Temporary residence permit
+    .temporary_id_card = Temporary identity card
 enum-DuplicateReason =
     .same_document = Same document
     .same_inn = Same tax number
@@ -466,6 +478,9 @@ enum-EventOutcome =
     .held = Waits for a decision
     .unknown_payment = Unknown payment
     .unknown_refund = Unknown refund
+enum-FileStanding =
+    .ok = Available
+    .away = Unavailable
 enum-FoundType =
     .customer = Subscriber
     .contract = Contract
@@ -505,6 +520,10 @@ enum-Language =
 enum-LineKind =
     .tariff = Tariff
     .option = Option
+enum-MailOutcome =
+    .ticket_created = Ticket created
+    .comment_added = Comment added
+    .ignored = Ignored
 enum-NotificationStatus =
     .pending = Pending
     .sent = Sent
@@ -521,6 +540,9 @@ enum-OptionKind =
     .sms = Messages
     .data = Data
     .service = Service
+enum-OutgoingMethod =
+    .cash = Cash
+    .bank_transfer = Bank transfer
 enum-PaymentMethod =
     .cash = Cash
     .card = Card
@@ -557,6 +579,8 @@ enum-RowKind =
     .missing_here = Missing here
     .missing_there = Missing there
     .different_amount = Different amount
+    .repeated = Repeated in the file
+    .unreadable = Cannot be read
 enum-RunState =
     .running = Running
     .finished = Finished
@@ -574,6 +598,9 @@ enum-SimStatus =
     .suspended = Suspended
     .blocked = Blocked
     .closed = Closed
+enum-SimWarning =
+    .iccid_check_digit = Check digit of the ICCID is wrong
+    .imsi_of_another_country = IMSI is of another country
 enum-StaffHold =
     .request = Subscriber’s request
     .fraud = Fraud
@@ -632,6 +659,7 @@ enum-TicketAction =
     .commented = Commented
     .attached = File attached
     .detached = File removed
+    .merged = Merged
 enum-TicketCategory =
     .technical = Technical
     .billing = Billing
@@ -655,6 +683,7 @@ enum-TransactionType =
     .charge = Charge
     .refund = Refund
     .correction = Correction
+    .payout = Payout
 enum-VersionStatus =
     .future = Future
     .current = Current

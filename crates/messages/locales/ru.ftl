@@ -37,6 +37,7 @@ invalid_format = { $form ->
         [date] Это не дата. Укажите год, месяц и день, например 2026-01-31.
         [time] Это не время с часовым поясом. Укажите, например, 2026-01-31T09:00:00Z или 2026-01-31T12:00:00%2B03:00; плюс в адресе записывается как %2B.
         [number] Это не целое число. Укажите его цифрами, без пробелов.
+        [key] Idempotency-Key — это от 1 до 255 печатных символов ASCII, например 0193f0a2-6a5e-7c3b-9f64-2f6f0c1d2e3f. Укажите другой ключ.
         [cursor] Этот курсор не от этого списка или не от этой сортировки. Начните с пустого cursor, дальше берите его из next.
        *[other] Неверный формат значения. Сверьтесь с примером в документации.
     }
@@ -75,7 +76,10 @@ file_type_not_allowed = Файлы этого типа не принимаютс
 file_type_mismatch = Содержимое файла не соответствует его имени или заявленному типу. Отправьте файл с правильными именем и типом.
 unknown_placeholder = В сообщениях этого вида нет подстановки { $name }. Используйте только: { $known }.
 invalid_placeholder = Подстановка — это имя в двойных фигурных скобках, например {"{{"}amount{"}}"}. Исправьте незакрытую или пустую подстановку.
-invalid_url = По этому адресу нельзя отправить запрос. Укажите адрес вида https://example.com/hooks без имени пользователя, пароля и фрагмента.
+invalid_url = { $form ->
+        [plain] Адреса без TLS не допускаются. Укажите адрес, который начинается с https://, или задайте WEBHOOKS_ALLOW_PRIVATE=true.
+       *[other] По этому адресу нельзя отправить запрос. Укажите адрес вида https://example.com/hooks без имени пользователя, пароля и фрагмента.
+    }
 url_not_public = Этот адрес ведёт на сам сервер или в частную сеть и не допускается. Укажите публичный адрес или задайте WEBHOOKS_ALLOW_PRIVATE.
 
 ## Абоненты
@@ -411,6 +415,11 @@ permission-system-manage = Управление системой.
 ## Enum values
 
 # GET /api/v1/meta returns these words; `.` in a value is written `-` here.
+enum-Automatic =
+    .auto_submitted = Автоответ
+    .bulk = Массовая рассылка
+    .report = Уведомление о доставке или прочтении
+    .loop = Зацикленная переписка
 enum-Breach =
     .row_missing = Строка удалена
     .row_altered = Строка изменена
@@ -445,6 +454,9 @@ enum-DocumentType =
     .id_card = Удостоверение личности
     .foreign_passport = Заграничный паспорт
     .driver_license = Водительское удостоверение
+    .residence_permit = Вид на жительство
+    .temporary_residence = Разрешение на временное проживание
+    .temporary_id_card = Временное удостоверение личности
 enum-DuplicateReason =
     .same_document = Тот же документ
     .same_inn = Тот же ИНН
@@ -466,6 +478,9 @@ enum-EventOutcome =
     .held = Ожидает решения по платежу
     .unknown_payment = Неизвестный платёж
     .unknown_refund = Неизвестный возврат
+enum-FileStanding =
+    .ok = Доступно
+    .away = Недоступно
 enum-FoundType =
     .customer = Абонент
     .contract = Договор
@@ -505,6 +520,10 @@ enum-Language =
 enum-LineKind =
     .tariff = Тариф
     .option = Опция
+enum-MailOutcome =
+    .ticket_created = Создано обращение
+    .comment_added = Добавлен комментарий
+    .ignored = Оставлено без обработки
 enum-NotificationStatus =
     .pending = Ожидает отправки
     .sent = Отправлено
@@ -521,6 +540,9 @@ enum-OptionKind =
     .sms = SMS
     .data = Интернет
     .service = Услуга
+enum-OutgoingMethod =
+    .cash = Наличные
+    .bank_transfer = Банковский перевод
 enum-PaymentMethod =
     .cash = Наличные
     .card = Банковская карта
@@ -557,6 +579,8 @@ enum-RowKind =
     .missing_here = Нет у нас
     .missing_there = Нет в реестре
     .different_amount = Другая сумма
+    .repeated = Повтор в реестре
+    .unreadable = Строка не распознана
 enum-RunState =
     .running = Выполняется
     .finished = Завершён
@@ -574,6 +598,9 @@ enum-SimStatus =
     .suspended = Приостановлена
     .blocked = Заблокирована
     .closed = Закрыта
+enum-SimWarning =
+    .iccid_check_digit = Контрольная цифра ICCID не сходится
+    .imsi_of_another_country = IMSI другой страны
 enum-StaffHold =
     .request = По просьбе абонента
     .fraud = Подозрение в мошенничестве
@@ -632,6 +659,7 @@ enum-TicketAction =
     .commented = Добавлен комментарий
     .attached = Добавлен файл
     .detached = Удалён файл
+    .merged = Объединено
 enum-TicketCategory =
     .technical = Связь и оборудование
     .billing = Счета и оплата
@@ -655,6 +683,7 @@ enum-TransactionType =
     .charge = Начисление
     .refund = Возврат
     .correction = Корректировка
+    .payout = Выплата остатка
 enum-VersionStatus =
     .future = Вступит в силу
     .current = Действует

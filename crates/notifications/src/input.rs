@@ -89,15 +89,15 @@ pub struct TemplateInput {
     #[validate(length(max = 200))]
     #[schema(max_length = 200)]
     pub subject: String,
-    /// The text, with placeholders such as `{{amount}}`; `placeholders` of the template lists the available ones.
-    #[validate(length(min = 1, max = 4000))]
+    /// The text, not blank, with placeholders such as `{{amount}}`; `placeholders` of the template lists the available ones.
+    #[validate(length(max = 4000))]
     #[schema(min_length = 1, max_length = 4000, pattern = r"\S")]
     pub text: String,
 }
 
 impl Input for TemplateInput {
     fn check(&self, _: &Context, wrong: &mut FieldErrors) {
-        if !self.text.is_empty() && self.text.trim().is_empty() {
+        if self.text.trim().is_empty() {
             wrong.add("text", field::REQUIRED);
         }
         if self.subject.contains(['\n', '\r']) {

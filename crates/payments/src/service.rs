@@ -44,7 +44,7 @@ pub async fn load(tx: &mut Tx, id: PaymentId) -> Result<(Payment, Contract)> {
     let contract = contracts::steps::load(tx, contract_id).await?;
     let payment = store::get(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
     // one that is pending has not changed its contract
-    tx.not_before(payment.created_at);
+    tx.not_before(payment.updated_at);
     Ok((payment, contract))
 }
 

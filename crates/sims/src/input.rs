@@ -78,7 +78,7 @@ fn physical() -> SimKind {
 }
 
 impl Input for SimInput {
-    const SHOWN_BESIDE: &'static [&'static str] = &["contract"];
+    const SHOWN_BESIDE: &'static [&'static str] = &["contract", "warnings"];
 
     fn normalize(&mut self, context: &Context) {
         [&mut self.iccid, &mut self.imsi].into_iter().chain(&mut self.puk_code).for_each(|digits| digits.retain(|digit| digit != ' '));

@@ -28,7 +28,7 @@ const MOST_EXTRA_OPTIONS: usize = 4096;
 }))]
 pub struct TariffInput {
     /// The name; unique, ignoring case.
-    #[validate(length(min = 1, max = 100))]
+    #[validate(length(max = 100))]
     #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
     pub name: String,
     /// The description.
@@ -106,7 +106,7 @@ impl Input for TariffInput {
 }
 
 fn check(name: &str, prices: &Prices, extra_options: &Map<String, Value>, wrong: &mut FieldErrors) {
-    if !name.is_empty() && kernel::text::trimmed(name).is_empty() {
+    if kernel::text::trimmed(name).is_empty() {
         wrong.add("name", field::REQUIRED);
     }
     let fees = [
@@ -135,7 +135,7 @@ fn check(name: &str, prices: &Prices, extra_options: &Map<String, Value>, wrong:
 }))]
 pub struct TariffEdit {
     /// The name; unique, ignoring case.
-    #[validate(length(min = 1, max = 100))]
+    #[validate(length(max = 100))]
     #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
     pub name: String,
     /// The description.

@@ -289,16 +289,9 @@ pub async fn set_active(tx: &mut Tx, tariff: &Tariff, at: DateTime<Utc>) -> Resu
 }
 
 /// Deletes a tariff with its versions. Errors: `in_use` if a contract or a period refers to it.
+///
+/// The versions of the options that were compatible with it do not change here.
 pub async fn delete(tx: &mut Tx, id: TariffId) -> Result<()> {
-    let at = tx.now();
-    Sql::new(
-        "UPDATE options SET version = version + 1, updated_at = CASE WHEN updated_at > $2 THEN updated_at ELSE $2 END \
-         WHERE id IN (SELECT option_id FROM option_tariffs WHERE tariff_id = $1)",
-    )
-    .bind(id)
-    .bind(at)
-    .execute(tx)
-    .await?;
     Sql::new("DELETE FROM tariffs WHERE id = $1").bind(id).execute(tx).await.map(drop)
 }
 

@@ -178,7 +178,7 @@ mod tests {
         let plain = mail(
             "From: =?UTF-8?B?0JjQstCw0L0=?= <Ivanov@Example.com>\nSubject: =?koi8-r?B?7sXUINPX0drJ?=\nMessage-ID: <1@example.com>\n\
              Content-Type: text/plain; charset=windows-1251\nContent-Transfer-Encoding: base64",
-            "zeXyIPHi5+g=",
+            "zeXyIPHi/+fo",
         );
         assert_eq!((plain.sender.as_str(), plain.subject.as_str(), plain.text.as_str()), ("ivanov@example.com", "Нет связи", "Нет связи"));
         assert_eq!((plain.message_id.as_deref(), plain.automatic, plain.files.len()), (Some("1@example.com"), None, 0));

@@ -84,6 +84,17 @@ impl Office<'_> {
                     .fold(request, |request, (name, value)| request.header(*name, value))
                     .body(event.body)
             }
+            ("POST", "/terminal/v1") => {
+                let contract = admin.contract(admin.draft("1.00").await).await;
+                let form = [
+                    ("command", "pay"),
+                    ("txn_id", "1234567"),
+                    ("txn_date", "20260131120000"),
+                    ("account", contract["number"].as_str().unwrap()),
+                    ("sum", "5.00"),
+                ];
+                gateways::terminals::terminal(self.app).request(Method::POST, path).form(&form)
+            }
             ("POST", "/payments") => {
                 let contract = admin.draft("100.00").await;
                 post(path, json!({"contract_id": contract, "amount": "1.00", "payment_method": "cash"}))

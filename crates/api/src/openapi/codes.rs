@@ -54,22 +54,27 @@ pub fn examples() -> Map<String, Value> {
 }
 
 /// Values for the texts of the examples.
-const VALUES: [(&str, &str); 44] = [
+const VALUES: [(&str, &str); 52] = [
     ("action", "block"),
+    ("balance", "12.50"),
     ("bound", "no"),
     ("channel", "sms"),
     ("choices", "prepaid, postpaid"),
     ("code", "DATA10"),
     ("codes", "DATA10"),
     ("contracts", "2"),
+    ("credit_limit", "1000.00"),
     ("day", "2026-02-01"),
     ("digits", "10"),
+    ("discount", "20"),
     ("due", "2026-01-31"),
     ("field", "customer_type"),
     ("forgotten", "511"),
     ("from", "2026-01-31"),
+    ("headers", "authorization, content-type"),
     ("iccid", "8970199123456789012"),
     ("id", "7"),
+    ("into", "31"),
     ("known", "status, search, page, page_size, cursor, ordering"),
     ("left", "480.00"),
     ("limit", "20"),
@@ -82,6 +87,7 @@ const VALUES: [(&str, &str); 44] = [
     ("newest", "512"),
     ("number", "202601-7K3M9QXA"),
     ("numbers", "+79161234567"),
+    ("owner", "7 (Иванова А. С.)"),
     ("payment", "88"),
     ("permission", "contracts:activate"),
     ("prefix", "+7"),
@@ -92,8 +98,10 @@ const VALUES: [(&str, &str); 44] = [
     ("role", "cashier"),
     ("status", "active"),
     ("survivor", "7"),
+    ("title", "Перезагрузка телефона"),
     ("type", "refund"),
     ("types", "refund"),
+    ("until", "2026-02-01T00:00:00+00:00"),
     ("username", "a.ivanova"),
     ("users", "3"),
     ("whose", "all"),
@@ -128,6 +136,7 @@ fn wrong_fields(code: Code) -> &'static [(&'static str, &'static str)] {
         "tariff_name_taken" => &[("/name", field::DUPLICATE)],
         "option_code_taken" => &[("/code", field::DUPLICATE)],
         "number_taken" => &[("/msisdn", field::DUPLICATE)],
+        "canned_answer_title_taken" => &[("/title", field::DUPLICATE)],
         _ => &[],
     }
 }

@@ -3,7 +3,6 @@
 use acl::perm;
 use actix_web::{delete, get, put};
 use database::EventKind;
-use kernel::{Result, error::common};
 use notifications::{
     Channel, Language, Template, TemplateInput,
     templates::{self, Key},
@@ -21,16 +20,14 @@ use crate::{
 /// The path parameters that identify a template.
 #[derive(Deserialize)]
 struct TemplatePath {
-    kind: String,
-    channel: String,
-    language: String,
+    kind: EventKind,
+    channel: Channel,
+    language: Language,
 }
 
 impl TemplatePath {
-    /// Parses the parameters. Errors: `no_such_path` for an unknown kind, channel or language.
-    fn key(&self) -> Result<Key> {
-        let words = self.kind.parse().ok().zip(self.channel.parse().ok()).zip(self.language.parse().ok());
-        words.map(|((kind, channel), language)| Key { kind, channel, language }).ok_or_else(|| common::NO_SUCH_PATH.into())
+    fn key(&self) -> Key {
+        Key { kind: self.kind, channel: self.channel, language: self.language }
     }
 }
 
@@ -66,7 +63,7 @@ async fn list_templates(call: Call, granted: Guard<perm::NotificationsManage>) -
 )]
 #[get("/notification-templates/{kind}/{channel}/{language}")]
 async fn get_template(call: Call, granted: Guard<perm::NotificationsManage>, at: PathFields<TemplatePath>) -> Reply {
-    let template = call.read(async |conn| templates::get(conn, &granted, at.key()?).await).await?;
+    let template = call.read(async |conn| templates::get(conn, &granted, at.key()).await).await?;
     Ok(Answer::resource(&template, template.version)?)
 }
 
@@ -93,7 +90,7 @@ async fn set_template(
 ) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        let template = templates::set(tx, &granted, at.key()?, &change.0, &expected).await?;
+        let template = templates::set(tx, &granted, at.key(), &change.0, &expected).await?;
         Answer::resource(&template, template.version)
     });
     Ok(answer.await?)
@@ -114,7 +111,7 @@ async fn set_template(
 async fn reset_template(call: Call, granted: Guard<perm::NotificationsManage>, at: PathFields<TemplatePath>) -> Reply {
     let expected = call.expected()?;
     let answer = call.write(async |tx| {
-        templates::reset(tx, &granted, at.key()?, &expected).await?;
+        templates::reset(tx, &granted, at.key(), &expected).await?;
         Ok(Answer::empty())
     });
     Ok(answer.await?)

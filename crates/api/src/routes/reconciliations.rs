@@ -32,9 +32,9 @@ impl ListQuery for ReconciliationRowFilter {
 /// The version of every reconciliation: its row never changes.
 const VERSION: i64 = 1;
 
-/// Compares a settlement file of a gateway, of terminals or of a bank with the received payments and stores the result.
+/// Compares a settlement file of a gateway, of terminals or of a bank with the received payments.
 ///
-/// No money moves. The file is CSV as gateways, banks and spreadsheets write it: UTF-8, UTF-16 or Windows-1251; commas, semicolons, tabs
+/// The result is stored. No money moves. The file is CSV as gateways, banks and spreadsheets write it: UTF-8, UTF-16 or Windows-1251; commas, semicolons, tabs
 /// or vertical bars; a decimal point or comma. The columns with the reference, the amount and the currency are found by English and
 /// Russian heads; without a currency, it is the operator's. The reference is the payment's id for a gateway, `txn_id` for terminals, and
 /// the transaction id of the transfer for a bank. Amounts below zero are refunds. Empty rows and totals are passed over, and a row that

@@ -14,6 +14,7 @@ use gateways::{
 };
 use kernel::{Error, Kind, Money, id::PaymentId};
 use payments::Payment;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{call::Call, extract::AnyBody, problem::Refused, routes::mount::Mount};
 
@@ -21,6 +22,26 @@ const KEY: HeaderName = HeaderName::from_static("x-terminal-key");
 
 pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(terminal_request).service(terminal_form);
+}
+
+/// What a terminal sends, in a query string or in a form. It is read leniently, because terminals get their answers in XML.
+#[derive(IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
+#[schema(example = json!({"command": "check", "txn_id": "1234567", "account": "9161234567", "sum": "10.45"}))]
+#[allow(dead_code, reason = "it describes the parameters, and is not filled")]
+struct TerminalForm {
+    /// `check`, `pay` or `cancel`.
+    command: String,
+    /// The terminal's own id of the payment, up to 20 digits.
+    txn_id: String,
+    /// The number of a contract or a phone number, with any separators; required for `check` and `pay`.
+    account: Option<String>,
+    /// The sum, with at most two decimals; required for `pay`.
+    sum: Option<String>,
+    /// When the money was inserted: YYYYMMDDHHMMSS; required for `pay`.
+    txn_date: Option<String>,
+    /// The id of the payment to cancel, from the response to `pay`; required for `cancel`.
+    prv_txn: Option<String>,
 }
 
 /// Checks, takes or cancels a payment of a self-service terminal.
@@ -35,12 +56,7 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
 #[utoipa::path(
     tag = "payments",
     params(
-        ("command" = String, Query, description = "`check`, `pay` or `cancel`."),
-        ("txn_id" = String, Query, description = "The terminal's own id of the payment, up to 20 digits."),
-        ("account" = Option<String>, Query, description = "The number of a contract or a phone number, with any separators; required for `check` and `pay`."),
-        ("sum" = Option<String>, Query, description = "The sum, with at most two decimals; required for `pay`."),
-        ("txn_date" = Option<String>, Query, description = "When the money was inserted: YYYYMMDDHHMMSS; required for `pay`."),
-        ("prv_txn" = Option<String>, Query, description = "The id of the payment to cancel, from the response to `pay`; required for `cancel`."),
+        TerminalForm,
         ("X-Terminal-Key" = Option<String>, Header, description = "The key, unless HTTP Basic has it.")
     ),
     responses(
@@ -54,17 +70,15 @@ async fn terminal_request(call: Call, request: HttpRequest) -> Result<HttpRespon
     respond(call.acting_as(TERMINAL), request.query_string(), "").await
 }
 
-/// Does the same as `GET /terminal/v1` with the parameters of a form.
+/// Checks, takes or cancels a payment of a self-service terminal that sends a form.
 ///
-/// The parameters are the same, in the body as in a query string; those in the query string count too.
+/// The parameters and the responses are those of `GET /terminal/v1`. They are in the body, encoded as in a query string; those in
+/// the query string count too.
 #[utoipa::path(
     tag = "payments",
     params(("X-Terminal-Key" = Option<String>, Header, description = "The key, unless HTTP Basic has it.")),
     request_body(
-        content = String,
-        content_type = "application/x-www-form-urlencoded",
-        description = "The parameters.",
-        example = "command=check&txn_id=1234567&account=9161234567&sum=10.45"
+        content = TerminalForm, content_type = "application/x-www-form-urlencoded", description = "The parameters."
     ),
     responses(
         (status = 200, description = "The response of the protocol.", body = String, content_type = "text/xml"),

@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_wrong_choice_lists_the_right_ones() {
-        let choices = vec![("choices", "red, blue".to_owned())];
+        let choices = vec![("choices", Colour::ALL.iter().map(|colour| colour.as_str()).collect::<Vec<_>>().join(", "))];
         assert_eq!(wrong(&json!({"colour": "green"})), ("/colour".to_owned(), field::CHOICE, choices.clone()));
         assert_eq!(wrong(&json!({"colours": ["red", "green"]})), ("/colours/1".to_owned(), field::CHOICE, choices));
     }

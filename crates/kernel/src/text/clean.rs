@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// Returns the text in the form in which it is stored.
 ///
@@ -29,7 +29,7 @@ pub(super) fn visible(text: &str) -> String {
     for letter in text.chars() {
         let shown = match letter {
             // between emoji these join; beside letters and blanks they only hide
-            '\u{200c}' | '\u{200d}' => !kept.chars().next_back().is_none_or(|before| before.is_alphanumeric() || is_blank(before)),
+            '\u{200c}' | '\u{200d}' => !kept.chars().next_back().is_none_or(|before| is_part_of_letter(before) || is_blank(before)),
             _ => !is_invisible(letter),
         };
         if shown {
@@ -46,6 +46,11 @@ fn is_clean_ascii(text: &str) -> bool {
 /// Whether nothing is seen of this letter but its place. A line break is a blank too.
 pub(super) fn is_blank(letter: char) -> bool {
     letter.is_whitespace() || matches!(letter, '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}')
+}
+
+/// Whether this is a letter, a digit, or a mark on one; the selector after an emoji is none.
+fn is_part_of_letter(letter: char) -> bool {
+    letter.is_alphanumeric() || (is_combining_mark(letter) && letter != '\u{fe0f}')
 }
 
 /// Whether this letter takes no place: soft hyphens, zero-width spaces, marks of direction.
@@ -78,6 +83,9 @@ mod tests {
             ("Иван\u{a0} \t Петров\u{3000}", "Иван Петров"),
             ("\u{feff}Ива\u{200b}н\u{ad}ов\u{200e}", "Иванов"),
             ("Анна\u{200d}", "Анна"),
+            ("й\u{306}\u{200d}", "й\u{306}"),
+            ("е\u{306}\u{200d}", "ӗ"),
+            ("❤\u{fe0f}\u{200d}🔥", "❤\u{fe0f}\u{200d}🔥"),
             ("и\u{306}од, е\u{308}лка", "йод, ёлка"),
             ("и\u{200b}\u{306}од", "йод"),
             (" \u{200b}\u{2800}\u{3164} ", ""),

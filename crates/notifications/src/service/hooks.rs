@@ -4,7 +4,7 @@ use acl::{Granted, Seals, Secret, perm};
 use chrono::{DateTime, TimeDelta, Utc};
 use database::{Conn, Page, Paging, Tx, audit::Entry, jobs::Office};
 use kernel::{
-    Edit, Error, Expected, Result,
+    Edit, Error, Expected, FieldErrors, Result,
     error::field,
     id::{WebhookDeliveryId, WebhookEndpointId},
 };
@@ -68,7 +68,15 @@ impl Hooks {
             scheme && url.username().is_empty() && url.password().is_none() && url.fragment().is_none() && url.has_host()
         });
         match url {
-            None => Err(Error::of_field("url", field::URL)),
+            None => {
+                let mut wrong = FieldErrors::default();
+                let described = wrong.add("url", field::URL);
+                let scheme = input.url.get(..7).unwrap_or_default();
+                if scheme.eq_ignore_ascii_case("http://") && !self.allow_private {
+                    described.with("form", "plain");
+                }
+                wrong.into_result()
+            }
             Some(url) if !self.allow_private && !may_be_public(&url) => Err(Error::of_field("url", field::URL_NOT_PUBLIC)),
             Some(_) => Ok(()),
         }

@@ -32,7 +32,8 @@ pub async fn claim<T: Row>(tx: &mut Tx, queue: &Queue, channel: Channel, limit: 
          due AS MATERIALIZED (SELECT id FROM notifications WHERE channel = $2 AND status = 'pending' AND next_attempt_at <= $1 \
          AND recipient IN (SELECT recipient FROM heads) AND NOT EXISTS ({EARLIER} AND earlier.next_attempt_at > $1) ORDER BY id LIMIT $3) \
          UPDATE notifications SET attempts = attempts + 1, next_attempt_at = $4{} WHERE id IN (SELECT id FROM due) RETURNING {}",
-        queue.touch, queue.columns
+        queue.touch.replace('?', "$1"),
+        queue.columns
     );
     let claimed: Vec<T> = Sql::owned(text).bind(now).bind(channel).bind(limit).bind(now + LEASE).all(tx).await?;
     if claimed.len() < usize::try_from(limit).unwrap_or(usize::MAX) {

@@ -11,7 +11,10 @@ use crate::model::Payment;
 
 /// The sort orders of the list of payments that wait for a decision.
 pub const QUARANTINED_LIST: ListSpec = ListSpec {
-    order_fields: &[OrderField { name: "created_at", column: "gateway_payments.created_at", kind: KeyKind::Time }],
+    order_fields: &[
+        OrderField { name: "created_at", column: "gateway_payments.created_at", kind: KeyKind::Time },
+        OrderField { name: "updated_at", column: "payments.updated_at", kind: KeyKind::Time },
+    ],
     default_order: "-created_at",
     id: "gateway_payments.payment_id",
     id_name: "id",
@@ -58,7 +61,8 @@ pub async fn touch(tx: &mut Tx, id: PaymentId) -> Result<()> {
 pub async fn list_quarantined(conn: &mut Conn, paging: &Paging) -> Result<Page<Payment>> {
     let mut conditions = Filter::new(conn.engine());
     conditions.when(true, "gateway_payments.quarantine IS NOT NULL");
-    paging.fetch(conn, select!(""), "gateway_payments", conditions).await
+    let counted = "gateway_payments JOIN payments ON payments.id = gateway_payments.payment_id";
+    paging.fetch(conn, select!(""), counted, conditions).await
 }
 
 /// Finds payments whose row contradicts their gateway's row.

@@ -54,7 +54,8 @@ fn shown(variables: &Variables, name: &str) -> String {
 
 fn is_secret(name: &str) -> bool {
     let name = name.trim_end_matches("_PREVIOUS");
-    ["SECRET", "PASSWORD", "KEY", "KEY_ID"].iter().any(|end| name.ends_with(end))
+    // the value of TERMINALS has the keys of the networks
+    name == "TERMINALS" || ["SECRET", "PASSWORD", "KEY", "KEY_ID"].iter().any(|end| name.ends_with(end))
 }
 
 /// A URL without the user's password and without its parameters, which may be keys.
@@ -98,7 +99,8 @@ mod tests {
         ] {
             assert_eq!(without_password(value), shown);
         }
-        for name in ["JWT_SECRET", "JWT_SECRET_PREVIOUS", "ADMIN_PASSWORD", "TERMINAL_KEY", "ATTACHMENTS_S3_KEY_ID", "SMS_KEY"] {
+        for name in ["JWT_SECRET", "JWT_SECRET_PREVIOUS", "ADMIN_PASSWORD", "TERMINAL_KEY", "TERMINALS", "ATTACHMENTS_S3_KEY_ID", "SMS_KEY"]
+        {
             assert!(is_secret(name), "{name}");
         }
         assert!(!is_secret("COUNTRY") && !is_secret("ACCESS_TOKEN_MINUTES"));

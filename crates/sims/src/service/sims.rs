@@ -119,8 +119,8 @@ pub async fn create(tx: &mut Tx, granted: &Granted<perm::SimsWrite>, input: &Sim
 /// Errors: `sim_not_found`, `stale_version`, `invalid`, also for a field that may not change in this state, `sim_wrong_state` for a
 /// closed card, and those of [`create`].
 pub async fn edit(tx: &mut Tx, granted: &Granted<perm::SimsWrite>, id: SimId, change: &Edit<SimInput>, expected: &Expected) -> Result<Sim> {
-    let now = tx.now();
     let before = store::sims::lock(tx, id).await?.ok_or(refusal::NOT_FOUND)?;
+    let now = tx.now();
     expected.check(before.version)?;
     let present_input = SimInput::of(&before);
     let sees_puk = granted.may(Permission::SimsPuk);

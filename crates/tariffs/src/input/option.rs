@@ -25,7 +25,7 @@ pub struct OptionInput {
     #[schema(min_length = 1, max_length = 50, pattern = "^[A-Za-z0-9._-]+$")]
     pub code: String,
     /// The name.
-    #[validate(length(min = 1, max = 100))]
+    #[validate(length(max = 100))]
     #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
     pub name: String,
     /// What the option provides.
@@ -62,7 +62,7 @@ impl Input for OptionInput {
         if !self.code.is_empty() && !self.code.chars().all(plain) {
             wrong.add("code", field::FORMAT);
         }
-        if !self.name.is_empty() && self.name.trim().is_empty() {
+        if kernel::text::trimmed(&self.name).is_empty() {
             wrong.add("name", field::REQUIRED);
         }
         if self.monthly_fee < Money::ZERO {

@@ -224,7 +224,7 @@ pub async fn update(tx: &mut Tx, before: &TariffOption, input: &OptionInput) -> 
     .await
 }
 
-/// Increases the version of options whose exclusions changed because another option changed.
+/// Increases the version of options that changed because another option or a tariff changed.
 pub async fn touch(tx: &mut Tx, ids: &[OptionId]) -> Result<()> {
     let now = tx.now();
     if ids.is_empty() {

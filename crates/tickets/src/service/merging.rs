@@ -7,7 +7,7 @@ use kernel::{Error, Result, error::field, id::TicketId};
 use super::{attachments, keep, load, moment};
 use crate::{
     input::MergeTicketsInput,
-    model::{MergedTickets, Ticket, TicketAction, refusal},
+    model::{MergedTickets, Ticket, TicketAction},
     store,
 };
 
@@ -20,18 +20,16 @@ pub async fn merge(tx: &mut Tx, _granted: &Granted<perm::TicketsWork>, id: Ticke
     if id == duplicate_id {
         return Err(Error::of_field("duplicate_id", field::MISMATCH));
     }
-    let no_duplicate = |error: Error| match error.code() == refusal::NOT_FOUND {
-        true => Error::of_field("duplicate_id", field::NOT_FOUND),
-        false => error,
-    };
     // always in the order of the ids, so that opposite merges do not deadlock
     let (ticket, duplicate) = if id.get() < duplicate_id.get() {
         let ticket = load(tx, id).await?;
-        (ticket, load(tx, duplicate_id).await.map_err(no_duplicate)?)
+        (ticket, store::lock(tx, duplicate_id).await?)
     } else {
-        let duplicate = load(tx, duplicate_id).await.map_err(no_duplicate);
-        (load(tx, id).await?, duplicate?)
+        let duplicate = store::lock(tx, duplicate_id).await?;
+        (load(tx, id).await?, duplicate)
     };
+    // a missing ticket is reported before a missing duplicate
+    let duplicate = duplicate.ok_or_else(|| Error::of_field("duplicate_id", field::NOT_FOUND))?;
     let merged = ticket.absorb(&duplicate, moment(tx))?;
     let files = store::attachments::count(tx, duplicate_id).await?;
     attachments::room_for(tx, id, files).await?;

@@ -4,7 +4,11 @@ use database::{
     Bulk, Conn, Filter, Page, Paging, Sql, Tx,
     page::{KeyKind, ListSpec, OrderField},
 };
-use kernel::{Result, id::CannedAnswerId, text::search_text};
+use kernel::{
+    Result,
+    id::CannedAnswerId,
+    text::{order_key, search_text},
+};
 
 use crate::{
     input::{CannedAnswerFilter, CannedAnswerInput},
@@ -14,8 +18,9 @@ use crate::{
 /// Order fields of canned answers.
 pub const LIST: ListSpec = ListSpec {
     order_fields: &[
-        OrderField { name: "title", column: "canned_answers.title", kind: KeyKind::Text },
+        OrderField { name: "title", column: "canned_answers.title_order", kind: KeyKind::Name },
         OrderField { name: "created_at", column: "canned_answers.created_at", kind: KeyKind::Time },
+        OrderField { name: "updated_at", column: "canned_answers.updated_at", kind: KeyKind::Time },
     ],
     default_order: "title",
     id: "canned_answers.id",
@@ -60,11 +65,12 @@ fn searched(input: &CannedAnswerInput) -> String {
 /// Errors: `duplicate` if the title was taken meanwhile.
 pub async fn insert(tx: &mut Tx, input: &CannedAnswerInput) -> Result<CannedAnswerId> {
     let now = tx.now();
-    let columns = ["title", "title_key", "category", "text", "search_text", "created_at", "updated_at", "version"];
+    let columns = ["title", "title_key", "title_order", "category", "text", "search_text", "created_at", "updated_at", "version"];
     let mut rows = Bulk::into_table("canned_answers", &columns);
     rows.row(vec![
         (&input.title).into(),
         input.title.to_lowercase().into(),
+        order_key(&input.title).into(),
         input.category.into(),
         (&input.text).into(),
         searched(input).into(),
@@ -80,7 +86,7 @@ pub async fn update(tx: &mut Tx, before: &CannedAnswer, input: &CannedAnswerInpu
     let now = tx.now();
     Sql::new(
         "UPDATE canned_answers SET title = $3, title_key = $4, category = $5, text = $6, search_text = $7, updated_at = $8, \
-         version = version + 1 WHERE id = $1 AND version = $2",
+         title_order = $9, version = version + 1 WHERE id = $1 AND version = $2",
     )
     .bind(before.id)
     .bind(before.version)
@@ -90,6 +96,7 @@ pub async fn update(tx: &mut Tx, before: &CannedAnswer, input: &CannedAnswerInpu
     .bind(&input.text)
     .bind(searched(input))
     .bind(now)
+    .bind(order_key(&input.title))
     .expect_one(tx)
     .await
 }

@@ -75,7 +75,11 @@ pub struct ChecklistAnswer {
 impl ChecklistAnswer {
     fn new(checklist: &Checklist, locale: &Locale) -> Self {
         let items = checklist.items.iter().map(|(requirement, standing)| ChecklistItem {
-            code: requirement.name.to_owned(),
+            code: match standing {
+                // a requirement can be refused for more than one reason
+                RequirementState::Refused(error) => error.code().name.to_owned(),
+                RequirementState::Met | RequirementState::Open => requirement.name.to_owned(),
+            },
             ok: matches!(standing, RequirementState::Met),
             requirement: locale.text(&contracts::sentence_name(*requirement), &[]),
             message: match standing {
