@@ -74,6 +74,10 @@ pub fn serve(state: Arc<State>, listener: TcpListener) -> std::io::Result<Server
             .h1(map_config(app, |()| AppConfig::default()));
         fn_service(move |stream: TcpStream| {
             let address = stream.peer_addr().ok();
+            // otherwise the last piece of a response waits until the client has acknowledged the one before, often 40 ms
+            if let Err(error) = stream.set_nodelay(true) {
+                log::debug!("a connection sends its last pieces late: {error}");
+            }
             ready(Ok::<_, DispatchError>((Watched::new(stream, stop.clone()), address)))
         })
         .and_then(http)
