@@ -13,9 +13,12 @@ use gateways::{Gateways, settings::TerminalSettings};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use kernel::{Actor, Context, Error, Origin, Result};
 use notifications::Couriers;
+use tokio::sync::Semaphore;
 
 use crate::{settings::HttpSettings, shares::Shares, streams::Streams};
 
+/// Mails that are received at the same time; each is in memory as a whole.
+const MAILS: usize = 4;
 /// Files that one caller may send at a time.
 const UPLOADS_EACH: usize = 4;
 
@@ -73,6 +76,8 @@ pub struct State {
     pub streams: Arc<Streams>,
     /// Places for files that are being received.
     pub uploads: Arc<Shares>,
+    /// Places for mails that are being received.
+    pub mails: Arc<Semaphore>,
     /// Figures about the jobs of this instance.
     pub jobs: Figures,
     /// Limits sign-in attempts per address.
@@ -104,6 +109,7 @@ impl State {
             couriers,
             streams,
             uploads,
+            mails: Arc::new(Semaphore::new(MAILS)),
             jobs,
             sign_ins,
         }

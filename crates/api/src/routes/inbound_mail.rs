@@ -14,7 +14,7 @@ use tickets::{
     inbound::{self, MailFiles},
     safe_name,
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::attachments::tidy;
 use crate::{
@@ -23,11 +23,9 @@ use crate::{
     extract::{Parameters, expect_type, read_up_to},
     guard::{self, Guard},
     problem::Refused,
+    request,
     routes::mount::Mount,
 };
-
-/// Mails that are received at the same time; each is in memory as a whole.
-static PLACES: Semaphore = Semaphore::const_new(4);
 
 pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(receive_mail);
@@ -36,7 +34,7 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
 /// The source of a message as received.
 struct MailBody {
     source: Bytes,
-    _place: SemaphorePermit<'static>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl FromRequest for MailBody {
@@ -47,7 +45,8 @@ impl FromRequest for MailBody {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             guard::let_in(&request).await?;
-            let place = PLACES.try_acquire().map_err(|_| Error::new(common::TOO_MANY_REQUESTS).retry_after(1))?;
+            let places = request::state(&request).mails.clone();
+            let place = places.try_acquire_owned().map_err(|_| Error::new(common::TOO_MANY_REQUESTS).retry_after(1))?;
             let source = read_up_to(MOST_MAIL_BYTES, &request, payload).await?;
             expect_type(&request, &source, &["message/rfc822"])?;
             Ok(Self { source, _place: place })
