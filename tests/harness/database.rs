@@ -351,6 +351,11 @@ fn sqlite_template() -> &'static Path {
             name,
         };
         fill(&database);
+        // it is copied without its log
+        assert!(
+            !folder().join(format!("{}.db-wal", database.name)).exists(),
+            "a closed database is one file"
+        );
         folder().join(format!("{}.db", database.name))
     })
 }
