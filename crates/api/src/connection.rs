@@ -5,7 +5,8 @@
 //! them, and what is buffered for them, for ever.
 //!
 //! actix-web also turns everything that it has read into requests, hundreds from one buffer, before it answers the first of them; each
-//! takes some kilobytes. So it gets heads in small pieces, and nothing but the body while a request runs.
+//! takes some kilobytes. So it gets heads in small pieces, and nothing but the body while a request runs. Where a chunked body ends is
+//! known only to its reader, so of such a body it gets no more than the reader waits for.
 
 use std::{
     cell::Cell,
@@ -49,14 +50,16 @@ const CHUNKED_PIECE: u64 = 2048;
 enum Body {
     /// At most so many bytes.
     Known(u64),
-    Chunked,
+    Chunked {
+        is_awaited: bool,
+    },
 }
 
 /// What the requests on a connection do, as the edge notes it.
 pub struct Activity {
     running: Cell<usize>,
     body: Cell<Body>,
-    // who reads on once no request runs
+    // who reads on once it may
     waiting: Cell<Option<Waker>>,
     // since when no request runs
     resting: Cell<Instant>,
@@ -89,7 +92,26 @@ impl Activity {
             _ if self.running.get() == 0 => Some((HEAD_PIECE, true)),
             Body::Known(0) => None,
             Body::Known(rest) => Some((rest, false)),
-            Body::Chunked => Some((CHUNKED_PIECE, true)),
+            Body::Chunked { is_awaited } => is_awaited.then_some((CHUNKED_PIECE, true)),
+        }
+    }
+
+    /// Notes what the reader of a chunked body got: `Ready(None)` at its end.
+    pub fn read_chunk<T>(&self, outcome: &Poll<Option<T>>) {
+        self.body.set(match outcome {
+            Poll::Ready(None) => Body::Known(0),
+            Poll::Ready(Some(_)) => Body::Chunked { is_awaited: false },
+            Poll::Pending => Body::Chunked { is_awaited: true },
+        });
+        if outcome.is_pending() {
+            self.read_on();
+        }
+    }
+
+    /// Wakes the connection if it left unread what it was not allowed to read.
+    fn read_on(&self) {
+        if let Some(waiting) = self.waiting.take() {
+            waiting.wake();
         }
     }
 
@@ -119,7 +141,7 @@ impl Running {
         activity.heard.set(None);
         let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
-        activity.body.set(if is_chunked { Body::Chunked } else { Body::Known(length.unwrap_or(0)) });
+        activity.body.set(if is_chunked { Body::Chunked { is_awaited: false } } else { Body::Known(length.unwrap_or(0)) });
         Some(Self(activity))
     }
 }
@@ -128,9 +150,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.0.running.set(self.0.running.get().saturating_sub(1));
         self.0.resting.set(Instant::now());
-        if let Some(waiting) = self.0.waiting.take() {
-            waiting.wake();
-        }
+        self.0.read_on();
     }
 }
 

@@ -20,6 +20,8 @@ use actix_web::{
 };
 use futures_util::{StreamExt, stream};
 
+use crate::connection::Activity;
+
 /// A chunked request body, shared with its reader.
 pub struct Held {
     _payload: Rc<RefCell<Payload>>,
@@ -33,7 +35,14 @@ impl Held {
         }
         let held = Rc::new(RefCell::new(request.parts_mut().1.take()));
         let shared = held.clone();
-        let read = stream::poll_fn(move |context| shared.borrow_mut().poll_next_unpin(context));
+        let activity = request.request().conn_data::<Rc<Activity>>().cloned();
+        let read = stream::poll_fn(move |context| {
+            let outcome = shared.borrow_mut().poll_next_unpin(context);
+            if let Some(activity) = &activity {
+                activity.read_chunk(&outcome);
+            }
+            outcome
+        });
         request.set_payload(Payload::Stream { payload: Box::pin(read) });
         Some(Self { _payload: held })
     }
