@@ -4,6 +4,8 @@
 //! `password123`. So a password in Cyrillic is judged by the Latin keys too, which everybody may try who knows such keyboards, and by
 //! its letters in Latin script.
 
+use kernel::text::latin;
+
 /// Letters of the Russian and the Kazakh keyboard, each followed by what is on its key on the Latin one.
 const KEYS: &str = "ё`йqцwуeкrеtнyгuшiщoзpх[ъ]фaыsвdаfпgрhоjлkдlж;э'яzчxсcмvиbтnьmб,ю.ә2і3ң4ғ5ү8ұ9қ0ө-һ=";
 
@@ -14,7 +16,7 @@ pub(crate) fn readings(password: &str) -> Vec<String> {
         return vec![password.to_owned()];
     }
     let keys = small.chars().map(key).collect();
-    let sounds = small.chars().fold(String::new(), |text, letter| match sound(letter) {
+    let sounds = small.chars().fold(String::new(), |text, letter| match latin(letter) {
         Some(latin) => text + latin,
         None => text + letter.encode_utf8(&mut [0; 4]),
     });
@@ -27,49 +29,13 @@ fn key(letter: char) -> char {
     pairs.find(|(cyrillic, _)| *cyrillic == letter).map_or(letter, |(_, latin)| latin)
 }
 
-/// The letter in Latin script, as people write names and words on foreign keyboards.
-fn sound(letter: char) -> Option<&'static str> {
-    Some(match letter {
-        'а' | 'ә' => "a",
-        'б' => "b",
-        'в' => "v",
-        'г' | 'ғ' => "g",
-        'д' => "d",
-        'е' | 'ё' | 'э' => "e",
-        'ж' => "zh",
-        'з' => "z",
-        'и' | 'й' | 'і' => "i",
-        'к' | 'қ' => "k",
-        'л' => "l",
-        'м' => "m",
-        'н' | 'ң' => "n",
-        'о' | 'ө' => "o",
-        'п' => "p",
-        'р' => "r",
-        'с' => "s",
-        'т' => "t",
-        'у' | 'ү' | 'ұ' => "u",
-        'ф' => "f",
-        'х' | 'һ' => "h",
-        'ц' => "c",
-        'ч' => "ch",
-        'ш' => "sh",
-        'щ' => "sch",
-        'ы' => "y",
-        'ю' => "yu",
-        'я' => "ya",
-        'ъ' | 'ь' => "",
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn cyrillic_is_also_read_by_its_keys_and_by_its_sounds() {
-        assert_eq!(readings("Йцукенгшщз"), ["Йцукенгшщз", "qwertyuiop", "icukengshschz"]);
+        assert_eq!(readings("Йцукенгшщз"), ["Йцукенгшщз", "qwertyuiop", "itsukengshschz"]);
         assert_eq!(readings("пароль123"), ["пароль123", "gfhjkm123", "parol123"]);
         assert_eq!(readings("ячсмитьбю."), ["ячсмитьбю.", "zxcvbnm,..", "yachsmitbyu."]);
         assert_eq!(readings("tram 17"), ["tram 17"]);

@@ -2,10 +2,12 @@
 
 mod clean;
 mod fold;
+mod latin;
 mod order;
 
 pub use clean::cleaned;
 pub use fold::searchable;
+pub use latin::latin;
 pub use order::order_key;
 
 use serde::{Deserialize, Deserializer, Serialize};

@@ -2,7 +2,7 @@
 
 use chrono::{NaiveDate, TimeDelta};
 use customers::{CustomerInput, CustomerType, DocumentType};
-use kernel::country::Country;
+use kernel::{country::Country, text::latin};
 
 use super::{
     dice::{Dice, spread},
@@ -55,7 +55,7 @@ impl People {
         let (document_type, series, number) = self.document(dice, index);
         let email = dice.percent(60).then(|| {
             let host = dice.pick(&["example.com", "example.org", "example.net"]);
-            format!("{}.{}{index}@{host}", latin(&first_name), latin(&last_name))
+            format!("{}.{}{index}@{host}", in_latin(&first_name), in_latin(&last_name))
         });
         CustomerInput {
             customer_type: CustomerType::Individual,
@@ -115,7 +115,7 @@ impl People {
             inn: Some(inn),
             address: Some(self.address(dice)),
             phone: self.phone(self.homeland().other_codes, index),
-            email: Some(format!("office{index}@{}.example.com", latin(firm))),
+            email: Some(format!("office{index}@{}.example.com", in_latin(firm))),
             further_phones: Vec::new(),
             further_emails: Vec::new(),
             notes: None,
@@ -174,41 +174,8 @@ pub fn luhn_digit(number: &str) -> u32 {
 }
 
 /// A name as written in e-mail addresses.
-fn latin(name: &str) -> String {
-    name.to_lowercase()
-        .chars()
-        .map(|letter| match letter {
-            'а' | 'ә' => "a",
-            'б' => "b",
-            'в' => "v",
-            'г' | 'ғ' => "g",
-            'д' => "d",
-            'е' | 'ё' | 'э' => "e",
-            'ж' => "zh",
-            'з' => "z",
-            'и' | 'й' | 'і' => "i",
-            'к' | 'қ' => "k",
-            'л' => "l",
-            'м' => "m",
-            'н' | 'ң' => "n",
-            'о' | 'ө' => "o",
-            'п' => "p",
-            'р' => "r",
-            'с' => "s",
-            'т' => "t",
-            'у' | 'ұ' | 'ү' => "u",
-            'ф' => "f",
-            'х' | 'һ' => "h",
-            'ц' => "ts",
-            'ч' => "ch",
-            'ш' => "sh",
-            'щ' => "sch",
-            'ы' => "y",
-            'ю' => "yu",
-            'я' => "ya",
-            _ => "",
-        })
-        .collect()
+fn in_latin(name: &str) -> String {
+    name.to_lowercase().chars().filter_map(latin).collect()
 }
 
 #[cfg(test)]
@@ -266,6 +233,6 @@ mod tests {
     #[test]
     fn the_check_digit_and_a_latin_name_are_as_known() {
         assert_eq!(luhn_digit("7992739871"), 3);
-        assert_eq!(latin("Шыңғыс"), "shyngys");
+        assert_eq!(in_latin("Шыңғыс"), "shyngys");
     }
 }
