@@ -36,6 +36,12 @@ async fn running(admin: &Client, tariff: i64, paid: &str, besides: Value) -> i64
     contract
 }
 
+/// Plans a change of a contract for its next period.
+async fn plan(admin: &Client, contract: i64, action: &str, mut change: Value) {
+    change["when"] = json!("next_period");
+    admin.post(&format!("/contracts/{contract}/{action}"), change).await.expect(200);
+}
+
 /// Moves the clock to noon of this day in Moscow and signs the administrator in again.
 pub async fn on(app: &App, day: &str) -> Client {
     let day: NaiveDate = day.parse().unwrap();

@@ -21,6 +21,11 @@ fn person_with(changes: Value) -> Value {
     one
 }
 
+/// Registers a person with these fields changed and returns the subscriber's id.
+async fn registered(client: &Client, changes: Value) -> i64 {
+    id(&client.post("/customers", person_with(changes)).await.expect(201))
+}
+
 impl Client {
     async fn customer_at(&self, id: i64) -> Value {
         self.get(&format!("/customers/{id}")).await.expect(200)

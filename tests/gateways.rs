@@ -108,6 +108,16 @@ pub async fn unanswered_refund(app: &App, client: &Client) -> Value {
     client.get("/payments/gateway-refunds?status=unanswered").await.expect(200)["results"][0]["id"].clone()
 }
 
+/// Decides about a quarantined payment.
+pub async fn resolve(client: &Client, payment: &Value, decision: &str, reason: &str) -> Reply {
+    client
+        .post(
+            &format!("/payments/{}/resolve", payment["id"]),
+            json!({"decision": decision, "reason": reason}),
+        )
+        .await
+}
+
 /// The current payment.
 pub async fn now(client: &Client, payment: &Value) -> Value {
     client.get(&format!("/payments/{}", payment["id"])).await.expect(200)

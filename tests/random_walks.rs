@@ -98,85 +98,93 @@ const STEP_NAMES: [(&str, u32); 52] = [
     ("wait on ticket", 1),
 ];
 
+/// What a step acts on: resources of each kind, a hold and an amount, chosen at random.
+struct Chosen {
+    contract: i64,
+    customer: i64,
+    card: i64,
+    tariff: i64,
+    option: i64,
+    payment: i64,
+    ticket: i64,
+    number: i64,
+    hold: &'static str,
+    amount: String,
+}
+
+/// The body of steps that need a reason.
+fn with_reason() -> Value {
+    json!({"reason": "так вышло"})
+}
+
+fn post(path: String, body: Value) -> Request {
+    Request::post(path, body)
+}
+
 impl World {
-    fn step(&self, name: &'static str, random: &mut StdRng, app: &App) -> Request {
-        let contract = any(random, &self.contracts);
-        let customer = any(random, &self.customers);
-        let card = any(random, &self.sims);
-        let tariff = any(random, &self.tariffs);
-        // few options, so that added ones are also removed
-        let option = self
-            .options
-            .borrow()
-            .iter()
-            .rev()
-            .take(2)
-            .copied()
-            .collect::<Vec<_>>()
-            .choose(random)
-            .copied()
-            .unwrap_or(1);
-        let payment = any(random, &self.payments);
-        let ticket = any(random, &self.tickets);
-        let number = any(random, &self.numbers);
-        let hold = if random.random() { "request" } else { "fraud" };
-        let amount = format!("{}.{:02}", random.random_range(1..900), random.random_range(0..100));
-        let post = |path: String, body: Value| Request::post(path, body);
-        let reason = json!({"reason": "так вышло"});
-        match name {
-            "activate contract" => post(format!("/contracts/{contract}/activate"), json!({"sim_id": card})),
+    /// The request of a step.
+    fn step(&self, name: &str, random: &mut StdRng, app: &App) -> Request {
+        let chosen = self.choose(random);
+        self.step_of_customer(name, random, &chosen)
+            .or_else(|| self.step_of_tariff(name, random, &chosen, app))
+            .or_else(|| step_of_sim_or_number(name, &chosen, app))
+            .or_else(|| step_of_contract(name, random, &chosen))
+            .or_else(|| step_of_payment(name, random, &chosen))
+            .or_else(|| self.step_of_ticket(name, random, &chosen))
+            .unwrap_or_else(|| panic!("unknown step: {name}"))
+    }
+
+    fn choose(&self, random: &mut StdRng) -> Chosen {
+        Chosen {
+            contract: any(random, &self.contracts),
+            customer: any(random, &self.customers),
+            card: any(random, &self.sims),
+            tariff: any(random, &self.tariffs),
+            // few options, so that added ones are also removed
+            option: self
+                .options
+                .borrow()
+                .iter()
+                .rev()
+                .take(2)
+                .copied()
+                .collect::<Vec<_>>()
+                .choose(random)
+                .copied()
+                .unwrap_or(1),
+            payment: any(random, &self.payments),
+            ticket: any(random, &self.tickets),
+            number: any(random, &self.numbers),
+            hold: if random.random() { "request" } else { "fraud" },
+            amount: format!("{}.{:02}", random.random_range(1..900), random.random_range(0..100)),
+        }
+    }
+
+    fn step_of_customer(&self, name: &str, random: &mut StdRng, chosen: &Chosen) -> Option<Request> {
+        let Chosen { customer, .. } = chosen;
+        Some(match name {
             "activate customer" => post(format!("/customers/{customer}/activate"), json!({})),
-            "activate tariff" => post(format!("/tariffs/{tariff}/activate"), json!({})),
-            "add balance" => post(format!("/contracts/{contract}/add_balance"), json!({"amount": amount})),
-            "add options" => {
-                let when = ["now", "next_period"].choose(random);
-                post(format!("/contracts/{contract}/options"), json!({"add": [option], "when": when}))
-            }
             "archive customer" => Request::delete(format!("/customers/{customer}")),
-            "assign ticket" => {
-                post(format!("/tickets/{ticket}/assign"), json!({"user_id": any(random, &self.staff)}))
-            }
-            "block customer" => post(format!("/customers/{customer}/block"), reason),
-            "block sim" => post(format!("/sims/{card}/block"), reason),
-            "cancel change" => post(format!("/contracts/{contract}/cancel-change"), json!({})),
-            "cancel payment" => post(format!("/payments/{payment}/cancel"), json!({})),
-            "change options later" => post(
-                format!("/contracts/{contract}/options"),
-                json!({"add": [option], "when": "next_period"}),
-            ),
-            "change priority" => {
-                let priority = ["low", "medium", "high", "critical"].choose(random);
-                post(format!("/tickets/{ticket}/change_priority"), json!({"priority": priority}))
-            }
-            "change tariff later" => post(
-                format!("/contracts/{contract}/change-tariff"),
-                json!({"tariff_id": tariff, "when": "next_period"}),
-            ),
-            "change tariff now" => post(
-                format!("/contracts/{contract}/change-tariff"),
-                json!({"tariff_id": tariff, "when": "now"}),
-            ),
-            "close sim" => post(format!("/sims/{card}/close"), json!({})),
-            "close ticket" => post(format!("/tickets/{ticket}/close"), reason),
-            "comment on ticket" => post(
-                format!("/tickets/{ticket}/comments"),
-                json!({"text": "Смотрим.", "is_internal": random.random::<bool>()}),
-            ),
-            "correct balance" => {
-                let sign = if random.random() { "-" } else { "" };
-                post(
-                    "/payments/corrections".into(),
-                    json!({"contract_id": contract, "amount": format!("{sign}{amount}"), "reason": "сверка"}),
-                )
-            }
-            "create contract" => {
-                let discount = random.random_range(0..30).to_string();
-                post(
-                    "/contracts".into(),
-                    json!({"customer_id": customer, "tariff_id": tariff, "discount_percent": discount}),
-                )
-            }
+            "block customer" => post(format!("/customers/{customer}/block"), with_reason()),
             "create customer" => post("/customers".into(), person()),
+            "edit customer" => {
+                let last_name = ["Ким", "Ковалёва", "Новак"].choose(random);
+                Request::patch(format!("/customers/{customer}"), json!({"last_name": last_name}))
+            }
+            "merge customers" => post(
+                format!("/customers/{customer}/merge"),
+                json!({"duplicate_id": any(random, &self.customers)}),
+            ),
+            "restore customer" => post(format!("/customers/{customer}/restore"), json!({})),
+            "suspend customer" => post(format!("/customers/{customer}/suspend"), with_reason()),
+            _ => return None,
+        })
+    }
+
+    fn step_of_tariff(&self, name: &str, random: &mut StdRng, chosen: &Chosen, app: &App) -> Option<Request> {
+        let Chosen { tariff, amount, .. } = chosen;
+        Some(match name {
+            "activate tariff" => post(format!("/tariffs/{tariff}/activate"), json!({})),
             "create option" => {
                 let tariffs: Vec<i64> =
                     self.tariffs.borrow().iter().copied().filter(|_| random.random()).collect();
@@ -186,7 +194,31 @@ impl World {
                 });
                 post("/options".into(), one)
             }
-            "create sim" => post("/sims".into(), sim()),
+            "deactivate tariff" => post(format!("/tariffs/{tariff}/deactivate"), json!({})),
+            "new tariff version" => {
+                let from = app.clock.now() + TimeDelta::days(random.random_range(1..20));
+                let change = json!({"monthly_fee": amount, "effective_from": from.date_naive()});
+                Request::patch(format!("/tariffs/{tariff}"), change)
+            }
+            _ => return None,
+        })
+    }
+
+    fn step_of_ticket(&self, name: &str, random: &mut StdRng, chosen: &Chosen) -> Option<Request> {
+        let Chosen { ticket, customer, .. } = chosen;
+        Some(match name {
+            "assign ticket" => {
+                post(format!("/tickets/{ticket}/assign"), json!({"user_id": any(random, &self.staff)}))
+            }
+            "change priority" => {
+                let priority = ["low", "medium", "high", "critical"].choose(random);
+                post(format!("/tickets/{ticket}/change_priority"), json!({"priority": priority}))
+            }
+            "close ticket" => post(format!("/tickets/{ticket}/close"), with_reason()),
+            "comment on ticket" => post(
+                format!("/tickets/{ticket}/comments"),
+                json!({"text": "Смотрим.", "is_internal": random.random::<bool>()}),
+            ),
             "create ticket" => {
                 let one = json!({
                     "customer_id": customer, "category": "technical", "subject": "Связь",
@@ -194,78 +226,12 @@ impl World {
                 });
                 post("/tickets".into(), one)
             }
-            "deactivate sim" => post(format!("/sims/{card}/deactivate"), json!({"reason": "lost"})),
-            "deactivate tariff" => post(format!("/tariffs/{tariff}/deactivate"), json!({})),
-            "deduct balance" => post(
-                format!("/contracts/{contract}/deduct_balance"),
-                json!({"amount": amount, "description": "сверка"}),
-            ),
-            "delete contract" => Request::delete(format!("/contracts/{contract}")),
-            "delete sim" => Request::delete(format!("/sims/{card}")),
-            "edit contract" => {
-                let change = match random.random_range(0..3) {
-                    0 => json!({"credit_limit": amount}),
-                    1 => json!({"discount_percent": random.random_range(0..50).to_string()}),
-                    _ => json!({"notes": "звонил"}),
-                };
-                Request::patch(format!("/contracts/{contract}"), change)
-            }
-            "edit customer" => {
-                let last_name = ["Ким", "Ковалёва", "Новак"].choose(random);
-                Request::patch(format!("/customers/{customer}"), json!({"last_name": last_name}))
-            }
-            "expect payment" => post(
-                "/payments".into(),
-                json!({"contract_id": contract, "amount": amount, "payment_method": "card"}),
-            ),
-            "fail payment" => post(format!("/payments/{payment}/fail"), reason),
-            "lift hold" => post(format!("/contracts/{contract}/resume"), json!({"reason": hold})),
-            "merge customers" => post(
-                format!("/customers/{customer}/merge"),
-                json!({"duplicate_id": any(random, &self.customers)}),
-            ),
-            "new tariff version" => {
-                let from = app.clock.now() + TimeDelta::days(random.random_range(1..20));
-                let change = json!({"monthly_fee": amount, "effective_from": from.date_naive()});
-                Request::patch(format!("/tariffs/{tariff}"), change)
-            }
-            "pay" => post(
-                "/payments".into(),
-                json!({"contract_id": contract, "amount": amount, "payment_method": "cash"}),
-            ),
-            "place hold" => post(format!("/contracts/{contract}/suspend"), json!({"reason": hold})),
-            "process payment" => post(format!("/payments/{payment}/process"), json!({})),
-            "refund payment" => {
-                let body = if random.random() {
-                    json!({"reason": "возврат"})
-                } else {
-                    json!({"amount": "1.00", "reason": "возврат"})
-                };
-                post(format!("/payments/{payment}/refund"), body)
-            }
-            "release number" => post(format!("/numbers/{number}/release"), json!({})),
-            "remove option" => {
-                let when = ["now", "next_period"].choose(random);
-                post(format!("/contracts/{contract}/options"), json!({"remove": [option], "when": when}))
-            }
-            "reopen ticket" => post(format!("/tickets/{ticket}/reopen"), reason),
-            "replace sim" => post(
-                format!("/contracts/{contract}/replace-sim"),
-                json!({"sim_id": card, "reason": "замена"}),
-            ),
-            "reserve number" => {
-                let until = app.clock.now() + TimeDelta::days(3);
-                post(format!("/numbers/{number}/reserve"), json!({"until": until}))
-            }
+            "reopen ticket" => post(format!("/tickets/{ticket}/reopen"), with_reason()),
             "resolve ticket" => post(format!("/tickets/{ticket}/resolve"), json!({"resolution": "готово"})),
-            "restore customer" => post(format!("/customers/{customer}/restore"), json!({})),
             "resume ticket" => post(format!("/tickets/{ticket}/resume"), json!({})),
-            "suspend customer" => post(format!("/customers/{customer}/suspend"), reason),
-            "terminate contract" => post(format!("/contracts/{contract}/terminate"), reason),
-            "unblock sim" => post(format!("/sims/{card}/unblock"), json!({})),
-            "wait on ticket" => post(format!("/tickets/{ticket}/wait"), reason),
-            other => panic!("unknown step: {other}"),
-        }
+            "wait on ticket" => post(format!("/tickets/{ticket}/wait"), with_reason()),
+            _ => return None,
+        })
     }
 
     /// Records the response to a step and the ids of new resources.
@@ -317,6 +283,111 @@ impl World {
             self.note(name, status, &answer);
         }
     }
+}
+
+fn step_of_sim_or_number(name: &str, chosen: &Chosen, app: &App) -> Option<Request> {
+    let Chosen { card, number, .. } = chosen;
+    Some(match name {
+        "block sim" => post(format!("/sims/{card}/block"), with_reason()),
+        "close sim" => post(format!("/sims/{card}/close"), json!({})),
+        "create sim" => post("/sims".into(), sim()),
+        "deactivate sim" => post(format!("/sims/{card}/deactivate"), json!({"reason": "lost"})),
+        "delete sim" => Request::delete(format!("/sims/{card}")),
+        "release number" => post(format!("/numbers/{number}/release"), json!({})),
+        "reserve number" => {
+            let until = app.clock.now() + TimeDelta::days(3);
+            post(format!("/numbers/{number}/reserve"), json!({"until": until}))
+        }
+        "unblock sim" => post(format!("/sims/{card}/unblock"), json!({})),
+        _ => return None,
+    })
+}
+
+fn step_of_contract(name: &str, random: &mut StdRng, chosen: &Chosen) -> Option<Request> {
+    let Chosen { contract, customer, card, tariff, option, hold, amount, .. } = chosen;
+    Some(match name {
+        "activate contract" => post(format!("/contracts/{contract}/activate"), json!({"sim_id": card})),
+        "add options" => {
+            let when = ["now", "next_period"].choose(random);
+            post(format!("/contracts/{contract}/options"), json!({"add": [option], "when": when}))
+        }
+        "cancel change" => post(format!("/contracts/{contract}/cancel-change"), json!({})),
+        "change options later" => {
+            post(format!("/contracts/{contract}/options"), json!({"add": [option], "when": "next_period"}))
+        }
+        "change tariff later" => post(
+            format!("/contracts/{contract}/change-tariff"),
+            json!({"tariff_id": tariff, "when": "next_period"}),
+        ),
+        "change tariff now" => {
+            post(format!("/contracts/{contract}/change-tariff"), json!({"tariff_id": tariff, "when": "now"}))
+        }
+        "create contract" => {
+            let discount = random.random_range(0..30).to_string();
+            post(
+                "/contracts".into(),
+                json!({"customer_id": customer, "tariff_id": tariff, "discount_percent": discount}),
+            )
+        }
+        "delete contract" => Request::delete(format!("/contracts/{contract}")),
+        "edit contract" => {
+            let change = match random.random_range(0..3) {
+                0 => json!({"credit_limit": amount}),
+                1 => json!({"discount_percent": random.random_range(0..50).to_string()}),
+                _ => json!({"notes": "звонил"}),
+            };
+            Request::patch(format!("/contracts/{contract}"), change)
+        }
+        "lift hold" => post(format!("/contracts/{contract}/resume"), json!({"reason": hold})),
+        "place hold" => post(format!("/contracts/{contract}/suspend"), json!({"reason": hold})),
+        "remove option" => {
+            let when = ["now", "next_period"].choose(random);
+            post(format!("/contracts/{contract}/options"), json!({"remove": [option], "when": when}))
+        }
+        "replace sim" => {
+            post(format!("/contracts/{contract}/replace-sim"), json!({"sim_id": card, "reason": "замена"}))
+        }
+        "terminate contract" => post(format!("/contracts/{contract}/terminate"), with_reason()),
+        _ => return None,
+    })
+}
+
+fn step_of_payment(name: &str, random: &mut StdRng, chosen: &Chosen) -> Option<Request> {
+    let Chosen { contract, payment, amount, .. } = chosen;
+    Some(match name {
+        "add balance" => post(format!("/contracts/{contract}/add_balance"), json!({"amount": amount})),
+        "cancel payment" => post(format!("/payments/{payment}/cancel"), json!({})),
+        "correct balance" => {
+            let sign = if random.random() { "-" } else { "" };
+            post(
+                "/payments/corrections".into(),
+                json!({"contract_id": contract, "amount": format!("{sign}{amount}"), "reason": "сверка"}),
+            )
+        }
+        "deduct balance" => post(
+            format!("/contracts/{contract}/deduct_balance"),
+            json!({"amount": amount, "description": "сверка"}),
+        ),
+        "expect payment" => post(
+            "/payments".into(),
+            json!({"contract_id": contract, "amount": amount, "payment_method": "card"}),
+        ),
+        "fail payment" => post(format!("/payments/{payment}/fail"), with_reason()),
+        "pay" => post(
+            "/payments".into(),
+            json!({"contract_id": contract, "amount": amount, "payment_method": "cash"}),
+        ),
+        "process payment" => post(format!("/payments/{payment}/process"), json!({})),
+        "refund payment" => {
+            let body = if random.random() {
+                json!({"reason": "возврат"})
+            } else {
+                json!({"amount": "1.00", "reason": "возврат"})
+            };
+            post(format!("/payments/{payment}/refund"), body)
+        }
+        _ => return None,
+    })
 }
 
 async fn walks(app: &App, seed: u64) -> World {

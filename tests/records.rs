@@ -268,6 +268,115 @@ async fn a_ticket_is_filed_assigned_and_resolved_and_nothing_else(app: &App) {
     assert_eq!(operator.get("/tickets?search=%D0%BD%D0%B5%D1%82").await.expect(200)["count"], 1);
 }
 
+/// What breaks the data, what repairs it, and the violation that verify reports.
+const BREACHES: [(&str, &str, &str); 21] = [
+    (
+        "UPDATE contracts SET balance = balance + 1 WHERE id = 1",
+        "UPDATE contracts SET balance = balance - 1 WHERE id = 1",
+        "balance",
+    ),
+    (
+        "UPDATE contracts SET total_charged = 0 WHERE id = 1",
+        "UPDATE contracts SET total_charged = 60000 WHERE id = 1",
+        "balance",
+    ),
+    (
+        "UPDATE contracts SET status = 'suspended' WHERE id = 1",
+        "UPDATE contracts SET status = 'active' WHERE id = 1",
+        "without a hold",
+    ),
+    (
+        "UPDATE contracts SET status = 'active' WHERE id = 2",
+        "UPDATE contracts SET status = 'suspended' WHERE id = 2",
+        "without a hold",
+    ),
+    (
+        "UPDATE sims SET status = 'free' WHERE contract_id = 1",
+        "UPDATE sims SET status = 'active' WHERE contract_id = 1",
+        "SIM",
+    ),
+    (
+        "UPDATE numbers SET status = 'available' WHERE id = 1",
+        "UPDATE numbers SET status = 'assigned' WHERE id = 1",
+        "number",
+    ),
+    (
+        "UPDATE numbers SET contract_id = NULL WHERE id = 1",
+        "UPDATE numbers SET contract_id = 1 WHERE id = 1",
+        "number of its own",
+    ),
+    (
+        "UPDATE sims SET block_reason = 'x' WHERE id = 1",
+        "UPDATE sims SET block_reason = NULL WHERE id = 1",
+        "blocked without a reason",
+    ),
+    (
+        "UPDATE sims SET status = 'blocked', block_reason = 'x' WHERE id = 1",
+        "UPDATE sims SET status = 'active', block_reason = NULL WHERE id = 1",
+        "without one SIM of its own in that state",
+    ),
+    (
+        "UPDATE contract_holds SET reason = 'no_sim' WHERE contract_id = 2",
+        "UPDATE contract_holds SET reason = 'debt' WHERE contract_id = 2",
+        "one that is not blocked",
+    ),
+    (
+        "UPDATE numbers SET status = 'reserved', contract_id = NULL WHERE id = 1",
+        "UPDATE numbers SET status = 'assigned', contract_id = 1 WHERE id = 1",
+        "reserved without an end",
+    ),
+    (
+        "UPDATE numbers SET status = 'quarantined', contract_id = NULL WHERE id = 1",
+        "UPDATE numbers SET status = 'assigned', contract_id = 1 WHERE id = 1",
+        "quarantined without an end",
+    ),
+    (
+        "UPDATE sim_bindings SET unbound_at = bound_at WHERE id = 1",
+        "UPDATE sim_bindings SET unbound_at = NULL WHERE id = 1",
+        "no open binding",
+    ),
+    (
+        "UPDATE contract_periods SET fee = 1 WHERE contract_id = 1",
+        "UPDATE contract_periods SET fee = 60000 WHERE contract_id = 1",
+        "charge",
+    ),
+    (
+        "UPDATE contract_periods SET payment_id = NULL WHERE contract_id = 1",
+        "UPDATE contract_periods SET payment_id = 2 WHERE contract_id = 1",
+        "charge",
+    ),
+    (
+        "UPDATE contracts SET search_text = search_text || 'x' WHERE id = 1",
+        "UPDATE contracts SET search_text = RTRIM(search_text, 'x') WHERE id = 1",
+        "contract 1 is found by a text",
+    ),
+    (
+        "UPDATE customers SET first_name = 'Павел' WHERE id = 1",
+        "UPDATE customers SET first_name = 'Пётр' WHERE id = 1",
+        "contract 1 is found by a text",
+    ),
+    (
+        "UPDATE contracts SET sim_id = 1 WHERE id = 3",
+        "UPDATE contracts SET sim_id = NULL WHERE id = 3",
+        "contract 3 is terminated and still names a SIM",
+    ),
+    (
+        "UPDATE sims SET contract_id = 3 WHERE id = 3",
+        "UPDATE sims SET contract_id = NULL WHERE id = 3",
+        "contract 3 is terminated or a draft and still has a SIM bound",
+    ),
+    (
+        "UPDATE tariffs SET contracts_count = 7 WHERE id = 1",
+        "UPDATE tariffs SET contracts_count = 1 WHERE id = 1",
+        "living contracts",
+    ),
+    (
+        "UPDATE audit SET actor = 'nobody' WHERE seq = 2",
+        "UPDATE audit SET actor = 'admin' WHERE seq = 2",
+        "row 2",
+    ),
+];
+
 #[scenario]
 async fn verify_finds_each_invariant_that_somebody_broke(app: &App) {
     let admin = app.admin().await;
@@ -279,114 +388,7 @@ async fn verify_finds_each_invariant_that_somebody_broke(app: &App) {
     admin.activate(over).await;
     admin.post(&format!("/contracts/{over}/terminate"), json!({"reason": "переезд"})).await.expect(200);
     assert_eq!(app.violations().await, Vec::<String>::new());
-    // what breaks the data, what repairs it, and the violation that verify reports
-    for (broken, mended, said) in [
-        (
-            "UPDATE contracts SET balance = balance + 1 WHERE id = 1",
-            "UPDATE contracts SET balance = balance - 1 WHERE id = 1",
-            "balance",
-        ),
-        (
-            "UPDATE contracts SET total_charged = 0 WHERE id = 1",
-            "UPDATE contracts SET total_charged = 60000 WHERE id = 1",
-            "balance",
-        ),
-        (
-            "UPDATE contracts SET status = 'suspended' WHERE id = 1",
-            "UPDATE contracts SET status = 'active' WHERE id = 1",
-            "without a hold",
-        ),
-        (
-            "UPDATE contracts SET status = 'active' WHERE id = 2",
-            "UPDATE contracts SET status = 'suspended' WHERE id = 2",
-            "without a hold",
-        ),
-        (
-            "UPDATE sims SET status = 'free' WHERE contract_id = 1",
-            "UPDATE sims SET status = 'active' WHERE contract_id = 1",
-            "SIM",
-        ),
-        (
-            "UPDATE numbers SET status = 'available' WHERE id = 1",
-            "UPDATE numbers SET status = 'assigned' WHERE id = 1",
-            "number",
-        ),
-        (
-            "UPDATE numbers SET contract_id = NULL WHERE id = 1",
-            "UPDATE numbers SET contract_id = 1 WHERE id = 1",
-            "number of its own",
-        ),
-        (
-            "UPDATE sims SET block_reason = 'x' WHERE id = 1",
-            "UPDATE sims SET block_reason = NULL WHERE id = 1",
-            "blocked without a reason",
-        ),
-        (
-            "UPDATE sims SET status = 'blocked', block_reason = 'x' WHERE id = 1",
-            "UPDATE sims SET status = 'active', block_reason = NULL WHERE id = 1",
-            "without one SIM of its own in that state",
-        ),
-        (
-            "UPDATE contract_holds SET reason = 'no_sim' WHERE contract_id = 2",
-            "UPDATE contract_holds SET reason = 'debt' WHERE contract_id = 2",
-            "one that is not blocked",
-        ),
-        (
-            "UPDATE numbers SET status = 'reserved', contract_id = NULL WHERE id = 1",
-            "UPDATE numbers SET status = 'assigned', contract_id = 1 WHERE id = 1",
-            "reserved without an end",
-        ),
-        (
-            "UPDATE numbers SET status = 'quarantined', contract_id = NULL WHERE id = 1",
-            "UPDATE numbers SET status = 'assigned', contract_id = 1 WHERE id = 1",
-            "quarantined without an end",
-        ),
-        (
-            "UPDATE sim_bindings SET unbound_at = bound_at WHERE id = 1",
-            "UPDATE sim_bindings SET unbound_at = NULL WHERE id = 1",
-            "no open binding",
-        ),
-        (
-            "UPDATE contract_periods SET fee = 1 WHERE contract_id = 1",
-            "UPDATE contract_periods SET fee = 60000 WHERE contract_id = 1",
-            "charge",
-        ),
-        (
-            "UPDATE contract_periods SET payment_id = NULL WHERE contract_id = 1",
-            "UPDATE contract_periods SET payment_id = 2 WHERE contract_id = 1",
-            "charge",
-        ),
-        (
-            "UPDATE contracts SET search_text = search_text || 'x' WHERE id = 1",
-            "UPDATE contracts SET search_text = RTRIM(search_text, 'x') WHERE id = 1",
-            "contract 1 is found by a text",
-        ),
-        (
-            "UPDATE customers SET first_name = 'Павел' WHERE id = 1",
-            "UPDATE customers SET first_name = 'Пётр' WHERE id = 1",
-            "contract 1 is found by a text",
-        ),
-        (
-            "UPDATE contracts SET sim_id = 1 WHERE id = 3",
-            "UPDATE contracts SET sim_id = NULL WHERE id = 3",
-            "contract 3 is terminated and still names a SIM",
-        ),
-        (
-            "UPDATE sims SET contract_id = 3 WHERE id = 3",
-            "UPDATE sims SET contract_id = NULL WHERE id = 3",
-            "contract 3 is terminated or a draft and still has a SIM bound",
-        ),
-        (
-            "UPDATE tariffs SET contracts_count = 7 WHERE id = 1",
-            "UPDATE tariffs SET contracts_count = 1 WHERE id = 1",
-            "living contracts",
-        ),
-        (
-            "UPDATE audit SET actor = 'nobody' WHERE seq = 2",
-            "UPDATE audit SET actor = 'admin' WHERE seq = 2",
-            "row 2",
-        ),
-    ] {
+    for (broken, mended, said) in BREACHES {
         app.execute(broken).await;
         let found = app.violations().await;
         assert!(found.iter().any(|violation| violation.contains(said)), "{broken}: {found:?}");

@@ -37,6 +37,40 @@ async fn found(admin: &Client, search: &Value) -> Vec<i64> {
     page["results"].as_array().unwrap().iter().map(id).collect()
 }
 
+/// Checks that the number of a lost card remains with the contract, and no other card can take it.
+async fn number_remains_with_the_contract(admin: &Client, contract: i64, old: &Value) {
+    let number = admin.get(&format!("/numbers/{}", old["number_id"])).await.expect(200);
+    assert_eq!(
+        (&number["status"], &number["contract_id"], &number["sim_id"]),
+        (&json!("assigned"), &json!(contract), &Value::Null)
+    );
+    assert_eq!(
+        (found(admin, &old["msisdn"]).await, found(admin, &old["iccid"]).await),
+        (vec![contract], vec![])
+    );
+}
+
+/// Checks the histories of a card that was lost, of the one that replaced it, and of their number.
+async fn histories_tell_of_the_loss(admin: &Client, contract: i64, old: &Value, new: i64) {
+    let history = admin.get(&format!("/sims/{}/history", old["id"])).await.expect(200);
+    assert_eq!(history["count"], 1);
+    let binding = &history["results"][0];
+    assert_eq!(
+        (&binding["contract_id"], &binding["msisdn"], &binding["iccid"], &binding["bound_why"]),
+        (&json!(contract), &old["msisdn"], &old["iccid"], &json!("activation"))
+    );
+    assert_eq!(
+        (&binding["unbound_at"], &binding["unbound_why"]),
+        (&json!("2026-01-31T09:00:00Z"), &json!("lost: забыл в такси"))
+    );
+    let binding = admin.get(&format!("/sims/{new}/history")).await.expect(200)["results"][0].clone();
+    assert_eq!(
+        (&binding["bound_why"], &binding["bound_at"], &binding["unbound_at"]),
+        (&json!("replacement: восстановление"), &json!("2026-03-12T09:00:00Z"), &Value::Null)
+    );
+    assert_eq!(admin.get(&format!("/numbers/{}/history", old["number_id"])).await.expect(200)["count"], 2);
+}
+
 #[scenario]
 async fn a_lost_sim_holds_the_contract_and_a_replacement_brings_the_line_back(app: &App) {
     let admin = app.admin().await;
@@ -53,16 +87,7 @@ async fn a_lost_sim_holds_the_contract_and_a_replacement_brings_the_line_back(ap
     );
     assert_eq!(told(&admin, contract).await, "suspended [no_sim] 100.00");
     assert_eq!(admin.contract(contract).await["sim_id"], Value::Null);
-    // the number remains with the contract, and no other card can take it
-    let number = admin.get(&format!("/numbers/{}", old["number_id"])).await.expect(200);
-    assert_eq!(
-        (&number["status"], &number["contract_id"], &number["sim_id"]),
-        (&json!("assigned"), &json!(contract), &Value::Null)
-    );
-    assert_eq!(
-        (found(&admin, &old["msisdn"]).await, found(&admin, &old["iccid"]).await),
-        (vec![contract], vec![])
-    );
+    number_remains_with_the_contract(&admin, contract, &old).await;
     assert_eq!(app.violations().await, Vec::<String>::new());
 
     // neither a payment nor the end of another hold resumes it, and staff cannot lift the hold by hand
@@ -100,24 +125,7 @@ async fn a_lost_sim_holds_the_contract_and_a_replacement_brings_the_line_back(ap
         (found(&admin, &old["iccid"]).await, found(&admin, &json!("8970199000000000001")).await),
         (vec![], vec![contract])
     );
-
-    let history = admin.get(&format!("/sims/{}/history", old["id"])).await.expect(200);
-    assert_eq!(history["count"], 1);
-    let binding = &history["results"][0];
-    assert_eq!(
-        (&binding["contract_id"], &binding["msisdn"], &binding["iccid"], &binding["bound_why"]),
-        (&json!(contract), &old["msisdn"], &old["iccid"], &json!("activation"))
-    );
-    assert_eq!(
-        (&binding["unbound_at"], &binding["unbound_why"]),
-        (&json!("2026-01-31T09:00:00Z"), &json!("lost: забыл в такси"))
-    );
-    let binding = admin.get(&format!("/sims/{new}/history")).await.expect(200)["results"][0].clone();
-    assert_eq!(
-        (&binding["bound_why"], &binding["bound_at"], &binding["unbound_at"]),
-        (&json!("replacement: восстановление"), &json!("2026-03-12T09:00:00Z"), &Value::Null)
-    );
-    assert_eq!(admin.get(&format!("/numbers/{}/history", old["number_id"])).await.expect(200)["count"], 2);
+    histories_tell_of_the_loss(&admin, contract, &old, new).await;
     assert_eq!(app.violations().await, Vec::<String>::new());
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::{bill, figures, ledger, on, running, stands, tariff};
+use super::{bill, figures, ledger, on, plan, running, stands, tariff};
 use crate::harness::{App, scenario};
 
 /// The result of a run on this day: the number of contracts charged, and the sum.
@@ -131,25 +131,10 @@ async fn prices_options_and_planned_changes_count_from_the_period_that_begins_by
     let changes = running(&admin, old, "2000.00", json!({})).await;
     let drops = running(&admin, old, "2000.00", json!({})).await;
     for contract in [changes, drops] {
-        admin
-            .post(
-                &format!("/contracts/{contract}/change-tariff"),
-                json!({"tariff_id": new, "when": "next_period"}),
-            )
-            .await
-            .expect(200);
+        plan(&admin, contract, "change-tariff", json!({"tariff_id": new})).await;
     }
-    admin
-        .post(&format!("/contracts/{changes}/options"), json!({"add": [option], "when": "next_period"}))
-        .await
-        .expect(200);
-    admin
-        .post(
-            &format!("/contracts/{drops}/options"),
-            json!({"add": [admin.option("5.00", &[old, new]).await], "when": "next_period"}),
-        )
-        .await
-        .expect(200);
+    plan(&admin, changes, "options", json!({"add": [option]})).await;
+    plan(&admin, drops, "options", json!({"add": [admin.option("5.00", &[old, new]).await]})).await;
     // the planned change is no longer possible: its option is available with the old tariff only
     let planned = admin.contract(drops).await["next_options"][0].as_i64().unwrap();
     admin.patch(&format!("/options/{planned}"), json!({"tariff_ids": [old]})).await.expect(200);

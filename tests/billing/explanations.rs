@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{bill, on, running, tariff};
+use super::{bill, on, plan, running, tariff};
 use crate::harness::{App, Client, scenario};
 
 /// The periods of a contract, the newest first.
@@ -150,13 +150,7 @@ async fn in_a_run_a_line_whose_debt_is_lifted_names_the_run_too(app: &App) {
     let tariff_one = tariff(&admin, "prepaid", "100.00").await;
     let other = tariff(&admin, "prepaid", "200.00").await;
     let contract = running(&admin, tariff_one, "500.00", json!({})).await;
-    admin
-        .post(
-            &format!("/contracts/{contract}/change-tariff"),
-            json!({"tariff_id": other, "when": "next_period"}),
-        )
-        .await
-        .expect(200);
+    plan(&admin, contract, "change-tariff", json!({"tariff_id": other})).await;
     let admin = on(app, "2026-02-28").await;
     let run = bill(app, &admin, json!({})).await;
     let newest = &periods(&admin, contract).await[0];

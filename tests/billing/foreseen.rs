@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{bill, ledger, on, running, tariff};
-use crate::harness::{App, scenario};
+use super::{bill, ledger, on, plan, running, tariff};
+use crate::harness::{App, Client, scenario};
 
 /// The previewed charges in the form of ledger rows.
 fn as_ledger(preview: &Value) -> Vec<String> {
@@ -21,13 +21,12 @@ fn as_ledger(preview: &Value) -> Vec<String> {
         .collect()
 }
 
-#[scenario]
-async fn a_year_of_daily_runs_makes_what_was_foreseen_to_the_minor_unit(app: &App) {
-    let admin = app.admin().await;
+/// Draws up contracts of both types with options, discounts, prices to come and planned changes.
+async fn contracts_of_every_kind(admin: &Client) -> Vec<i64> {
     let (prepaid, postpaid, next) = (
-        tariff(&admin, "prepaid", "333.33").await,
-        tariff(&admin, "postpaid", "99.95").await,
-        tariff(&admin, "prepaid", "250.00").await,
+        tariff(admin, "prepaid", "333.33").await,
+        tariff(admin, "postpaid", "99.95").await,
+        tariff(admin, "prepaid", "250.00").await,
     );
     let options = [
         admin.option("33.35", &[prepaid, postpaid, next]).await,
@@ -51,18 +50,19 @@ async fn a_year_of_daily_runs_makes_what_was_foreseen_to_the_minor_unit(app: &Ap
             json!({"options": options, "discount_percent": "12.55"}),
             json!({"options": [options[1]], "discount_percent": "99.99"}),
         ] {
-            contracts.push(running(&admin, tariff, "50000.00", besides).await);
+            contracts.push(running(admin, tariff, "50000.00", besides).await);
         }
     }
     for (contract, to) in [(contracts[0], next), (contracts[3], next), (contracts[4], prepaid)] {
-        admin
-            .post(
-                &format!("/contracts/{contract}/change-tariff"),
-                json!({"tariff_id": to, "when": "next_period"}),
-            )
-            .await
-            .expect(200);
+        plan(admin, contract, "change-tariff", json!({"tariff_id": to})).await;
     }
+    contracts
+}
+
+#[scenario]
+async fn a_year_of_daily_runs_makes_what_was_foreseen_to_the_minor_unit(app: &App) {
+    let admin = app.admin().await;
+    let contracts = contracts_of_every_kind(&admin).await;
     let mut foreseen = Vec::new();
     for contract in &contracts {
         foreseen

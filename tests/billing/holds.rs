@@ -85,7 +85,24 @@ async fn a_period_that_ends_under_any_hold_is_charged_for_the_days_served_as_for
 }
 
 #[scenario]
-async fn a_change_now_on_a_held_line_charges_the_days_served(app: &App) {
+async fn a_change_now_under_any_hold_charges_the_days_served(app: &App) {
+    for reason in ["request", "fraud", "customer", "no_sim", "debt"] {
+        let contract = postpaid_since(app, "2026-04-20").await;
+        let admin = on(app, "2026-04-22").await;
+        let dear = tariff(&admin, "postpaid", "1500.00").await;
+        hold(&admin, contract, reason).await;
+        let admin = on(app, "2026-05-15").await;
+        let changed = act(&admin, contract, "change-tariff", json!({"tariff_id": dear, "when": "now"})).await;
+        assert_eq!(changed["status"], "suspended", "{reason}");
+        assert_eq!(charges(&admin, contract).await, ["charge 90.00 2026-04-20 2026-04-23"], "{reason}");
+        act(&admin, contract, "terminate", json!({"reason": "конец"})).await;
+        assert_eq!(charges(&admin, contract).await.len(), 1, "nothing of the rest was served: {reason}");
+        assert_eq!(app.violations().await, Vec::<String>::new());
+    }
+}
+
+#[scenario]
+async fn a_change_now_on_a_held_line_leaves_nothing_of_the_rest_to_charge(app: &App) {
     let contract = postpaid_since(app, "2026-04-20").await;
     let admin = on(app, "2026-04-22").await;
     let dear = tariff(&admin, "postpaid", "1500.00").await;

@@ -32,16 +32,15 @@ async fn compared(app: &App, client: &Client, contract: i64, case: &str) -> Opti
     }
 }
 
-#[scenario]
-async fn the_checklist_of_every_draft_says_what_activation_does(app: &App) {
-    let admin = app.admin().await;
+/// Each kind of card that a draft can have: what it is, the card to add, and the SQL that changes it.
+fn cards() -> Vec<(&'static str, Option<Value>, String)> {
     let number = |status: &str, until: &str| {
         format!(
             "UPDATE numbers SET status = '{status}'{until} WHERE id = (SELECT number_id FROM sims \
              WHERE id = $sim)"
         )
     };
-    let sims: Vec<(&str, Option<Value>, String)> = vec![
+    vec![
         ("no SIM", None, String::new()),
         ("a free SIM", Some(sim()), String::new()),
         ("a SIM without a number", Some(json!({"msisdn": null})), String::new()),
@@ -63,11 +62,17 @@ async fn the_checklist_of_every_draft_says_what_activation_does(app: &App) {
             number("quarantined", ", quarantined_until = '2026-01-31'"),
         ),
         ("a number that went away", Some(sim()), number("ported_out", "")),
-    ];
+    ]
+}
+
+#[scenario]
+async fn the_checklist_of_every_draft_says_what_activation_does(app: &App) {
+    let admin = app.admin().await;
+    let cards = cards();
     let mut seen = std::collections::BTreeSet::new();
     for customer_status in ["active", "suspended", "blocked"] {
         for for_sale in [true, false] {
-            for (what, card, change) in &sims {
+            for (what, card, change) in &cards {
                 let case = format!("{customer_status}, {for_sale}, {what}");
                 let (customer, tariff) = (admin.customer().await, admin.prepaid_tariff("1.00").await);
                 let mut draft = json!({"customer_id": customer, "tariff_id": tariff});

@@ -9,9 +9,9 @@ async fn results(client: &Client, path: &str) -> Vec<Value> {
     client.get(path).await.expect(200)["results"].as_array().unwrap().clone()
 }
 
-#[scenario]
-async fn the_history_of_a_contract_has_its_changes_its_holds_and_its_sims(app: &App) {
-    let admin = app.admin().await;
+/// Edits, activates, holds twice and terminates a contract within four minutes, beside another contract.
+/// Returns the id of the contract and that of its card.
+async fn with_a_past(app: &App, admin: &Client) -> (i64, Value) {
     let contract = admin.draft("0.00").await;
     let stranger = admin.draft("0.00").await;
     admin.activate(stranger).await;
@@ -30,7 +30,13 @@ async fn the_history_of_a_contract_has_its_changes_its_holds_and_its_sims(app: &
     admin.post(&format!("{path}/suspend"), json!({"reason": "request"})).await.expect(200);
     app.advance(TimeDelta::minutes(1));
     admin.post(&format!("{path}/terminate"), json!({"reason": "переезд"})).await.expect(200);
+    (contract, sim)
+}
 
+#[scenario]
+async fn the_history_of_a_contract_has_its_changes_its_holds_and_its_sims(app: &App) {
+    let (contract, sim) = with_a_past(app, &app.admin().await).await;
+    let path = format!("/contracts/{contract}");
     let employee = app.user("employee").await;
     let all = results(&employee, &format!("{path}/history?ordering=at")).await;
     let of = |kind: &str| all.iter().filter(|event| event["kind"] == kind).cloned().collect::<Vec<_>>();
@@ -80,8 +86,17 @@ async fn the_history_of_a_contract_has_its_changes_its_holds_and_its_sims(app: &
         assert_eq!(bindings[0][name], value, "{name}");
     }
     assert!(bindings[0]["msisdn"].as_str().unwrap().starts_with("+7900") && bindings[0]["iccid"].is_string());
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
 
-    // by page, by cursor, filtered
+#[scenario]
+async fn a_history_is_read_by_page_by_cursor_and_filtered(app: &App) {
+    let (contract, _) = with_a_past(app, &app.admin().await).await;
+    let path = format!("/contracts/{contract}");
+    let employee = app.user("employee").await;
+    let all = results(&employee, &format!("{path}/history?ordering=at")).await;
+    let holds: Vec<Value> = all.iter().filter(|event| event["kind"] == "hold").cloned().collect();
+    assert_eq!(holds.len(), 2);
     assert_eq!(results(&employee, &format!("{path}/history?kind=hold&ordering=at")).await, holds);
     let later = "2026-01-31T09:03:00Z";
     let expected = all.iter().filter(|event| event["at"].as_str().unwrap() >= later).count();
@@ -160,8 +175,12 @@ async fn the_payments_and_the_tickets_of_a_contract_are_its_own(app: &App) {
     }
 }
 
-#[scenario]
-async fn contracts_are_found_by_balance_by_dates_and_by_the_words_of_what_they_name(app: &App) {
+/// The balances of the four contracts below.
+const BALANCES: [&str; 4] = ["-5.00", "0.00", "150.00", "99.99"];
+
+/// Four contracts, two of them active, with different dates and these balances,
+/// and the administrator on the day after.
+async fn four_contracts(app: &App) -> (Client, Vec<i64>) {
     let admin = app.admin().await;
     let contract = |contract: i64| format!("/contracts/{contract}");
     let mut all = Vec::new();
@@ -186,7 +205,12 @@ async fn contracts_are_found_by_balance_by_dates_and_by_the_words_of_what_they_n
     app.advance(TimeDelta::days(1));
     let admin = app.admin().await;
     admin.activate(all[2]).await;
-    let balances = ["-5.00", "0.00", "150.00", "99.99"];
+    (admin, all)
+}
+
+#[scenario]
+async fn contracts_are_found_by_balance_and_by_dates(app: &App) {
+    let (admin, all) = four_contracts(app).await;
     for (query, found) in [
         ("balance_min=0", vec![1, 2, 3]),
         ("balance_max=0.00", vec![0, 1]),
@@ -207,7 +231,7 @@ async fn contracts_are_found_by_balance_by_dates_and_by_the_words_of_what_they_n
         assert_eq!(ids, found.iter().map(|at| all[*at]).collect::<Vec<_>>(), "{query}");
         assert!(
             rows.iter()
-                .all(|row| row["balance"] == balances[all.iter().position(|one| *one == id(row)).unwrap()]),
+                .all(|row| row["balance"] == BALANCES[all.iter().position(|one| *one == id(row)).unwrap()]),
             "{query}"
         );
     }
@@ -224,6 +248,11 @@ async fn contracts_are_found_by_balance_by_dates_and_by_the_words_of_what_they_n
         let reply = admin.get(&format!("/contracts?{query}")).await;
         assert_eq!(reply.wrong_fields(), [(name.to_owned(), code.to_owned())], "{query}: {}", reply.text);
     }
+}
+
+#[scenario]
+async fn contracts_are_found_by_the_words_of_what_they_name(app: &App) {
+    let (admin, all) = four_contracts(app).await;
     let shown = admin.contract(all[1]).await;
     let words = [
         shown["number"].as_str().unwrap().to_lowercase(),

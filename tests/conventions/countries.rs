@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::raw::encoded;
-use crate::harness::{App, person, scenario, unique};
+use crate::harness::{App, Reply, person, scenario, unique};
 
 /// A person with this phone and these fields changed.
 fn with(phone: &str, changes: &[(&str, Value)]) -> Value {
@@ -14,6 +14,26 @@ fn with(phone: &str, changes: &[(&str, Value)]) -> Value {
         one[*field] = value.clone();
     }
     one
+}
+
+/// The fields of a passport.
+fn passport(series: &Value, number: &str) -> [(&'static str, Value); 2] {
+    [("passport_series", series.clone()), ("passport_number", json!(number))]
+}
+
+/// The fields of a new driver's licence.
+fn licence() -> [(&'static str, Value); 3] {
+    [
+        ("document_type", json!("driver_license")),
+        ("passport_series", Value::Null),
+        ("passport_number", json!(format!("{:09}", unique()))),
+    ]
+}
+
+/// Checks that this field is wrong, and no other.
+#[track_caller]
+fn only_wrong(reply: &Reply, field: &str, code: &str, written: &str) {
+    assert_eq!(reply.wrong_fields(), [(format!("/{field}"), code.to_owned())], "{written}: {}", reply.text);
 }
 
 /// An invalid passport and the expected error.
@@ -60,22 +80,9 @@ async fn hold(app: &App, forms: Forms) {
         let [first, _] = forms.phones;
         format!("{}{next:04}", &first[..first.len() - 4])
     };
-    let document = [("passport_series", series), ("passport_number", json!(number))];
+    let document = passport(&series, number);
     for good in forms.phones {
-        admin
-            .post(
-                "/customers",
-                with(
-                    good,
-                    &[
-                        ("document_type", json!("driver_license")),
-                        ("passport_series", Value::Null),
-                        ("passport_number", json!(format!("{:09}", unique()))),
-                    ],
-                ),
-            )
-            .await
-            .expect(201);
+        admin.post("/customers", with(good, &licence())).await.expect(201);
         let n = unique();
         admin
             .post(
@@ -88,64 +95,28 @@ async fn hold(app: &App, forms: Forms) {
     let made = admin.get("/customers").await.expect(200)["count"].clone();
     for bad in forms.no_phones {
         let reply = admin.post("/customers", with(bad, &document)).await;
-        assert_eq!(
-            reply.wrong_fields(),
-            [("/phone".to_owned(), "invalid_phone".to_owned())],
-            "{bad}: {}",
-            reply.text
-        );
+        only_wrong(&reply, "phone", "invalid_phone", bad);
         let reply = admin.post("/numbers", json!({"first": bad})).await;
-        assert_eq!(
-            reply.wrong_fields(),
-            [("/first".to_owned(), "invalid_phone".to_owned())],
-            "{bad}: {}",
-            reply.text
-        );
+        only_wrong(&reply, "first", "invalid_phone", bad);
     }
     for bad in forms.no_inns {
         let reply = admin
             .post("/customers", with(&phone(), &[document.as_slice(), &[("inn", json!(bad))]].concat()))
             .await;
-        assert_eq!(
-            reply.wrong_fields(),
-            [("/inn".to_owned(), "invalid_inn".to_owned())],
-            "{bad}: {}",
-            reply.text
-        );
+        only_wrong(&reply, "inn", "invalid_inn", bad);
     }
     for NoPassport { series, number, field, code } in forms.no_passports {
-        let reply = admin
-            .post(
-                "/customers",
-                with(&phone(), &[("passport_series", series.clone()), ("passport_number", json!(number))]),
-            )
-            .await;
-        assert_eq!(
-            reply.wrong_fields(),
-            [(format!("/{field}"), code.to_owned())],
-            "{series} {number}: {}",
-            reply.text
-        );
+        let reply = admin.post("/customers", with(&phone(), &passport(&series, number))).await;
+        only_wrong(&reply, field, code, &format!("{series} {number}"));
     }
     assert_eq!(admin.get("/customers").await.expect(200)["count"], made);
     for (series, number) in &forms.passports {
-        let one = admin
-            .post(
-                "/customers",
-                with(&phone(), &[("passport_series", series.clone()), ("passport_number", json!(number))]),
-            )
-            .await
-            .expect(201);
+        let one = admin.post("/customers", with(&phone(), &passport(series, number))).await.expect(201);
         assert_eq!((&one["passport_series"], one["passport_number"].as_str()), (series, Some(*number)));
     }
     for inn in forms.inns {
-        let licence = [
-            ("document_type", json!("driver_license")),
-            ("passport_series", Value::Null),
-            ("passport_number", json!(format!("{:09}", unique()))),
-            ("inn", json!(inn)),
-        ];
-        assert_eq!(admin.post("/customers", with(&phone(), &licence)).await.expect(201)["inn"], inn);
+        let document = [licence().as_slice(), &[("inn", json!(inn))]].concat();
+        assert_eq!(admin.post("/customers", with(&phone(), &document)).await.expect(201)["inn"], inn);
     }
 }
 
@@ -289,12 +260,7 @@ async fn uzbek_forms_hold_where_the_country_is_uz(app: &App) {
     };
     for bad in ["31705900123456", "30123456", "3012345678", "30123456a"] {
         let reply = admin.post("/customers", organization("+998901239999", bad)).await;
-        assert_eq!(
-            reply.wrong_fields(),
-            [("/inn".to_owned(), "invalid_inn".to_owned())],
-            "{bad}: {}",
-            reply.text
-        );
+        only_wrong(&reply, "inn", "invalid_inn", bad);
     }
     let firm = admin.post("/customers", organization("+998901239999", "301234567")).await.expect(201);
     assert_eq!(firm["inn"], "301234567");

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{person_with, standing};
+use super::{person_with, registered, standing};
 use crate::harness::{App, Client, id, scenario};
 
 async fn merge(client: &Client, survivor: i64, duplicate: i64) -> crate::harness::Reply {
@@ -24,15 +24,35 @@ fn ids(page: &Value) -> Vec<i64> {
     ids
 }
 
+/// The survivor's history is that of both, with who merged them, and tells what moved.
+async fn both_histories_are_told(client: &Client, survivor: i64, double: i64) {
+    let history = client.get(&format!("/customers/{survivor}/history?page_size=500")).await.expect(200);
+    let rows = history["results"].as_array().unwrap();
+    let of = |action: &str| {
+        rows.iter()
+            .filter(|row| row["action"] == action)
+            .map(|row| row["entity_id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of("customer.created"), [double.to_string(), survivor.to_string()]);
+    assert_eq!(
+        (of("customer.merged"), of("customer.duplicate_taken_in")),
+        (vec![double.to_string()], vec![survivor.to_string()])
+    );
+    assert_eq!(of("contract.moved").len(), 3);
+    let taken_in = rows.iter().find(|row| row["action"] == "customer.duplicate_taken_in").unwrap();
+    assert_eq!(
+        (&taken_in["after"]["contracts"], &taken_in["after"]["tickets"], &taken_in["after"]["duplicate_id"]),
+        (&json!(3), &json!(1), &json!(double))
+    );
+    assert_eq!(taken_in["actor"], "supervisor");
+}
+
 #[scenario]
 async fn contracts_tickets_and_history_move_to_the_survivor_and_the_double_is_archived_for_good(app: &App) {
     let admin = app.admin().await;
-    let survivor =
-        id(&admin.post("/customers", person_with(json!({"last_name": "Кузнецова"}))).await.expect(201));
-    let double = id(&admin
-        .post("/customers", person_with(json!({"last_name": "Ёлкина", "phone": "+79990001122"})))
-        .await
-        .expect(201));
+    let survivor = registered(&admin, json!({"last_name": "Кузнецова"})).await;
+    let double = registered(&admin, json!({"last_name": "Ёлкина", "phone": "+79990001122"})).await;
     let own = admin.running_of(survivor, "0.00").await;
     let (running, draft, over) = (
         admin.running_of(double, "10.00").await,
@@ -86,27 +106,7 @@ async fn contracts_tickets_and_history_move_to_the_survivor_and_the_double_is_ar
         (vec![own, running, draft, over], Vec::new())
     );
 
-    // the history of both, and the actor, on both
-    let history = admin.get(&format!("{path}/history?page_size=500")).await.expect(200);
-    let rows = history["results"].as_array().unwrap();
-    let of = |action: &str| {
-        rows.iter()
-            .filter(|row| row["action"] == action)
-            .map(|row| row["entity_id"].as_str().unwrap().to_owned())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(of("customer.created"), [double.to_string(), survivor.to_string()]);
-    assert_eq!(
-        (of("customer.merged"), of("customer.duplicate_taken_in")),
-        (vec![double.to_string()], vec![survivor.to_string()])
-    );
-    assert_eq!(of("contract.moved").len(), 3);
-    let taken_in = rows.iter().find(|row| row["action"] == "customer.duplicate_taken_in").unwrap();
-    assert_eq!(
-        (&taken_in["after"]["contracts"], &taken_in["after"]["tickets"], &taken_in["after"]["duplicate_id"]),
-        (&json!(3), &json!(1), &json!(double))
-    );
-    assert_eq!(taken_in["actor"], "supervisor");
+    both_histories_are_told(&admin, survivor, double).await;
 
     // the double's unique values are free, and the double cannot be restored
     admin.post(&format!("/customers/{double}/restore"), json!({})).await.refused(409, "customer_merged");
@@ -201,7 +201,7 @@ async fn the_phones_and_addresses_of_a_double_become_further_ones_of_the_survivo
         "further_emails": ["third@example.com"]
     });
     let survivor = admin.post("/customers", person_with(json!({}))).await.expect(201);
-    let double = id(&admin.post("/customers", person_with(contacts)).await.expect(201));
+    let double = registered(&admin, contacts).await;
     let after = merge(&admin, id(&survivor), double).await.expect(200);
     assert_eq!((&after["phone"], &after["email"]), (&survivor["phone"], &survivor["email"]));
     assert_eq!(after["further_phones"], json!(["+79031112233", "+79031112244"]));

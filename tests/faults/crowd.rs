@@ -184,38 +184,9 @@ impl Crowd {
 
     fn order(&self, name: &str, random: &mut StdRng, amount: i64, key: &str) -> Option<Order> {
         let contract = any(random, &self.contracts)?;
-        let cash = json!({
-            "contract_id": contract, "amount": minor(amount), "payment_method": "cash", "description": key
-        });
         Some(match name {
-            "pay" => Order::of(amount, "/payments", cash),
-            "pay by id" | "promise" => {
-                let mut body = cash;
-                body["transaction_id"] = json!(key);
-                if name == "promise" {
-                    body["payment_method"] = json!("card");
-                }
-                Order::of(amount, "/payments", body)
-            }
-            "process" => {
-                let payment = self.pending.borrow_mut().pop()?;
-                Order::to(format!("/payments/{payment}/process"), json!({}))
-            }
-            "refund" => {
-                let amount = amount.min(3_000);
-                Order::of(
-                    amount,
-                    format!("/payments/{}/refund", any(random, &self.payments)?),
-                    json!({"amount": minor(amount), "reason": key}),
-                )
-            }
-            "correct" => {
-                let amount = if random.random() { amount } else { -amount };
-                Order::of(
-                    amount,
-                    "/payments/corrections",
-                    json!({"contract_id": contract, "amount": minor(amount), "reason": key}),
-                )
+            "pay" | "pay by id" | "promise" | "process" | "refund" | "correct" => {
+                self.order_of_money(name, random, contract, amount, key)?
             }
             "suspend" => {
                 let reason = if random.random() { "request" } else { "fraud" };
@@ -252,6 +223,51 @@ impl Crowd {
                 Order::to(
                     format!("/contracts/{}/terminate", newest.choose(random)?),
                     json!({"reason": "по заявлению"}),
+                )
+            }
+            other => panic!("unknown operation: {other}"),
+        })
+    }
+
+    fn order_of_money(
+        &self,
+        name: &str,
+        random: &mut StdRng,
+        contract: i64,
+        amount: i64,
+        key: &str,
+    ) -> Option<Order> {
+        let cash = json!({
+            "contract_id": contract, "amount": minor(amount), "payment_method": "cash", "description": key
+        });
+        Some(match name {
+            "pay" => Order::of(amount, "/payments", cash),
+            "pay by id" | "promise" => {
+                let mut body = cash;
+                body["transaction_id"] = json!(key);
+                if name == "promise" {
+                    body["payment_method"] = json!("card");
+                }
+                Order::of(amount, "/payments", body)
+            }
+            "process" => {
+                let payment = self.pending.borrow_mut().pop()?;
+                Order::to(format!("/payments/{payment}/process"), json!({}))
+            }
+            "refund" => {
+                let amount = amount.min(3_000);
+                Order::of(
+                    amount,
+                    format!("/payments/{}/refund", any(random, &self.payments)?),
+                    json!({"amount": minor(amount), "reason": key}),
+                )
+            }
+            "correct" => {
+                let amount = if random.random() { amount } else { -amount };
+                Order::of(
+                    amount,
+                    "/payments/corrections",
+                    json!({"contract_id": contract, "amount": minor(amount), "reason": key}),
                 )
             }
             other => panic!("unknown operation: {other}"),

@@ -1,10 +1,39 @@
 //! Invalid amounts from gateways and terminals are refused with a clear error and move no money.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{KEY, balance, deliver, link, order, paid, signed_at, standing, succeeded, tell};
+use super::{
+    KEY, balance, deliver, link, order, paid, resolve, signed_at, standing, succeeded, tell,
+    terminals::{ask, pay, terminal},
+};
 use crate::harness::{App, Reply, scenario};
+
+/// A number with more digits than an amount can have.
+const DIGITS: &str = "12345678901234567890123456789";
+
+/// The event that a payment was received, with its amount as written here.
+fn succeeded_with(payment: &Value, amount: &str) -> String {
+    format!(
+        "{{\"type\": \"payment.succeeded\", \"reference\": \"{}\", \"amount\": {amount}, \
+         \"currency\": \"RUB\"}}",
+        payment["id"]
+    )
+}
+
+/// An event of this kind that names a refund, with its amount as written here.
+fn of_a_refund(kind: &str, payment: &Value, amount: &str) -> String {
+    format!(
+        "{{\"type\": \"{kind}\", \"reference\": \"{}\", \"amount\": {amount}, \
+         \"currency\": \"RUB\", \"refund_id\": \"r\"}}",
+        payment["id"]
+    )
+}
+
+/// Sends the text of an event, correctly signed.
+async fn deliver_text(app: &App, id: &str, event: String) -> Reply {
+    deliver(app, "sandbox", &signed_at(app.clock.now().timestamp(), KEY, id, event.into_bytes())).await
+}
 
 #[scenario]
 async fn a_tenth_and_two_tenths_are_thirty_kopecks_by_link_event_and_terminal(app: &App) {
@@ -19,28 +48,13 @@ async fn a_tenth_and_two_tenths_are_thirty_kopecks_by_link_event_and_terminal(ap
         let payment = Reply::read("link".into(), request.send().await.unwrap()).await.expect(201);
         assert_eq!(payment["amount"], format!("{amount}0"));
         // as a number, and as text
-        let event = format!(
-            "{{\"type\": \"payment.succeeded\", \"reference\": \"{}\", \"amount\": {amount}, \
-             \"currency\": \"RUB\"}}",
-            payment["id"]
-        );
-        deliver(
-            app,
-            "sandbox",
-            &signed_at(app.clock.now().timestamp(), KEY, &format!("evt-{at}"), event.into_bytes()),
-        )
-        .await
-        .expect(200);
+        deliver_text(app, &format!("evt-{at}"), succeeded_with(&payment, amount)).await.expect(200);
     }
     assert_eq!(balance(&admin, contract).await, "0.30");
     let number = admin.contract(contract).await["number"].as_str().unwrap().to_owned();
-    let terminal = app.stranger().with("x-terminal-key", "the key of the terminals of the tests");
+    let terminal = terminal(app);
     for (at, sum) in ["1.1", "1.2"].into_iter().enumerate() {
-        let reply = terminal
-            .get(&format!(
-                "/terminal/v1?command=pay&txn_id={at}&txn_date=20260131120000&account={number}&sum={sum}"
-            ))
-            .await;
+        let reply = ask(&terminal, &pay(&at.to_string(), &number, sum)).await;
         assert!(reply.text.contains("<result>0</result>"), "{}", reply.text);
     }
     assert_eq!(balance(&admin, contract).await, "2.60");
@@ -48,19 +62,18 @@ async fn a_tenth_and_two_tenths_are_thirty_kopecks_by_link_event_and_terminal(ap
 }
 
 #[scenario]
-async fn what_is_no_amount_in_an_event_or_at_a_terminal_moves_nothing(app: &App) {
+async fn what_is_no_amount_in_an_event_moves_nothing(app: &App) {
     let admin = app.admin().await;
     let contract = admin.draft("1.00").await;
     let payment = link(&admin, contract, "100.00").await;
     let paid = paid(app, &admin, contract, "50.00").await;
     let (rows, events) = (app.count("payments").await, app.count("gateway_events").await);
-    let digits = "12345678901234567890123456789";
     let never = [
         "1e309",
         "\"NaN\"",
         "\"1e2\"",
         "1e2",
-        digits,
+        DIGITS,
         "0.001",
         "\"0.001\"",
         "100000000000.00",
@@ -74,17 +87,8 @@ async fn what_is_no_amount_in_an_event_or_at_a_terminal_moves_nothing(app: &App)
         "null",
     ];
     for amount in never {
-        for (kind, reference) in [("payment.succeeded", &payment["id"]), ("payment.refunded", &paid["id"])] {
-            let event = format!(
-                "{{\"type\": \"{kind}\", \"reference\": \"{reference}\", \"amount\": {amount}, \
-                 \"currency\": \"RUB\", \"refund_id\": \"r\"}}"
-            );
-            let reply = deliver(
-                app,
-                "sandbox",
-                &signed_at(app.clock.now().timestamp(), KEY, "evt-1", event.into_bytes()),
-            )
-            .await;
+        for (kind, of) in [("payment.succeeded", &payment), ("payment.refunded", &paid)] {
+            let reply = deliver_text(app, "evt-1", of_a_refund(kind, of, amount)).await;
             assert_eq!(
                 reply.wrong_fields().iter().map(|(pointer, _)| pointer.as_str()).collect::<Vec<_>>(),
                 ["/amount"],
@@ -95,22 +99,10 @@ async fn what_is_no_amount_in_an_event_or_at_a_terminal_moves_nothing(app: &App)
         }
     }
     for amount in ["NaN", "-", "01"] {
-        let event = format!(
-            "{{\"type\": \"payment.succeeded\", \"reference\": \"{}\", \"amount\": {amount}, \
-             \"currency\": \"RUB\"}}",
-            payment["id"]
-        );
-        deliver(app, "sandbox", &signed_at(app.clock.now().timestamp(), KEY, "evt-1", event.into_bytes()))
-            .await
-            .refused(400, "malformed");
+        deliver_text(app, "evt-1", succeeded_with(&payment, amount)).await.refused(400, "malformed");
     }
     for amount in ["0", "-0", "-1", "\"-50.00\""] {
-        let event = format!(
-            "{{\"type\": \"payment.refunded\", \"reference\": \"{}\", \"amount\": {amount}, \
-             \"currency\": \"RUB\", \"refund_id\": \"r\"}}",
-            paid["id"]
-        );
-        deliver(app, "sandbox", &signed_at(app.clock.now().timestamp(), KEY, "evt-1", event.into_bytes()))
+        deliver_text(app, "evt-1", of_a_refund("payment.refunded", &paid, amount))
             .await
             .refused(422, "invalid");
     }
@@ -120,15 +112,25 @@ async fn what_is_no_amount_in_an_event_or_at_a_terminal_moves_nothing(app: &App)
         "type": "payment.succeeded", "reference": payment["id"].to_string(), "amount": "0", "currency": "RUB"
     });
     assert_eq!(tell(app, "zero", zero).await, "quarantined");
+    assert_eq!((balance(&admin, contract).await.as_str(), app.count("payments").await), ("50.00", rows));
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
 
+#[scenario]
+async fn what_is_no_amount_at_a_terminal_moves_nothing(app: &App) {
+    let admin = app.admin().await;
+    let contract = admin.draft("1.00").await;
+    link(&admin, contract, "100.00").await;
+    paid(app, &admin, contract, "50.00").await;
+    let rows = app.count("payments").await;
     let number = admin.contract(contract).await["number"].as_str().unwrap().to_owned();
-    let terminal = app.stranger().with("x-terminal-key", "the key of the terminals of the tests");
+    let terminal = terminal(app);
     // `check` without a sum, or with nothing as the sum, is a look-up
     for (sum, checked, paid) in [
         ("1e309", 300, 300),
         ("NaN", 300, 300),
         ("1e2", 300, 300),
-        (digits, 242, 242),
+        (DIGITS, 242, 242),
         ("0.001", 300, 300),
         ("-0", 0, 241),
         ("0", 0, 241),
@@ -145,12 +147,11 @@ async fn what_is_no_amount_in_an_event_or_at_a_terminal_moves_nothing(app: &App)
         ("%D9%A1", 300, 300),
     ] {
         for (command, result) in [("check", checked), ("pay", paid)] {
-            let reply = terminal
-                .get(&format!(
-                    "/terminal/v1?command={command}&txn_id=1&txn_date=20260131120000&account={number}\
-                     &sum={sum}"
-                ))
-                .await;
+            let reply = ask(
+                &terminal,
+                &format!("command={command}&txn_id=1&txn_date=20260131120000&account={number}&sum={sum}"),
+            )
+            .await;
             assert!(
                 reply.status == 200 && reply.text.contains(&format!("<result>{result}</result>")),
                 "{command} {sum}: {}",
@@ -171,18 +172,12 @@ async fn no_sum_goes_beyond_the_limit(app: &App) {
     // the money was received, and the balance cannot hold it
     assert_eq!(tell(app, "evt-1", succeeded(&payment, "0.10")).await, "quarantined");
     assert_eq!(standing(&admin, &payment).await, ("pending".to_owned(), json!("not_accepted")));
-    admin
-        .post(&format!("/payments/{}/resolve", payment["id"]), json!({"decision": "accept", "reason": "x"}))
-        .await
-        .refused(422, "amount_out_of_range");
+    resolve(&admin, &payment, "accept", "x").await.refused(422, "amount_out_of_range");
     admin
         .post(&format!("/contracts/{contract}/deduct_balance"), json!({"amount": "1.00", "description": "x"}))
         .await
         .expect(200);
-    admin
-        .post(&format!("/payments/{}/resolve", payment["id"]), json!({"decision": "accept", "reason": "x"}))
-        .await
-        .expect(200);
+    resolve(&admin, &payment, "accept", "x").await.expect(200);
     assert_eq!(balance(&admin, contract).await, "99999999999.09");
     let largest = link(&admin, admin.draft("1.00").await, "99999999999.99").await;
     assert_eq!(tell(app, "evt-2", succeeded(&largest, "99999999999.99")).await, "applied");

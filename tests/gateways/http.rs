@@ -255,34 +255,41 @@ async fn a_payment_goes_through_and_comes_back(app: &App) {
     .await;
 }
 
+/// The gateway acts and responds with this text.
+fn wrong(text: &str) -> Mood {
+    Mood::Answers(200, text.to_owned())
+}
+
+/// What a gateway may do with a new payment and give no link that could be used.
+fn without_a_link() -> Vec<Mood> {
+    let link = |link: &str| wrong(&json!({"id": "gw-1", "link": link, "status": "pending"}).to_string());
+    vec![
+        Mood::Fails(500),
+        Mood::Fails(401),
+        Mood::Fails(404),
+        Mood::Fails(429),
+        Mood::Fails(302),
+        Mood::LosesAnswers,
+        wrong(""),
+        wrong("<html>"),
+        wrong("[]"),
+        wrong("{\"id\": 7}"),
+        wrong(&"[".repeat(100_000)),
+        wrong(r#"{"id": "gw-1", "status": "pending"}"#),
+        wrong(r#"{"id": "gw-1", "link": "https://x.example", "status": "odd"}"#),
+        link("javascript:alert(1)"),
+        link(&format!("https://x.example/{}", "x".repeat(2000))),
+        link("not a link"),
+        wrong(&json!({"id": "x".repeat(65), "link": "https://x.example", "status": "pending"}).to_string()),
+        wrong(&json!({"id": "a b", "link": "https://x.example", "status": "pending"}).to_string()),
+    ]
+}
+
 #[scenario]
 async fn whatever_goes_wrong_on_the_way_is_told_and_mended_later(app: &App) {
     with_gateway(app, async |app, other, admin| {
         let contract = admin.draft("1.00").await;
-        let wrong = |text: &str| Mood::Answers(200, text.to_owned());
-        let link = |link: &str| wrong(&json!({"id": "gw-1", "link": link, "status": "pending"}).to_string());
-        let moods = [
-            Mood::Fails(500),
-            Mood::Fails(401),
-            Mood::Fails(404),
-            Mood::Fails(429),
-            Mood::Fails(302),
-            Mood::LosesAnswers,
-            wrong(""),
-            wrong("<html>"),
-            wrong("[]"),
-            wrong("{\"id\": 7}"),
-            wrong(&"[".repeat(100_000)),
-            wrong(r#"{"id": "gw-1", "status": "pending"}"#),
-            wrong(r#"{"id": "gw-1", "link": "https://x.example", "status": "odd"}"#),
-            link("javascript:alert(1)"),
-            link(&format!("https://x.example/{}", "x".repeat(2000))),
-            link("not a link"),
-            wrong(
-                &json!({"id": "x".repeat(65), "link": "https://x.example", "status": "pending"}).to_string(),
-            ),
-            wrong(&json!({"id": "a b", "link": "https://x.example", "status": "pending"}).to_string()),
-        ];
+        let moods = without_a_link();
         let made = moods.len();
         for mood in moods {
             other.is(mood.clone());

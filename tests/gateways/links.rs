@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{balance, link, now, order, standing, succeeded, tell};
+use super::{balance, link, now, order, resolve, standing, succeeded, tell};
 use crate::harness::{App, id, scenario};
 
 #[scenario]
@@ -195,17 +195,8 @@ async fn a_contract_that_is_over_takes_by_link_what_it_owes(app: &App) {
     // the payer can still use an earlier link, and staff must decide about the money
     assert_eq!(tell(app, "evt-1", succeeded(&early, "70.00")).await, "quarantined");
     assert_eq!(standing(&admin, &early).await, ("pending".to_owned(), json!("not_accepted")));
-    admin
-        .post(&format!("/payments/{}/resolve", early["id"]), json!({"decision": "accept", "reason": "x"}))
-        .await
-        .refused(409, "contract_terminated");
-    admin
-        .post(
-            &format!("/payments/{}/resolve", early["id"]),
-            json!({"decision": "fail", "reason": "вернули в банк"}),
-        )
-        .await
-        .expect(200);
+    resolve(&admin, &early, "accept", "x").await.refused(409, "contract_terminated");
+    resolve(&admin, &early, "fail", "вернули в банк").await.expect(200);
     let owed = link(&admin, contract, "50.00").await;
     assert_eq!(tell(app, "evt-2", succeeded(&owed, "50.00")).await, "applied");
     assert_eq!((balance(&admin, contract).await.as_str(), id(&owed) > id(&early)), ("0.00", true));

@@ -24,6 +24,76 @@ async fn rows(client: &Client, found: &Value, kind: &str) -> Vec<Value> {
     page["results"].as_array().unwrap().clone()
 }
 
+/// The references of the rows of this kind.
+async fn references(client: &Client, found: &Value, kind: &str) -> Vec<String> {
+    rows(client, found, kind).await.iter().map(|row| row["reference"].as_str().unwrap().to_owned()).collect()
+}
+
+fn ids(payments: &[&Value]) -> Vec<String> {
+    payments.iter().map(|payment| payment["id"].to_string()).collect()
+}
+
+/// Payments of one day, by what a settlement file says of them.
+struct Payments {
+    matched: Value,
+    differs: Value,
+    currency: Value,
+    theirs_not: Value,
+    pending: Value,
+    failed: Value,
+    refunded: Value,
+    cash: Value,
+}
+
+impl Payments {
+    async fn made(app: &App, admin: &Client, contract: i64) -> Self {
+        let (matched, differs, currency, theirs_not) = (
+            paid(app, admin, contract, "10.00").await,
+            paid(app, admin, contract, "20.00").await,
+            paid(app, admin, contract, "30.00").await,
+            paid(app, admin, contract, "40.00").await,
+        );
+        let (pending, failed) = (link(admin, contract, "50.00").await, link(admin, contract, "60.00").await);
+        tell(app, "f-1", happened(&failed, "payment.failed")).await;
+        // a fully refunded payment still counts as received
+        let refunded = paid(app, admin, contract, "70.00").await;
+        admin.post(&format!("/payments/{}/refund", refunded["id"]), json!({"reason": "x"})).await.expect(200);
+        let cash = admin.pay(contract, "80.00").await;
+        Self { matched, differs, currency, theirs_not, pending, failed, refunded, cash }
+    }
+
+    /// A settlement file of these payments, of one of the day before, and of two that nobody knows.
+    fn settlement(&self, yesterday: &Value) -> String {
+        format!(
+            "\u{feff}Reference;Payer;Amount;Currency\r\n{};\"Иванов; Пётр\";10;RUB\r\n\
+             {};=cmd|' /C calc'!A0;19.99;RUB\r\n{};;30.00;USD\r\n{};;50.00;RUB\r\n{};;60.00;RUB\r\n\
+             {};;70.00;RUB\r\n{};;80.00;RUB\r\n{};;7.00;RUB\r\n999999;;1.00;RUB\r\n@SUM(A1);;1.00;RUB\r\n",
+            self.matched["id"],
+            self.differs["id"],
+            self.currency["id"],
+            self.pending["id"],
+            self.failed["id"],
+            self.refunded["id"],
+            self.cash["id"],
+            yesterday["id"]
+        )
+    }
+
+    /// Every payment, and every reference that nobody knows, is in the rows of its kind.
+    async fn are_listed(&self, client: &Client, found: &Value, yesterday: &Value) {
+        let matched = ids(&[&self.matched, &self.refunded, yesterday]);
+        assert_eq!(references(client, found, "matched").await, matched);
+        let different = ids(&[&self.differs, &self.currency]);
+        assert_eq!(references(client, found, "different_amount").await, different);
+        assert_eq!(references(client, found, "missing_there").await, ids(&[&self.theirs_not]));
+        let unknown = vec!["999999".to_owned(), "@SUM(A1)".to_owned()];
+        assert_eq!(
+            references(client, found, "missing_here").await,
+            [ids(&[&self.pending, &self.failed, &self.cash]), unknown].concat()
+        );
+    }
+}
+
 /// The data that no reconciliation may change.
 async fn standing(app: &App) -> Vec<String> {
     app.texts("SELECT id || ' ' || status || ' ' || version FROM payments ORDER BY id").await
@@ -36,33 +106,10 @@ async fn a_settlement_file_shows_what_both_sides_have_and_what_they_do_not(app: 
     let yesterday = paid(app, &admin, contract, "7.00").await;
     app.advance(TimeDelta::days(1));
     let admin = app.admin().await;
-    let (matched, differs, currency, theirs_not) = (
-        paid(app, &admin, contract, "10.00").await,
-        paid(app, &admin, contract, "20.00").await,
-        paid(app, &admin, contract, "30.00").await,
-        paid(app, &admin, contract, "40.00").await,
-    );
-    let (pending, failed) = (link(&admin, contract, "50.00").await, link(&admin, contract, "60.00").await);
-    tell(app, "f-1", happened(&failed, "payment.failed")).await;
-    // a fully refunded payment still counts as received
-    let refunded = paid(app, &admin, contract, "70.00").await;
-    admin.post(&format!("/payments/{}/refund", refunded["id"]), json!({"reason": "x"})).await.expect(200);
-    let cash = admin.pay(contract, "80.00").await;
+    let today = Payments::made(app, &admin, contract).await;
     let before = standing(app).await;
 
-    let file = format!(
-        "\u{feff}Reference;Payer;Amount;Currency\r\n{};\"Иванов; Пётр\";10;RUB\r\n\
-         {};=cmd|' /C calc'!A0;19.99;RUB\r\n{};;30.00;USD\r\n{};;50.00;RUB\r\n{};;60.00;RUB\r\n\
-         {};;70.00;RUB\r\n{};;80.00;RUB\r\n{};;7.00;RUB\r\n999999;;1.00;RUB\r\n@SUM(A1);;1.00;RUB\r\n",
-        matched["id"],
-        differs["id"],
-        currency["id"],
-        pending["id"],
-        failed["id"],
-        refunded["id"],
-        cash["id"],
-        yesterday["id"]
-    );
+    let file = today.settlement(&yesterday);
     let made = send(&admin, "gateway=sandbox&from=2026-02-01&to=2026-02-01", file.clone()).await;
     let location = made.header("location").to_owned();
     let found = made.expect(201);
@@ -81,26 +128,11 @@ async fn a_settlement_file_shows_what_both_sides_have_and_what_they_do_not(app: 
     );
     assert_eq!(admin.get(&location).await.expect(200), found);
 
-    let references = async |kind: &str| {
-        rows(&admin, &found, kind)
-            .await
-            .iter()
-            .map(|row| row["reference"].as_str().unwrap().to_owned())
-            .collect::<Vec<_>>()
-    };
-    let ids =
-        |payments: &[&Value]| payments.iter().map(|payment| payment["id"].to_string()).collect::<Vec<_>>();
-    assert_eq!(references("matched").await, ids(&[&matched, &refunded, &yesterday]));
-    assert_eq!(references("different_amount").await, ids(&[&differs, &currency]));
-    assert_eq!(references("missing_there").await, ids(&[&theirs_not]));
-    assert_eq!(
-        references("missing_here").await,
-        [ids(&[&pending, &failed, &cash]), vec!["999999".to_owned(), "@SUM(A1)".to_owned()]].concat()
-    );
+    today.are_listed(&admin, &found, &yesterday).await;
     let row = rows(&admin, &found, "different_amount").await[0].clone();
     for (name, value) in [
         ("line", json!(3)),
-        ("payment_id", differs["id"].clone()),
+        ("payment_id", today.differs["id"].clone()),
         ("their_amount", json!("19.99")),
         ("their_currency", json!("RUB")),
         ("our_amount", json!("20.00")),

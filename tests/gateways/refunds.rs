@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{balance, link, now, paid, standing, succeeded, tell};
+use super::{balance, link, now, paid, resolve, standing, succeeded, tell};
 use crate::harness::{App, Client, Reply, scenario};
 
 async fn refund(client: &Client, payment: &Value, amount: &str) -> Reply {
@@ -21,10 +21,35 @@ async fn refunds(client: &Client, payment: &Value) -> Vec<Value> {
     page["results"].as_array().unwrap().clone()
 }
 
+/// The balance of a contract, and the amount of a payment that is reserved for refunds.
+async fn kept(client: &Client, contract: i64, payment: &Value) -> (String, Value) {
+    (balance(client, contract).await, now(client, payment).await["refund_requested"].clone())
+}
+
+/// Requests four refunds that the gateway never answers, and returns their ids.
+async fn four_refunds(client: &Client, payment: &Value) -> Vec<Value> {
+    for _ in 0..4 {
+        refund(client, payment, "10.14").await.expect(202);
+    }
+    refunds(client, payment).await.iter().map(|one| one["id"].clone()).collect()
+}
+
+/// Decides about a refund that the gateway has not answered.
+async fn resolve_refund(client: &Client, refund: &Value, body: Value) -> Reply {
+    client.post(&format!("/payments/gateway-refunds/{refund}/resolve"), body).await
+}
+
 async fn later(app: &App) -> Client {
     app.advance(TimeDelta::minutes(15));
     app.poll_gateways().await;
     app.admin().await
+}
+
+/// Polls the gateways twice more, the last time a minute before a day is over.
+async fn almost_a_day_later(app: &App) -> Client {
+    app.advance(TimeDelta::hours(24) - TimeDelta::minutes(16));
+    app.poll_gateways().await;
+    later(app).await
 }
 
 #[scenario]
@@ -84,10 +109,7 @@ async fn a_gateway_that_says_no_leaves_the_ledger_as_it_is(app: &App) {
         (made.len(), &made[0]["status"], &made[0]["failure_reason"], &made[0]["refund_id"]),
         (1, &json!("failed"), &json!("the card is closed"), &Value::Null)
     );
-    assert_eq!(
-        (balance(&admin, contract).await.as_str(), now(&admin, &payment).await["refund_requested"].clone()),
-        ("100.00", json!("0.00"))
-    );
+    assert_eq!(kept(&admin, contract, &payment).await, ("100.00".to_owned(), json!("0.00")));
     // the full amount can still be refunded
     refund(&admin, &payment, "100.00").await.expect(200);
     assert_eq!(balance(&admin, contract).await, "0.00");
@@ -120,10 +142,7 @@ async fn what_the_gateway_is_still_at_is_kept_for_it_and_leaves_the_ledger_once(
         later(app).await;
     }
     let admin = later(app).await;
-    assert_eq!(
-        (balance(&admin, contract).await.as_str(), now(&admin, &payment).await["refund_requested"].clone()),
-        ("79.75", json!("10.14"))
-    );
+    assert_eq!(kept(&admin, contract, &payment).await, ("79.75".to_owned(), json!("10.14")));
     // until the gateway sends an unrequested event with our refund reference
     let waiting = refunds(&admin, &payment).await[2].clone();
     let told = |id: &str, kind: &str| {
@@ -135,10 +154,7 @@ async fn what_the_gateway_is_still_at_is_kept_for_it_and_leaves_the_ledger_once(
     assert_eq!(tell(app, "r-1", told("g-1", "payment.refunded")).await, "applied");
     assert_eq!(tell(app, "r-2", told("g-1", "payment.refunded")).await, "no_change");
     assert_eq!(tell(app, "r-3", told("g-1", "refund.failed")).await, "no_change");
-    assert_eq!(
-        (balance(&admin, contract).await.as_str(), now(&admin, &payment).await["refund_requested"].clone()),
-        ("69.61", json!("0.00"))
-    );
+    assert_eq!(kept(&admin, contract, &payment).await, ("69.61".to_owned(), json!("0.00")));
     assert_eq!(app.violations().await, Vec::<String>::new());
 }
 
@@ -147,19 +163,11 @@ async fn a_refund_that_is_never_answered_waits_for_somebody_after_a_day(app: &Ap
     let admin = app.admin().await;
     let contract = admin.draft("1.00").await;
     let payment = paid(app, &admin, contract, "100.00").await;
-    for _ in 0..4 {
-        refund(&admin, &payment, "10.14").await.expect(202);
-    }
-    let ids: Vec<Value> = refunds(&admin, &payment).await.iter().map(|one| one["id"].clone()).collect();
-    let resolve = async |client: &Client, which: usize, body: Value| {
-        client.post(&format!("/payments/gateway-refunds/{}/resolve", ids[which]), body).await
-    };
+    let ids = four_refunds(&admin, &payment).await;
     let accept = json!({"decision": "accept", "reason": "банк подтвердил"});
     // staff cannot decide while the gateway is still polled
-    resolve(&admin, 0, accept.clone()).await.refused(409, "gateway_refund_not_unanswered");
-    app.advance(TimeDelta::hours(24) - TimeDelta::minutes(16));
-    app.poll_gateways().await;
-    let admin = later(app).await;
+    resolve_refund(&admin, &ids[0], accept.clone()).await.refused(409, "gateway_refund_not_unanswered");
+    let admin = almost_a_day_later(app).await;
     assert!(
         refunds(&admin, &payment)
             .await
@@ -178,26 +186,39 @@ async fn a_refund_that_is_never_answered_waits_for_somebody_after_a_day(app: &Ap
     assert_eq!(refunds(&admin, &payment).await, asked);
     assert_eq!(admin.get("/payments/gateway-refunds?status=unanswered").await.expect(200)["count"], 4);
     // the amounts stay reserved, because the refunds may have been made
-    let kept = async |client: &Client| {
-        (balance(client, contract).await, now(client, &payment).await["refund_requested"].clone())
-    };
-    assert_eq!(kept(&admin).await, ("100.00".to_owned(), json!("40.56")));
+    assert_eq!(kept(&admin, contract, &payment).await, ("100.00".to_owned(), json!("40.56")));
     refund(&admin, &payment, "59.45").await.refused(409, "refund_too_large");
     let clerk = app.user("supervisor").await;
-    resolve(&clerk, 0, json!({"decision": "dismiss", "reason": "x"})).await.refused(422, "invalid");
+    resolve_refund(&clerk, &ids[0], json!({"decision": "dismiss", "reason": "x"}))
+        .await
+        .refused(422, "invalid");
     admin
         .post("/payments/gateway-refunds/999999/resolve", accept.clone())
         .await
         .refused(404, "gateway_refund_not_found");
     let employee = app.user("employee").await;
-    resolve(&employee, 0, accept.clone()).await.refused(403, "permission_missing");
-    assert_eq!(kept(&admin).await, ("100.00".to_owned(), json!("40.56")));
+    resolve_refund(&employee, &ids[0], accept).await.refused(403, "permission_missing");
+    assert_eq!(kept(&admin, contract, &payment).await, ("100.00".to_owned(), json!("40.56")));
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
+
+#[scenario]
+async fn a_refund_without_an_answer_is_decided_once_by_somebody_or_by_a_late_event(app: &App) {
+    let admin = app.admin().await;
+    let contract = admin.draft("1.00").await;
+    let payment = paid(app, &admin, contract, "100.00").await;
+    let ids = four_refunds(&admin, &payment).await;
+    almost_a_day_later(app).await;
+    later(app).await;
+    let admin = later(app).await;
+    assert_eq!(kept(&admin, contract, &payment).await, ("100.00".to_owned(), json!("40.56")));
+    let clerk = app.user("supervisor").await;
     // the money was refunded;
     // of many concurrent decisions, one succeeds
     let decided = join_all((0..4).map(|_| {
-        resolve(
+        resolve_refund(
             &clerk,
-            0,
+            &ids[0],
             json!({"decision": "accept", "reason": "банк подтвердил", "gateway_refund_id": "bank-1"}),
         )
     }))
@@ -207,17 +228,20 @@ async fn a_refund_that_is_never_answered_waits_for_somebody_after_a_day(app: &Ap
     late.into_iter().for_each(|reply| drop(reply.refused(409, "gateway_refund_not_unanswered")));
     let done = done.into_iter().next().unwrap().expect(200);
     assert_eq!((&done["status"], &done["gateway_refund_id"]), (&json!("done"), &json!("bank-1")));
-    assert_eq!(kept(&admin).await, ("89.86".to_owned(), json!("30.42")));
+    assert_eq!(kept(&admin, contract, &payment).await, ("89.86".to_owned(), json!("30.42")));
     // the money was not refunded
-    let failed = resolve(&clerk, 1, json!({"decision": "fail", "reason": "карта закрыта"})).await.expect(200);
+    let failed = resolve_refund(&clerk, &ids[1], json!({"decision": "fail", "reason": "карта закрыта"}))
+        .await
+        .expect(200);
     assert_eq!(
         (&failed["status"], &failed["failure_reason"], &failed["refund_id"]),
         (&json!("failed"), &json!("карта закрыта"), &Value::Null)
     );
-    assert_eq!(kept(&admin).await, ("89.86".to_owned(), json!("20.28")));
+    assert_eq!(kept(&admin, contract, &payment).await, ("89.86".to_owned(), json!("20.28")));
     // the gateway is polled again for another day
-    let again =
-        resolve(&clerk, 2, json!({"decision": "ask_again", "reason": "шлюз починили"})).await.expect(200);
+    let again = resolve_refund(&clerk, &ids[2], json!({"decision": "ask_again", "reason": "шлюз починили"}))
+        .await
+        .expect(200);
     assert_eq!(again["status"], "requested");
     let admin = later(app).await;
     assert_eq!(
@@ -234,11 +258,14 @@ async fn a_refund_that_is_never_answered_waits_for_somebody_after_a_day(app: &Ap
     assert_eq!(tell(app, "u-1", told(3, "bank-4")).await, "applied");
     assert_eq!(tell(app, "u-2", told(3, "bank-4")).await, "no_change");
     assert_eq!(tell(app, "u-3", told(0, "bank-1")).await, "no_change");
-    assert_eq!(kept(&admin).await, ("79.72".to_owned(), json!("10.14")));
+    assert_eq!(kept(&admin, contract, &payment).await, ("79.72".to_owned(), json!("10.14")));
+    let accept = json!({"decision": "accept", "reason": "банк подтвердил"});
     for which in [0, 1, 3] {
-        resolve(&admin, which, accept.clone()).await.refused(409, "gateway_refund_not_unanswered");
+        resolve_refund(&admin, &ids[which], accept.clone())
+            .await
+            .refused(409, "gateway_refund_not_unanswered");
     }
-    assert_eq!(kept(&admin).await, ("79.72".to_owned(), json!("10.14")));
+    assert_eq!(kept(&admin, contract, &payment).await, ("79.72".to_owned(), json!("10.14")));
     assert_eq!(app.violations().await, Vec::<String>::new());
 }
 
@@ -297,13 +324,7 @@ async fn what_the_gateway_gave_back_of_its_own_leaves_the_ledger_too(app: &App) 
     assert_eq!(tell(app, "o-5", own("g-3", "60.01", None)).await, "quarantined");
     assert_eq!(standing(&admin, &payment).await, ("success".to_owned(), json!("refund_too_large")));
     refund(&admin, &payment, "1.00").await.refused(409, "payment_quarantined");
-    admin
-        .post(
-            &format!("/payments/{}/resolve", payment["id"]),
-            json!({"decision": "dismiss", "reason": "ошибка шлюза"}),
-        )
-        .await
-        .expect(200);
+    resolve(&admin, &payment, "dismiss", "ошибка шлюза").await.expect(200);
     refund(&admin, &payment, "60.00").await.expect(200);
     assert_eq!(
         (balance(&admin, contract).await.as_str(), standing(&admin, &payment).await.0.as_str()),

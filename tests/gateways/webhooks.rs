@@ -4,9 +4,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{
-    KEY, Signed, balance, deliver, happened, link, now, signed, signed_at, standing, succeeded, tell,
+    KEY, Signed, balance, deliver, happened, link, now, resolve, signed, signed_at, standing, succeeded, tell,
 };
-use crate::harness::{App, scenario};
+use crate::harness::{App, Client, scenario};
 
 /// The former key of a sandbox whose key is changed.
 const FORMER: &str = "the former key, which was good once";
@@ -17,6 +17,45 @@ fn with(event: &Signed, name: &str, value: Option<&str>) -> Signed {
     let name = event.headers.iter().map(|(name, _)| *name).find(|other| *other == name).unwrap();
     headers.extend(value.map(|value| (name, value.to_owned())));
     Signed { headers, body: event.body.clone() }
+}
+
+/// A signed event with other headers or another body, and what is wrong with each.
+fn falsified(event: &Signed) -> Vec<(String, Signed)> {
+    let mut falsified = Vec::new();
+    for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+        falsified.push((name.to_owned(), with(event, name, None)));
+        falsified.push((name.to_owned(), with(event, name, Some(""))));
+    }
+    let signature = event.headers[2].1.clone();
+    for (name, value) in [
+        ("webhook-id", "evt-2".to_owned()),
+        ("webhook-id", "x".repeat(256)),
+        ("webhook-timestamp", "1769849999".to_owned()),
+        ("webhook-timestamp", "now".to_owned()),
+        ("webhook-signature", signature[..signature.len() - 1].to_owned()),
+        ("webhook-signature", signature[..20].to_owned()),
+        ("webhook-signature", "v1,".to_owned()),
+        ("webhook-signature", signature.replace("v1,", "")),
+        ("webhook-signature", signature.replace("v1,", "v2,")),
+        ("webhook-signature", signature.to_lowercase()),
+        ("webhook-signature", format!("v1,{}", "A".repeat(43) + "=")),
+    ] {
+        falsified.push((format!("{name} {value}"), with(event, name, Some(&value))));
+    }
+    // white space, one letter, one byte more or less
+    let text = String::from_utf8(event.body.clone()).unwrap();
+    for body in [
+        text.replace("\":", "\": "),
+        format!("{text} "),
+        format!("{text}\n"),
+        text.replace("100.00", "100.01"),
+        text[..text.len() - 1].to_owned(),
+        String::new(),
+    ] {
+        let other = Signed { headers: event.headers.clone(), body: body.into_bytes() };
+        falsified.push(("another body".to_owned(), other));
+    }
+    falsified
 }
 
 async fn refused(app: &App, event: &Signed, what: &str) {
@@ -32,38 +71,8 @@ async fn only_what_the_gateway_signed_lately_is_believed(app: &App) {
     let contract = admin.draft("1.00").await;
     let payment = link(&admin, contract, "100.00").await;
     let event = signed(app, KEY, "evt-1", &succeeded(&payment, "100.00"));
-    let signature = event.headers[2].1.clone();
-    for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
-        refused(app, &with(&event, name, None), name).await;
-        refused(app, &with(&event, name, Some("")), name).await;
-    }
-    for (name, value) in [
-        ("webhook-id", "evt-2".to_owned()),
-        ("webhook-id", "x".repeat(256)),
-        ("webhook-timestamp", "1769849999".to_owned()),
-        ("webhook-timestamp", "now".to_owned()),
-        ("webhook-signature", signature[..signature.len() - 1].to_owned()),
-        ("webhook-signature", signature[..20].to_owned()),
-        ("webhook-signature", "v1,".to_owned()),
-        ("webhook-signature", signature.replace("v1,", "")),
-        ("webhook-signature", signature.replace("v1,", "v2,")),
-        ("webhook-signature", signature.to_lowercase()),
-        ("webhook-signature", format!("v1,{}", "A".repeat(43) + "=")),
-    ] {
-        refused(app, &with(&event, name, Some(&value)), &format!("{name} {value}")).await;
-    }
-    // white space, one letter, one byte more or less
-    let text = String::from_utf8(event.body.clone()).unwrap();
-    for body in [
-        text.replace("\":", "\": "),
-        format!("{text} "),
-        format!("{text}\n"),
-        text.replace("100.00", "100.01"),
-        text[..text.len() - 1].to_owned(),
-        String::new(),
-    ] {
-        refused(app, &Signed { headers: event.headers.clone(), body: body.into_bytes() }, "another body")
-            .await;
+    for (what, event) in falsified(&event) {
+        refused(app, &event, &what).await;
     }
     refused(
         app,
@@ -222,6 +231,23 @@ async fn events_in_any_order_move_nothing_that_is_final(app: &App) {
     assert_eq!(app.violations().await, Vec::<String>::new());
 }
 
+/// Somebody who may not decide about a quarantined payment can do nothing to it.
+async fn is_out_of_reach(operator: &Client, payment: &Value) {
+    for (action, body) in [("process", json!({})), ("cancel", json!({})), ("fail", json!({"reason": "x"}))] {
+        operator
+            .post(&format!("/payments/{}/{action}", payment["id"]), body)
+            .await
+            .refused(409, "payment_quarantined");
+    }
+    operator.delete(&format!("/payments/{}", payment["id"])).await.refused(409, "payment_quarantined");
+    resolve(operator, payment, "accept", "x").await.refused(403, "permission_missing");
+}
+
+/// The balance of a contract, and the number of quarantined payments.
+async fn undecided(client: &Client, contract: i64) -> (String, Value) {
+    (balance(client, contract).await, client.get("/payments/quarantined").await.expect(200)["count"].clone())
+}
+
 #[scenario]
 async fn another_amount_or_currency_waits_for_somebody_who_may_decide(app: &App) {
     let admin = app.admin().await;
@@ -243,67 +269,35 @@ async fn another_amount_or_currency_waits_for_somebody_who_may_decide(app: &App)
         assert_eq!(standing(&admin, &payment).await, ("pending".to_owned(), json!(reason)));
         // later events also move no money
         assert_eq!(tell(app, &format!("later-{at}"), succeeded(&payment, "100.00")).await, "held");
-        for (action, body) in
-            [("process", json!({})), ("cancel", json!({})), ("fail", json!({"reason": "x"}))]
-        {
-            operator
-                .post(&format!("/payments/{}/{action}", payment["id"]), body)
-                .await
-                .refused(409, "payment_quarantined");
-        }
-        operator.delete(&format!("/payments/{}", payment["id"])).await.refused(409, "payment_quarantined");
-        operator
-            .post(
-                &format!("/payments/{}/resolve", payment["id"]),
-                json!({"decision": "accept", "reason": "x"}),
-            )
-            .await
-            .refused(403, "permission_missing");
+        is_out_of_reach(&operator, &payment).await;
         waiting.push(payment);
     }
-    assert_eq!(
-        (
-            balance(&admin, contract).await.as_str(),
-            admin.get("/payments/quarantined").await.expect(200)["count"].clone()
-        ),
-        ("0.00", json!(3))
-    );
-    let resolve = async |payment: &Value, decision: &str| {
-        supervisor
-            .post(
-                &format!("/payments/{}/resolve", payment["id"]),
-                json!({"decision": decision, "reason": "банк подтвердил"}),
-            )
-            .await
+    assert_eq!(undecided(&admin, contract).await, ("0.00".to_owned(), json!(3)));
+    let decide = async |payment: &Value, decision: &str| {
+        resolve(&supervisor, payment, decision, "банк подтвердил").await
     };
-    let accepted = resolve(&waiting[0], "accept").await.expect(200);
+    let accepted = decide(&waiting[0], "accept").await.expect(200);
     assert_eq!(
         (&accepted["status"], &accepted["quarantine"], &accepted["balance_after"]),
         (&json!("success"), &Value::Null, &json!("100.00"))
     );
-    let failed = resolve(&waiting[1], "fail").await.expect(200);
+    let failed = decide(&waiting[1], "fail").await.expect(200);
     assert_eq!((&failed["status"], &failed["failure_reason"]), (&json!("failed"), &json!("банк подтвердил")));
-    let dismissed = resolve(&waiting[2], "dismiss").await.expect(200);
+    let dismissed = decide(&waiting[2], "dismiss").await.expect(200);
     assert_eq!((&dismissed["status"], &dismissed["quarantine"]), (&json!("pending"), &Value::Null));
     assert_eq!(tell(app, "right", succeeded(&waiting[2], "100.00")).await, "applied");
     for payment in &waiting {
-        resolve(payment, "accept").await.refused(409, "payment_not_quarantined");
+        decide(payment, "accept").await.refused(409, "payment_not_quarantined");
     }
     // for a payment in a final state, the only decision is to dismiss
     let late = link(&admin, contract, "5.00").await;
     tell(app, "f-1", happened(&late, "payment.failed")).await;
     tell(app, "f-2", succeeded(&late, "5.00")).await;
     for decision in ["accept", "fail"] {
-        resolve(&late, decision).await.refused(409, "payment_wrong_state");
+        decide(&late, decision).await.refused(409, "payment_wrong_state");
     }
-    resolve(&late, "dismiss").await.expect(200);
-    assert_eq!(
-        (
-            balance(&admin, contract).await.as_str(),
-            admin.get("/payments/quarantined").await.expect(200)["count"].clone()
-        ),
-        ("200.00", json!(0))
-    );
+    decide(&late, "dismiss").await.expect(200);
+    assert_eq!(undecided(&admin, contract).await, ("200.00".to_owned(), json!(0)));
     assert_eq!(app.violations().await, Vec::<String>::new());
 }
 

@@ -27,14 +27,8 @@ async fn texts(app: &App, kind: &str, channel: &str) -> Vec<String> {
     .await
 }
 
-#[scenario]
-async fn a_subscriber_is_told_of_each_step_of_a_contract_by_the_channels_of_the_table(app: &App) {
-    let admin = app.admin().await;
-    let contract = admin.draft("600.00").await;
-    let number = admin.contract(contract).await["number"].as_str().unwrap().to_owned();
-    // what was made is told to integrators, and to nobody else
-    relay(app).await;
-    assert_eq!(app.count("notifications").await, 0);
+/// Activates a contract, pays and refunds, lets another payment fail, and terminates the contract.
+async fn every_step(admin: &Client, contract: i64) {
     admin.activate(contract).await;
     let paid = admin.pay(contract, "1000.00").await;
     admin
@@ -50,6 +44,16 @@ async fn a_subscriber_is_told_of_each_step_of_a_contract_by_the_channels_of_the_
         .await
         .expect(200);
     admin.post(&format!("/contracts/{contract}/terminate"), json!({"reason": "x"})).await.expect(200);
+}
+
+#[scenario]
+async fn a_subscriber_is_told_of_each_step_of_a_contract_by_the_channels_of_the_table(app: &App) {
+    let admin = app.admin().await;
+    let contract = admin.draft("600.00").await;
+    // what was made is told to integrators, and to nobody else
+    relay(app).await;
+    assert_eq!(app.count("notifications").await, 0);
+    every_step(&admin, contract).await;
     // no message exists before the relay has run, and none is created twice
     assert_eq!(app.count("notifications").await, 0);
     assert!(relay(app).await > 8);
@@ -74,8 +78,16 @@ async fn a_subscriber_is_told_of_each_step_of_a_contract_by_the_channels_of_the_
     }
     email.retain(|one| !kinds.iter().any(|kind| one.starts_with(kind)));
     assert_eq!(email, Vec::<String>::new());
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
 
-    // without settings they are kept, with the text that would have been sent
+#[scenario]
+async fn without_settings_messages_are_kept_with_the_text_that_would_have_been_sent(app: &App) {
+    let admin = app.admin().await;
+    let contract = admin.draft("600.00").await;
+    let number = admin.contract(contract).await["number"].as_str().unwrap().to_owned();
+    every_step(&admin, contract).await;
+    relay(app).await;
     let page = admin
         .get(&format!("/notifications?contract={contract}&kind=payment.received&channel=sms"))
         .await

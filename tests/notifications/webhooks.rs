@@ -39,6 +39,23 @@ fn is_signed_by(received: &Received, secret: &Value) -> bool {
     received.headers["webhook-signature"].split(' ').any(|signature| signature == expected)
 }
 
+/// Checks that three requests are equal, each with a signature of its own time and of no other text.
+fn all_are_one_message(all: &[Received], message_id: &Value, secret: &Value) {
+    for one in all {
+        assert_eq!(one.headers["webhook-id"], message_id.as_str().unwrap());
+        assert_eq!(one.headers["content-type"], "application/json");
+        assert!(is_signed_by(one, secret), "{one:?}");
+        assert_eq!(one.text, all[0].text);
+    }
+    assert_eq!(
+        (all[0].headers["webhook-timestamp"].as_str(), all[2].headers["webhook-timestamp"].as_str()),
+        ("1769850000", "1769850120")
+    );
+    let mut forged = all[0].clone();
+    forged.text = forged.text.replace("1000.00", "9000.00");
+    assert!(!is_signed_by(&forged, secret));
+}
+
 #[scenario(WEBHOOKS_ALLOW_PRIVATE = "true")]
 async fn an_event_is_delivered_signed_and_after_failures_again_under_the_same_id(app: &App) {
     let admin = app.admin().await;
@@ -78,19 +95,7 @@ async fn an_event_is_delivered_signed_and_after_failures_again_under_the_same_id
 
     let all = hook.received();
     assert_eq!(all.len(), 3);
-    for one in &all {
-        assert_eq!(one.headers["webhook-id"], delivered["message_id"].as_str().unwrap());
-        assert_eq!(one.headers["content-type"], "application/json");
-        assert!(is_signed_by(one, &secret), "{one:?}");
-        assert_eq!(one.text, all[0].text);
-    }
-    assert_eq!(
-        (all[0].headers["webhook-timestamp"].as_str(), all[2].headers["webhook-timestamp"].as_str()),
-        ("1769850000", "1769850120")
-    );
-    let mut forged = all[0].clone();
-    forged.text = forged.text.replace("1000.00", "9000.00");
-    assert!(!is_signed_by(&forged, &secret));
+    all_are_one_message(&all, &delivered["message_id"], &secret);
     let body = &all[0].body;
     assert_eq!(
         (&body["type"], &body["timestamp"]),

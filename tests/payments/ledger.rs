@@ -26,6 +26,53 @@ async fn stored(app: &App) -> Vec<String> {
     .await
 }
 
+/// Statements that would change, remove or replace transaction 1, which is successful.
+fn changes_of_what_succeeded(engine: Engine, contract: i64) -> Vec<String> {
+    let new = "(id, contract_id, transaction_type, amount, status, payment_method, transaction_id, \
+               created_at, updated_at, processed_at, balance_after, ledger_number) VALUES";
+    let row = |id: &str, transaction_id: &str, ledger_number: i64| {
+        format!(
+            "({id}, {contract}, 'payment', 99900, 'success', 'cash', {transaction_id}, \
+             '2026-01-31T09:00:00+00:00', '2026-01-31T09:00:00+00:00', '2026-01-31T09:00:00+00:00', \
+             99900, {ledger_number})"
+        )
+    };
+    let mut attempts = vec![
+        "UPDATE payments SET amount = 1000000 WHERE id = 1".to_owned(),
+        "UPDATE payments SET balance_after = 0".into(),
+        "UPDATE payments SET status = 'pending' WHERE id = 1".into(),
+        "UPDATE payments SET description = 'x' WHERE id = 1".into(),
+        "DELETE FROM payments WHERE id = 1".into(),
+        "DELETE FROM payments".into(),
+        "UPDATE payments SET id = 99 WHERE id = 1".into(),
+    ];
+    attempts.extend(match engine {
+        Engine::Sqlite => vec![
+            format!("INSERT OR REPLACE INTO payments {new} {}", row("1", "'other'", 5)),
+            format!("REPLACE INTO payments {new} {}", row("NULL", "'t-1'", 6)),
+            format!("REPLACE INTO payments {new} {}", row("NULL", "NULL", 1)),
+            format!(
+                "INSERT INTO payments {new} {} ON CONFLICT (id) DO UPDATE SET amount = 1",
+                row("1", "NULL", 9)
+            ),
+            "UPDATE OR REPLACE payments SET id = 1 WHERE id = 2".into(),
+            "UPDATE OR REPLACE payments SET transaction_id = 't-1' WHERE id = 2".into(),
+        ],
+        Engine::Postgres => vec![
+            "TRUNCATE payments CASCADE".into(),
+            "TRUNCATE contracts CASCADE".into(),
+            format!(
+                "INSERT INTO payments {new} {} ON CONFLICT (id) DO UPDATE SET amount = 1",
+                row("1", "NULL", 9)
+            ),
+            format!(
+                "MERGE INTO payments AS p USING (SELECT 1 AS id) AS s ON p.id = s.id WHEN MATCHED THEN DELETE"
+            ),
+        ],
+    });
+    attempts
+}
+
 #[scenario]
 async fn no_sql_changes_removes_or_replaces_a_successful_transaction(app: &App) {
     let admin = app.admin().await;
@@ -50,49 +97,7 @@ async fn no_sql_changes_removes_or_replaces_a_successful_transaction(app: &App) 
         .expect(201));
     assert_eq!(pending, 2);
     let before = stored(app).await;
-    let new = "(id, contract_id, transaction_type, amount, status, payment_method, transaction_id, \
-               created_at, updated_at, processed_at, balance_after, ledger_number) VALUES";
-    let row = |id: &str, transaction_id: &str, ledger_number: i64| {
-        format!(
-            "({id}, {contract}, 'payment', 99900, 'success', 'cash', {transaction_id}, \
-             '2026-01-31T09:00:00+00:00', '2026-01-31T09:00:00+00:00', '2026-01-31T09:00:00+00:00', \
-             99900, {ledger_number})"
-        )
-    };
-    let mut attempts = vec![
-        "UPDATE payments SET amount = 1000000 WHERE id = 1".to_owned(),
-        "UPDATE payments SET balance_after = 0".into(),
-        "UPDATE payments SET status = 'pending' WHERE id = 1".into(),
-        "UPDATE payments SET description = 'x' WHERE id = 1".into(),
-        "DELETE FROM payments WHERE id = 1".into(),
-        "DELETE FROM payments".into(),
-        "UPDATE payments SET id = 99 WHERE id = 1".into(),
-    ];
-    attempts.extend(match app.state.db.engine() {
-        Engine::Sqlite => vec![
-            format!("INSERT OR REPLACE INTO payments {new} {}", row("1", "'other'", 5)),
-            format!("REPLACE INTO payments {new} {}", row("NULL", "'t-1'", 6)),
-            format!("REPLACE INTO payments {new} {}", row("NULL", "NULL", 1)),
-            format!(
-                "INSERT INTO payments {new} {} ON CONFLICT (id) DO UPDATE SET amount = 1",
-                row("1", "NULL", 9)
-            ),
-            "UPDATE OR REPLACE payments SET id = 1 WHERE id = 2".into(),
-            "UPDATE OR REPLACE payments SET transaction_id = 't-1' WHERE id = 2".into(),
-        ],
-        Engine::Postgres => vec![
-            "TRUNCATE payments CASCADE".into(),
-            "TRUNCATE contracts CASCADE".into(),
-            format!(
-                "INSERT INTO payments {new} {} ON CONFLICT (id) DO UPDATE SET amount = 1",
-                row("1", "NULL", 9)
-            ),
-            format!(
-                "MERGE INTO payments AS p USING (SELECT 1 AS id) AS s ON p.id = s.id WHEN MATCHED THEN DELETE"
-            ),
-        ],
-    });
-    for attempt in attempts {
+    for attempt in changes_of_what_succeeded(app.state.db.engine(), contract) {
         let context = app.context();
         let refused = app
             .state

@@ -72,17 +72,8 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-#[program]
-async fn every_recipe_runs_from_the_first_to_the_last(place: &Place) {
-    let runs = |program: &str| {
-        Command::new(program).arg("--version").output().is_ok_and(|found| found.status.success())
-    };
-    if !["bash", "curl", "python3"].into_iter().all(runs) {
-        // the recipes require these programs; the tests do not
-        return;
-    }
-    let server = place.serve_with_password(&[("WEBHOOKS_ALLOW_PRIVATE", "true")]).await;
-    let (base, port) = (server.base(), free_port().to_string());
+/// Writes the Python programs of the recipes into the folder of the server; returns a script of all recipes.
+fn written_out(place: &Place) -> String {
     let mut script = String::new();
     let (mut receiver, mut ran) = (None, 0);
     for block in blocks(&page()) {
@@ -108,21 +99,18 @@ async fn every_recipe_runs_from_the_first_to_the_last(place: &Place) {
         ran += 1;
     }
     assert!(ran >= 6 && receiver.is_some(), "{ran}");
-    let variables = [("BASE", base.as_str()), ("PASSWORD", PASSWORD), ("PORT", &port)];
-    let mut bash = command(place, "bash", &variables);
-    bash.args(["-euo", "pipefail", "-c", &script]);
-    let outcome = Program::start(bash, "").outcome().expect(0);
-    assert!(outcome.out.contains("subscriber 1"), "{outcome:?}");
-    assert!(outcome.out.contains("No signal since morning."), "{outcome:?}");
+    script
+}
 
-    // the receiver takes the deliveries that are signed with its secret
+/// Runs the receiver of the recipes, which takes the deliveries that are signed with its secret.
+async fn the_receiver_takes_what_is_signed(place: &Place, base: &str, port: &str) {
     let secret = std::fs::read_to_string(place.file("webhook-secret")).unwrap();
     let taken = place.file("taken.txt");
-    let mut python = command(place, "python3", &[("WEBHOOK_SECRET", secret.trim()), ("PORT", &port)]);
+    let mut python = command(place, "python3", &[("WEBHOOK_SECRET", secret.trim()), ("PORT", port)]);
     python.arg("receiver.py").stdout(std::fs::File::create(&taken).unwrap());
     let mut running = python.spawn().unwrap();
     let token = std::fs::read_to_string(place.file("token")).unwrap();
-    let script = Client::new(&base, Some(token.trim()));
+    let script = Client::new(base, Some(token.trim()));
     let mut told = String::new();
     for _ in 0..200 {
         script.post("/webhook-endpoints/1/test", Value::Object(Default::default())).await;
@@ -144,6 +132,28 @@ async fn every_recipe_runs_from_the_first_to_the_last(place: &Place) {
     running.wait().unwrap();
     assert!(told.contains("webhook.test"), "{told}");
     assert_eq!(forged.unwrap().status(), 401);
+}
+
+#[program]
+async fn every_recipe_runs_from_the_first_to_the_last(place: &Place) {
+    let runs = |program: &str| {
+        Command::new(program).arg("--version").output().is_ok_and(|found| found.status.success())
+    };
+    if !["bash", "curl", "python3"].into_iter().all(runs) {
+        // the recipes require these programs; the tests do not
+        return;
+    }
+    let server = place.serve_with_password(&[("WEBHOOKS_ALLOW_PRIVATE", "true")]).await;
+    let (base, port) = (server.base(), free_port().to_string());
+    let script = written_out(place);
+    let variables = [("BASE", base.as_str()), ("PASSWORD", PASSWORD), ("PORT", &port)];
+    let mut bash = command(place, "bash", &variables);
+    bash.args(["-euo", "pipefail", "-c", &script]);
+    let outcome = Program::start(bash, "").outcome().expect(0);
+    assert!(outcome.out.contains("subscriber 1"), "{outcome:?}");
+    assert!(outcome.out.contains("No signal since morning."), "{outcome:?}");
+
+    the_receiver_takes_what_is_signed(place, &base, &port).await;
     server.stop();
     place.run(&["verify"], &[]).expect(0);
 }

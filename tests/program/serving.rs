@@ -18,13 +18,37 @@ fn access_lines(log: &str) -> Vec<Value> {
     lines.filter(|line: &Value| line["target"] == "access").collect()
 }
 
-#[program]
-async fn each_request_leaves_one_line_with_its_route_and_without_secrets_or_personal_data(place: &Place) {
-    let server = place.serve_with_password(&[("LOG_FORMAT", "json"), ("LOG_LEVEL", "trace")]).await;
-    let stranger = Client::new(&server.base(), None);
+/// A password that nobody has.
+const NOBODYS_PASSWORD: &str = "a password that nobody has";
+/// A password that was typed into the field of the name.
+const MISPLACED_PASSWORD: &str = "correct horse battery";
+
+/// What the log may not have: passwords and tokens, and what was sent of a person and of a SIM.
+fn secrets(tokens: &Value, script: &Value, person: &Value, sim: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let mut secrets = vec![
+        PASSWORD.to_owned(),
+        NOBODYS_PASSWORD.to_owned(),
+        MISPLACED_PASSWORD.to_owned(),
+        "9161234567".to_owned(),
+        "argon2".to_owned(),
+    ];
+    secrets.extend([&tokens["access"], &tokens["refresh"], &script["token"]].map(text));
+    secrets.extend(
+        ["last_name", "passport_number", "inn", "phone", "email", "address", "birth_date"]
+            .map(|field| text(&person[field])),
+    );
+    secrets.extend(["iccid", "imsi", "puk_code", "msisdn"].map(|field| text(&sim[field])));
+    secrets.push("%D0%98%D0%B2".to_owned());
+    secrets
+}
+
+/// Sends requests with secrets and personal data in every part; returns what of it the log may not have.
+async fn requests_with_secrets(base: &str) -> Vec<String> {
+    let stranger = Client::new(base, None);
     let tokens =
         stranger.post("/auth/login", json!({"username": "admin", "password": PASSWORD})).await.expect(200);
-    let admin = Client::new(&server.base(), tokens["access"].as_str());
+    let admin = Client::new(base, tokens["access"].as_str());
     let script = admin
         .post("/auth/api-tokens", json!({"name": "script", "permissions": ["customers:read"]}))
         .await
@@ -39,27 +63,30 @@ async fn each_request_leaves_one_line_with_its_route_and_without_secrets_or_pers
         .get(&format!("/customers?search={}", person["passport_number"].as_str().unwrap()))
         .await
         .expect(200);
-    Client::new(&server.base(), script["token"].as_str())
+    Client::new(base, script["token"].as_str())
         .get("/customers?search=%D0%98%D0%B2%D0%B0%D0%BD%D0%BE%D0%B2")
         .await
         .expect(200);
-    let other = "a password that nobody has";
     stranger
         .with("X-Request-Id", "the-stranger")
-        .post("/auth/login", json!({"username": "admin", "password": other}))
+        .post("/auth/login", json!({"username": "admin", "password": NOBODYS_PASSWORD}))
         .await
         .expect(401);
     // a common mistake: the password in the field of the name
-    stranger
-        .post("/auth/login", json!({"username": "correct horse battery", "password": "x"}))
-        .await
-        .expect(401);
+    stranger.post("/auth/login", json!({"username": MISPLACED_PASSWORD, "password": "x"})).await.expect(401);
     let form = stranger
         .request(Method::POST, "/auth/token")
         .header(CONTENT_TYPE, "text/plain")
-        .body(format!("password={other}"));
+        .body(format!("password={NOBODYS_PASSWORD}"));
     form.send().await.unwrap();
     admin.with("X-Request-Id", "nowhere").get("/no/such/+79161234567").await.expect(404);
+    secrets(&tokens, &script, &person, &sim)
+}
+
+#[program]
+async fn each_request_leaves_one_line_with_its_route_and_without_secrets_or_personal_data(place: &Place) {
+    let server = place.serve_with_password(&[("LOG_FORMAT", "json"), ("LOG_LEVEL", "trace")]).await;
+    let secrets = requests_with_secrets(&server.base()).await;
     let log = server.stop().err;
 
     let lines = access_lines(&log);
@@ -83,21 +110,6 @@ async fn each_request_leaves_one_line_with_its_route_and_without_secrets_or_pers
     assert_eq!(of("the-stranger"), (json!("POST"), json!("/api/v1/auth/login"), json!(401), json!("-")));
     assert_eq!(of("nowhere"), (json!("GET"), json!("-"), json!(404), json!("-")));
 
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let mut secrets = vec![
-        PASSWORD.to_owned(),
-        other.to_owned(),
-        "correct horse battery".to_owned(),
-        "9161234567".to_owned(),
-        "argon2".to_owned(),
-    ];
-    secrets.extend([&tokens["access"], &tokens["refresh"], &script["token"]].map(text));
-    secrets.extend(
-        ["last_name", "passport_number", "inn", "phone", "email", "address", "birth_date"]
-            .map(|field| text(&person[field])),
-    );
-    secrets.extend(["iccid", "imsi", "puk_code", "msisdn"].map(|field| text(&sim[field])));
-    secrets.push("%D0%98%D0%B2".to_owned());
     for secret in secrets {
         let line = log.lines().find(|line| line.contains(&secret));
         assert_eq!(line, None, "the log has `{secret}`");

@@ -124,6 +124,11 @@ async fn options_taken_and_left_now_move_the_rest_of_the_period_with_the_discoun
     assert_eq!(app.violations().await, Vec::<String>::new());
 }
 
+/// The number of contracts on a tariff, as it is kept with the tariff.
+async fn contracts_on(app: &App, tariff: i64) -> i64 {
+    app.scalar(&format!("SELECT contracts_count FROM tariffs WHERE id = {tariff}")).await
+}
+
 #[scenario]
 async fn a_change_for_the_next_period_waits_is_shown_can_be_replaced_and_cancelled(app: &App) {
     let admin = app.admin().await;
@@ -163,16 +168,18 @@ async fn a_change_for_the_next_period_waits_is_shown_can_be_replaced_and_cancell
         (&cancelled["next_tariff_id"], &cancelled["next_options"], app.count("contract_options").await),
         (&json!(null), &json!([]), 0)
     );
+    assert_eq!(app.violations().await, Vec::<String>::new());
+}
 
+#[scenario]
+async fn a_planned_change_begins_with_the_first_missed_period_and_an_option_ends_with_its_last(app: &App) {
+    let admin = app.admin().await;
+    let (old, other) = (tariff(&admin, "prepaid", "100.00").await, tariff(&admin, "prepaid", "30.00").await);
+    let option = admin.option("7.00", &[old, other]).await;
+    let contract = running(&admin, old, "1000.00", json!({})).await;
     change(&admin, contract, other, "next_period").await.expect(200);
     options(&admin, contract, json!({"add": [option], "when": "next_period"})).await.expect(200);
-    assert_eq!(
-        (
-            app.scalar(&format!("SELECT contracts_count FROM tariffs WHERE id = {old}")).await,
-            app.scalar(&format!("SELECT contracts_count FROM tariffs WHERE id = {other}")).await
-        ),
-        (1, 0)
-    );
+    assert_eq!((contracts_on(app, old).await, contracts_on(app, other).await), (1, 0));
     // two periods were missed: the first of them begins with the planned change
     let admin = after_days(app, 60).await;
     admin.pay(contract, "1.00").await;
@@ -189,13 +196,7 @@ async fn a_change_for_the_next_period_waits_is_shown_can_be_replaced_and_cancell
             "charge 37.00 2026-03-31 2026-04-30"
         ]
     );
-    assert_eq!(
-        (
-            app.scalar(&format!("SELECT contracts_count FROM tariffs WHERE id = {old}")).await,
-            app.scalar(&format!("SELECT contracts_count FROM tariffs WHERE id = {other}")).await
-        ),
-        (0, 1)
-    );
+    assert_eq!((contracts_on(app, old).await, contracts_on(app, other).await), (0, 1));
     // an option that ends with the period
     let ending =
         options(&admin, contract, json!({"remove": [option], "when": "next_period"})).await.expect(200);

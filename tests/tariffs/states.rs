@@ -76,88 +76,112 @@ impl Stands {
     }
 }
 
-/// Each change, with its result in each state: the contract, or a refusal.
-fn changes(at: &Offers) -> Vec<(Change, [Result<Stands, &'static str>; 5])> {
-    let Offers { old, new, kept, more } = *at;
-    let (plain, both, none) = (json!([kept]), json!([kept, more]), json!([]));
-    let ok = |status: &str,
-              tariff: i64,
-              next: Option<i64>,
-              options: &Value,
-              next_options: &Value,
-              charged: &str| {
-        Ok(Stands {
-            status: json!(status),
-            tariff: json!(tariff),
-            next_tariff: json!(next),
-            options: options.clone(),
-            next_options: next_options.clone(),
-            charged: charged.parse().unwrap(),
-        })
-    };
-    let over = || Err("contract_terminated");
+/// The result of a change: the contract, or the code of a refusal.
+type Outcome = Result<Stands, &'static str>;
+
+/// A change, with its result in each state.
+type Row = (Change, [Outcome; 5]);
+
+const OVER: Outcome = Err("contract_terminated");
+
+/// The change is made, and the contract is as given here.
+fn stands(
+    status: &str,
+    tariff: i64,
+    next: Option<i64>,
+    options: &Value,
+    next_options: &Value,
+    charged: &str,
+) -> Outcome {
+    Ok(Stands {
+        status: json!(status),
+        tariff: json!(tariff),
+        next_tariff: json!(next),
+        options: options.clone(),
+        next_options: next_options.clone(),
+        charged: charged.parse().unwrap(),
+    })
+}
+
+fn changes_of_the_tariff(at: &Offers) -> Vec<Row> {
+    let Offers { old, new, kept, .. } = *at;
+    let plain = json!([kept]);
     vec![
         (
             Change { action: "change-tariff", body: json!({"tariff_id": new, "when": "now"}) },
             [
                 Err("contract_not_in_force"),
-                ok("active", new, None, &plain, &plain, "0.00"),
-                ok("suspended", new, None, &plain, &plain, "0.00"),
+                stands("active", new, None, &plain, &plain, "0.00"),
+                stands("suspended", new, None, &plain, &plain, "0.00"),
                 // a change to a zero fee ends the debt and takes effect at once
-                ok("active", new, None, &plain, &plain, "0.00"),
-                over(),
+                stands("active", new, None, &plain, &plain, "0.00"),
+                OVER,
             ],
         ),
         (
             Change { action: "change-tariff", body: json!({"tariff_id": new, "when": "next_period"}) },
             [
                 Err("contract_not_in_force"),
-                ok("active", old, Some(new), &plain, &plain, "100.00"),
-                ok("suspended", old, Some(new), &plain, &plain, "100.00"),
-                ok("active", new, None, &plain, &plain, "0.00"),
-                over(),
+                stands("active", old, Some(new), &plain, &plain, "100.00"),
+                stands("suspended", old, Some(new), &plain, &plain, "100.00"),
+                stands("active", new, None, &plain, &plain, "0.00"),
+                OVER,
             ],
         ),
+    ]
+}
+
+fn changes_of_the_options(at: &Offers) -> Vec<Row> {
+    let Offers { old, kept, more, .. } = *at;
+    let (plain, both, none) = (json!([kept]), json!([kept, more]), json!([]));
+    vec![
         (
             Change { action: "options", body: json!({"add": [more], "when": "now"}) },
             [
-                ok("draft", old, None, &both, &both, "0.00"),
-                ok("active", old, None, &both, &both, "110.00"),
-                ok("suspended", old, None, &both, &both, "110.00"),
-                ok("suspended", old, None, &both, &both, "0.00"),
-                over(),
+                stands("draft", old, None, &both, &both, "0.00"),
+                stands("active", old, None, &both, &both, "110.00"),
+                stands("suspended", old, None, &both, &both, "110.00"),
+                stands("suspended", old, None, &both, &both, "0.00"),
+                OVER,
             ],
         ),
         (
             Change { action: "options", body: json!({"add": [more], "when": "next_period"}) },
             [
-                ok("draft", old, None, &both, &both, "0.00"),
-                ok("active", old, None, &plain, &both, "100.00"),
-                ok("suspended", old, None, &plain, &both, "100.00"),
-                ok("suspended", old, None, &plain, &both, "0.00"),
-                over(),
+                stands("draft", old, None, &both, &both, "0.00"),
+                stands("active", old, None, &plain, &both, "100.00"),
+                stands("suspended", old, None, &plain, &both, "100.00"),
+                stands("suspended", old, None, &plain, &both, "0.00"),
+                OVER,
             ],
         ),
         (
             Change { action: "options", body: json!({"remove": [kept], "when": "now"}) },
             [
-                ok("draft", old, None, &none, &none, "0.00"),
-                ok("active", old, None, &none, &none, "100.00"),
-                ok("suspended", old, None, &none, &none, "100.00"),
-                ok("suspended", old, None, &none, &none, "0.00"),
-                over(),
+                stands("draft", old, None, &none, &none, "0.00"),
+                stands("active", old, None, &none, &none, "100.00"),
+                stands("suspended", old, None, &none, &none, "100.00"),
+                stands("suspended", old, None, &none, &none, "0.00"),
+                OVER,
             ],
         ),
         (
             Change { action: "options", body: json!({"remove": [kept], "when": "next_period"}) },
             [
-                ok("draft", old, None, &none, &none, "0.00"),
-                ok("active", old, None, &plain, &none, "100.00"),
-                ok("suspended", old, None, &plain, &none, "100.00"),
-                ok("suspended", old, None, &plain, &none, "0.00"),
-                over(),
+                stands("draft", old, None, &none, &none, "0.00"),
+                stands("active", old, None, &plain, &none, "100.00"),
+                stands("suspended", old, None, &plain, &none, "100.00"),
+                stands("suspended", old, None, &plain, &none, "0.00"),
+                OVER,
             ],
         ),
+    ]
+}
+
+/// Changes that would leave everything as it is.
+fn changes_of_nothing(at: &Offers) -> Vec<Row> {
+    let Offers { old, kept, more, .. } = *at;
+    vec![
         (
             Change { action: "options", body: json!({"add": [kept], "when": "now"}) },
             [
@@ -165,7 +189,7 @@ fn changes(at: &Offers) -> Vec<(Change, [Result<Stands, &'static str>; 5])> {
                 Err("options_present"),
                 Err("options_present"),
                 Err("options_present"),
-                over(),
+                OVER,
             ],
         ),
         (
@@ -175,7 +199,7 @@ fn changes(at: &Offers) -> Vec<(Change, [Result<Stands, &'static str>; 5])> {
                 Err("options_absent"),
                 Err("options_absent"),
                 Err("options_absent"),
-                over(),
+                OVER,
             ],
         ),
         (
@@ -185,7 +209,7 @@ fn changes(at: &Offers) -> Vec<(Change, [Result<Stands, &'static str>; 5])> {
                 Err("tariff_unchanged"),
                 Err("tariff_unchanged"),
                 Err("tariff_unchanged"),
-                over(),
+                OVER,
             ],
         ),
         (
@@ -195,7 +219,7 @@ fn changes(at: &Offers) -> Vec<(Change, [Result<Stands, &'static str>; 5])> {
                 Err("no_planned_change"),
                 Err("no_planned_change"),
                 Err("no_planned_change"),
-                over(),
+                OVER,
             ],
         ),
     ]
@@ -207,7 +231,8 @@ async fn every_change_of_a_contract_from_every_state(app: &App) {
     let (old, new) = (tariff(&admin, "prepaid", "100.00").await, tariff(&admin, "prepaid", "0.00").await);
     let (kept, more) = (admin.option("0.00", &[old, new]).await, admin.option("10.00", &[old, new]).await);
     let at = Offers { old, new, kept, more };
-    for (Change { action, body }, outcomes) in changes(&at) {
+    let tables = [changes_of_the_tariff(&at), changes_of_the_options(&at), changes_of_nothing(&at)];
+    for (Change { action, body }, outcomes) in tables.into_iter().flatten() {
         for (state, outcome) in STATES.into_iter().zip(outcomes) {
             let contract = contract(&admin, state, at.old, at.kept).await;
             let before = admin.contract(contract).await;
@@ -242,6 +267,27 @@ async fn every_change_of_a_contract_from_every_state(app: &App) {
     assert_eq!(app.violations().await, Vec::<String>::new());
 }
 
+/// Whether a tariff is on sale after an action, if it is still there; or the code of a refusal.
+type OnSale = Result<Option<bool>, &'static str>;
+
+/// Each action on a tariff, with its result if the tariff is
+/// unused and on sale, used and on sale, unused and retired, used and retired.
+const ACTIONS: [(&str, [OnSale; 4]); 7] = [
+    (
+        "activate",
+        [Err("tariff_already_active"), Err("tariff_already_active"), Ok(Some(true)), Ok(Some(true))],
+    ),
+    (
+        "deactivate",
+        [Ok(Some(false)), Ok(Some(false)), Err("tariff_already_retired"), Err("tariff_already_retired")],
+    ),
+    ("delete", [Ok(None), Err("tariff_in_use"), Ok(None), Err("tariff_in_use")]),
+    ("rename", [Ok(Some(true)), Ok(Some(true)), Ok(Some(false)), Ok(Some(false))]),
+    ("reprice", [Ok(Some(true)), Ok(Some(true)), Ok(Some(false)), Ok(Some(false))]),
+    ("draft", [Ok(Some(true)), Ok(Some(true)), Err("tariff_retired"), Err("tariff_retired")]),
+    ("quote", [Ok(Some(true)), Ok(Some(true)), Err("tariff_retired"), Err("tariff_retired")]),
+];
+
 #[scenario]
 async fn every_action_on_a_tariff_from_every_state(app: &App) {
     let admin = app.admin().await;
@@ -269,23 +315,7 @@ async fn every_action_on_a_tariff_from_every_state(app: &App) {
             action => admin.post(&format!("{path}/{action}"), json!({})).await,
         }
     };
-    // unused and on sale, used and on sale, unused and retired, used and retired
-    let table = [
-        (
-            "activate",
-            [Err("tariff_already_active"), Err("tariff_already_active"), Ok(Some(true)), Ok(Some(true))],
-        ),
-        (
-            "deactivate",
-            [Ok(Some(false)), Ok(Some(false)), Err("tariff_already_retired"), Err("tariff_already_retired")],
-        ),
-        ("delete", [Ok(None), Err("tariff_in_use"), Ok(None), Err("tariff_in_use")]),
-        ("rename", [Ok(Some(true)), Ok(Some(true)), Ok(Some(false)), Ok(Some(false))]),
-        ("reprice", [Ok(Some(true)), Ok(Some(true)), Ok(Some(false)), Ok(Some(false))]),
-        ("draft", [Ok(Some(true)), Ok(Some(true)), Err("tariff_retired"), Err("tariff_retired")]),
-        ("quote", [Ok(Some(true)), Ok(Some(true)), Err("tariff_retired"), Err("tariff_retired")]),
-    ];
-    for (action, outcomes) in table {
+    for (action, outcomes) in ACTIONS {
         for ((used, retired), outcome) in
             [(false, false), (true, false), (false, true), (true, true)].into_iter().zip(outcomes)
         {

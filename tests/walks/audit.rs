@@ -38,15 +38,20 @@ impl Office<'_> {
         let (method, path) = operation.split_once(' ').unwrap();
         let path = path.strip_prefix("/api/v1").unwrap_or(path);
         match path.split('/').nth(1).unwrap() {
-            "auth" | "users" | "roles" => self.change_of_access(method, path).await,
+            "auth" => self.change_of_sign_in(method, path).await,
+            "users" => self.change_of_users(method, path).await,
+            "roles" => self.change_of_roles(method, path).await,
             "customers" => self.change_of_customers(method, path).await,
             "sims" | "numbers" => self.change_of_sims(method, path).await,
             "tariffs" | "options" => self.change_of_tariffs(method, path).await,
             "contracts" => self.change_of_contracts(method, path).await,
-            "billing" | "payments" | "gateway-refunds" | "webhooks" | "terminal" => {
-                self.change_of_payments(method, path).await
+            "billing" | "payments" => self.change_of_payments(method, path).await,
+            "gateway-refunds" | "webhooks" | "terminal" => self.change_of_gateways(method, path).await,
+            "tickets" | "attachments" if path.contains("/attachments") => {
+                self.change_of_attachments(method, path).await
             }
-            "tickets" | "attachments" | "canned-answers" => self.change_of_tickets(method, path).await,
+            "tickets" => self.change_of_tickets(method, path).await,
+            "canned-answers" => self.change_of_canned_answers(method, path).await,
             "events"
             | "notifications"
             | "notification-templates"

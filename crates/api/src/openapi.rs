@@ -29,55 +29,11 @@ const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 /// Completes the document that the routes declare.
 pub fn complete(document: OpenApi) -> Value {
     let mut document = serde_json::to_value(document).unwrap_or_default();
-    document["info"] = json!({
-        "title": "Telecom CRM", "version": env!("CARGO_PKG_VERSION"), "description": DESCRIPTION,
-        "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"}
-    });
-    document["servers"] = json!([{"url": "/", "description": "The server that this document is from."}]);
-    // the first one is what people have, so it comes first in Swagger UI, which orders by name
-    document["components"]["securitySchemes"] = json!({
-        "account": {
-            "type": "oauth2", "description": "User name and password; leave the client fields empty.",
-            "flows": {"password": {"tokenUrl": "/api/v1/auth/token", "refreshUrl": "/api/v1/auth/token", "scopes": {}}}
-        },
-        "bearer": {"type": "http", "scheme": "bearer", "description": "An access token, or a script token."}
-    });
-    document["components"]["headers"] = responses::headers();
-    document["components"]["examples"] = Value::Object(codes::examples());
-    let optional_bodies = inputs_without_required(&document);
-    let versioned = versioned(&document);
-    let mut patches = Vec::new();
-    if let Some(paths) = document["paths"].as_object_mut() {
-        paths.sort_keys();
-        for (path, item) in paths.iter_mut() {
-            let can_be_read = item.get("get").is_some();
-            for method in METHODS {
-                if let Some(operation) = item.get_mut(method) {
-                    complete_operation(At { path, method, can_be_read, versioned: &versioned }, operation);
-                    complete_body(method, &optional_bodies, operation);
-                    if method == "patch" {
-                        patches.extend(patch_body(operation));
-                    }
-                }
-            }
-        }
-    }
+    introduce(&mut document);
+    let patches = complete_operations(&mut document);
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         for name in patches {
-            let Some(mut schema) = schemas.get(&name).cloned() else { continue };
-            let required = schema.as_object_mut().and_then(|schema| schema.remove("required")).unwrap_or_default();
-            schema["description"] = json!(format!("A JSON Merge Patch of `{name}`: an absent field keeps its value, null clears it."));
-            for (field, property) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
-                // generated clients send defaults, and so would set what nobody set
-                if let Some(property) = property.as_object_mut() {
-                    property.remove("default");
-                }
-                let clears = !required.as_array().is_some_and(|required| required.iter().any(|name| name == field));
-                if let Some(kind) = property.get("type").and_then(Value::as_str).filter(|_| clears) {
-                    property["type"] = json!([kind, "null"]);
-                }
-            }
-            schemas.insert(format!("{name}Patch"), schema);
+            add_patch(schemas, &name);
         }
         complete_lists(schemas);
         schemas.extend(codes::schemas().into_iter().chain(webhooks::schemas()).map(|(name, schema)| (name.to_owned(), schema)));
@@ -108,6 +64,66 @@ pub fn complete(document: OpenApi) -> Value {
         }
     }
     document
+}
+
+/// Says what the document is of and how to sign in, and adds the headers and examples that operations share.
+fn introduce(document: &mut Value) {
+    document["info"] = json!({
+        "title": "Telecom CRM", "version": env!("CARGO_PKG_VERSION"), "description": DESCRIPTION,
+        "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"}
+    });
+    document["servers"] = json!([{"url": "/", "description": "The server that this document is from."}]);
+    // the first one is what people have, so it comes first in Swagger UI, which orders by name
+    document["components"]["securitySchemes"] = json!({
+        "account": {
+            "type": "oauth2", "description": "User name and password; leave the client fields empty.",
+            "flows": {"password": {"tokenUrl": "/api/v1/auth/token", "refreshUrl": "/api/v1/auth/token", "scopes": {}}}
+        },
+        "bearer": {"type": "http", "scheme": "bearer", "description": "An access token, or a script token."}
+    });
+    document["components"]["headers"] = responses::headers();
+    document["components"]["examples"] = Value::Object(codes::examples());
+}
+
+/// Completes every operation, and returns the names of the inputs that need a patch schema.
+fn complete_operations(document: &mut Value) -> Vec<String> {
+    let optional_bodies = inputs_without_required(document);
+    let versioned = versioned(document);
+    let mut patches = Vec::new();
+    if let Some(paths) = document["paths"].as_object_mut() {
+        paths.sort_keys();
+        for (path, item) in paths.iter_mut() {
+            let can_be_read = item.get("get").is_some();
+            for method in METHODS {
+                if let Some(operation) = item.get_mut(method) {
+                    complete_operation(At { path, method, can_be_read, versioned: &versioned }, operation);
+                    complete_body(method, &optional_bodies, operation);
+                    if method == "patch" {
+                        patches.extend(patch_body(operation));
+                    }
+                }
+            }
+        }
+    }
+    patches
+}
+
+/// Adds the patch schema of an input.
+fn add_patch(schemas: &mut Map<String, Value>, name: &str) {
+    let Some(mut schema) = schemas.get(name).cloned() else { return };
+    let required = schema.as_object_mut().and_then(|schema| schema.remove("required")).unwrap_or_default();
+    schema["description"] = json!(format!("A JSON Merge Patch of `{name}`: an absent field keeps its value, null clears it."));
+    for (field, property) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+        // generated clients send defaults, and so would set what nobody set
+        if let Some(property) = property.as_object_mut() {
+            property.remove("default");
+        }
+        let clears = !required.as_array().is_some_and(|required| required.iter().any(|name| name == field));
+        if let Some(kind) = property.get("type").and_then(Value::as_str).filter(|_| clears) {
+            property["type"] = json!([kind, "null"]);
+        }
+    }
+    schemas.insert(format!("{name}Patch"), schema);
 }
 
 /// Adds to the schemas of rows the short forms that `expand` asks for. They are there only if asked for, and null if the id is.

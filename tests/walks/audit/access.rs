@@ -31,8 +31,9 @@ impl Office<'_> {
         id(&self.admin.post("/roles", Self::new_role()).await.expect(201))
     }
 
-    /// A request with which this operation succeeds; `None` if there is none yet.
-    pub(super) async fn change_of_access(&self, method: &str, path: &str) -> Option<RequestBuilder> {
+    /// A request with which this operation of signing in and out, of sessions or of one's own script tokens
+    /// succeeds; `None` if there is none yet.
+    pub(super) async fn change_of_sign_in(&self, method: &str, path: &str) -> Option<RequestBuilder> {
         let admin = &self.admin;
         let post = |path: &str, body: Value| admin.request(Method::POST, path).json(&body);
         Some(match (method, path) {
@@ -90,6 +91,15 @@ impl Office<'_> {
                     .expect(201);
                 admin.request(Method::DELETE, &format!("/auth/api-tokens/{}", id(&token)))
             }
+            _ => return None,
+        })
+    }
+
+    /// A request with which this operation on users succeeds; `None` if there is none yet.
+    pub(super) async fn change_of_users(&self, method: &str, path: &str) -> Option<RequestBuilder> {
+        let admin = &self.admin;
+        let post = |path: &str, body: Value| admin.request(Method::POST, path).json(&body);
+        Some(match (method, path) {
             ("DELETE", "/users/{id}/api-tokens/{token_id}") => {
                 let (client, name) = self.somebody().await;
                 let token = json!({"name": "old", "permissions": ["customers:read"]});
@@ -123,6 +133,15 @@ impl Office<'_> {
                 &format!("/users/{}/reset-password", self.user().await),
                 json!({"password": OTHER_PASSWORD}),
             ),
+            _ => return None,
+        })
+    }
+
+    /// A request with which this operation on roles succeeds; `None` if there is none yet.
+    pub(super) async fn change_of_roles(&self, method: &str, path: &str) -> Option<RequestBuilder> {
+        let admin = &self.admin;
+        let post = |path: &str, body: Value| admin.request(Method::POST, path).json(&body);
+        Some(match (method, path) {
             ("POST", "/roles") => post(path, Self::new_role()),
             ("PUT", "/roles/{id}") => {
                 self.changed(&format!("/roles/{}", self.role().await), "title", "Старший кассир").await

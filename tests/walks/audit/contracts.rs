@@ -26,26 +26,6 @@ impl Office<'_> {
         let admin = &self.admin;
         let post = |path: &str, body: Value| admin.request(Method::POST, path).json(&body);
         Some(match (method, path) {
-            ("POST", "/contracts/{id}/replace-sim") => {
-                let (contract, sim) = (self.running().await, admin.sim().await);
-                post(&format!("/contracts/{contract}/replace-sim"), json!({"sim_id": sim, "reason": "износ"}))
-            }
-            ("POST", "/contracts/{id}/change-tariff") => {
-                let (contract, _) = self.with_tariff().await;
-                let body = json!({"tariff_id": admin.prepaid_tariff("200.00").await, "when": "now"});
-                post(&format!("/contracts/{contract}/change-tariff"), body)
-            }
-            ("POST", "/contracts/{id}/options") => {
-                let (contract, tariff) = self.with_tariff().await;
-                let body = json!({"add": [self.option(Some(tariff)).await], "when": "now"});
-                post(&format!("/contracts/{contract}/options"), body)
-            }
-            ("POST", "/contracts/{id}/cancel-change") => {
-                let (contract, _) = self.with_tariff().await;
-                let body = json!({"tariff_id": admin.prepaid_tariff("200.00").await, "when": "next_period"});
-                admin.post(&format!("/contracts/{contract}/change-tariff"), body).await.expect(200);
-                post(&format!("/contracts/{contract}/cancel-change"), json!({}))
-            }
             ("POST", "/contracts") => {
                 let (customer, tariff) = (admin.customer().await, admin.prepaid_tariff("100.00").await);
                 post(path, json!({"customer_id": customer, "tariff_id": tariff}))
@@ -95,6 +75,36 @@ impl Office<'_> {
                 &format!("/contracts/{}/deduct_balance", self.running().await),
                 json!({"amount": "5.00", "description": "ошибка"}),
             ),
+            _ => return self.change_of_services(method, path).await,
+        })
+    }
+
+    /// A request with which this operation on the SIM, the tariff or the options of a contract succeeds;
+    /// `None` if there is none yet.
+    async fn change_of_services(&self, method: &str, path: &str) -> Option<RequestBuilder> {
+        let admin = &self.admin;
+        let post = |path: &str, body: Value| admin.request(Method::POST, path).json(&body);
+        Some(match (method, path) {
+            ("POST", "/contracts/{id}/replace-sim") => {
+                let (contract, sim) = (self.running().await, admin.sim().await);
+                post(&format!("/contracts/{contract}/replace-sim"), json!({"sim_id": sim, "reason": "износ"}))
+            }
+            ("POST", "/contracts/{id}/change-tariff") => {
+                let (contract, _) = self.with_tariff().await;
+                let body = json!({"tariff_id": admin.prepaid_tariff("200.00").await, "when": "now"});
+                post(&format!("/contracts/{contract}/change-tariff"), body)
+            }
+            ("POST", "/contracts/{id}/options") => {
+                let (contract, tariff) = self.with_tariff().await;
+                let body = json!({"add": [self.option(Some(tariff)).await], "when": "now"});
+                post(&format!("/contracts/{contract}/options"), body)
+            }
+            ("POST", "/contracts/{id}/cancel-change") => {
+                let (contract, _) = self.with_tariff().await;
+                let body = json!({"tariff_id": admin.prepaid_tariff("200.00").await, "when": "next_period"});
+                admin.post(&format!("/contracts/{contract}/change-tariff"), body).await.expect(200);
+                post(&format!("/contracts/{contract}/cancel-change"), json!({}))
+            }
             _ => return None,
         })
     }

@@ -23,7 +23,7 @@ impl Office<'_> {
         payment
     }
 
-    /// A request with which this operation succeeds; `None` if there is none yet.
+    /// A request with which this operation on payments or billing succeeds; `None` if there is none yet.
     pub(super) async fn change_of_payments(&self, method: &str, path: &str) -> Option<RequestBuilder> {
         let admin = &self.admin;
         let post = |path: &str, body: Value| admin.request(Method::POST, path).json(&body);
@@ -50,10 +50,6 @@ impl Office<'_> {
                 post(&format!("/payments/{payment}/refund"), json!({"reason": "не туда"}))
             }
             ("POST", "/payments/links") => post(path, gateways::order(admin.draft("1.00").await, "5.00")),
-            ("POST", "/gateway-refunds/{id}/resolve") => post(
-                &format!("/gateway-refunds/{}/resolve", gateways::unanswered_refund(self.app, admin).await),
-                json!({"decision": "accept", "reason": "банк подтвердил"}),
-            ),
             ("POST", "/payments/{id}/resolve") => post(
                 &format!("/payments/{}/resolve", self.quarantined().await["id"]),
                 json!({"decision": "fail", "reason": "деньги вернули"}),
@@ -65,6 +61,23 @@ impl Office<'_> {
                     .header("content-type", "text/csv")
                     .body("reference,amount,currency\n1,1.00,RUB\n")
             }
+            ("POST", "/payments") => {
+                let contract = admin.draft("100.00").await;
+                post(path, json!({"contract_id": contract, "amount": "1.00", "payment_method": "cash"}))
+            }
+            _ => return None,
+        })
+    }
+
+    /// A request with which this operation of gateways or terminals succeeds; `None` if there is none yet.
+    pub(super) async fn change_of_gateways(&self, method: &str, path: &str) -> Option<RequestBuilder> {
+        let admin = &self.admin;
+        let post = |path: &str, body: Value| admin.request(Method::POST, path).json(&body);
+        Some(match (method, path) {
+            ("POST", "/gateway-refunds/{id}/resolve") => post(
+                &format!("/gateway-refunds/{}/resolve", gateways::unanswered_refund(self.app, admin).await),
+                json!({"decision": "accept", "reason": "банк подтвердил"}),
+            ),
             ("POST", "/webhooks/payments/{gateway}") => {
                 let payment = gateways::link(admin, admin.draft("1.00").await, "5.00").await;
                 let event = gateways::signed(
@@ -94,10 +107,6 @@ impl Office<'_> {
                     ("sum", "5.00"),
                 ];
                 gateways::terminals::terminal(self.app).request(Method::POST, path).form(&form)
-            }
-            ("POST", "/payments") => {
-                let contract = admin.draft("100.00").await;
-                post(path, json!({"contract_id": contract, "amount": "1.00", "payment_method": "cash"}))
             }
             _ => return None,
         })

@@ -33,6 +33,34 @@ impl Office<'_> {
             ("DELETE", "/tickets/{id}") => {
                 admin.request(Method::DELETE, &format!("/tickets/{}", self.ticket().await))
             }
+            ("POST", "/tickets/{id}/comments") => post(
+                &format!("/tickets/{}/comments", self.ticket().await),
+                json!({"text": "проверяем", "is_internal": false}),
+            ),
+            ("POST", "/tickets/{id}/merge") => {
+                let mut twice = self.new_ticket().await;
+                let ticket = id(&admin.post("/tickets", twice.clone()).await.expect(201));
+                twice["subject"] = json!("Снова нет связи");
+                let duplicate = id(&admin.post("/tickets", twice).await.expect(201));
+                post(&format!("/tickets/{ticket}/merge"), json!({"duplicate_id": duplicate}))
+            }
+            ("POST", "/tickets/inbound") => {
+                let customer = admin.customer().await;
+                let email = admin.get(&format!("/customers/{customer}")).await.expect(200)["email"].clone();
+                admin
+                    .request(Method::POST, path)
+                    .header("content-type", "message/rfc822")
+                    .body(format!("From: {}\r\nSubject: Hello\r\n\r\nNo signal", email.as_str().unwrap()))
+            }
+            _ => return self.action_on_a_ticket(method, path).await,
+        })
+    }
+
+    /// A request with which this action on a ticket succeeds; `None` if there is none yet.
+    async fn action_on_a_ticket(&self, method: &str, path: &str) -> Option<RequestBuilder> {
+        let admin = &self.admin;
+        let post = |path: &str, body: Value| admin.request(Method::POST, path).json(&body);
+        Some(match (method, path) {
             ("POST", "/tickets/{id}/assign") => post(
                 &format!("/tickets/{}/assign", self.ticket().await),
                 json!({"user_id": self.user().await}),
@@ -76,10 +104,15 @@ impl Office<'_> {
                 &format!("/tickets/{}/change_priority", self.ticket().await),
                 json!({"priority": "critical"}),
             ),
-            ("POST", "/tickets/{id}/comments") => post(
-                &format!("/tickets/{}/comments", self.ticket().await),
-                json!({"text": "проверяем", "is_internal": false}),
-            ),
+            _ => return None,
+        })
+    }
+
+    /// A request with which this operation on attached files succeeds; `None` if there is none yet.
+    pub(super) async fn change_of_attachments(&self, method: &str, path: &str) -> Option<RequestBuilder> {
+        let admin = &self.admin;
+        let post = |path: &str, body: Value| admin.request(Method::POST, path).json(&body);
+        Some(match (method, path) {
             ("POST", "/tickets/{id}/attachments") => admin.file(
                 &format!("/tickets/{}/attachments", self.ticket().await),
                 "заметка.txt",
@@ -100,21 +133,15 @@ impl Office<'_> {
                     &format!("{files}/{}", id(&Reply::read(files.clone(), sent).await.expect(201))),
                 )
             }
-            ("POST", "/tickets/{id}/merge") => {
-                let mut twice = self.new_ticket().await;
-                let ticket = id(&admin.post("/tickets", twice.clone()).await.expect(201));
-                twice["subject"] = json!("Снова нет связи");
-                let duplicate = id(&admin.post("/tickets", twice).await.expect(201));
-                post(&format!("/tickets/{ticket}/merge"), json!({"duplicate_id": duplicate}))
-            }
-            ("POST", "/tickets/inbound") => {
-                let customer = admin.customer().await;
-                let email = admin.get(&format!("/customers/{customer}")).await.expect(200)["email"].clone();
-                admin
-                    .request(Method::POST, path)
-                    .header("content-type", "message/rfc822")
-                    .body(format!("From: {}\r\nSubject: Hello\r\n\r\nNo signal", email.as_str().unwrap()))
-            }
+            _ => return None,
+        })
+    }
+
+    /// A request with which this operation on canned answers succeeds; `None` if there is none yet.
+    pub(super) async fn change_of_canned_answers(&self, method: &str, path: &str) -> Option<RequestBuilder> {
+        let admin = &self.admin;
+        let post = |path: &str, body: Value| admin.request(Method::POST, path).json(&body);
+        Some(match (method, path) {
             ("POST", "/canned-answers") => post(path, json!({"title": "Привет", "text": "Здравствуйте"})),
             ("PUT", "/canned-answers/{id}") => self.changed(&self.canned_answer().await, "text", "Да").await,
             ("PATCH", "/canned-answers/{id}") => admin
