@@ -78,25 +78,24 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.configure(health::configure).configure(terminal::configure).scope("/api/v1", |mount| {
         mount
             .configure(meta::configure)
-            .configure(customers::configure)
-            .configure(sims::configure)
-            .configure(numbers::configure)
-            .configure(tariffs::configure)
-            .configure(options::configure)
-            .configure(contracts::configure)
-            .configure(contract_plans::configure)
-            // before the payments, whose paths with an id also match these
-            .configure(gateways::configure)
-            .configure(reconciliations::configure)
-            .configure(payment_webhooks::configure)
-            .configure(payments::configure)
+            .under(&["customers"], customers::configure)
+            .under(&["sims"], sims::configure)
+            .under(&["numbers"], numbers::configure)
+            .under(&["tariffs"], tariffs::configure)
+            .under(&["options"], options::configure)
+            .under(&["contracts"], |mount| {
+                mount.configure(contracts::configure).configure(contract_plans::configure).configure(sims::configure_of_contracts);
+            })
+            .under(&["payments", "gateway-refunds", "reconciliations", "webhooks"], |mount| {
+                // before the payments, whose paths with an id also match these
+                mount.configure(gateways::configure).configure(reconciliations::configure).configure(payment_webhooks::configure);
+                mount.configure(payments::configure);
+            })
+            .under(&["tickets", "attachments", "canned-answers"], |mount| {
+                mount.configure(inbound_mail::configure).configure(tickets::configure).configure(ticket_actions::configure);
+                mount.configure(attachments::configure).configure(ticket_records::configure).configure(canned_answers::configure);
+            })
             .configure(billing_runs::configure)
-            .configure(inbound_mail::configure)
-            .configure(tickets::configure)
-            .configure(ticket_actions::configure)
-            .configure(attachments::configure)
-            .configure(ticket_records::configure)
-            .configure(canned_answers::configure)
             .configure(search::configure)
             .configure(notifications::configure)
             .configure(notification_templates::configure)

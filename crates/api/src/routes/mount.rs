@@ -1,6 +1,6 @@
 //! Mounts endpoints, to document them or to serve them.
 
-use actix_web::{dev::HttpServiceFactory, web};
+use actix_web::{dev::HttpServiceFactory, guard, web};
 use utoipa_actix_web::{OpenApiFactory, scope, service_config::ServiceConfig};
 
 /// Where endpoints are mounted.
@@ -34,6 +34,22 @@ impl Mount<'_, '_> {
         self
     }
 
+    /// Mounts the endpoints whose paths begin with one of these words, and no others.
+    ///
+    /// actix-web compares a request with the pattern of one endpoint after the other, each a regular expression that allocates. A request
+    /// that begins with another word is compared with none of these.
+    pub fn under(&mut self, words: &'static [&'static str], module: impl FnOnce(&mut Mount<'_, '_>)) -> &mut Self {
+        match self {
+            Self::Documented(_) => module(self),
+            Self::Served(config) => {
+                let begins =
+                    guard::fn_guard(move |request| first_word(request.head().uri.path()).is_some_and(|word| words.contains(&word)));
+                config.service(web::scope("").guard(begins).configure(|config| module(&mut Mount::Served(config))));
+            }
+        }
+        self
+    }
+
     /// Mounts the endpoints of a module under a path.
     pub fn scope(&mut self, path: &str, module: impl FnOnce(&mut Mount<'_, '_>)) -> &mut Self {
         match self {
@@ -46,4 +62,9 @@ impl Mount<'_, '_> {
         }
         self
     }
+}
+
+/// The word that follows the version of the API.
+fn first_word(path: &str) -> Option<&str> {
+    path.split('/').nth(3)
 }

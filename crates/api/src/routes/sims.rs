@@ -27,6 +27,9 @@ pub fn configure(mount: &mut Mount<'_, '_>) {
     mount.service(list_free_sims).service(get_sim_statistics);
     mount.service(get_sim).service(list_sims).service(create_sim).service(replace_sim).service(update_sim).service(delete_sim);
     mount.service(block_sim).service(unblock_sim).service(close_sim).service(deactivate_sim).service(list_sim_history);
+}
+
+pub fn configure_of_contracts(mount: &mut Mount<'_, '_>) {
     mount.service(replace_contract_sim);
 }
 
