@@ -121,7 +121,7 @@ fn no_message_is_left_over() {
     let permissions: Vec<String> = Permission::ALL.iter().map(|permission| permission.message()).collect();
     let codes = codes();
     let requirements = contracts::REQUIREMENTS.map(contracts::sentence_name);
-    let enums = api::openapi::enums(crate::harness::document());
+    let enums = api::served::enums();
     let known = |name: &str| {
         name.strip_prefix("enum-").is_some_and(|name| enums.contains_key(name))
             || requirements.iter().any(|known| known == name)
@@ -223,7 +223,7 @@ fn words_of_enums(tag: &str) -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn every_enum_value_has_its_words_in_every_language() {
-    let enums = api::openapi::enums(crate::harness::document());
+    let enums = api::served::enums();
     assert!(enums.len() > 40, "{:?}", enums.keys());
     let mut missing = Vec::new();
     for (name, value) in enums.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)))
@@ -242,7 +242,7 @@ fn every_enum_value_has_its_words_in_every_language() {
 
 #[test]
 fn no_word_is_left_over_from_a_value_that_is_gone() {
-    let enums = api::openapi::enums(crate::harness::document());
+    let enums = api::served::enums();
     for locale in Locale::all() {
         for (name, words) in words_of_enums(locale.tag()) {
             let values = enums.get(&name).into_iter().flatten();

@@ -15,6 +15,7 @@ pub mod extract;
 pub mod guard;
 pub mod idempotency;
 pub mod jobs;
+mod known_paths;
 mod links;
 pub mod openapi;
 pub mod parameters;

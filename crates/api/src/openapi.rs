@@ -220,13 +220,9 @@ fn say_defaults(schema: &mut Value) {
 /// The values of each enum of the document, by the name of its schema, with their words in each language.
 ///
 /// Left out are the codes of errors, whose messages depend on what happened.
-pub fn enums(document: &Value) -> BTreeMap<String, Vec<EnumValue>> {
-    let schemas = document["components"]["schemas"].as_object().into_iter().flatten();
-    let enums = schemas.filter(|(name, _)| !["ProblemCode", "FieldCode"].contains(&name.as_str()));
-    let enums = enums.filter_map(|(name, schema)| Some((name, schema.get("enum")?.as_array()?)));
-    enums
-        .map(|(name, values)| (name.clone(), values.iter().filter_map(Value::as_str).map(|value| described(name, value)).collect()))
-        .collect()
+pub fn enums(choices: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, Vec<EnumValue>> {
+    let enums = choices.iter().filter(|(name, _)| !["ProblemCode", "FieldCode"].contains(&name.as_str()));
+    enums.map(|(name, values)| (name.clone(), values.iter().map(|value| described(name, value)).collect())).collect()
 }
 
 fn described(name: &str, value: &str) -> EnumValue {

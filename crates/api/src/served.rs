@@ -1,14 +1,11 @@
-//! Serves the OpenAPI document, and tells a wrong method from an unknown path.
+//! Serves the OpenAPI document and what is derived from it.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::LazyLock,
-};
+use std::{collections::BTreeMap, panic::resume_unwind, sync::LazyLock};
 
 use actix_web::{
     App, HttpRequest, HttpResponse,
     body::{BoxBody, MessageBody},
-    dev::{ResourceDef, ServiceRequest, ServiceResponse},
+    dev::{ServiceRequest, ServiceResponse},
     http::{
         Method,
         header::{self, ContentType},
@@ -16,90 +13,16 @@ use actix_web::{
     middleware::Next,
     web::Bytes,
 };
-use kernel::{Error, error::common};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 
 use crate::{
+    known_paths::KnownPaths,
     openapi,
     problem::Refused,
     routes::{self, meta::EnumValue, mount::Mount},
 };
-
-/// The methods of every path of the API and of its documentation, to tell a wrong method from an unknown path.
-struct KnownPaths {
-    /// Paths without parameters. They take precedence over paths with parameters.
-    literal: HashMap<String, Vec<Method>>,
-    others: Vec<(ResourceDef, Vec<Method>)>,
-}
-
-impl KnownPaths {
-    fn of(document: &Value) -> Self {
-        let mut known = Self { literal: HashMap::new(), others: Vec::new() };
-        let schemas = &document["components"]["schemas"];
-        for path in ["/", "/swagger-ui", openapi::PATH] {
-            known.literal.insert(path.to_owned(), vec![Method::GET]);
-        }
-        known.others.push((ResourceDef::new("/swagger-ui/{_:.*}"), vec![Method::GET]));
-        for (path, item) in document["paths"].as_object().into_iter().flatten() {
-            let methods = item.as_object().into_iter().flatten();
-            let methods = methods.filter_map(|(method, _)| Method::from_bytes(method.to_uppercase().as_bytes()).ok()).collect();
-            if path.contains('{') {
-                known.others.push((ResourceDef::new(with_forms(path, item, schemas)), methods));
-            } else {
-                known.literal.insert(path.clone(), methods);
-            }
-        }
-        known
-    }
-
-    fn methods(&self, path: &str) -> Vec<&str> {
-        let fitting = self.others.iter().filter(|(definition, _)| definition.is_match(path)).flat_map(|(_, methods)| methods);
-        let mut methods: Vec<&str> = match self.literal.get(path) {
-            Some(methods) => methods.iter().map(Method::as_str).collect(),
-            None => fitting.map(Method::as_str).collect(),
-        };
-        // the edge answers HEAD by GET, and OPTIONS by this list
-        if methods.contains(&"GET") {
-            methods.push("HEAD");
-        }
-        if !methods.is_empty() {
-            methods.push("OPTIONS");
-        }
-        methods.sort_unstable();
-        methods.dedup();
-        methods
-    }
-
-    fn refusal(&self, path: &str) -> Refused {
-        match self.methods(path) {
-            methods if methods.is_empty() => common::NO_SUCH_PATH.into(),
-            methods => Error::new(common::METHOD_NOT_ALLOWED).with("allow", methods.join(", ")).into(),
-        }
-    }
-}
-
-/// The path with the forms of its parameters, so that a value that names nothing is an unknown path for every method.
-fn with_forms(path: &str, item: &Value, schemas: &Value) -> String {
-    let operations = item.as_object().into_iter().flatten().map(|(_, operation)| operation);
-    let parameters = operations.flat_map(|operation| operation["parameters"].as_array().into_iter().flatten());
-    let mut formed = path.to_owned();
-    for parameter in parameters.filter(|parameter| parameter["in"] == "path") {
-        let name = parameter["name"].as_str().unwrap_or_default();
-        let link = parameter["schema"]["$ref"].as_str().and_then(|link| link.rsplit('/').next());
-        let schema = link.map_or(&parameter["schema"], |name| &schemas[name]);
-        let words = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        let form = match (schema["type"].as_str(), schema["format"].as_str()) {
-            _ if schema["enum"].is_array() => words.map(|word| word.replace('.', "\\.")).collect::<Vec<_>>().join("|"),
-            (Some("integer"), _) => "[1-9][0-9]{0,18}".to_owned(),
-            (_, Some("uuid")) => "[0-9A-Fa-f-]{36}".to_owned(),
-            _ => continue,
-        };
-        formed = formed.replace(&format!("{{{name}}}"), &format!("{{{name}:{form}}}"));
-    }
-    formed
-}
 
 /// Refuses an unknown path, or a method that the path does not support.
 pub async fn nothing_here(request: HttpRequest) -> std::result::Result<HttpResponse, Refused> {
@@ -122,13 +45,11 @@ pub async fn literal_paths_first(
         };
         return Ok(answer.map_into_boxed_body());
     }
-    match SERVED.known.literal.get(request.path()) {
-        Some(methods) if !methods.contains(request.method()) => {
-            let refusal = SERVED.known.refusal(request.path());
-            Ok(request.error_response(refusal))
-        }
-        _ => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
+    if SERVED.known.is_literal_without(request.method(), request.path()) {
+        let refusal = SERVED.known.refusal(request.path());
+        return Ok(request.error_response(refusal));
     }
+    next.call(request).await.map(ServiceResponse::map_into_boxed_body)
 }
 
 /// Builds the OpenAPI document. It is large, so a server keeps only its text.
@@ -145,19 +66,28 @@ pub fn make_document() -> Value {
 struct Served {
     text: Bytes,
     known: KnownPaths,
+    choices: BTreeMap<String, Vec<String>>,
     enums: BTreeMap<String, Vec<EnumValue>>,
-    choices: HashMap<String, Vec<String>>,
 }
 
 static SERVED: LazyLock<Served> = LazyLock::new(|| {
-    let document = make_document();
-    let schemas = document["components"]["schemas"].as_object().into_iter().flatten();
-    let words = |schema: &Value| -> Option<Vec<String>> {
-        schema["enum"].as_array()?.iter().map(|word| word.as_str().map(str::to_owned)).collect()
-    };
-    let choices = schemas.filter_map(|(name, schema)| Some((name.clone(), words(schema)?))).collect();
-    Served { text: document.to_string().into(), known: KnownPaths::of(&document), enums: openapi::enums(&document), choices }
+    // on a thread that ends, and back as texts: the allocator gives back what the document took only if nothing of it is kept
+    let made = std::thread::spawn(|| {
+        let document = make_document();
+        (document.to_string(), json!((KnownPaths::of(&document), choices_of(&document))).to_string())
+    });
+    let (text, kept) = made.join().unwrap_or_else(|panic| resume_unwind(panic));
+    let kept: serde_json::Result<(KnownPaths, BTreeMap<String, Vec<String>>)> = serde_json::from_str(&kept);
+    let (known, choices) = kept.unwrap_or_else(|error| panic!("what is kept of the document cannot be read: {error}"));
+    Served { text: text.into(), known, enums: openapi::enums(&choices), choices }
 });
+
+/// The values of each enum of the document.
+fn choices_of(document: &Value) -> BTreeMap<&str, Vec<&str>> {
+    let schemas = document["components"]["schemas"].as_object().into_iter().flatten();
+    let enums = schemas.filter_map(|(name, schema)| Some((name, schema["enum"].as_array()?)));
+    enums.map(|(name, words)| (name.as_str(), words.iter().filter_map(Value::as_str).collect())).collect()
+}
 
 /// The values of each enum of the document, with their words.
 pub fn enums() -> &'static BTreeMap<String, Vec<EnumValue>> {
