@@ -158,6 +158,15 @@ async fn open_file(path: &Path, may_create: bool) -> Result<Pools, StartError> {
     Ok(Pools::Sqlite { read, write })
 }
 
+/// Closes every connection once its work is done.
+pub(crate) async fn close<DB: sqlx::Database>(pool: &sqlx::Pool<DB>) {
+    pool.close().await;
+    // sqlx passes over a connection that is being given back meanwhile (findings/sqlx-pool-close.sh)
+    while pool.size() > 0 {
+        pool.close().await;
+    }
+}
+
 fn must_be_there(path: &Path) -> Result<(), StartError> {
     match fs::metadata(path) {
         Ok(found) if found.is_file() && found.len() > 0 => Ok(()),

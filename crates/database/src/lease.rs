@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     LONGEST_WAIT,
-    connect::{ConnectOptions, Pooling},
+    connect::{self, ConnectOptions, Pooling},
     error::{failure, unconnected},
 };
 
@@ -79,7 +79,7 @@ impl Lending {
         self.places.close();
         // dropped connections return to the pool, which closes them
         drop(std::mem::take(&mut *self.kept()));
-        if timeout(LONGEST_WAIT, self.pool.close()).await.is_err() {
+        if timeout(LONGEST_WAIT, connect::close(&self.pool)).await.is_err() {
             log::debug!("a connection to the database is closed with the process");
         }
     }

@@ -374,8 +374,9 @@ impl Db {
     pub async fn close(&self) {
         match &self.pools {
             Pools::Sqlite { read, write } => {
-                read.close().await;
-                write.close().await;
+                connect::close(read).await;
+                // last: it writes the log back into the file
+                connect::close(write).await;
             }
             Pools::Postgres(lending) => lending.close().await,
         }
