@@ -44,7 +44,7 @@ impl KnownPaths {
     pub fn of(document: &Value) -> Self {
         let mut known = Self { literal: HashMap::new(), others: Vec::new() };
         let schemas = &document["components"]["schemas"];
-        for path in ["/", "/swagger-ui", openapi::PATH] {
+        for path in ["/", "/swagger-ui", "/swagger-ui/", openapi::PATH] {
             known.literal.insert(path.to_owned(), vec![Method::GET.to_string()]);
         }
         known.others.push((vec![Segment::Literal("swagger-ui".to_owned()), Segment::Text], vec![Method::GET.to_string()]));
@@ -148,12 +148,13 @@ mod tests {
             ("/sims/7", "GET HEAD OPTIONS PATCH"),
             ("/sims/free", "GET HEAD OPTIONS"),
             ("/words/a.b", "OPTIONS PUT"),
+            ("/swagger-ui/", "GET HEAD OPTIONS"),
             ("/swagger-ui/page.js", "GET HEAD OPTIONS"),
             ("/", "GET HEAD OPTIONS"),
         ] {
             assert_eq!(known.methods(path).join(" "), methods, "{path}");
         }
-        for path in ["/sims/07", "/sims/+7", "/sims/", "/sims/7/", "/sims/12345678901234567890", "/words/axb", "/words", "/swagger-ui/"] {
+        for path in ["/sims/07", "/sims/+7", "/sims/", "/sims/7/", "/sims/12345678901234567890", "/words/axb", "/words"] {
             assert!(known.methods(path).is_empty(), "{path}");
         }
         assert!(known.is_literal_without(&Method::PATCH, "/sims/free") && !known.is_literal_without(&Method::GET, "/sims/free"));

@@ -152,7 +152,7 @@ async fn open_file(path: &Path, may_create: bool) -> Result<Pools, StartError> {
     File::options().read(true).append(true).create(may_create).open(path).map_err(|error| refusals::of_file(path, &error))?;
     let write = opened(async || pool().max_connections(1).connect_with(file.clone()).await).await;
     let write = write.map_err(|error| refusals::of_sqlite(path, &error))?;
-    // one that may not write would fail to, be closed at some later time, and if it were the last one leave the log beside the file
+    // readers cannot write statistics: sqlx would give up closing them (findings/sqlx-read-only-optimize.sh)
     let reading = file.read_only(true).optimize_on_close(false, None);
     let read = pool().max_connections(SQLITE_READERS).connect_lazy_with(reading);
     Ok(Pools::Sqlite { read, write })
